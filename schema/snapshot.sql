@@ -50,6 +50,30 @@ COMMENT ON FUNCTION authority.address_site(address inet) IS 'Returns the network
 IPv6 address, because one customer has one (RFC 6177), or authority.address_prefix of an
 IPv4 address.';
 
+-- are_digests
+
+CREATE FUNCTION authority.are_digests(digests bytea[]) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    digest bytea;
+begin
+    foreach digest in array coalesce(digests, '{}')
+    loop
+        if
+            octet_length(digest) is distinct from 32
+            or cardinality(array_positions(digests, digest)) > 1
+        then
+            return false;
+        end if;
+    end loop;
+    return true;
+end
+$$;
+
+COMMENT ON FUNCTION authority.are_digests(digests bytea[]) IS 'Returns whether each element has 32 octets, without duplicates. Null passes.';
+
 -- are_tokens_alive
 
 CREATE FUNCTION authority.are_tokens_alive(tenant_id uuid, token_ids uuid[]) RETURNS boolean
@@ -2179,6 +2203,46 @@ CREATE POLICY pushed_requests_tenant_id_policy ON authority.pushed_requests USIN
             ELSE NULL::uuid
         END AS "case")));
 
+-- recovery_codes
+
+CREATE TABLE authority.recovery_codes (
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    code_hashes bytea[] NOT NULL,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT recovery_codes_code_hashes_check CHECK (((array_position(code_hashes, NULL::bytea) IS NULL) AND (cardinality(code_hashes) <= 32) AND authority.are_digests(code_hashes))),
+    CONSTRAINT recovery_codes_moments_check CHECK (((LEAST(last_used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(last_used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone)))
+);
+ALTER TABLE ONLY authority.recovery_codes FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.recovery_codes IS 'The unused recovery codes of a user (look-up secrets of NIST SP 800-63B), in one row,
+so that a new set replaces the old one at once.';
+COMMENT ON COLUMN authority.recovery_codes.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.recovery_codes.user_id IS 'The user who may sign in with the codes.';
+COMMENT ON COLUMN authority.recovery_codes.code_hashes IS 'SHA-256 of tenant, user and code, 32 octets each. A code has 120 random bits, so that
+its hash cannot be guessed. A used code is removed.';
+COMMENT ON COLUMN authority.recovery_codes.last_used_at IS 'When a code of the set was last used. Null: never.';
+COMMENT ON COLUMN authority.recovery_codes.created_at IS 'When the set was made.';
+
+ALTER TABLE ONLY authority.recovery_codes
+    ADD CONSTRAINT recovery_codes_tenant_id_user_id_pk PRIMARY KEY (tenant_id, user_id);
+
+ALTER TABLE ONLY authority.recovery_codes
+    ADD CONSTRAINT recovery_codes_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.recovery_codes ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY recovery_codes_tenant_id_policy ON authority.recovery_codes USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
+
 -- reserve_login_attempt
 
 CREATE FUNCTION authority.reserve_login_attempt(tenant_id uuid, username text, address inet, factor text, pair_limit bigint, account_limit bigint, network_limit bigint, tenant_limit bigint, time_window interval, OUT allowed boolean, OUT remaining bigint, OUT retry_after interval, OUT refused_by text) RETURNS record
@@ -2656,6 +2720,8 @@ from (
     ),
     (16, 'login_attempts', true, null, 'held.user_id = $2'),
     (300, 'webauthn_credentials', true, null, 'held.user_id = $2'),
+    (301, 'totp_credentials', true, null, 'held.user_id = $2'),
+    (302, 'recovery_codes', true, null, 'held.user_id = $2'),
     -- The last one.
     (9999, 'users', true, null, 'held.id = $2')
 ) as listed (number, name, is_exported, clears, condition)
@@ -3214,6 +3280,86 @@ CREATE POLICY tokens_tenant_id_policy ON authority.tokens USING ((tenant_id = ( 
             WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
             ELSE NULL::uuid
         END AS "case")));
+
+-- totp_credentials
+
+CREATE TABLE authority.totp_credentials (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    user_id uuid NOT NULL,
+    secret_ciphertext bytea NOT NULL,
+    encryption_key_id text NOT NULL COLLATE pg_catalog."C",
+    algorithm text NOT NULL,
+    digits bigint NOT NULL,
+    period interval NOT NULL,
+    name text NOT NULL,
+    pending_until timestamp with time zone,
+    confirmed_at timestamp with time zone,
+    last_used_step bigint,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT totp_credentials_algorithm_check CHECK ((algorithm = ANY (ARRAY['SHA1'::text, 'SHA256'::text, 'SHA512'::text]))),
+    CONSTRAINT totp_credentials_digits_check CHECK (((digits >= 6) AND (digits <= 8))),
+    CONSTRAINT totp_credentials_durations_check CHECK (((LEAST(period) >= '00:00:00'::interval) AND (GREATEST(period) <= '876600:00:00'::interval))),
+    CONSTRAINT totp_credentials_encryption_key_id_check CHECK (((encryption_key_id <> ''::text) AND (char_length(encryption_key_id) <= 256))),
+    CONSTRAINT totp_credentials_moments_check CHECK (((LEAST(pending_until, confirmed_at, last_used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(pending_until, confirmed_at, last_used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT totp_credentials_name_check CHECK ((char_length(name) <= 256)),
+    CONSTRAINT totp_credentials_pending_until_confirmed_at_check CHECK (((num_nonnulls(pending_until, confirmed_at) = 1) AND (num_nonnulls(pending_until, last_used_step) = 1) AND (num_nonnulls(pending_until, last_used_at) = 1))),
+    CONSTRAINT totp_credentials_period_check CHECK (((period >= '00:00:15'::interval) AND (period <= '00:05:00'::interval) AND (period = date_trunc('second'::text, period)))),
+    CONSTRAINT totp_credentials_secret_ciphertext_check CHECK (((octet_length(secret_ciphertext) >= 30) AND (octet_length(secret_ciphertext) <= 512) AND (get_byte(secret_ciphertext, 0) = 1)))
+);
+ALTER TABLE ONLY authority.totp_credentials FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.totp_credentials IS 'A secret shared with an application that computes one-time codes (RFC 6238). Pending
+until the user has typed a first code.';
+COMMENT ON COLUMN authority.totp_credentials.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.totp_credentials.id IS 'Random. Another one after each enrollment.';
+COMMENT ON COLUMN authority.totp_credentials.user_id IS 'The user who signs in with the codes.';
+COMMENT ON COLUMN authority.totp_credentials.secret_ciphertext IS 'The shared secret, encrypted by the caller (Keyring in Python) for this tenant and
+user. The store cannot read it.';
+COMMENT ON COLUMN authority.totp_credentials.encryption_key_id IS 'Id of the key that decrypts the secret, in the caller''s own terms.';
+COMMENT ON COLUMN authority.totp_credentials.algorithm IS 'Hash function of the HMAC. Many applications compute SHA1 whatever they were told.';
+COMMENT ON COLUMN authority.totp_credentials.digits IS 'Length of a code: 6 to 8.';
+COMMENT ON COLUMN authority.totp_credentials.period IS 'Length of a time step, in full seconds. Each step has one code.';
+COMMENT ON COLUMN authority.totp_credentials.name IS 'What the user calls it, such as the device. May be empty.';
+COMMENT ON COLUMN authority.totp_credentials.pending_until IS 'A first code must be accepted before this time. The next enrollment of the user
+replaces a pending one. Null: confirmed.';
+COMMENT ON COLUMN authority.totp_credentials.confirmed_at IS 'When the first code was accepted. Null: pending, and no factor yet.';
+COMMENT ON COLUMN authority.totp_credentials.last_used_step IS 'The time step of the last accepted code. Only grows: codes of this and of earlier steps
+are refused (RFC 6238 section 5.2). Null: pending.';
+COMMENT ON COLUMN authority.totp_credentials.last_used_at IS 'When a code was last accepted. Null: pending.';
+COMMENT ON COLUMN authority.totp_credentials.created_at IS 'When the secret was enrolled.';
+
+ALTER TABLE ONLY authority.totp_credentials
+    ADD CONSTRAINT totp_credentials_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
+
+CREATE INDEX totp_credentials_tenant_id_user_id_idx ON authority.totp_credentials USING btree (tenant_id, user_id);
+
+CREATE UNIQUE INDEX totp_credentials_tenant_id_user_id_key ON authority.totp_credentials USING btree (tenant_id, user_id) WHERE (confirmed_at IS NULL);
+
+ALTER TABLE ONLY authority.totp_credentials
+    ADD CONSTRAINT totp_credentials_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.totp_credentials ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY totp_credentials_tenant_id_policy ON authority.totp_credentials USING ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
+        CASE
+            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
+            ELSE NULL::uuid
+        END AS "case")));
+
+-- totp_step
+
+CREATE FUNCTION authority.totp_step(period interval) RETURNS bigint
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN floor((EXTRACT(epoch FROM authority.clock()) / EXTRACT(epoch FROM period)));
+
+COMMENT ON FUNCTION authority.totp_step(period interval) IS 'Returns the current time step (RFC 6238 section 4.2): how many periods have passed
+since 1970.';
 
 -- usable_licenses
 

@@ -1,9 +1,13 @@
-"""Secret strings: tokens, user codes, request URIs, PKCE code verifiers."""
+"""Secret strings: tokens, user and recovery codes, request URIs, code verifiers."""
 
 from authority_queries.secrets.authorization_requests import (
     code_challenge_of,
     format_request_uri,
     parse_request_uri,
+)
+from authority_queries.secrets.recovery_codes import (
+    hash_recovery_code,
+    mint_recovery_codes,
 )
 from authority_queries.secrets.token_strings import (
     TokenKind,
@@ -26,7 +30,9 @@ __all__ = [
     "contains_token",
     "derive_token",
     "format_request_uri",
+    "hash_recovery_code",
     "hash_user_code",
+    "mint_recovery_codes",
     "mint_token",
     "mint_user_code",
     "normalize_user_code",

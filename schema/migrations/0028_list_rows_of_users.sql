@@ -86,6 +86,8 @@ from (
     ),
     (16, 'login_attempts', true, null, 'held.user_id = $2'),
     (300, 'webauthn_credentials', true, null, 'held.user_id = $2'),
+    (301, 'totp_credentials', true, null, 'held.user_id = $2'),
+    (302, 'recovery_codes', true, null, 'held.user_id = $2'),
     -- The last one.
     (9999, 'users', true, null, 'held.id = $2')
 ) as listed (number, name, is_exported, clears, condition)

@@ -22,6 +22,7 @@ from authority_queries.repositories._async.license_usage import AsyncLicenseUsag
 from authority_queries.repositories._async.licenses import AsyncLicenses
 from authority_queries.repositories._async.login_attempts import AsyncLoginAttempts
 from authority_queries.repositories._async.pushed_requests import AsyncPushedRequests
+from authority_queries.repositories._async.recovery_codes import AsyncRecoveryCodes
 from authority_queries.repositories._async.redemptions import AsyncRedemptions
 from authority_queries.repositories._async.repository import AsyncLease
 from authority_queries.repositories._async.revocations import AsyncRevocations
@@ -31,8 +32,10 @@ from authority_queries.repositories._async.server import AsyncServer
 from authority_queries.repositories._async.service_accounts import AsyncServiceAccounts
 from authority_queries.repositories._async.tenants import AsyncTenants
 from authority_queries.repositories._async.tokens import AsyncTokens
+from authority_queries.repositories._async.totp_credentials import AsyncTotpCredentials
 from authority_queries.repositories._async.transactions import unit_of_work
 from authority_queries.repositories._async.used_jtis import AsyncUsedJtis
+from authority_queries.repositories._async.user_credentials import AsyncUserCredentials
 from authority_queries.repositories._async.user_roles import AsyncUserRoles
 from authority_queries.repositories._async.users import AsyncUsers
 from authority_queries.repositories._async.webauthn_credentials import (
@@ -77,6 +80,9 @@ class AsyncStore:
 
     def _add_sign_ins(self, lease: AsyncLease) -> None:
         self.login_attempts = AsyncLoginAttempts(lease)
+        self.user_credentials = AsyncUserCredentials(lease)
+        self.recovery_codes = AsyncRecoveryCodes(lease)
+        self.totp_credentials = AsyncTotpCredentials(lease)
         self.webauthn_credentials = AsyncWebauthnCredentials(lease)
 
     @property

@@ -23,6 +23,7 @@ from authority_queries.repositories._sync.license_usage import LicenseUsage
 from authority_queries.repositories._sync.licenses import Licenses
 from authority_queries.repositories._sync.login_attempts import LoginAttempts
 from authority_queries.repositories._sync.pushed_requests import PushedRequests
+from authority_queries.repositories._sync.recovery_codes import RecoveryCodes
 from authority_queries.repositories._sync.redemptions import Redemptions
 from authority_queries.repositories._sync.repository import Lease
 from authority_queries.repositories._sync.revocations import Revocations
@@ -32,8 +33,10 @@ from authority_queries.repositories._sync.server import Server
 from authority_queries.repositories._sync.service_accounts import ServiceAccounts
 from authority_queries.repositories._sync.tenants import Tenants
 from authority_queries.repositories._sync.tokens import Tokens
+from authority_queries.repositories._sync.totp_credentials import TotpCredentials
 from authority_queries.repositories._sync.transactions import unit_of_work
 from authority_queries.repositories._sync.used_jtis import UsedJtis
+from authority_queries.repositories._sync.user_credentials import UserCredentials
 from authority_queries.repositories._sync.user_roles import UserRoles
 from authority_queries.repositories._sync.users import Users
 from authority_queries.repositories._sync.webauthn_credentials import (
@@ -78,6 +81,9 @@ class Store:
 
     def _add_sign_ins(self, lease: Lease) -> None:
         self.login_attempts = LoginAttempts(lease)
+        self.user_credentials = UserCredentials(lease)
+        self.recovery_codes = RecoveryCodes(lease)
+        self.totp_credentials = TotpCredentials(lease)
         self.webauthn_credentials = WebauthnCredentials(lease)
 
     @property

@@ -22,6 +22,12 @@ with known (name, columns, reason) as (
         array['clone_suspected_at', 'last_used_at'],
         'A handful a user: their owner lists and deletes them.'
     ),
+    (
+        'totp_credentials',
+        array['pending_until', 'confirmed_at', 'last_used_at'],
+        'A handful a user, and one pending: the next one replaces it.'
+    ),
+    ('recovery_codes', array['last_used_at'], 'One row a user.'),
     ('license_usage_totals', array['period_start', 'period_end'], 'The bill.')
 )
 
