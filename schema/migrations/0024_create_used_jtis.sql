@@ -1,6 +1,7 @@
 -- Creates the replay guard: identifiers of accepted assertions, proofs and challenges.
 --
--- Locks: share row exclusive on authority.tenants while the foreign key is added.
+-- Locks: share row exclusive on authority.tenants while the foreign key is added;
+-- access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -16,8 +17,6 @@ create table if not exists authority.used_jtis (
     created_at timestamptz not null default authority.clock(),
     constraint used_jtis_tenant_id_kind_issuer_jti_hash_pk
     primary key (tenant_id, kind, issuer, jti_hash),
-    constraint used_jtis_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id) on delete restrict,
     constraint used_jtis_kind_check
     check (kind in ('client_assertion', 'dpop_proof', 'webauthn_challenge')),
     constraint used_jtis_issuer_check
@@ -59,6 +58,11 @@ on authority.used_jtis (expires_at);
 
 call authority.isolate_tenants('authority.used_jtis');
 call authority.let_operators_prune('authority.used_jtis');
+
+alter table authority.used_jtis
+drop constraint if exists used_jtis_tenant_id_fk,
+add constraint used_jtis_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
 
 grant select, insert on authority.used_jtis to authority_app;
 grant update (expires_at, created_at) on authority.used_jtis to authority_app;

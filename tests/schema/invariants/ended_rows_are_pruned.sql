@@ -28,6 +28,11 @@ with known (name, columns, reason) as (
         'A handful a user, and one pending: the next one replaces it.'
     ),
     ('recovery_codes', array['last_used_at'], 'One row a user.'),
+    (
+        'audit_chains',
+        array['month', 'previous_month'],
+        'Deleted by the owner with the partition of its month.'
+    ),
     ('license_usage_totals', array['period_start', 'period_end'], 'The bill.')
 )
 
