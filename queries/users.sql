@@ -118,11 +118,13 @@ where
 order by users.username_key desc
 limit :page_size;
 
--- name: create(tenant_id, username, username_key, email, email_verified, display_name, password_hash, status, attributes)^
--- The new user, with a new subject id.
+-- name: create(tenant_id, subject_id, username, username_key, email, email_verified, display_name, password_hash, status, attributes)^
+-- The new user, or no row when the subject_id is that of a client or a service account
+-- (RFC 9068 section 5). A null subject_id makes one: a random UUID.
 -- @row User
 insert into authority.users (
     tenant_id,
+    subject_id,
     username,
     username_key,
     email,
@@ -132,8 +134,9 @@ insert into authority.users (
     status,
     attributes
 )
-values (
+select
     :tenant_id,
+    coalesce(:subject_id, gen_random_uuid()::text) as subject_id,
     :username,
     :username_key,
     :email,
@@ -142,7 +145,19 @@ values (
     :password_hash,
     :status,
     :attributes
-)
+where
+    not exists (
+        select from authority.clients
+        where
+            clients.tenant_id = :tenant_id
+            and clients.client_id = :subject_id
+    )
+    and not exists (
+        select from authority.service_accounts
+        where
+            service_accounts.tenant_id = :tenant_id
+            and service_accounts.account_id = :subject_id
+    )
 returning
     users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
     users.email, users.email_verified, users.display_name, users.password_hash,

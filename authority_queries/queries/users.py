@@ -26,7 +26,7 @@ _TEXTS = {
     "get_by_subject_id": "64644cd3af11",
     "list_after": "06097c8832db",
     "list_before": "4a4bb9e78a0b",
-    "create": "248a91939d7e",
+    "create": "954598a90ced",
     "update": "9a7d1eeb38ff",
     "delete": "25641a9ca8b7",
     "set_password_hash": "d1a47bddb59b",
@@ -58,7 +58,7 @@ _get_by_username_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
 _get_by_subject_id_takes = Parameters(
     "users.get_by_subject_id",
     tenant_id=checks.uuid,
-    subject_id=checks.uuid,
+    subject_id=checks.text(),
 )
 _get_by_subject_id: Call[User | None] = _QUERIES.row(
     "get_by_subject_id", User, takes=_get_by_subject_id_takes
@@ -107,6 +107,7 @@ _list_before_stream_async = _ASYNC_QUERIES.stream(
 _create_takes = Parameters(
     "users.create",
     tenant_id=checks.uuid,
+    subject_id=checks.optional(checks.text(0, 255)),
     username=checks.text(0, 256),
     username_key=checks.text(0, 256),
     email=checks.optional(checks.text(0, 254)),
@@ -116,8 +117,8 @@ _create_takes = Parameters(
     status=checks.one_of("active", "pending", "suspended"),
     attributes=checks.jsonb("object", 65536),
 )
-_create: Call[User] = _QUERIES.sure_row("create", User, takes=_create_takes)
-_create_async: AsyncCall[User] = _ASYNC_QUERIES.sure_row(
+_create: Call[User | None] = _QUERIES.row("create", User, takes=_create_takes)
+_create_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
     "create", User, takes=_create_takes
 )
 _update_takes = Parameters(
@@ -229,13 +230,14 @@ async def get_by_username_async(
 
 
 def get_by_subject_id(
-    connection: Connection[object], *, tenant_id: UUID, subject_id: UUID
+    connection: Connection[object], *, tenant_id: UUID, subject_id: str
 ) -> User | None:
     """The user with this sub claim, or no row.
 
     Args:
         tenant_id: Owner of the row.
-        subject_id: The sub claim.
+        subject_id: The sub claim (OpenID Connect Core section 2): printable ASCII,
+            case-sensitive, unique in the tenant.
 
     queries/users.sql:38
     """
@@ -243,13 +245,14 @@ def get_by_subject_id(
 
 
 async def get_by_subject_id_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, subject_id: UUID
+    connection: AsyncConnection[object], *, tenant_id: UUID, subject_id: str
 ) -> User | None:
     """The user with this sub claim, or no row.
 
     Args:
         tenant_id: Owner of the row.
-        subject_id: The sub claim.
+        subject_id: The sub claim (OpenID Connect Core section 2): printable ASCII,
+            case-sensitive, unique in the tenant.
 
     queries/users.sql:38
     """
@@ -538,6 +541,7 @@ def create(
     connection: Connection[object],
     *,
     tenant_id: UUID,
+    subject_id: str | None,
     username: str,
     username_key: str,
     email: str | None,
@@ -546,11 +550,14 @@ def create(
     password_hash: str | None,
     status: UserStatus,
     attributes: JsonObject,
-) -> User:
-    """The new user, with a new subject id.
+) -> User | None:
+    """The new user, or no row when the subject_id is that of a client or a service
+    account (RFC 9068 section 5). A null subject_id makes one: a random UUID.
 
     Args:
         tenant_id: Owner of the row.
+        subject_id: The sub claim (OpenID Connect Core section 2): printable ASCII,
+            case-sensitive, unique in the tenant.
         username: As typed at registration.
         username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
             case-folded).
@@ -568,6 +575,7 @@ def create(
     return _create(
         connection,
         tenant_id=tenant_id,
+        subject_id=subject_id,
         username=username,
         username_key=username_key,
         email=email,
@@ -583,6 +591,7 @@ async def create_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
+    subject_id: str | None,
     username: str,
     username_key: str,
     email: str | None,
@@ -591,11 +600,14 @@ async def create_async(
     password_hash: str | None,
     status: UserStatus,
     attributes: JsonObject,
-) -> User:
-    """The new user, with a new subject id.
+) -> User | None:
+    """The new user, or no row when the subject_id is that of a client or a service
+    account (RFC 9068 section 5). A null subject_id makes one: a random UUID.
 
     Args:
         tenant_id: Owner of the row.
+        subject_id: The sub claim (OpenID Connect Core section 2): printable ASCII,
+            case-sensitive, unique in the tenant.
         username: As typed at registration.
         username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
             case-folded).
@@ -613,6 +625,7 @@ async def create_async(
     return await _create_async(
         connection,
         tenant_id=tenant_id,
+        subject_id=subject_id,
         username=username,
         username_key=username_key,
         email=email,
@@ -654,7 +667,7 @@ def update(
             verify.
         attributes: Open object of the embedding service for claims.
 
-    queries/users.sql:152
+    queries/users.sql:167
     """
     return _update(
         connection,
@@ -701,7 +714,7 @@ async def update_async(
             verify.
         attributes: Open object of the embedding service for claims.
 
-    queries/users.sql:152
+    queries/users.sql:167
     """
     return await _update_async(
         connection,
@@ -724,7 +737,7 @@ def delete(connection: Connection[object], *, tenant_id: UUID, user_id: UUID) ->
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:176
+    queries/users.sql:191
     """
     return _delete(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -737,7 +750,7 @@ async def delete_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:176
+    queries/users.sql:191
     """
     return await _delete_async(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -758,7 +771,7 @@ def set_password_hash(
         row_version: Optimistic lock: an update names the version that it read.
         password_hash: Argon2id hash with its own salt and parameters.
 
-    queries/users.sql:183
+    queries/users.sql:198
     """
     return _set_password_hash(
         connection,
@@ -785,7 +798,7 @@ async def set_password_hash_async(
         row_version: Optimistic lock: an update names the version that it read.
         password_hash: Argon2id hash with its own salt and parameters.
 
-    queries/users.sql:183
+    queries/users.sql:198
     """
     return await _set_password_hash_async(
         connection,
@@ -806,7 +819,7 @@ def revoke_tokens(
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:202
+    queries/users.sql:217
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -821,6 +834,6 @@ async def revoke_tokens_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:202
+    queries/users.sql:217
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, user_id=user_id)

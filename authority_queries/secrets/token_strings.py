@@ -25,6 +25,7 @@ TokenKind = Literal[
     "client_secret",
     "license_key",
     "request_uri",
+    "session",
 ]
 
 _PREFIXES: Final[dict[TokenKind, str]] = {
@@ -35,6 +36,7 @@ _PREFIXES: Final[dict[TokenKind, str]] = {
     "client_secret": "cs",
     "license_key": "lk",
     "request_uri": "ru",
+    "session": "se",
 }
 _KINDS: Final = {prefix: kind for kind, prefix in _PREFIXES.items()}
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

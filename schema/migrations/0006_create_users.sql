@@ -1,7 +1,7 @@
--- Creates users and the roles assigned to them.
+-- Creates users.
 --
--- Locks: share row exclusive on authority.tenants and authority.roles while
--- foreign keys to them are added.
+-- Locks: share row exclusive on authority.tenants while its foreign key is added;
+-- access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -75,7 +75,7 @@ second.';
 create table if not exists authority.users (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
-    subject_id uuid not null default gen_random_uuid(),
+    subject_id text collate "C" not null default gen_random_uuid()::text,
     username text collate "C" not null,
     username_key text collate "C" not null,
     email text,
@@ -91,8 +91,12 @@ create table if not exists authority.users (
     constraint users_tenant_id_id_pk primary key (tenant_id, id),
     constraint users_tenant_id_subject_id_key unique (tenant_id, subject_id),
     constraint users_tenant_id_username_key_key unique (tenant_id, username_key),
-    constraint users_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id) on delete restrict,
+    constraint users_subject_id_check
+    check (
+        subject_id ~ '^[ -~]+$'
+        and char_length(subject_id) <= 255
+        and authority.is_visible(subject_id)
+    ),
     constraint users_username_check
     check (
         authority.is_username_key(username, username_key)
@@ -132,7 +136,8 @@ comment on table authority.users is
 comment on column authority.users.tenant_id is 'Owner of the row.';
 comment on column authority.users.id is 'Random. Key inside the store.';
 comment on column authority.users.subject_id is
-'The sub claim. Random, therefore globally unique. Never given to another user.';
+'The sub claim (OpenID Connect Core section 2): printable ASCII, case-sensitive, unique
+in the tenant. Never changes. A random UUID, unless the creation passes one.';
 comment on column authority.users.username is 'As typed at registration.';
 comment on column authority.users.username_key is
 'Sign-in looks up this key: username_key in Python (RFC 8265, case-folded). Names that
@@ -158,61 +163,28 @@ comment on column authority.users.updated_at is 'When the row last changed.';
 comment on column authority.users.row_version is
 'Optimistic lock: an update names the version that it read.';
 
-create table if not exists authority.user_roles (
-    tenant_id uuid not null,
-    user_id uuid not null,
-    role_id uuid not null,
-    granted_by text collate "C",
-    expires_at timestamptz,
-    created_at timestamptz not null default authority.clock(),
-    constraint user_roles_tenant_id_user_id_role_id_pk
-    primary key (tenant_id, user_id, role_id),
-    constraint user_roles_tenant_id_user_id_fk foreign key (tenant_id, user_id)
-    references authority.users (tenant_id, id) on delete cascade,
-    constraint user_roles_tenant_id_role_id_fk foreign key (tenant_id, role_id)
-    references authority.roles (tenant_id, id),
-    constraint user_roles_granted_by_check
-    check (authority.is_visible(granted_by) and char_length(granted_by) <= 256),
-    constraint user_roles_moments_check
-    check (
-        least(expires_at, created_at) >= '1900-01-01Z'
-        and greatest(expires_at, created_at) < '9000-01-01Z'
-    )
-);
-
-comment on table authority.user_roles is
-'The assignment of a role to a user, possibly until a set time.';
-comment on column authority.user_roles.tenant_id is 'Owner of the row.';
-comment on column authority.user_roles.user_id is 'The user who has the role.';
-comment on column authority.user_roles.role_id is
-'The role. It cannot be deleted while it is assigned.';
-comment on column authority.user_roles.granted_by is
-'The user or service that assigned the role, in the embedding service''s own terms.
-Null: not recorded.';
-comment on column authority.user_roles.expires_at is
-'The assignment has no effect from this time on, and may be pruned. Null: no end.';
-comment on column authority.user_roles.created_at is
-'When the role was first assigned.';
-
--- Serves the foreign key: roles.delete, and users filtered by role.
-create index if not exists user_roles_tenant_id_role_id_idx
-on authority.user_roles (tenant_id, role_id);
--- Serves user_roles.prune_expired.
-create index if not exists user_roles_expires_at_idx
-on authority.user_roles (expires_at) where expires_at is not null;
-
 call authority.isolate_tenants('authority.users');
-call authority.isolate_tenants('authority.user_roles');
-call authority.let_operators_prune('authority.user_roles');
 
-grant select, insert, update, delete on authority.users to authority_app;
-grant select, insert, delete on authority.user_roles to authority_app;
-grant update (granted_by, expires_at) on authority.user_roles to authority_app;
-grant
-select (tenant_id, user_id, role_id, expires_at),
-update (created_at),
-delete
-on authority.user_roles to authority_maintenance;
+alter table authority.users
+drop constraint if exists users_tenant_id_fk,
+add constraint users_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
+
+-- All columns but the keys, because a sub never changes.
+grant select, insert, delete on authority.users to authority_app;
+grant update (
+    username,
+    username_key,
+    email,
+    email_verified,
+    display_name,
+    password_hash,
+    status,
+    tokens_valid_after,
+    attributes,
+    updated_at,
+    row_version
+) on authority.users to authority_app;
 -- All columns but the password hash.
 grant select (
     tenant_id,
@@ -230,7 +202,6 @@ grant select (
     updated_at,
     row_version
 ) on authority.users to authority_reader;
-grant select on authority.user_roles to authority_reader;
 revoke execute on function authority.is_username_key(text, text) from public;
 grant execute on function authority.is_username_key(text, text) to authority_app;
 revoke execute on function authority.is_password_hash(text) from public;

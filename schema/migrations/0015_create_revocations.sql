@@ -1,6 +1,7 @@
 -- Creates the feed of revocations that resource servers and gateways follow.
 --
--- Locks: share row exclusive on authority.tenants while foreign keys are added.
+-- Locks: share row exclusive on authority.tenants while foreign keys are added; access
+-- exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -13,8 +14,6 @@ create table if not exists authority.revocation_sequences (
     created_at timestamptz not null default authority.clock(),
     updated_at timestamptz not null default authority.clock(),
     constraint revocation_sequences_tenant_id_pk primary key (tenant_id),
-    constraint revocation_sequences_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id) on delete restrict,
     constraint revocation_sequences_moments_check
     check (
         least(created_at, updated_at) >= '1900-01-01Z'
@@ -46,8 +45,6 @@ create table if not exists authority.revocations (
     expires_at timestamptz,
     created_at timestamptz not null default authority.clock(),
     constraint revocations_tenant_id_sequence_pk primary key (tenant_id, sequence),
-    constraint revocations_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id) on delete restrict,
     constraint revocations_category_check
     check (
         category in (
@@ -179,6 +176,16 @@ revoke execute on function authority.append_revocations(
 call authority.isolate_tenants('authority.revocation_sequences');
 call authority.isolate_tenants('authority.revocations');
 call authority.let_operators_prune('authority.revocations');
+
+alter table authority.revocation_sequences
+drop constraint if exists revocation_sequences_tenant_id_fk,
+add constraint revocation_sequences_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
+
+alter table authority.revocations
+drop constraint if exists revocations_tenant_id_fk,
+add constraint revocations_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
 
 grant select, insert on authority.revocation_sequences to authority_app;
 grant update (last_sequence, updated_at)

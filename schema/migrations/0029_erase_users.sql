@@ -31,7 +31,7 @@ begin
         where
             revocations.tenant_id = end_sign_ins.tenant_id
             and revocations.category = 'subject'
-            and revocations.target = account.subject_id::text
+            and revocations.target = account.subject_id
             and revocations.reason = 'user_erased'
             and revocations.expires_at > authority.clock()
     );
@@ -51,7 +51,7 @@ begin
         perform authority.append_revocations(
             end_sign_ins.tenant_id,
             'subject',
-            array[account.subject_id::text],
+            array[account.subject_id],
             array[authority.clock() + feed_for],
             null,
             'user_erased',
@@ -66,6 +66,31 @@ comment on function authority.end_sign_ins is
 'Suspends the user, and publishes an entry of the feed that ends the user''s tokens and
 itself ends after feed_for; 0 publishes none. Returns false if both was done before, or
 there is no such user.';
+
+create or replace function authority.redact_events_of_user(
+    tenant_id uuid, user_id uuid
+)
+returns void
+language sql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+update authority.audit_events as held
+set
+    target_digest = authority.digest_of_target(held),
+    target_salt = null,
+    target_id = null,
+    user_id = null,
+    changes = '{}'
+where
+    held.tenant_id = redact_events_of_user.tenant_id
+    and held.user_id = redact_events_of_user.user_id
+$$;
+
+comment on function authority.redact_events_of_user(uuid, uuid) is
+'Redacts what audit events say about the user, such as the deletion of the user''s own
+row.';
 
 create or replace function authority.erase_user(
     tenant_id uuid,
@@ -148,6 +173,11 @@ begin
                 batch_size,
                 is_locked
             );
+            if table_name = 'users' and erased > 0 then
+                perform authority.redact_events_of_user(
+                    erase_user.tenant_id, erase_user.user_id
+                );
+            end if;
             exit passes when erased > 0;
         end loop;
     end loop passes;
@@ -167,6 +197,7 @@ rows.';
 
 revoke execute on function
 authority.end_sign_ins(uuid, uuid, interval),
+authority.redact_events_of_user(uuid, uuid),
 authority.erase_user(uuid, uuid, text[], interval, boolean, bigint)
 from public;
 grant execute on function

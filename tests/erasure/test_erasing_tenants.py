@@ -73,8 +73,6 @@ def test_every_value_of_an_erased_tenant_is_gone(
 
 
 def test_a_crashed_run_is_resumed(world: World, maintenance: Maintenance) -> None:
-    terminate(world, maintenance)
-    expected = counts(world)
     batches: list[object] = []
 
     def crash(table: object) -> None:
@@ -85,6 +83,8 @@ def test_a_crashed_run_is_resumed(world: World, maintenance: Maintenance) -> Non
                 "where datname = current_database() and pid <> pg_backend_pid()"
             )
 
+    terminate(world, maintenance)
+    expected = counts(world)
     with pytest.raises(psycopg.OperationalError):
         maintenance.erase_tenant(world.own, batch_size=1, progress=crash)
     left = sum(counts(world).values())

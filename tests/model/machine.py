@@ -85,7 +85,7 @@ class Machine(RuleBasedStateMachine):
 
     def add_user(self, store: Store, name: str) -> None:
         user = make_user(store, self.tenant_id, username=name)
-        self.model.users.append(User(name=name, id=user.id, sub=str(user.subject_id)))
+        self.model.users.append(User(name=name, id=user.id, sub=user.subject_id))
 
     def _client(
         self,
@@ -230,7 +230,7 @@ class Machine(RuleBasedStateMachine):
         """Verify as a resource server, as a service and as an operator."""
         key: dict[str, Any] = {"tenant_id": self.tenant_id, "token_hash": token.hash}
         outside = token_queries.verify_by_token(
-            self.service.outside, **key, type=token.kind
+            self.service.outside, **key, type=token.kind, resource=None
         )
         self._compare(token, outside, reason)
         if not self.model.tenant.works:

@@ -12,6 +12,7 @@ from authority_queries.records import User, UserStatus
 from authority_queries.repositories._sync.repository import (
     Repository,
     page,
+    shared_sub,
     stale,
 )
 from authority_queries.repositories.arguments import check_password_hash
@@ -41,7 +42,7 @@ class Users(Repository):
             self._connection, tenant_id=tenant_id, username_key=lookup_key(username)
         )
 
-    def get_by_subject_id(self, *, tenant_id: UUID, subject_id: UUID) -> User | None:
+    def get_by_subject_id(self, *, tenant_id: UUID, subject_id: str) -> User | None:
         """Get a user by the claim sub."""
         return queries.get_by_subject_id(
             self._connection, tenant_id=tenant_id, subject_id=subject_id
@@ -83,6 +84,7 @@ class Users(Repository):
         *,
         tenant_id: UUID,
         username: str,
+        subject_id: str | None = None,
         email: str | None = None,
         email_verified: bool = False,
         display_name: str = "",
@@ -90,16 +92,19 @@ class Users(Repository):
         status: UserStatus = "active",
         attributes: JsonObject | None = None,
     ) -> User:
-        """Create a user with a new subject id.
+        """Create a user, with the given sub or a new one.
 
-        `username` follows RFC 8265, in any case and Unicode form. `password_hash` comes
-        from `hash_password` or `convert_password_hash`. Raises DuplicateError if the
-        username is taken in any case, MissingReferenceError for an unknown tenant,
+        Pass `subject_id` for a user of another system, whose sub it keeps. `username`
+        follows RFC 8265, in any case and Unicode form. `password_hash` comes from
+        `hash_password` or `convert_password_hash`. Raises DuplicateError if the
+        username is taken in any case, or the sub is that of another user, a client or a
+        service account; MissingReferenceError for an unknown tenant,
         InvalidArgumentError, InvalidValueError.
         """
-        return queries.create(
+        user = queries.create(
             self._connection,
             tenant_id=tenant_id,
+            subject_id=subject_id,
             username=username,
             username_key=username_key(username),
             email=check_email(email),
@@ -109,6 +114,9 @@ class Users(Repository):
             status=status,
             attributes={} if attributes is None else attributes,
         )
+        if user is None:
+            raise shared_sub("users.create", "subject_id")
+        return user
 
     def update(
         self,
