@@ -281,3 +281,30 @@ def test_a_policy_is_evaluated_once_a_scan_and_uses_the_index(
             assert "Filter: " not in plan, plan
             assert "InitPlan" not in plan, plan
             assert f"Cond: ({table.tenant_column} = " in plan, plan
+
+
+@pytest.mark.parametrize("table", ["roles", "scopes"])
+def test_a_tenant_neither_writes_nor_deletes_system_rows(
+    table: str, tenants: Tenants, logins: Logins
+) -> None:
+    """The policies refuse it, whatever the role may write."""
+    tenants.dba.execute(f"grant all on authority.{table} to authority_app".encode())
+    count = f"select count(*) from authority.{table} where is_system"
+    added = f"insert into authority.{table} (tenant_id, name, is_system) values"
+    tenants.dba.execute(f"{added} ('{tenants.own}', 'base', true)".encode())
+    with opened(logins, "app") as connection:
+        set_tenant(connection, tenants.own)
+        connection.execute(f"{added} ('{tenants.own}', 'own', false)".encode())
+        before = connection.execute(count.encode()).fetchone()
+        for statement in (
+            f"{added} ('{tenants.own}', 'system', true)",
+            f"update authority.{table} set is_system = true where name = 'own'",
+        ):
+            assert sqlstate(connection, statement) == DENIED
+        for statement in (
+            f"update authority.{table} set is_system = false where is_system",
+            f"delete from authority.{table} where is_system",
+        ):
+            assert connection.execute(statement.encode()).rowcount == 0
+        assert connection.execute(count.encode()).fetchone() == before
+        assert before == (1,)
