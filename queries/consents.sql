@@ -80,7 +80,7 @@ on conflict (tenant_id, user_id, client_uuid) where revoked_at is null do update
     set
         scopes = authority.merge_scopes(consents.scopes, excluded.scopes),
         properties = excluded.properties,
-        updated_at = authority.clock(),
+        updated_at = excluded.updated_at,
         row_version = consents.row_version + 1
 returning
     consents.tenant_id, consents.id, consents.user_id, consents.client_uuid,

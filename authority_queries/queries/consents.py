@@ -25,7 +25,7 @@ from authority_queries.records import Consent
 _TEXTS = {
     "get": "385b613f8ee8",
     "list_by_user": "50ffb27d2094",
-    "grant": "36d6d5508eb0",
+    "grant": "27953c01ad03",
     "narrow": "c826d48f5959",
     "revoke": "100924d591fe",
     "prune_revoked": "fb2e23c41cb9",

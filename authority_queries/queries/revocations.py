@@ -22,7 +22,7 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import Revocation, RevocationCategory
 
 _TEXTS = {
-    "publish": "cb59e9307172",
+    "publish": "7194bca5f17a",
     "list_since": "2f139efa4f8d",
     "get_position": "1226136b5ac6",
     "listen": "59f5fcc38d7e",
@@ -221,7 +221,7 @@ def list_since(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:57
+    queries/revocations.sql:62
     """
     return _list_since(
         connection, tenant_id=tenant_id, sequence=sequence, page_size=page_size
@@ -241,7 +241,7 @@ async def list_since_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:57
+    queries/revocations.sql:62
     """
     return await _list_since_async(
         connection, tenant_id=tenant_id, sequence=sequence, page_size=page_size
@@ -265,7 +265,7 @@ def list_since_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:57
+    queries/revocations.sql:62
     """
     return _list_since_stream(
         connection, size, tenant_id=tenant_id, sequence=sequence, page_size=page_size
@@ -289,7 +289,7 @@ def list_since_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:57
+    queries/revocations.sql:62
     """
     return _list_since_stream_async(
         connection, size, tenant_id=tenant_id, sequence=sequence, page_size=page_size
@@ -303,7 +303,7 @@ def get_position(connection: Connection[object], *, tenant_id: UUID) -> int:
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:72
+    queries/revocations.sql:77
     """
     return _get_position(connection, tenant_id=tenant_id)
 
@@ -317,7 +317,7 @@ async def get_position_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:72
+    queries/revocations.sql:77
     """
     return await _get_position_async(connection, tenant_id=tenant_id)
 
@@ -327,7 +327,7 @@ def listen(connection: Connection[object]) -> None:
     tenant's id. Followers must not depend on them: a notification does not survive
     a lost connection.
 
-    queries/revocations.sql:81
+    queries/revocations.sql:86
     """
     _listen(connection)
 
@@ -337,7 +337,7 @@ async def listen_async(connection: AsyncConnection[object]) -> None:
     tenant's id. Followers must not depend on them: a notification does not survive
     a lost connection.
 
-    queries/revocations.sql:81
+    queries/revocations.sql:86
     """
     await _listen_async(connection)
 
@@ -361,7 +361,7 @@ def list_active(
         target: The jti, sub, client_id, kid or authorization id, depending on the
             category.
 
-    queries/revocations.sql:87
+    queries/revocations.sql:92
     """
     return _list_active(
         connection,
@@ -392,7 +392,7 @@ async def list_active_async(
         target: The jti, sub, client_id, kid or authorization id, depending on the
             category.
 
-    queries/revocations.sql:87
+    queries/revocations.sql:92
     """
     return await _list_active_async(
         connection,
@@ -427,7 +427,7 @@ def list_active_stream(
         target: The jti, sub, client_id, kid or authorization id, depending on the
             category.
 
-    queries/revocations.sql:87
+    queries/revocations.sql:92
     """
     return _list_active_stream(
         connection,
@@ -463,7 +463,7 @@ def list_active_stream_async(
         target: The jti, sub, client_id, kid or authorization id, depending on the
             category.
 
-    queries/revocations.sql:87
+    queries/revocations.sql:92
     """
     return _list_active_stream_async(
         connection,
@@ -481,7 +481,7 @@ def prune_expired(
 ) -> int:
     """Deletes entries of all tenants that expired longer ago than older_than.
 
-    queries/revocations.sql:106
+    queries/revocations.sql:111
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -491,7 +491,7 @@ async def prune_expired_async(
 ) -> int:
     """Deletes entries of all tenants that expired longer ago than older_than.
 
-    queries/revocations.sql:106
+    queries/revocations.sql:111
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
@@ -506,7 +506,7 @@ def prune_superseded(
     everything that they refuse, is in force, and was published longer ago than
     older_than.
 
-    queries/revocations.sql:129
+    queries/revocations.sql:134
     """
     return _prune_superseded(connection, older_than=older_than, batch_size=batch_size)
 
@@ -519,7 +519,7 @@ async def prune_superseded_async(
     everything that they refuse, is in force, and was published longer ago than
     older_than.
 
-    queries/revocations.sql:129
+    queries/revocations.sql:134
     """
     return await _prune_superseded_async(
         connection, older_than=older_than, batch_size=batch_size
