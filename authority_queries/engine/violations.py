@@ -30,8 +30,9 @@ def violation_of(error: psycopg.Error) -> Violation:
     named = Violation(
         _whole(diag.table_name), diag.column_name or "", _whole(diag.constraint_name)
     )
-    is_violation = isinstance(error, psycopg.IntegrityError)
-    return _in_message(error) if is_violation and not any(named) else named
+    if isinstance(error, psycopg.IntegrityError) and not any(named):
+        return _in_message(error)
+    return named
 
 
 def _in_message(error: psycopg.IntegrityError) -> Violation:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from authority_queries import Store
 from authority_queries.errors import NotFoundError, PermissionDeniedError
@@ -288,23 +289,24 @@ def test_a_tenant_neither_writes_nor_deletes_system_rows(
     table: str, tenants: Tenants, logins: Logins
 ) -> None:
     """The policies refuse it, whatever the role may write."""
-    tenants.dba.execute(f"grant all on authority.{table} to authority_app".encode())
-    count = f"select count(*) from authority.{table} where is_system"
-    added = f"insert into authority.{table} (tenant_id, name, is_system) values"
-    tenants.dba.execute(f"{added} ('{tenants.own}', 'base', true)".encode())
+
+    def about(statement: LiteralString) -> str:
+        name = SQL(statement).format(Identifier("authority", table))
+        return name.as_string(tenants.dba)
+
+    add = about("insert into {} (tenant_id, name, is_system) values (%s, %s, %s)")
+    count = about("select count(*) from {} where is_system").encode()
+    tenants.dba.execute(about("grant all on {} to authority_app").encode())
+    tenants.dba.execute(add.encode(), [tenants.own, "base", True])
     with opened(logins, "app") as connection:
         set_tenant(connection, tenants.own)
-        connection.execute(f"{added} ('{tenants.own}', 'own', false)".encode())
-        before = connection.execute(count.encode()).fetchone()
-        for statement in (
-            f"{added} ('{tenants.own}', 'system', true)",
-            f"update authority.{table} set is_system = true where name = 'own'",
-        ):
-            assert sqlstate(connection, statement) == DENIED
-        for statement in (
-            f"update authority.{table} set is_system = false where is_system",
-            f"delete from authority.{table} where is_system",
-        ):
+        connection.execute(add.encode(), [tenants.own, "own", False])
+        assert connection.execute(count).fetchone() == (1,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(add.encode(), [tenants.own, "system", True])
+        promote = about("update {} set is_system = true where name = 'own'")
+        assert sqlstate(connection, promote) == DENIED
+        demote = about("update {} set is_system = false where is_system")
+        for statement in (demote, about("delete from {} where is_system")):
             assert connection.execute(statement.encode()).rowcount == 0
-        assert connection.execute(count.encode()).fetchone() == before
-        assert before == (1,)
+        assert connection.execute(count).fetchone() == (1,)
