@@ -266,6 +266,16 @@ BREAKAGES = {
         """,
         "grant delete on authority.permissions to authority_app",
     ],
+    "constraints_hold_for_all_rows": [
+        """
+        alter table authority.users
+        add constraint users_email_verified_check check (email <> '') not valid
+        """,
+        """
+        update pg_catalog.pg_index set indisvalid = false
+        where indexrelid = 'authority.user_roles_expires_at_idx'::regclass
+        """,
+    ],
     "ended_rows_are_pruned": [
         "revoke delete on authority.consents from authority_maintenance",
         "alter table authority.licenses add column paid_until date",
