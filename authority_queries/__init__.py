@@ -7,10 +7,12 @@ from authority_queries import constraint_errors as _errors  # noqa: F401 -- regi
 
 if TYPE_CHECKING:
     from authority_queries.credentials import (
+        TotpSecret,
         convert_keycloak_hash,
         convert_password_hash,
         hash_client_secret,
         hash_password,
+        mint_totp_secret,
         password_needs_rehash,
         verify_client_secret,
         verify_password,
@@ -19,38 +21,59 @@ if TYPE_CHECKING:
     from authority_queries.names import username_key
     from authority_queries.repositories._async.store import AsyncStore
     from authority_queries.repositories._sync.store import Store
-    from authority_queries.repositories.values import NewToken, is_confirmed
+    from authority_queries.repositories.actors import Actor
+    from authority_queries.repositories.endings import feed_keys, is_ended
+    from authority_queries.repositories.values import (
+        NewToken,
+        is_confirmed,
+        is_sign_in_sufficient,
+    )
     from authority_queries.secrets import mint_token, parse_token
+    from authority_queries.secrets.encryption import Encrypted, Keyring
+    from authority_queries.secrets.key_pairs import mint_signing_key
+    from authority_queries.secrets.signing_keys import SigningKey
     from authority_queries.service._async.authority import AsyncAuthority
     from authority_queries.service._async.exporter import AsyncExporter
     from authority_queries.service._async.maintenance import AsyncMaintenance
     from authority_queries.service._sync.authority import Authority
     from authority_queries.service._sync.exporter import Exporter
     from authority_queries.service._sync.maintenance import Maintenance
+    from authority_queries.service.audits import AuditHead
     from authority_queries.service.migrations import migrate
     from authority_queries.service.retention import Retention
     from authority_queries.service.settings import Settings
 
 __all__ = [
+    "Actor",
     "AsyncAuthority",
     "AsyncExporter",
     "AsyncMaintenance",
     "AsyncStore",
+    "AuditHead",
     "Authority",
     "AuthorityError",
+    "Encrypted",
     "Exporter",
+    "Keyring",
     "Maintenance",
     "NewToken",
     "Retention",
     "Settings",
+    "SigningKey",
     "Store",
+    "TotpSecret",
     "convert_keycloak_hash",
     "convert_password_hash",
+    "feed_keys",
     "hash_client_secret",
     "hash_password",
     "is_confirmed",
+    "is_ended",
+    "is_sign_in_sufficient",
     "migrate",
+    "mint_signing_key",
     "mint_token",
+    "mint_totp_secret",
     "parse_token",
     "password_needs_rehash",
     "username_key",
@@ -61,25 +84,36 @@ __all__ = [
 # Imported at the first use: the generator must run when the generated modules are stale
 # and so cannot be imported.
 _HOMES = {
+    "Actor": "repositories.actors",
     "AsyncAuthority": "service._async.authority",
     "AsyncExporter": "service._async.exporter",
     "AsyncMaintenance": "service._async.maintenance",
     "AsyncStore": "repositories._async.store",
+    "AuditHead": "service.audits",
     "Authority": "service._sync.authority",
     "AuthorityError": "errors",
+    "Encrypted": "secrets.encryption",
     "Exporter": "service._sync.exporter",
+    "Keyring": "secrets.encryption",
     "Maintenance": "service._sync.maintenance",
     "NewToken": "repositories.values",
     "Retention": "service.retention",
     "Settings": "service.settings",
+    "SigningKey": "secrets.signing_keys",
     "Store": "repositories._sync.store",
+    "TotpSecret": "credentials",
     "convert_keycloak_hash": "credentials",
     "convert_password_hash": "credentials",
+    "feed_keys": "repositories.endings",
     "hash_client_secret": "credentials",
     "hash_password": "credentials",
     "is_confirmed": "repositories.values",
+    "is_ended": "repositories.endings",
+    "is_sign_in_sufficient": "repositories.values",
     "migrate": "service.migrations",
+    "mint_signing_key": "secrets.key_pairs",
     "mint_token": "secrets",
+    "mint_totp_secret": "credentials",
     "parse_token": "secrets",
     "password_needs_rehash": "credentials",
     "username_key": "names",

@@ -67,7 +67,7 @@ create table if not exists authority.scopes (
     constraint scopes_resources_check
     check (
         array_position(resources, null) is null
-        and authority.is_text_list(resources, 100, 2048)
+        and authority.is_resource_list(resources)
     ),
     constraint scopes_properties_check
     check (
@@ -98,7 +98,8 @@ comment on column authority.scopes.description is
 comment on column authority.scopes.descriptions is
 'Translations: object of language tag (BCP 47) to description.';
 comment on column authority.scopes.resources is
-'Audiences of an access token with this scope (RFC 8707).';
+'Resources that have this scope: absolute URIs (RFC 8707 section 2). The caller chooses
+from them the resources of a request that names none. The store never reads them.';
 comment on column authority.scopes.properties is
 'Open object of the embedding service. The store never reads it.';
 comment on column authority.scopes.is_system is

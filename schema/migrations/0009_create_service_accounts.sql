@@ -17,6 +17,7 @@ create table if not exists authority.service_accounts (
     enabled boolean not null default true,
     tokens_valid_after timestamptz,
     allowed_scopes text[] not null default '{}',
+    allowed_resources text[] not null default '{}',
     authorized_client_uuids uuid[] not null default '{}',
     attributes jsonb not null default '{}',
     created_at timestamptz not null default authority.clock(),
@@ -31,6 +32,11 @@ create table if not exists authority.service_accounts (
     check (
         array_position(allowed_scopes, null) is null
         and authority.is_scope_list(allowed_scopes)
+    ),
+    constraint service_accounts_allowed_resources_check
+    check (
+        array_position(allowed_resources, null) is null
+        and authority.is_resource_list(allowed_resources)
     ),
     constraint service_accounts_authorized_client_uuids_check
     check (
@@ -70,6 +76,8 @@ comment on column authority.service_accounts.tokens_valid_after is
 never set.';
 comment on column authority.service_accounts.allowed_scopes is
 'Names of the scopes that its tokens may have. Checked when a token is issued.';
+comment on column authority.service_accounts.allowed_resources is
+'Resources that its tokens may name. Checked when a token is issued.';
 comment on column authority.service_accounts.authorized_client_uuids is
 'clients.id of each client that may act as it. Checked when a token is issued. There is
 no foreign key: ids are never reused, so the id of a deleted client is harmless.';

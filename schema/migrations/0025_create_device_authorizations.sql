@@ -15,6 +15,8 @@ create table if not exists authority.device_authorizations (
     user_code_hash bytea not null,
     client_uuid uuid not null,
     scopes text[] not null default '{}',
+    resources text[] not null default '{}',
+    authorization_details jsonb not null default '[]',
     cnf_jkt text,
     status text not null default 'pending',
     user_id uuid,
@@ -35,6 +37,17 @@ create table if not exists authority.device_authorizations (
     check (octet_length(user_code_hash) = 32),
     constraint device_authorizations_scopes_check
     check (array_position(scopes, null) is null and authority.is_scope_list(scopes)),
+    constraint device_authorizations_resources_check
+    check (
+        array_position(resources, null) is null
+        and authority.is_resource_list(resources)
+    ),
+    constraint device_authorizations_authorization_details_check
+    check (
+        jsonb_typeof(authorization_details) = 'array'
+        and authority.is_details_list(authorization_details)
+        and authority.is_bounded_json(authorization_details)
+    ),
     constraint device_authorizations_cnf_jkt_check
     check (cnf_jkt ~ '^[A-Za-z0-9_-]+$' and char_length(cnf_jkt) = 43),
     constraint device_authorizations_status_check
@@ -85,6 +98,10 @@ comment on column authority.device_authorizations.client_uuid is
 'clients.id of the requesting client.';
 comment on column authority.device_authorizations.scopes is
 'Names of the requested scopes. The user may approve fewer.';
+comment on column authority.device_authorizations.resources is
+'Requested resources (RFC 8707). The user may approve fewer.';
+comment on column authority.device_authorizations.authorization_details is
+'Requested authorization details (RFC 9396). The user may approve fewer.';
 comment on column authority.device_authorizations.cnf_jkt is
 'JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC 9449 section 6).
 Null: any key.';
@@ -144,6 +161,8 @@ grant select (
     id,
     client_uuid,
     scopes,
+    resources,
+    authorization_details,
     cnf_jkt,
     status,
     user_id,

@@ -38,6 +38,7 @@ _VALUES: Final[Mapping[str, object]] = {
 }
 _VALUES_BY_NAME: Final[Mapping[str, object]] = {
     "category": "token",
+    "notice_status": "waiting",
     "status": "active",
     "type": "authorization_code",
 }

@@ -120,6 +120,7 @@ def test_a_policy_that_reads_all_is_found_for_each_table(
         assert seen(connection, tenants) == names
         # A service may neither change nor delete these at all.
         append_only = {"license_usage", "login_attempts", "revocations"}
+        append_only |= {"session_clients"}
         assert set(changed(connection, tenants)) == set(names) - append_only
 
 
@@ -138,7 +139,7 @@ def test_a_policy_that_writes_all_is_found_for_each_table(
             if table.tenant_column in writable(connection, table, "UPDATE")
         ]
         # A service may not change the tenant of a row in the other tables.
-        assert updated == ["clients", "service_accounts", "users"]
+        assert updated == ["clients", "service_accounts"]
         assert moved(connection, tenants) == updated
 
 
@@ -198,7 +199,7 @@ def test_operators_read_all_tenants_only_where_a_policy_allows_it(
 ) -> None:
     query = "select tablename from pg_policies where roles = '{authority_maintenance}'"
     operated = {name for (name,) in tenants.dba.execute(query)}
-    assert len(operated) == 14
+    assert len(operated) == 18
     # Operators write these when they create a tenant, and read none.
     operated -= {"role_permissions", "scopes"}
     with opened(logins, "maintenance") as connection:
@@ -229,6 +230,14 @@ def test_operators_read_all_tenants_only_where_a_policy_allows_it(
         (
             "select from authority.device_authorizations for update",
             "update authority.device_authorizations set updated_at = default",
+        ),
+        (
+            "select from authority.one_time_tokens for update",
+            "update authority.one_time_tokens set used_at = default",
+        ),
+        (
+            "select from authority.signing_keys for update",
+            "update authority.signing_keys set updated_at = default",
         ),
         (
             "select from authority.login_throttles for update",
