@@ -18,7 +18,7 @@ from authority_queries.resources import QUERIES
 ALL = [
     query
     for query in read_folder(QUERIES)
-    if query.path.stem not in {"grants", "redemptions", "device_authorizations"}
+    if query.path.stem
 ]
 _STRING: Final = re.compile(r"'(?:[^']|'')*'")
 _PIECE: Final = re.compile(
