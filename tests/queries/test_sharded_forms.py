@@ -15,11 +15,7 @@ from authority_queries.codegen.query import Query
 from authority_queries.codegen.reading.folder import read_folder
 from authority_queries.resources import QUERIES
 
-ALL = [
-    query
-    for query in read_folder(QUERIES)
-    if query.path.stem
-]
+ALL = read_folder(QUERIES)
 _STRING: Final = re.compile(r"'(?:[^']|'')*'")
 _PIECE: Final = re.compile(
     r"authority\.clock\(\)|\b(?:case|end|coalesce(?=\s*\())\b|[()]", re.I
@@ -31,7 +27,7 @@ _DO_UPDATE: Final = re.compile(
 
 def code(sql: str) -> str:
     """Return the statement without comments and strings."""
-    return _STRING.sub("''", re.sub(r"--.*", "", sql))
+    return _STRING.sub("''", re.sub(r"--.*|/\*.*?\*/", "", sql))
 
 
 def has_clock_in_choice(query: Query) -> bool:
@@ -108,7 +104,7 @@ RIGHT: Final = [
     "select case when b then 1 end, authority.clock(), coalesce(a, 1)",
     "insert into t select a from u on conflict (a) do update set b = excluded.b "
     "returning authority.clock()",
-    "select 'case a end coalesce(' -- case b",
+    "select /* q.end */ 'case a end coalesce(' -- case b",
 ]
 
 
