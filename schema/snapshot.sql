@@ -2222,10 +2222,8 @@ declare
         (select relname from pg_class where oid = target),
         tenant_column
     );
-    -- A uuid in lower case, or null. The cast is outside the case, so that PostgreSQL
-    -- casts nothing but what the case returns. No subquery: PostgreSQL evaluates one for
-    -- each table, and this once for all tables that a query joins by their tenant. A
-    -- function would cost as much as a small query.
+    -- A uuid in lower case, or null. A join evaluates this expression once, but a
+    -- subquery once for each table. A function would cost as much as a small query.
     session_tenant constant text := $policy$(
         case
             when current_setting('authority.tenant_id', true)
@@ -4160,6 +4158,10 @@ CREATE TRIGGER roles_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority
 
 ALTER TABLE authority.roles ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY roles_delete_policy ON authority.roles AS RESTRICTIVE FOR DELETE TO authority_app USING ((NOT is_system));
+
+CREATE POLICY roles_insert_policy ON authority.roles AS RESTRICTIVE FOR INSERT TO authority_app WITH CHECK ((NOT is_system));
+
 CREATE POLICY roles_maintenance_policy ON authority.roles TO authority_maintenance USING (true);
 
 CREATE POLICY roles_tenant_id_policy ON authority.roles USING ((tenant_id = (
@@ -4171,6 +4173,8 @@ CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
+
+CREATE POLICY roles_update_policy ON authority.roles AS RESTRICTIVE FOR UPDATE TO authority_app USING ((NOT is_system));
 
 -- rows_of_users
 
@@ -4386,6 +4390,10 @@ CREATE TRIGGER scopes_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authorit
 
 ALTER TABLE authority.scopes ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY scopes_delete_policy ON authority.scopes AS RESTRICTIVE FOR DELETE TO authority_app USING ((NOT is_system));
+
+CREATE POLICY scopes_insert_policy ON authority.scopes AS RESTRICTIVE FOR INSERT TO authority_app WITH CHECK ((NOT is_system));
+
 CREATE POLICY scopes_maintenance_policy ON authority.scopes TO authority_maintenance USING (true);
 
 CREATE POLICY scopes_tenant_id_policy ON authority.scopes USING ((tenant_id = (
@@ -4397,6 +4405,8 @@ CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
+
+CREATE POLICY scopes_update_policy ON authority.scopes AS RESTRICTIVE FOR UPDATE TO authority_app USING ((NOT is_system));
 
 -- seal_audit_events
 
