@@ -79,12 +79,25 @@ _RULES: Final = {
         "only an authorization code may have a redirect_uri and a code_challenge"
     ),
     "tokens_user_id_service_account_id_check": _ONE_SUBJECT,
+    "users_email_email_verified_check": Rule(
+        "email_verified requires an email", "email"
+    ),
+    "users_subject_id_check": Rule(
+        "subject_id must be 1 to 255 characters of printable ASCII, and no space may "
+        "begin or end it",
+        "subject_id",
+    ),
     "used_jtis_expires_at_check": Rule(
         "expires_at must be in the future, by at most 24 hours", "expires_at"
     ),
 }
 _RULES_BY_ENDING: Final = {
     "_moments_check": Rule("a time must be from 1900-01-01 and before 9000-01-01, UTC"),
+    "_authorization_details_check": Rule(
+        "authorization_details must be a list of objects with a type each (RFC 9396 "
+        "section 2)",
+        "authorization_details",
+    ),
     "_durations_check": Rule("a duration must be from 0 to 36,525 days"),
 }
 

@@ -9,8 +9,9 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-from authority_queries.engine.runtime import JsonObject, JsonValue
+from authority_queries.engine.runtime import JsonArray, JsonObject, JsonValue
 
+AuditEventActorKind: TypeAlias = Literal["client", "login", "service_account", "user"]
 ClientApplicationType: TypeAlias = Literal["native", "web"]
 ClientConsentType: TypeAlias = Literal["explicit", "external", "implicit", "systematic"]
 ClientTokenIssuanceOutcome: TypeAlias = Literal[
@@ -18,6 +19,7 @@ ClientTokenIssuanceOutcome: TypeAlias = Literal[
     "client_not_authorized",
     "client_public",
     "invalid_scope",
+    "invalid_target",
     "issued",
     "service_account_inactive",
     "tenant_inactive",
@@ -31,6 +33,7 @@ CodeIssuanceOutcome: TypeAlias = Literal[
     "pkce_required",
     "redirect_uri_not_registered",
     "tenant_inactive",
+    "unmet_authentication_requirements",
     "user_inactive",
 ]
 DeviceApprovalOutcome: TypeAlias = Literal[
@@ -38,9 +41,12 @@ DeviceApprovalOutcome: TypeAlias = Literal[
     "client_inactive",
     "consent_required",
     "invalid",
+    "invalid_authorization_details",
     "invalid_scope",
+    "invalid_target",
     "login_required",
     "tenant_inactive",
+    "unmet_authentication_requirements",
     "user_inactive",
 ]
 DeviceAuthorizationRequestOutcome: TypeAlias = Literal[
@@ -62,6 +68,7 @@ LicenseValidationState: TypeAlias = Literal[
     "expired", "grace", "not_yet_valid", "revoked", "suspended", "valid"
 ]
 LoginAttemptOutcome: TypeAlias = Literal["failed", "succeeded", "throttled"]
+LogoutNoticeStatus: TypeAlias = Literal["delivered", "given_up", "waiting"]
 OneTimeTokenCreationOutcome: TypeAlias = Literal[
     "created",
     "email_changed",
@@ -77,7 +84,9 @@ OneTimeTokenRedemptionOutcome: TypeAlias = Literal["invalid", "redeemed"]
 RedemptionOutcome: TypeAlias = Literal[
     "already_redeemed",
     "invalid",
+    "invalid_authorization_details",
     "invalid_scope",
+    "invalid_target",
     "recently_redeemed",
     "redeemed",
     "refreshed",
@@ -85,7 +94,7 @@ RedemptionOutcome: TypeAlias = Literal[
     "rotation_required",
 ]
 RevocationCategory: TypeAlias = Literal[
-    "authorization", "client", "key", "subject", "token"
+    "authorization", "client", "key", "session", "subject", "tenant", "token"
 ]
 SigningKeyAlg: TypeAlias = Literal[
     "ES256",
@@ -122,6 +131,7 @@ TokenDiagnosisDeadBecause: TypeAlias = Literal[
     "revoked",
     "service_account_disabled",
     "service_account_signed_out",
+    "session_ended",
     "tenant_inactive",
     "tenant_signed_out",
     "user_inactive",
@@ -132,15 +142,110 @@ TokenExchangeOutcome: TypeAlias = Literal[
     "client_inactive",
     "client_public",
     "invalid_actor_token",
+    "invalid_authorization_details",
     "invalid_scope",
     "invalid_subject_token",
+    "invalid_target",
     "issued",
     "tenant_inactive",
     "too_many_exchanges",
 ]
 TokenType: TypeAlias = Literal["access", "authorization_code", "device_code", "refresh"]
-UsedJtiKind: TypeAlias = Literal["client_assertion", "dpop_proof"]
+UsedJtiKind: TypeAlias = Literal["client_assertion", "dpop_proof", "webauthn_challenge"]
+UserIdentityUnlinkingOutcome: TypeAlias = Literal[
+    "last_sign_in", "not_linked", "unlinked"
+]
 UserStatus: TypeAlias = Literal["active", "pending", "suspended"]
+WebauthnEnrollmentOutcome: TypeAlias = Literal[
+    "challenge_used", "credential_exists", "enrolled", "user_inactive"
+]
+WebauthnUseOutcome: TypeAlias = Literal["accepted", "clone_suspected", "invalid"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """A row of each of these queries.
+
+    audit_events.record, audit_events.list_after, audit_events.list_before,
+    audit_events.list_by_target_after, audit_events.list_by_target_before,
+    audit_events.list_by_actor_after and audit_events.list_by_actor_before.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random."""
+    action: str
+    """A table and insert, update or delete, such as users.update; or the embedding
+    service's own word, such as report.viewed.
+    """
+    is_change: bool
+    """True for a change of a table, which only its trigger records. False for an
+    event of the embedding service.
+    """
+    target_kind: str | None
+    """The table of the changed row, or the embedding service's own word. Null: no
+    target.
+    """
+    target_id: str | None
+    """The primary key of the changed row without its tenant, joined by /; or the
+    embedding service's own identifier. Null: no target, or redacted.
+    """
+    user_id: UUID | None
+    """The user whom the changed row concerns. Null: none, or redacted. No foreign
+    key, because the event outlives the user.
+    """
+    changes: JsonObject
+    """An object of each changed column to an object of its old and new value; or
+    the embedding service's own details. Empty: none, or redacted.
+    """
+    actor_kind: AuditEventActorKind
+    """What actor_id is: the id of a user or of a service account, the client_id of
+    a client, or the database login.
+    """
+    actor_id: str | None
+    """Who acted, according to the service; without its word, the database login.
+    Null: redacted.
+    """
+    client_id: str | None
+    """client_id of the application through which somebody acted. Null: none, or
+    redacted.
+    """
+    address: IPv4Address | IPv6Address | None
+    """Address of the host, in the form of authority.canonical_address. Null: not
+    known, or redacted.
+    """
+    user_agent: str | None
+    """The User-Agent header, up to 512 characters. Null: not known, or redacted."""
+    correlation_id: str | None
+    """Request id, to find the event in other logs. Null: none, or redacted."""
+    login: str
+    """The login of the database session (session_user), which no service can
+    choose.
+    """
+    number: int | None
+    """Position in the chain of the tenant and month, from 1, without gaps. Null:
+    not sealed yet.
+    """
+    created_at: datetime
+    """When the statement began that made the change. Determines the partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditMonth:
+    """A row of audit_events.list_months."""
+
+    month: date
+
+
+@dataclass(frozen=True, slots=True)
+class AuditVerification:
+    """A row of audit_events.verify."""
+
+    last_number: int
+    last_seal: bytes | None = field(repr=False)
+    is_last: bool
+    problem: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +272,18 @@ class Authorization:
     """
     scopes: Sequence[str]
     """Names of the granted scopes."""
+    resources: Sequence[str]
+    """Resources that the grant is for (RFC 8707). Empty: its tokens name no
+    audience.
+    """
+    authorization_details: JsonArray
+    """Granted authorization details (RFC 9396), a list of objects with a type each."""
+    acr: str | None
+    """Authentication context class of the sign-in that all tokens of the family
+    descend from (OpenID Connect Core section 2). Null: not known.
+    """
+    amr: Sequence[str] | None
+    """Methods of that sign-in (RFC 8176), such as pwd and otp. Null: not known."""
     properties: JsonObject
     """Open object of the embedding service. The store never reads it."""
     expires_at: datetime | None
@@ -254,6 +371,20 @@ class Client:
     """
     post_logout_redirect_uris: Sequence[str]
     """URIs that the browser may be redirected to after sign-out."""
+    backchannel_logout_uri: str | None
+    """Where the server posts logout tokens: an absolute http or https URI without a
+    fragment (OpenID Connect Back-Channel Logout section 2.2). Null: the client receives
+    none.
+    """
+    backchannel_logout_session_required: bool
+    """A logout token must have the sid."""
+    frontchannel_logout_uri: str | None
+    """What the page of a sign-out loads in the browser: an absolute http or https
+    URI without a fragment (OpenID Connect Front-Channel Logout section 2). Null:
+    nothing.
+    """
+    frontchannel_logout_session_required: bool
+    """The frontchannel_logout_uri must be loaded with iss and sid."""
     permissions: Sequence[str]
     """What the client may use, in OpenIddict's spelling: ept:token,
     gt:refresh_token, …
@@ -298,6 +429,14 @@ class Consent:
     scopes: Sequence[str]
     """Names of the scopes that the user allows. A token under this consent is dead
     if it has any other scope.
+    """
+    resources: Sequence[str]
+    """Resources that the user allows (RFC 8707). A token under this consent is dead
+    if it names any other resource.
+    """
+    authorization_details: JsonArray
+    """Authorization details that the user allows (RFC 9396), each exactly as it is.
+    A token under this consent is dead if it has any other one.
     """
     properties: JsonObject
     """Open object of the embedding service, such as the text that the user saw. The
@@ -378,6 +517,10 @@ class PendingDeviceAuthorization:
     """Name shown to people when no translation fits. May be empty."""
     scopes: Sequence[str]
     """Names of the requested scopes. The user may approve fewer."""
+    resources: Sequence[str]
+    """Requested resources (RFC 8707). The user may approve fewer."""
+    authorization_details: JsonArray
+    """Requested authorization details (RFC 9396). The user may approve fewer."""
     properties: JsonObject
     """Open object of the embedding service, such as the device's name. The store
     never reads it. Issued tokens inherit it.
@@ -417,16 +560,20 @@ class DeviceApprovalOtherwise:
     """A row of device_authorizations.approve.
 
     It is this class where outcome is client_inactive or consent_required or invalid or
-    invalid_scope or login_required or tenant_inactive or user_inactive.
+    invalid_authorization_details or invalid_scope or invalid_target or login_required
+    or tenant_inactive or unmet_authentication_requirements or user_inactive.
     """
 
     outcome: Literal[
         "client_inactive",
         "consent_required",
         "invalid",
+        "invalid_authorization_details",
         "invalid_scope",
+        "invalid_target",
         "login_required",
         "tenant_inactive",
+        "unmet_authentication_requirements",
         "user_inactive",
     ]
     token_id: UUID | None
@@ -489,6 +636,67 @@ class ErasedUserRows:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenExchangeIssued:
+    """A row of exchanges.exchange.
+
+    It is this class where outcome is issued.
+    """
+
+    outcome: Literal["issued"]
+    token_id: UUID
+    """Random. The jti of a token that has one."""
+    scopes: Sequence[str]
+    """Names of its scopes."""
+    resources: Sequence[str]
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
+    expires_at: datetime
+    """The token is dead from this time on, by the database's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenExchangeOtherwise:
+    """A row of exchanges.exchange.
+
+    It is this class where outcome is binding_required or client_inactive or
+    client_public or invalid_actor_token or invalid_authorization_details or
+    invalid_scope or invalid_subject_token or invalid_target or tenant_inactive or
+    too_many_exchanges.
+    """
+
+    outcome: Literal[
+        "binding_required",
+        "client_inactive",
+        "client_public",
+        "invalid_actor_token",
+        "invalid_authorization_details",
+        "invalid_scope",
+        "invalid_subject_token",
+        "invalid_target",
+        "tenant_inactive",
+        "too_many_exchanges",
+    ]
+    token_id: UUID | None
+    """Random. The jti of a token that has one."""
+    scopes: Sequence[str] | None
+    """Names of its scopes."""
+    resources: Sequence[str] | None
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray | None
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
+    expires_at: datetime | None
+    """The token is dead from this time on, by the database's clock."""
+
+
+TokenExchange: TypeAlias = TokenExchangeIssued | TokenExchangeOtherwise
+
+
+@dataclass(frozen=True, slots=True)
 class ExportedTable:
     """A row of exports.list_tables."""
 
@@ -530,7 +738,7 @@ class CodeIssuanceOtherwise:
 
     It is this class where outcome is client_inactive or consent_required or
     login_required or pkce_required or redirect_uri_not_registered or tenant_inactive or
-    user_inactive.
+    unmet_authentication_requirements or user_inactive.
     """
 
     outcome: Literal[
@@ -540,6 +748,7 @@ class CodeIssuanceOtherwise:
         "pkce_required",
         "redirect_uri_not_registered",
         "tenant_inactive",
+        "unmet_authentication_requirements",
         "user_inactive",
     ]
     token_id: UUID | None
@@ -579,7 +788,8 @@ class ClientTokenIssuanceOtherwise:
     """A row of grants.issue_to_client.
 
     It is this class where outcome is client_inactive or client_not_authorized or
-    client_public or invalid_scope or service_account_inactive or tenant_inactive.
+    client_public or invalid_scope or invalid_target or service_account_inactive or
+    tenant_inactive.
     """
 
     outcome: Literal[
@@ -587,6 +797,7 @@ class ClientTokenIssuanceOtherwise:
         "client_not_authorized",
         "client_public",
         "invalid_scope",
+        "invalid_target",
         "service_account_inactive",
         "tenant_inactive",
     ]
@@ -601,52 +812,6 @@ class ClientTokenIssuanceOtherwise:
 ClientTokenIssuance: TypeAlias = (
     ClientTokenIssuanceIssued | ClientTokenIssuanceOtherwise
 )
-
-
-@dataclass(frozen=True, slots=True)
-class TokenExchangeIssued:
-    """A row of grants.exchange.
-
-    It is this class where outcome is issued.
-    """
-
-    outcome: Literal["issued"]
-    token_id: UUID
-    """Random. The jti of a token that has one."""
-    scopes: Sequence[str]
-    """Names of its scopes."""
-    expires_at: datetime
-    """The token is dead from this time on, by the database's clock."""
-
-
-@dataclass(frozen=True, slots=True)
-class TokenExchangeOtherwise:
-    """A row of grants.exchange.
-
-    It is this class where outcome is binding_required or client_inactive or
-    client_public or invalid_actor_token or invalid_scope or invalid_subject_token or
-    tenant_inactive or too_many_exchanges.
-    """
-
-    outcome: Literal[
-        "binding_required",
-        "client_inactive",
-        "client_public",
-        "invalid_actor_token",
-        "invalid_scope",
-        "invalid_subject_token",
-        "tenant_inactive",
-        "too_many_exchanges",
-    ]
-    token_id: UUID | None
-    """Random. The jti of a token that has one."""
-    scopes: Sequence[str] | None
-    """Names of its scopes."""
-    expires_at: datetime | None
-    """The token is dead from this time on, by the database's clock."""
-
-
-TokenExchange: TypeAlias = TokenExchangeIssued | TokenExchangeOtherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -854,6 +1019,105 @@ class ThrottleDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class LogoutNotice:
+    """A row of logout_notices.claim."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. The jti of the logout token, the same in each attempt."""
+    session_id: UUID
+    """The session that was ended. Its sid and its user's sub are in the logout
+    token.
+    """
+    sid: UUID
+    """The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
+    Logout section 3). Random. It stays the same when the cookie changes, and is no
+    secret.
+    """
+    subject_id: str
+    """The sub claim (OpenID Connect Core section 2): printable ASCII,
+    case-sensitive, unique in the tenant. Never changes. A random UUID, unless the
+    creation passes one.
+    """
+    client_uuid: UUID
+    """clients.id of the client to notify, at its backchannel_logout_uri."""
+    client_id: str
+    """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
+    backchannel_logout_uri: str
+    """Where the server posts logout tokens: an absolute http or https URI without a
+    fragment (OpenID Connect Back-Channel Logout section 2.2). Null: the client receives
+    none.
+    """
+    backchannel_logout_session_required: bool
+    """A logout token must have the sid."""
+    attempts: int
+    """How often workers have claimed it."""
+    next_attempt_at: datetime
+    """No worker claims it before this time: the end of a lease, or of the pause
+    after a failure.
+    """
+    expires_at: datetime
+    """No worker sends it from this time on, and the row may be pruned."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutFailure:
+    """A row of logout_notices.record_failure."""
+
+    id: UUID
+    """Random. The jti of the logout token, the same in each attempt."""
+    status: LogoutNoticeStatus
+    """waiting for an attempt or for the outcome of one, then delivered or given_up."""
+    attempts: int
+    """How often workers have claimed it."""
+    next_attempt_at: datetime
+    """No worker claims it before this time: the end of a lease, or of the pause
+    after a failure.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutRecord:
+    """A row of logout_notices.list_after."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. The jti of the logout token, the same in each attempt."""
+    session_id: UUID
+    """The session that was ended. Its sid and its user's sub are in the logout
+    token.
+    """
+    client_uuid: UUID
+    """clients.id of the client to notify, at its backchannel_logout_uri."""
+    status: LogoutNoticeStatus
+    """waiting for an attempt or for the outcome of one, then delivered or given_up."""
+    attempts: int
+    """How often workers have claimed it."""
+    next_attempt_at: datetime
+    """No worker claims it before this time: the end of a lease, or of the pause
+    after a failure.
+    """
+    last_error: str | None
+    """Why the last attempt failed. Null: none has."""
+    finished_at: datetime | None
+    """When it was delivered or given up. Null: waiting."""
+    expires_at: datetime
+    """No worker sends it from this time on, and the row may be pruned."""
+    created_at: datetime
+    """When the session was ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class TenantWithNotices:
+    """A row of logout_notices.list_tenants."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+
+
+@dataclass(frozen=True, slots=True)
 class OneTimeTokenCreationCreated:
     """A row of one_time_tokens.create.
 
@@ -966,7 +1230,7 @@ class OneTimeTokenRedemptionRedeemed:
     store never reads it.
     """
     email_verified: bool | None
-    """The email_verified claim: the user has proven control of the address."""
+    """The email_verified claim: the user has proven control of this address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -990,7 +1254,7 @@ class OneTimeTokenRedemptionOtherwise:
     store never reads it.
     """
     email_verified: bool | None
-    """The email_verified claim: the user has proven control of the address."""
+    """The email_verified claim: the user has proven control of this address."""
 
 
 OneTimeTokenRedemption: TypeAlias = (
@@ -1042,7 +1306,7 @@ class RedemptionRedeemed:
     """Random."""
     user_id: UUID | None
     """The user whom it represents. Null: none."""
-    subject_id: UUID | None
+    subject_id: str | None
     """The sub claim of its user. Null: the token has no user."""
     service_account_id: UUID | None
     """The service account that it represents. Null: none. If user_id is null too,
@@ -1050,6 +1314,12 @@ class RedemptionRedeemed:
     """
     scopes: Sequence[str]
     """Names of its scopes."""
+    resources: Sequence[str]
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
     nonce: str | None
     """The nonce of the authentication request (OpenID Connect Core section
     3.1.2.1).
@@ -1061,6 +1331,12 @@ class RedemptionRedeemed:
     tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
     a sign-out.
     """
+    acr: str | None
+    """Authentication context class of the sign-in that all tokens of the family
+    descend from (OpenID Connect Core section 2). Null: not known.
+    """
+    amr: Sequence[str] | None
+    """Methods of that sign-in (RFC 8176), such as pwd and otp. Null: not known."""
     access_token_id: UUID | None
     """Random. The jti of a token that has one."""
     access_expires_at: datetime | None
@@ -1075,16 +1351,23 @@ class RedemptionRedeemed:
 class RedemptionOtherwise:
     """A row of redemptions.redeem.
 
-    It is this class where outcome is invalid or invalid_scope or reused or
-    rotation_required.
+    It is this class where outcome is invalid or invalid_authorization_details or
+    invalid_scope or invalid_target or reused or rotation_required.
     """
 
-    outcome: Literal["invalid", "invalid_scope", "reused", "rotation_required"]
+    outcome: Literal[
+        "invalid",
+        "invalid_authorization_details",
+        "invalid_scope",
+        "invalid_target",
+        "reused",
+        "rotation_required",
+    ]
     authorization_id: UUID | None
     """Random."""
     user_id: UUID | None
     """The user whom it represents. Null: none."""
-    subject_id: UUID | None
+    subject_id: str | None
     """The sub claim of its user. Null: the token has no user."""
     service_account_id: UUID | None
     """The service account that it represents. Null: none. If user_id is null too,
@@ -1092,6 +1375,12 @@ class RedemptionOtherwise:
     """
     scopes: Sequence[str] | None
     """Names of its scopes."""
+    resources: Sequence[str] | None
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray | None
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
     nonce: str | None
     """The nonce of the authentication request (OpenID Connect Core section
     3.1.2.1).
@@ -1103,6 +1392,12 @@ class RedemptionOtherwise:
     tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
     a sign-out.
     """
+    acr: str | None
+    """Authentication context class of the sign-in that all tokens of the family
+    descend from (OpenID Connect Core section 2). Null: not known.
+    """
+    amr: Sequence[str] | None
+    """Methods of that sign-in (RFC 8176), such as pwd and otp. Null: not known."""
     access_token_id: UUID | None
     """Random. The jti of a token that has one."""
     access_expires_at: datetime | None
@@ -1130,19 +1425,25 @@ class Revocation:
     resumes after it.
     """
     category: RevocationCategory
-    """What the target is: a token, subject, client, key (for signing) or
-    authorization.
+    """What the target is: a token, authorization, session, subject, client, tenant,
+    or key (for signing).
     """
     target: str
-    """The jti, sub, client_id, kid or authorization id, depending on the category.
-    Never a token.
+    """The jti, authorization id, sid, sub, client_id, tenant id or kid, depending
+    on the category. The sub of a service account is its account_id. Never a token.
+    """
+    scopes: Sequence[str] | None
+    """Verifiers refuse only tokens of the target that carry another scope. Null:
+    all of its tokens.
     """
     reason: str
     """Why it was revoked, for people and reports."""
     properties: JsonObject
     """Open object of the embedding service. The store never reads it."""
     effective_at: datetime
-    """Verifiers refuse what was issued at or before this time."""
+    """Verifiers that cannot ask the store refuse what was issued at or before this
+    time. A token, an authorization and a session are refused at any time.
+    """
     expires_at: datetime | None
     """Everything that the entry refuses has expired by this time, and the entry may
     be pruned. Null: no such time. Required for a token and an authorization.
@@ -1215,7 +1516,10 @@ class Scope:
     descriptions: JsonObject
     """Translations: object of language tag (BCP 47) to description."""
     resources: Sequence[str]
-    """Audiences of an access token with this scope (RFC 8707)."""
+    """Resources that have this scope: absolute URIs (RFC 8707 section 2). The
+    caller chooses from them the resources of a request that names none. The store never
+    reads them.
+    """
     properties: JsonObject
     """Open object of the embedding service. The store never reads it."""
     is_system: bool
@@ -1286,6 +1590,8 @@ class ServiceAccount:
     """
     allowed_scopes: Sequence[str]
     """Names of the scopes that its tokens may have. Checked when a token is issued."""
+    allowed_resources: Sequence[str]
+    """Resources that its tokens may name. Checked when a token is issued."""
     authorized_client_uuids: Sequence[UUID]
     """clients.id of each client that may act as it. Checked when a token is issued.
     There is no foreign key: ids are never reused, so the id of a deleted client is
@@ -1299,6 +1605,156 @@ class ServiceAccount:
     """When the row last changed."""
     row_version: int
     """Optimistic lock: an update names the version that it read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A row of each of these queries.
+
+    sessions.start, sessions.step_up, sessions.get_by_id and sessions.get_by_sid.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. Key inside the store."""
+    sid: UUID
+    """The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
+    Logout section 3). Random. It stays the same when the cookie changes, and is no
+    secret.
+    """
+    user_id: UUID
+    """The user who signed in."""
+    acr: str | None
+    """The acr claim: the class of the last sign-in (OpenID Connect Core section 2).
+    Null: none.
+    """
+    amr: Sequence[str]
+    """The amr claim: the methods of the last sign-in (RFC 8176). May be empty."""
+    authenticated_at: datetime
+    """The auth_time claim: when the user last signed in here. Compared with
+    tokens_valid_after.
+    """
+    idle_timeout: timedelta
+    """The session is over when it was not used for this time."""
+    last_used_at: datetime
+    """When the cookie was last verified, to the minute, or to a tenth of a shorter
+    idle_timeout.
+    """
+    expires_at: datetime
+    """The session is over from this time on, however often it is used. Its families
+    that end with it end by this time too.
+    """
+    address: IPv4Address | IPv6Address | None
+    """The address of the browser when the session began. Null: not recorded."""
+    user_agent: str | None
+    """The User-Agent of the browser when the session began. Null: not recorded."""
+    properties: JsonObject
+    """Open object of the embedding service, such as the device's name. The store
+    never reads it.
+    """
+    revoked_at: datetime | None
+    """The session was ended at this time, with the families that end with it. Null:
+    not ended.
+    """
+    revocation_reason: str | None
+    """Why it was ended."""
+    created_at: datetime
+    """When the row was inserted."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSession:
+    """A row of each of these queries.
+
+    sessions.verify and sessions.list_by_user.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. Key inside the store."""
+    sid: UUID
+    """The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
+    Logout section 3). Random. It stays the same when the cookie changes, and is no
+    secret.
+    """
+    user_id: UUID
+    """The user who signed in."""
+    subject_id: str
+    """The sub claim of its user."""
+    username: str
+    """Username of its user."""
+    acr: str | None
+    """The acr claim: the class of the last sign-in (OpenID Connect Core section 2).
+    Null: none.
+    """
+    amr: Sequence[str]
+    """The amr claim: the methods of the last sign-in (RFC 8176). May be empty."""
+    authenticated_at: datetime
+    """The auth_time claim: when the user last signed in here. Compared with
+    tokens_valid_after.
+    """
+    idle_timeout: timedelta
+    """The session is over when it was not used for this time."""
+    last_used_at: datetime
+    """When the cookie was last verified, to the minute, or to a tenth of a shorter
+    idle_timeout.
+    """
+    expires_at: datetime
+    """The session is over from this time on, however often it is used. Its families
+    that end with it end by this time too.
+    """
+    address: IPv4Address | IPv6Address | None
+    """The address of the browser when the session began. Null: not recorded."""
+    user_agent: str | None
+    """The User-Agent of the browser when the session began. Null: not recorded."""
+    properties: JsonObject
+    """Open object of the embedding service, such as the device's name. The store
+    never reads it.
+    """
+    created_at: datetime
+    """When the row was inserted."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClient:
+    """A row of sessions.list_clients."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+    session_id: UUID
+    """The session."""
+    client_uuid: UUID
+    """The client's clients.id."""
+    client_id: str
+    """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
+    display_name: str
+    """Name shown to people when no translation fits. May be empty."""
+    display_names: JsonObject
+    """Translations: object of language tag (BCP 47) to name."""
+    frontchannel_logout_uri: str | None
+    """What the page of a sign-out loads in the browser: an absolute http or https
+    URI without a fragment (OpenID Connect Front-Channel Logout section 2). Null:
+    nothing.
+    """
+    frontchannel_logout_session_required: bool
+    """The frontchannel_logout_uri must be loaded with iss and sid."""
+    created_at: datetime
+    """When the client first received a code in the session."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedSession:
+    """A row of each of these queries.
+
+    sessions.end and sessions.end_all.
+    """
+
+    id: UUID
+    sid: UUID
+    user_id: UUID
+    notices: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -1630,6 +2086,12 @@ class Token:
     """
     scopes: Sequence[str]
     """Names of its scopes."""
+    resources: Sequence[str]
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
     code_challenge: str | None
     """PKCE code challenge, method S256 only: base64url of SHA-256 (RFC 7636 section
     4.2).
@@ -1702,6 +2164,12 @@ class TokenDiagnosis:
     """
     scopes: Sequence[str]
     """Names of its scopes."""
+    resources: Sequence[str]
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
     redeemed_at: datetime | None
     """When it was redeemed. Null: not redeemed. Access tokens are never redeemed."""
     revoked_at: datetime | None
@@ -1743,9 +2211,10 @@ class VerifiedToken:
     """
     user_id: UUID | None
     """The user whom it represents. Null: none."""
-    subject_id: UUID | None
-    """The sub claim. Random, therefore globally unique. Never given to another
-    user.
+    subject_id: str | None
+    """The sub claim (OpenID Connect Core section 2): printable ASCII,
+    case-sensitive, unique in the tenant. Never changes. A random UUID, unless the
+    creation passes one.
     """
     username: str | None
     """As typed at registration."""
@@ -1761,6 +2230,12 @@ class VerifiedToken:
     """
     scopes: Sequence[str]
     """Names of its scopes."""
+    resources: Sequence[str]
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
     cnf_jkt: str | None
     """JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6). Null: not
     DPoP-bound.
@@ -1778,10 +2253,101 @@ class VerifiedToken:
     tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
     a sign-out.
     """
+    acr: str | None
+    """Authentication context class of the sign-in that all tokens of the family
+    descend from (OpenID Connect Core section 2). Null: not known.
+    """
+    amr: Sequence[str] | None
+    """Methods of that sign-in (RFC 8176), such as pwd and otp. Null: not known."""
     created_at: datetime
     """When it was issued (iat)."""
     expires_at: datetime
     """The token is dead from this time on, by the database's clock."""
+    depends_on: Sequence[str | None] | None
+    """What ends an exchanged token together with those that it was exchanged for,
+    as category:target of authority.revocations. Null: not exchanged.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class UserIdentity:
+    """A row of each of these queries.
+
+    user_identities.link and user_identities.list_by_user.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    issuer: str
+    """The iss of the provider's ID tokens (OpenID Connect Core section 2), or the
+    entityID of a SAML provider. Compared exactly.
+    """
+    subject: str
+    """The sub of the provider's ID tokens, or a persistent NameID of SAML. Never an
+    e-mail address or a name, which a provider gives to another person. Compared
+    exactly.
+    """
+    user_id: UUID
+    """The user who signs in with the account. An account belongs to one user of the
+    tenant.
+    """
+    profile: JsonObject
+    """Claims that the provider sent last, such as name and picture. No tokens of
+    the provider. The store never reads it.
+    """
+    last_used_at: datetime | None
+    """When the user last signed in with it. Null: never."""
+    created_at: datetime
+    """When it was linked."""
+    updated_at: datetime
+    """When the profile was last stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifiedUser:
+    """A row of each of these queries.
+
+    user_identities.find and user_identities.sign_in.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    user_id: UUID
+    """Random. Key inside the store."""
+    subject_id: str
+    """The sub claim (OpenID Connect Core section 2): printable ASCII,
+    case-sensitive, unique in the tenant. Never changes. A random UUID, unless the
+    creation passes one.
+    """
+    username: str
+    """As typed at registration."""
+    email: str | None
+    """Contact address as typed, or null. Only one user of the tenant can have
+    verified it.
+    """
+    email_verified: bool
+    """The email_verified claim: the user has proven control of this address."""
+    display_name: str
+    """Name shown to people. May be empty."""
+    status: UserStatus
+    """Only an active user signs in, and only the tokens of an active user verify."""
+    tokens_valid_after: datetime | None
+    """Tokens whose sign-in is at or before this time are dead. Only increases.
+    Null: never set.
+    """
+    profile: JsonObject
+    """Claims that the provider sent last, such as name and picture. No tokens of
+    the provider. The store never reads it.
+    """
+    last_used_at: datetime | None
+    """When the user last signed in with it. Null: never."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserIdentityUnlinking:
+    """A row of user_identities.unlink."""
+
+    outcome: UserIdentityUnlinkingOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -1810,18 +2376,19 @@ class UserRole:
 class User:
     """A row of each of these queries.
 
-    users.get_by_id, users.get_by_username, users.get_by_subject_id, users.list_after,
-    users.list_before, users.create, users.update, users.set_password_hash and
-    users.revoke_tokens.
+    users.get_by_id, users.get_by_username, users.get_by_verified_email,
+    users.get_by_subject_id, users.list_after, users.list_before, users.create,
+    users.update, users.verify_email, users.set_password_hash and users.revoke_tokens.
     """
 
     tenant_id: UUID
     """Owner of the row."""
     id: UUID
     """Random. Key inside the store."""
-    subject_id: UUID
-    """The sub claim. Random, therefore globally unique. Never given to another
-    user.
+    subject_id: str
+    """The sub claim (OpenID Connect Core section 2): printable ASCII,
+    case-sensitive, unique in the tenant. Never changes. A random UUID, unless the
+    creation passes one.
     """
     username: str
     """As typed at registration."""
@@ -1831,9 +2398,11 @@ class User:
     lower(username collate "C") for a name in printable ASCII.
     """
     email: str | None
-    """Contact address as typed, or null. Not a login name, and not unique."""
+    """Contact address as typed, or null. Only one user of the tenant can have
+    verified it.
+    """
     email_verified: bool
-    """The email_verified claim: the user has proven control of the address."""
+    """The email_verified claim: the user has proven control of this address."""
     display_name: str
     """Name shown to people. May be empty."""
     password_hash: str | None = field(repr=False)
@@ -1854,3 +2423,143 @@ class User:
     """When the row last changed."""
     row_version: int
     """Optimistic lock: an update names the version that it read."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebauthnEnrollmentEnrolled:
+    """A row of webauthn_credentials.enroll.
+
+    It is this class where outcome is enrolled.
+    """
+
+    outcome: Literal["enrolled"]
+    webauthn_credential_id: UUID
+    """Random. Key inside the store."""
+    created_at: datetime
+    """When the credential was registered."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebauthnEnrollmentOtherwise:
+    """A row of webauthn_credentials.enroll.
+
+    It is this class where outcome is challenge_used or credential_exists or
+    user_inactive.
+    """
+
+    outcome: Literal["challenge_used", "credential_exists", "user_inactive"]
+    webauthn_credential_id: UUID | None
+    """Random. Key inside the store."""
+    created_at: datetime | None
+    """When the credential was registered."""
+
+
+WebauthnEnrollment: TypeAlias = WebauthnEnrollmentEnrolled | WebauthnEnrollmentOtherwise
+
+
+@dataclass(frozen=True, slots=True)
+class WebauthnCredential:
+    """A row of each of these queries.
+
+    webauthn_credentials.get_by_credential_id and webauthn_credentials.list_by_user.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. Key inside the store."""
+    user_id: UUID
+    """The user who signs in with the credential."""
+    credential_id: bytes = field(repr=False)
+    """Credential ID that the authenticator chose, as raw octets. A credential
+    belongs to one user of the tenant.
+    """
+    user_handle: bytes = field(repr=False)
+    """The user.id of the registration, which a discoverable credential returns. The
+    16 octets of users.id, unless the credential came from another system. No personal
+    data (WebAuthn level 3 section 14.6.1).
+    """
+    public_key: bytes = field(repr=False)
+    """Public key in COSE_Key format, as the authenticator sent it."""
+    sign_count: int
+    """The highest signature counter that was accepted. Only grows. 0: the
+    authenticator has no counter, as most passkeys.
+    """
+    aaguid: UUID
+    """Model of the authenticator. All zeros: not disclosed."""
+    transports: Sequence[str]
+    """How clients reach the authenticator, such as usb or internal, for
+    allowCredentials and excludeCredentials. Includes values that no specification has
+    yet.
+    """
+    discoverable: bool | None
+    """The authenticator finds the credential without its id, so the user need not
+    type a name (the property rk of credProps). Null: the client did not report it.
+    """
+    backup_eligible: bool
+    """The flag BE: the credential may be synchronized to other devices. Never
+    changes.
+    """
+    backed_up: bool
+    """The flag BS of the last accepted use: the credential has a backup now. The
+    loss of one device does not lose it.
+    """
+    uv_initialized: bool
+    """The authenticator has verified the user (PIN, fingerprint) at registration,
+    or later with another factor beside it. Only then can it be the only factor.
+    """
+    name: str
+    """What the user calls it, such as the device. May be empty."""
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+    last_used_at: datetime | None
+    """When an assertion was last accepted. Null: never."""
+    created_at: datetime
+    """When the credential was registered."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebauthnUseAccepted:
+    """A row of webauthn_credentials.use.
+
+    It is this class where outcome is accepted or clone_suspected.
+    """
+
+    outcome: Literal["accepted", "clone_suspected"]
+    webauthn_credential_id: UUID
+    """Random. Key inside the store."""
+    user_id: UUID
+    """Random. Key inside the store."""
+    username: str
+    """As typed at registration."""
+    uv_initialized: bool
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class WebauthnUseOtherwise:
+    """A row of webauthn_credentials.use.
+
+    It is this class where outcome is invalid.
+    """
+
+    outcome: Literal["invalid"]
+    webauthn_credential_id: UUID | None
+    """Random. Key inside the store."""
+    user_id: UUID | None
+    """Random. Key inside the store."""
+    username: str | None
+    """As typed at registration."""
+    uv_initialized: bool | None
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+
+
+WebauthnUse: TypeAlias = WebauthnUseAccepted | WebauthnUseOtherwise

@@ -23,6 +23,23 @@ language sql
 immutable
 return pg_temp.id_of('tenant', case when n % 2 = 0 then 1 else 2 + n / 2 % 19 end);
 
+-- The events of these rows would be random. Others are inserted below.
+do $$
+declare
+    audited record;
+begin
+    for audited in
+        select pg_trigger.tgname, pg_trigger.tgrelid::regclass as target
+        from pg_trigger
+        where pg_trigger.tgfoid = 'authority.record_change'::regproc
+    loop
+        execute format(
+            'alter table %s disable trigger %I', audited.target, audited.tgname
+        );
+    end loop;
+end
+$$;
+
 insert into authority.tenants (id, code, display_name, status, created_at)
 select
     pg_temp.id_of('tenant', n) as id,
@@ -116,7 +133,7 @@ insert into authority.users (
 select
     pg_temp.tenant_of(n) as tenant_id,
     pg_temp.id_of('user', n) as id,
-    pg_temp.id_of('subject', n) as subject_id,
+    pg_temp.id_of('subject', n)::text as subject_id,
     'User.' || pg_temp.id_of('username', n) as username,
     'user.' || pg_temp.id_of('username', n) as username_key,
     'user.' || n || '@example.com' as email,
@@ -148,6 +165,70 @@ select
     case when n % 50 = 0 then now() - interval '5 days' end as expires_at,
     now() - (25346 - n) * interval '40 minutes' as created_at
 from generate_series(0, 25345) as n;
+
+-- A third of the users signs in with another provider.
+insert into authority.user_identities (
+    tenant_id,
+    issuer,
+    subject,
+    user_id,
+    profile,
+    last_used_at,
+    created_at,
+    updated_at
+)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    case
+        when n % 2 = 0 then 'https://accounts.google.com'
+        else 'https://idp.example/' || n % 10
+    end as issuer,
+    pg_temp.id_of('identity', n)::text as subject,
+    pg_temp.id_of('user', n) as user_id,
+    jsonb_build_object('name', 'User ' || n, 'locale', 'en') as profile,
+    now() - n * interval '7 minutes' as last_used_at,
+    now() - interval '90 days' - n * interval '10 minutes' as created_at,
+    now() - n * interval '7 minutes' as updated_at
+from generate_series(0, 6332) as n;
+
+-- Half of the users have a passkey, and some of these a security key too.
+insert into authority.webauthn_credentials (
+    tenant_id,
+    id,
+    user_id,
+    credential_id,
+    user_handle,
+    public_key,
+    sign_count,
+    aaguid,
+    transports,
+    discoverable,
+    backup_eligible,
+    backed_up,
+    uv_initialized,
+    name,
+    last_used_at,
+    created_at
+)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('webauthn credential', n) as id,
+    pg_temp.id_of('user', n % 9500) as user_id,
+    sha256(('credential id ' || n)::bytea) as credential_id,
+    uuid_send(pg_temp.id_of('user', n % 9500)) as user_handle,
+    sha512(('public key ' || n)::bytea) || decode('a50102032620', 'hex') as public_key,
+    case when n >= 9500 then n % 300 else 0 end as sign_count,
+    pg_temp.id_of('model', n % 20) as aaguid,
+    case when n >= 9500 then array['nfc', 'usb'] else array['hybrid', 'internal'] end
+        as transports,
+    n < 9500 as discoverable,
+    n < 9500 as backup_eligible,
+    n < 9500 and n % 4 <> 0 as backed_up,
+    true as uv_initialized,
+    case when n >= 9500 then 'Key' else 'Phone' end as name,
+    now() - n * interval '4 minutes' as last_used_at,
+    now() - interval '30 days' - n * interval '40 minutes' as created_at
+from generate_series(0, 11399) as n;
 
 insert into authority.clients (
     tenant_id,
@@ -239,6 +320,101 @@ select
     now() - (19000 - n) * interval '10 minutes' as created_at
 from generate_series(0, 18999, 4) as n;
 
+-- A session of each user in the last two days. One in eight was ended.
+with dated as (
+    select
+        n,
+        now() - (19000 - n) * interval '9 seconds' as created_at
+    from generate_series(0, 18999) as n
+)
+
+insert into authority.sessions (
+    tenant_id,
+    id,
+    sid,
+    cookie_hash,
+    user_id,
+    acr,
+    amr,
+    authenticated_at,
+    idle_timeout,
+    last_used_at,
+    expires_at,
+    address,
+    user_agent,
+    revoked_at,
+    revocation_reason,
+    created_at
+)
+select
+    pg_temp.tenant_of(dated.n) as tenant_id,
+    pg_temp.id_of('session', dated.n) as id,
+    pg_temp.id_of('sid', dated.n) as sid,
+    sha256(('cookie ' || dated.n)::bytea) as cookie_hash,
+    pg_temp.id_of('user', dated.n) as user_id,
+    'urn:example:two-factors' as acr,
+    array['pwd', 'otp'] as amr,
+    dated.created_at as authenticated_at,
+    interval '30 minutes' as idle_timeout,
+    least(now(), dated.created_at + dated.n % 120 * interval '1 minute')
+        as last_used_at,
+    dated.created_at + interval '12 hours' as expires_at,
+    '198.51.100.7' as address,
+    'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0'
+        as user_agent,
+    case when dated.n % 8 = 0 then dated.created_at + interval '1 hour' end
+        as revoked_at,
+    case when dated.n % 8 = 0 then 'signed_out' end as revocation_reason,
+    dated.created_at
+from dated;
+
+insert into authority.session_clients
+(tenant_id, session_id, client_uuid, created_at)
+select
+    sessions.tenant_id,
+    sessions.id as session_id,
+    pg_temp.id_of('client', (n + place * 38) % 3800) as client_uuid,
+    sessions.created_at
+from generate_series(0, 18999) as n
+cross join generate_series(0, 1) as place
+inner join authority.sessions
+    on
+        sessions.tenant_id = pg_temp.tenant_of(n)
+        and sessions.id = pg_temp.id_of('session', n)
+order by n, place;
+
+-- The notices of the last sessions wait.
+insert into authority.logout_notices (
+    tenant_id,
+    id,
+    session_id,
+    client_uuid,
+    status,
+    attempts,
+    next_attempt_at,
+    finished_at,
+    expires_at,
+    created_at
+)
+select
+    sessions.tenant_id,
+    pg_temp.id_of('notice', n) as id,
+    sessions.id as session_id,
+    pg_temp.id_of('client', n % 3800) as client_uuid,
+    case when n < 18240 then 'delivered' else 'waiting' end as status,
+    1 as attempts,
+    sessions.revoked_at + interval '1 minute' as next_attempt_at,
+    case when n < 18240 then sessions.revoked_at + interval '1 second' end
+        as finished_at,
+    sessions.revoked_at + interval '24 hours' as expires_at,
+    sessions.revoked_at as created_at
+from generate_series(0, 18999, 8) as n
+inner join authority.sessions
+    on
+        sessions.tenant_id = pg_temp.tenant_of(n)
+        and sessions.id = pg_temp.id_of('session', n)
+order by n;
+
 -- One sign-in of each user in the last forty days, and some of a service account.
 insert into authority.authorizations (
     tenant_id,
@@ -247,6 +423,8 @@ insert into authority.authorizations (
     user_id,
     service_account_id,
     consent_id,
+    session_id,
+    ends_with_session,
     scopes,
     expires_at,
     tokens_expire_at,
@@ -262,6 +440,9 @@ select
     case when n % 20 = 9 then pg_temp.id_of('service account', n % 1900) end
         as service_account_id,
     case when n % 4 = 0 then pg_temp.id_of('consent', n) end as consent_id,
+    case when n % 20 <> 9 and n >= 17000 then pg_temp.id_of('session', n) end
+        as session_id,
+    n % 20 <> 9 and n >= 17000 and n % 3 = 0 as ends_with_session,
     array['openid', 'profile', 'offline_access'] as scopes,
     now() + (n + 1) * interval '182 seconds' as expires_at,
     now() - (19000 - n) * interval '182 seconds' + interval '31 days'
@@ -623,6 +804,39 @@ select
     case when n % 8 = 0 then 'failed' else 'succeeded' end as outcome,
     case when n % 8 = 0 then 'wrong_password' end as reason,
     pg_temp.id_of('request in month ' || month, n)::text as correlation_id,
+    (
+        date_trunc('month', now() at time zone 'UTC')
+        + month * interval '1 month'
+        + n * interval '4 minutes'
+    ) at time zone 'UTC' as created_at
+from generate_series(-1, 3) as month
+cross join generate_series(0, 7599) as n
+order by month, n;
+
+-- The newest events of a month are not sealed yet.
+insert into authority.audit_events (
+    tenant_id, id, action, is_change, target_kind, target_id, user_id, changes,
+    actor_kind, actor_id, client_id, address, login, target_salt, actor_salt,
+    number, seal, created_at
+)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('event in month ' || month, n) as id,
+    'users.update' as action,
+    true as is_change,
+    'users' as target_kind,
+    pg_temp.id_of('user', n)::text as target_id,
+    pg_temp.id_of('user', n) as user_id,
+    '{"status": {"old": "active", "new": "suspended"}}' as changes,
+    'user' as actor_kind,
+    pg_temp.id_of('user', n % 380)::text as actor_id,
+    'client-' || pg_temp.id_of('client_id', n % 3800) as client_id,
+    '10.0.0.0'::inet + n % 5000 as address,
+    'service' as login,
+    pg_temp.id_of('target salt in month ' || month, n) as target_salt,
+    pg_temp.id_of('actor salt in month ' || month, n) as actor_salt,
+    case when n < 7400 then 1 + n / 2 end as number,
+    case when n < 7400 then sha256(int8send(n)) end as seal,
     (
         date_trunc('month', now() at time zone 'UTC')
         + month * interval '1 month'

@@ -10,7 +10,7 @@ import psycopg
 
 from authority_queries import Store
 from authority_queries.service.retention import StepName
-from tests.factories import make_client, make_license, make_tenant
+from tests.factories import make_client, make_license, make_tenant, make_user
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
 DAY = timedelta(days=1)
@@ -42,6 +42,13 @@ PRUNABLE: Mapping[StepName, Prunable] = {
         columns="tenant_id, username, outcome, created_at",
         values=f"%(tenant_id)s, 'ann', 'failed', {_ENDS} - interval '400 days'",
         prolong=None,  # the log is append-only
+    ),
+    "default_audit_partition": Prunable(
+        table="audit_events",
+        columns="tenant_id, action, actor_kind, created_at",
+        values=f"%(tenant_id)s, 'x', 'login', {_ENDS} - interval '400 days'",
+        prolong=None,  # events are append-only
+        counted="action = 'x'",
     ),
     "used_jtis": Prunable(
         table="used_jtis",
@@ -179,6 +186,38 @@ PRUNABLE: Mapping[StepName, Prunable] = {
         f"{_ENDS} - interval '399 days', 'left'",
         prolong="revoked_at = authority.clock()",
     ),
+    "logout_notices": Prunable(
+        table="logout_notices",
+        made=f"""
+            made as (
+                insert into authority.sessions (
+                    tenant_id, user_id, cookie_hash, authenticated_at, idle_timeout,
+                    last_used_at, created_at, expires_at
+                )
+                select
+                    %(tenant_id)s, %(user_id)s, sha256(uuid_send(gen_random_uuid())),
+                    {_ENDS} - interval '2 days', interval '1 day',
+                    {_ENDS} - interval '2 days', {_ENDS} - interval '2 days',
+                    {_ENDS} + interval '20 days'
+                from numbers
+                returning id
+            )
+        """,  # noqa: S608 -- our own
+        columns="tenant_id, session_id, client_uuid, created_at, expires_at",
+        values="%(tenant_id)s, made.id, %(client_uuid)s, "
+        f"{_ENDS} - interval '1 day', {_ENDS}",
+        prolong="expires_at = authority.clock() + interval '1 hour'",
+    ),
+    "sessions": Prunable(
+        table="sessions",
+        columns="tenant_id, user_id, cookie_hash, authenticated_at, idle_timeout, "
+        "last_used_at, created_at, expires_at",
+        values="%(tenant_id)s, %(user_id)s, sha256(uuid_send(gen_random_uuid())), "
+        f"{_ENDS} - interval '1 day', interval '1 day', {_ENDS} - interval '1 day', "
+        f"{_ENDS} - interval '1 day', {_ENDS}",
+        prolong="expires_at = authority.clock() + interval '1 hour'",
+        counted="expires_at < authority.clock() + interval '10 days'",
+    ),
     "user_roles": Prunable(
         table="user_roles",
         made="""
@@ -222,6 +261,7 @@ class World:
     client_uuid: UUID
     license_id: UUID
     role_id: UUID
+    user_id: UUID
 
     @classmethod
     def make(cls, store: Store, dba: Dba) -> "World":
@@ -234,6 +274,7 @@ class World:
             client_uuid=client.id,
             license_id=license_.id,
             role_id=role.id,
+            user_id=make_user(store, client.tenant_id).id,
         )
 
     def insert(self, step: StepName, count: int, remaining: timedelta = OVER) -> None:
@@ -248,6 +289,7 @@ class World:
             client_uuid=self.client_uuid,
             license_id=self.license_id,
             role_id=self.role_id,
+            user_id=self.user_id,
             remaining=remaining,
             count=count,
             before=self.count(step),

@@ -1,7 +1,7 @@
 """Checks of arguments beside those of the generated functions."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import Final, TypeVar
@@ -77,6 +77,18 @@ def check_leeway(value: object) -> timedelta:
     if leeway > MAX_LEEWAY:
         raise refusal("leeway", "must be 24 hours or shorter")
     return leeway
+
+
+def check_max_age(value: object) -> timedelta | None:
+    """Return the max_age of a request, 0 or longer, or None."""
+    return None if value is None else check_not_negative("max_age", value)
+
+
+def check_acr_values(value: Sequence[str] | None) -> Sequence[str] | None:
+    """Return the values of which one must be met, or None: an empty list has none."""
+    if value is not None and len(value) == 0:
+        raise refusal("acr_values", "must not be empty: pass None to require nothing")
+    return value
 
 
 def check_count(name: str, value: object) -> int:

@@ -18,6 +18,9 @@ StepName: TypeAlias = Literal[
     "create_partitions",
     "drop_partitions",
     "default_partition",
+    "create_audit_partitions",
+    "drop_audit_partitions",
+    "default_audit_partition",
     "used_jtis",
     "pushed_requests",
     "device_authorizations",
@@ -27,6 +30,8 @@ StepName: TypeAlias = Literal[
     "refresh_tokens",
     "authorizations",
     "consents",
+    "logout_notices",
+    "sessions",
     "user_roles",
     "revocations",
     "superseded_revocations",
@@ -45,18 +50,20 @@ class Retention:
     """How long expired data is kept.
 
     - `expired`: pushed requests, device requests, one-time tokens, access tokens,
-      families with all their tokens, role assignments, signing keys and entries of the
-      revocation feed, after their expiry, and refresh tokens a day later. An entry
-      without an expiry counts from the later entry that supersedes it.
+      families with all their tokens, sessions, logout notices, role assignments,
+      signing keys and entries of the revocation feed, after their expiry, and refresh
+      tokens a day later. An entry without an expiry counts from the later entry that
+      supersedes it.
       Live rows, and rows that the detection of reuse needs, are never pruned, however
       short the time is.
     - `consents`: revoked consents, as the record of what was allowed, with the families
       under them.
     - `login_attempts`: the log of sign-ins, which is dropped a month at a time.
+    - `audit_events`: audit events, which are dropped a month at a time.
     - `usage`: uses of licences, after their period; totals stay. A use that is reported
       again after this time is recorded again.
-    - `months_ahead`: how many partitions of the sign-in log are created beyond this
-      month's.
+    - `months_ahead`: how many partitions of the sign-in log and of the audit events are
+      created beyond this month's.
 
     Rows of the replay guard and of the throttle are deleted as soon as they have no
     effect. Raises InvalidArgumentError.
@@ -65,6 +72,7 @@ class Retention:
     expired: timedelta = timedelta(days=1)
     consents: timedelta = timedelta(days=400)
     login_attempts: timedelta = timedelta(days=400)
+    audit_events: timedelta = timedelta(days=400)
     usage: timedelta = timedelta(days=400)
     months_ahead: int = 3
 
@@ -72,6 +80,7 @@ class Retention:
         check_not_negative("expired", self.expired)
         check_not_negative("consents", self.consents)
         check_not_negative("login_attempts", self.login_attempts)
+        check_not_negative("audit_events", self.audit_events)
         check_not_negative("usage", self.usage)
         check_within("months_ahead", self.months_ahead, 0, MAX_MONTHS_AHEAD)
 

@@ -1,6 +1,7 @@
 -- Creates pushed authorization requests (RFC 9126).
 --
--- Locks: share row exclusive on authority.clients while the foreign key is added.
+-- Locks: share row exclusive on authority.clients while the foreign key is added;
+-- access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -22,9 +23,6 @@ create table if not exists authority.pushed_requests (
     constraint pushed_requests_tenant_id_id_pk primary key (tenant_id, id),
     constraint pushed_requests_tenant_id_request_uri_hash_key
     unique (tenant_id, request_uri_hash),
-    constraint pushed_requests_tenant_id_client_uuid_fk
-    foreign key (tenant_id, client_uuid)
-    references authority.clients (tenant_id, id) on delete cascade,
     constraint pushed_requests_request_uri_hash_check
     check (octet_length(request_uri_hash) = 32),
     constraint pushed_requests_parameters_check
@@ -89,6 +87,12 @@ on authority.pushed_requests (expires_at);
 
 call authority.isolate_tenants('authority.pushed_requests');
 call authority.let_operators_prune('authority.pushed_requests');
+
+alter table authority.pushed_requests
+drop constraint if exists pushed_requests_tenant_id_client_uuid_fk,
+add constraint pushed_requests_tenant_id_client_uuid_fk
+foreign key (tenant_id, client_uuid)
+references authority.clients (tenant_id, id) on delete cascade;
 
 grant select, insert on authority.pushed_requests to authority_app;
 grant update (redeemed_at, redemption_hash)

@@ -1,5 +1,4 @@
--- Creates the list of the rows and the names that concern a user, and the search for
--- them.
+-- Creates the list of the rows that concern a user.
 --
 -- Locks: none on tables in use.
 
@@ -22,7 +21,8 @@ from (
     -- The entry that erase_user publishes stays until its end.
     (
         1, 'revocations', true, null,
-        'held.category = ''subject'' and held.target = any($3)
+        'held.category = ''subject''
+        and held.target = any((select authority.subs_of_user($1, $2, $3))::text[])
         and not (
             held.reason = ''user_erased''
             and held.expires_at is not null
@@ -49,7 +49,9 @@ from (
         'held.actor is not null and jsonb_path_exists(
             held.actor,
             ''strict $.** ? (@.type() == "string" && @ == $names[*])'',
-            jsonb_build_object(''names'', to_jsonb($3))
+            jsonb_build_object(
+                ''names'', to_jsonb((select authority.subs_of_user($1, $2, $3)))
+            )
         )'
     ),
     (5, 'tokens', true, null, 'held.user_id = $2'),
@@ -68,11 +70,14 @@ from (
         'held.parameters ->> ''login_hint'' = any($3)'
     ),
     (11, 'user_roles', true, null, 'held.user_id = $2'),
-    (12, 'user_roles', false, 'granted_by = null', 'held.granted_by = any($3)'),
+    (
+        12, 'user_roles', false, 'granted_by = null',
+        'held.granted_by = any((select authority.subs_of_user($1, $2, $3))::text[])'
+    ),
     (
         13, 'license_seats', true,
         'holder = null, leased_until = null, updated_at = authority.clock()',
-        'held.holder = any($3)'
+        'held.holder = any((select authority.subs_of_user($1, $2, $3))::text[])'
     ),
     -- INVALID stands for all names that no user can have.
     (
@@ -85,12 +90,65 @@ from (
         and held.username = any(array_remove($3, ''INVALID''))'
     ),
     (16, 'login_attempts', true, null, 'held.user_id = $2'),
+    (
+        100, 'logout_notices', true, null,
+        'held.session_id in (
+            select sessions.id from authority.sessions
+            where sessions.tenant_id = $1 and sessions.user_id = $2
+        )'
+    ),
+    (
+        101, 'session_clients', true, null,
+        'held.session_id in (
+            select sessions.id from authority.sessions
+            where sessions.tenant_id = $1 and sessions.user_id = $2
+        )'
+    ),
+    (102, 'sessions', true, null, 'held.user_id = $2'),
     (200, 'one_time_tokens', true, null, 'held.user_id = $2'),
     (
         201, 'one_time_tokens', true, null,
         'held.user_id is null and held.recipient = any($3)'
     ),
-    -- The last one.
+    (300, 'webauthn_credentials', true, null, 'held.user_id = $2'),
+    (400, 'user_identities', true, null, 'held.user_id = $2'),
+    -- An event stays, as a digest. An export has no other user's address. A short name
+    -- can be any word: of an event about another row it redacts nothing.
+    (
+        500, 'audit_events', true,
+        'target_digest = authority.digest_of_target(erased), target_salt = null,
+        target_id = null, user_id = null, changes = ''{}''',
+        'held.user_id = $2
+        and (held.actor_kind <> ''user'' or held.actor_id = $2::text)'
+    ),
+    (
+        501, 'audit_events', false,
+        'target_digest = authority.digest_of_target(erased), target_salt = null,
+        target_id = null, user_id = null, changes = ''{}''',
+        'held.user_id = $2 or held.target_id = any($3)'
+    ),
+    (
+        502, 'audit_events', true,
+        'actor_digest = authority.digest_of_actor(erased), actor_salt = null,
+        actor_id = null, client_id = null, address = null, user_agent = null,
+        correlation_id = null',
+        'held.actor_kind = ''user'' and held.actor_id = $2::text'
+    ),
+    (
+        503, 'audit_events', false,
+        'target_digest = authority.digest_of_target(erased), target_salt = null,
+        target_id = null, user_id = null, changes = ''{}''',
+        'exists (
+            select from unnest($3) as name
+            where
+                (char_length(name) >= 16 or strpos(name, ''@'') > 0)
+                and strpos(
+                    held.changes::text,
+                    substring(to_jsonb(name)::text from ''^"(.*)"$'')
+                ) > 0
+        )'
+    ),
+    -- The last one, so that a run that has ended early can be repeated.
     (9999, 'users', true, null, 'held.id = $2')
 ) as listed (number, name, is_exported, clears, condition)
 $$;
@@ -100,155 +158,5 @@ comment on function authority.rows_of_users is
 about the row held: $1 is the tenant, $2 users.id, $3 the names of the user. clears: the
 row stays without these values. is_exported: the row is part of the user''s own data.';
 
-create or replace function authority.names_of_user(
-    tenant_id uuid, user_id uuid, other_names text[]
-)
-returns text[]
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
-set datestyle = 'ISO'
-as $$
-select coalesce(array_agg(distinct named.name), '{}')
-from (
-    select users.subject_id::text as name
-    from authority.users
-    where
-        users.tenant_id = names_of_user.tenant_id
-        and users.id = names_of_user.user_id
-    union all
-    select unnest(
-        array[users.username, users.username_key, users.email]
-        || lower(users.email collate "C")
-    )
-    from authority.users
-    where
-        users.tenant_id = names_of_user.tenant_id
-        and users.id = names_of_user.user_id
-    union all
-    select unnest(other_names || user_id::text)
-) as named
-where
-    named.name <> ''
-    -- An address or a former name can be the name of somebody else.
-    and not exists (
-        select from authority.users as others
-        where
-            others.tenant_id = names_of_user.tenant_id
-            and others.id <> names_of_user.user_id
-            and others.username_key = named.name
-    )
-$$;
-
-comment on function authority.names_of_user is
-'Returns what other rows may call the user: the id, the sub, the username, its key, the
-e-mail address, and other_names. Omits the usernames of other users.';
-
-create or replace function authority.find_traces(
-    tenant_id uuid, user_id uuid, names text[]
-)
-returns jsonb
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
-set datestyle = 'ISO'
-as $$
-declare
-    searched record;
-    found_here jsonb;
-    traces jsonb := '{}';
-    -- Only a row whose text has a name is converted to JSON, which takes most of the
-    -- time. That text writes a quote or a backslash in other ways.
-    is_plain constant boolean := not exists (
-        select from unnest(names) as name
-        where strpos(name, '"') > 0 or strpos(name, chr(92)) > 0
-    );
-    -- As the names are written in JSON. Only an address or a long name is also found
-    -- inside a longer text.
-    needles constant text[] := array(
-        select case
-            when char_length(needle) >= 16 or strpos(needle, '@') > 0
-                then substring(to_jsonb(needle)::text from '^"(.*)"$')
-            else to_jsonb(needle)::text
-        end
-        from unnest(names) as needle
-    );
-begin
-    for searched in
-        select
-            tables_of_tenants.name,
-            tables_of_tenants.target
-        from authority.tables_of_tenants()
-    loop
-        execute format(
-            'select jsonb_object_agg(found.place, found.times) '
-            'from ('
-            'select %2$L || values.key as place, count(*) as times '
-            'from %1$s as held, jsonb_each(to_jsonb(held)) as values '
-            'where held.tenant_id = $1 and not (%3$s) and (not $4 or exists ('
-            'select from unnest($5) as name where strpos(held::text, name) > 0)) '
-            'and exists (select from unnest($3) as needle '
-            'where strpos(values.value::text, needle) > 0) '
-            'group by values.key) as found',
-            searched.target,
-            searched.name || '.',
-            case searched.name
-                when 'users' then 'held.id = $2'
-                when 'revocations' then 'held.reason = ''user_erased'''
-                else 'false'
-            end
-        ) into found_here using tenant_id, user_id, needles, is_plain, names;
-        traces := traces || coalesce(found_here, '{}');
-    end loop;
-    return traces;
-end
-$$;
-
-comment on function authority.find_traces is
-'Searches all columns of all rows of the tenant for the names of a user, except the
-user''s own row and the entry of the feed that ends the user''s tokens. Returns an
-object of table.column to the number of rows.';
-
-create or replace function authority.find_user(tenant_id uuid, username_key text)
-returns uuid
-language plpgsql
-stable
-security definer
-set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
-set datestyle = 'ISO'
-set row_security = on
-as $$
-declare
-    tenant_before constant text := current_setting('authority.tenant_id', true);
-    found_id uuid;
-begin
-    perform set_config('authority.tenant_id', find_user.tenant_id::text, true);
-    select users.id into found_id
-    from authority.users
-    where
-        users.tenant_id = find_user.tenant_id
-        and users.username_key = find_user.username_key;
-    perform set_config('authority.tenant_id', tenant_before, true);
-    return found_id;
-end
-$$;
-
-comment on function authority.find_user is
-'Returns the id of the user whose username has this key, or null. Runs as its owner,
-because operators, who erase a user, read no users. It reveals nothing but the id.';
-
-revoke execute on function
-authority.rows_of_users(),
-authority.names_of_user(uuid, uuid, text[]),
-authority.find_traces(uuid, uuid, text[]),
-authority.find_user(uuid, text)
-from public;
-grant execute on function
-authority.rows_of_users(),
-authority.names_of_user(uuid, uuid, text[]),
-authority.find_user(uuid, text)
-to authority_reader;
-grant execute on function authority.find_user(uuid, text) to authority_maintenance;
+revoke execute on function authority.rows_of_users() from public;
+grant execute on function authority.rows_of_users() to authority_reader;

@@ -41,6 +41,8 @@ def test_every_value_of_an_erased_user_is_gone(
     assert report.is_complete
     assert report.traces == {}
     told = {table.step: table.rows for table in report.tables}
+    # The events of the erasure itself were redacted, too.
+    assert told.pop("audit_events") >= 5
     assert told == expected_counts(world)
     assert not [row for row in world.rows_of(world.own) if row.names({"ann", "Ann"})]
     # The feed ends the user's tokens until they have expired.
@@ -62,7 +64,8 @@ def test_rows_of_others_stay_as_they_were(
     assert len(kept) > 100
     assert kept - after == set()
     # Of Bob's role and of the free seat nothing but her name has gone.
-    assert sorted(table for table, _ in after - kept) == ["license_seats", "user_roles"]
+    changed = {table for table, _ in after - kept}
+    assert changed == {"license_seats", "user_roles", "audit_events"}
 
 
 def test_a_crashed_run_is_resumed(world: World, maintenance: Maintenance) -> None:
@@ -103,6 +106,7 @@ def test_two_runs_at_once_share_the_rows(
     erased: Counter[str] = Counter()
     for report in reports:
         erased.update({table.step: table.rows for table in report.tables})
+    assert erased.pop("audit_events") >= 5
     assert erased == expected_counts(world)
     published = [
         row
@@ -161,7 +165,11 @@ def test_a_trace_is_found_however_it_is_written(
         (name, world.own),
     )
     report = maintenance.erase_user(world.own, world.ann, other_names=[name])
-    assert report.traces == {"clients.properties": 1, "roles.description": 3}
+    assert report.traces == {
+        "audit_events.changes": 4,
+        "clients.properties": 1,
+        "roles.description": 3,
+    }
 
 
 def test_the_name_of_another_user_is_not_erased(
@@ -174,6 +182,33 @@ def test_the_name_of_another_user_is_not_erased(
         if row.table == "login_attempts"
     ]
     assert kept == ["bob 1", "nobody 1"]
+
+
+def test_what_names_the_sub_of_another_user_is_not_erased(
+    world: World, maintenance: Maintenance
+) -> None:
+    # Bob's sub is Ann's username. His entry in the feed and his seat have it.
+    world.dba.execute(
+        "with renamed as (update authority.users set subject_id = 'ann' "
+        "where username = 'Bob' returning tenant_id), "
+        "seated as (update authority.license_seats set holder = 'ann' from renamed "
+        "where holder = 'bob' and license_seats.tenant_id = renamed.tenant_id) "
+        "update authority.revocations set target = 'ann' from renamed "
+        "where sequence = 104 and revocations.tenant_id = renamed.tenant_id"
+    )
+    report = maintenance.erase_user(world.own, world.ann)
+    assert report.traces == {
+        "license_seats.holder": 1,
+        "revocations.target": 1,
+        "user_roles.granted_by": 1,
+        "users.subject_id": 1,
+    }
+    rows = world.rows_of(world.own)
+    assert not [
+        row
+        for row in rows
+        if row.table == "login_attempts" and "ann" in str(row.columns["username"])
+    ]
 
 
 def test_every_column_of_a_user_is_in_the_list(dba: Dba) -> None:

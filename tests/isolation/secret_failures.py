@@ -165,13 +165,13 @@ def _presenting(raw: Any) -> dict[str, Call]:
         "issue_to_client": lambda ops, client: ops.store.grants.issue_to_client(
             **access(ops), client_id=client.client_id, lifetime=HOUR
         ),
-        "exchange": lambda ops, client: ops.store.grants.exchange(
+        "exchange": lambda ops, client: ops.store.exchanges.exchange(
             **access(ops),
             client_id=client.client_id,
             subject_token_hash=ops.mine.token("access").hash,
             lifetime=HOUR,
         ),
-        "exchange_subject": lambda ops, client: ops.store.grants.exchange(
+        "exchange_subject": lambda ops, client: ops.store.exchanges.exchange(
             **ops.tenant,
             token_hash=ops.mine.token("access_9").hash,
             client_id=client.client_id,

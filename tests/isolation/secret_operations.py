@@ -257,7 +257,7 @@ class Operations:
         )
         access = self.mine.token("access").hash
         yield partial(
-            self.store.grants.exchange,
+            self.store.exchanges.exchange,
             **self.tenant,
             token_hash=self.mine.token("access_6").hash,
             client_id=client.client_id,

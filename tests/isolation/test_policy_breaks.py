@@ -19,6 +19,7 @@ from tests.isolation.matrix.world import Table, World, opened_world
 # Queries reach these tables only beside another one, whose policy stops them.
 NEVER_ALONE = {
     "pushed_requests",
+    "session_clients",
     "used_jtis",
 }
 

@@ -190,7 +190,7 @@ class GrantRules(RedeemRules):
         acting = self.pick("access", actor) if actor else None
         new = self.new(lifetime)
         given = self.service.call(
-            lambda s: s.grants.exchange(
+            lambda s: s.exchanges.exchange(
                 tenant_id=self.tenant_id,
                 token_hash=new.hash,
                 client_id=whom.name,

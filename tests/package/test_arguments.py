@@ -55,6 +55,7 @@ WRONG: Final[Mapping[str, tuple[object, ...]]] = {
     ),
     "date": ("2026-01-02", _LATE, 1),
     "timedelta": (60, "1 day", timedelta(days=36_525, microseconds=1), timedelta.min),
+    "Sequence[JsonValue]": ("[]", {"a": 1}, [_NUL], [float("nan")], [10**400], [b"a"]),
     "Mapping[str, JsonValue]": (
         "{}",
         ["a"],

@@ -14,6 +14,7 @@ from authority_queries.engine.forks import check_process, process_of
 from authority_queries.errors import (
     AuthorityError,
     ConcurrencyConflictError,
+    DuplicateError,
     InvalidArgumentError,
     NotFoundError,
     OpenTransactionError,
@@ -92,7 +93,7 @@ class AsyncRepository:
 async def page(
     list_after: AsyncCall[list[Record]],
     list_before: AsyncCall[list[Record]],
-    cursor: str,
+    cursor: str | Callable[[Record], str],
     *,
     after: str | None,
     before: str | None,
@@ -101,13 +102,13 @@ async def page(
     """Return a page of the list that the two queries read in either direction.
 
     Reads one row more than `limit`, to know whether the list goes on. `cursor` names
-    the field that the list is ordered by.
+    the field that the list is ordered by, or returns a row's position.
     """
     if after is not None and before is not None:
         message = "pass either after or before, not both"
         raise InvalidArgumentError(message, argument="before")
     size = check_limit(limit)
-    position: Callable[[Record], str] = attrgetter(cursor)
+    position = attrgetter(cursor) if isinstance(cursor, str) else cursor
     if before is None:
         items = await list_after(after=after, page_size=size + 1)
         has_next, has_previous = len(items) > size, after is not None
@@ -121,6 +122,17 @@ async def page(
         next=position(items[-1]) if items and has_next else None,
         previous=position(items[0]) if items and has_previous else None,
     )
+
+
+def shared_sub(query: str, argument: str) -> DuplicateError:
+    """Return the error of a sub that both a user and a machine would have.
+
+    A resource server could mistake the token of one for that of the other (RFC 9068
+    section 5).
+    """
+    kinds = "a client or a service account" if argument == "subject_id" else "a user"
+    message = f"{query}: {argument} must not be the sub of {kinds} of the tenant"
+    return DuplicateError(message, argument=argument, query=query)
 
 
 def stale(what: str, row_version: int, current: object | None) -> AuthorityError:

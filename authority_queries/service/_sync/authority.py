@@ -11,17 +11,18 @@ from uuid import UUID
 from authority_queries.engine._sync.unit import refuse_nested_unit
 from authority_queries.engine.checks import one_of
 from authority_queries.errors import InvalidTokenError
-from authority_queries.queries import tenants, tokens
-from authority_queries.records import Revocation, VerifiedToken
+from authority_queries.queries import sessions, tenants, tokens
+from authority_queries.records import LiveSession, Revocation, VerifiedToken
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories._sync.transactions import unit_of_work
+from authority_queries.repositories.actors import Actor
 from authority_queries.repositories.arguments import (
     check_optional_positive,
     check_position,
     check_positive,
     check_tenant_id,
 )
-from authority_queries.secrets import parse_token
+from authority_queries.secrets import TokenKind, TokenString, parse_token
 from authority_queries.service._sync.follower import Follower
 from authority_queries.service._sync.hints import Hints
 from authority_queries.service._sync.pool import Pooled
@@ -35,7 +36,13 @@ class Authority(Pooled):
     role: ClassVar[str] = "authority_app"
 
     @contextmanager
-    def tenant(self, tenant_id: UUID, *, autocommit: bool = False) -> Iterator[Store]:
+    def tenant(
+        self,
+        tenant_id: UUID,
+        *,
+        autocommit: bool = False,
+        actor: Actor | None = None,
+    ) -> Iterator[Store]:
         """Open a unit of work: one transaction of one tenant.
 
         The transaction commits when the block ends, and rolls back after an exception.
@@ -44,6 +51,9 @@ class Authority(Pooled):
         then nothing was executed. With `autocommit`, each call is one trip and one
         transaction. Calls of several tasks wait for each other, because a unit has one
         connection.
+
+        The audit events of the block's changes have the `actor`; without one, the
+        database login.
 
         A call in the block with another tenant_id, or with none, raises
         CrossTenantError before it is sent. Another unit inside this one raises
@@ -57,18 +67,23 @@ class Authority(Pooled):
         connection is in psycopg's pipeline mode, where errors are raised late, and a
         savepoint after a fetched result ends the transaction.
         """
-        with self._unit(tenant_id, autocommit=autocommit) as store:
+        with self._unit(tenant_id, autocommit=autocommit, actor=actor) as store:
             yield store
 
     @contextmanager
     def _unit(
-        self, tenant_id: UUID, *, autocommit: bool, seconds: float | None = None
+        self,
+        tenant_id: UUID,
+        *,
+        autocommit: bool,
+        actor: Actor | None = None,
+        seconds: float | None = None,
     ) -> Iterator[Store]:
         """Open a unit of work in which no wait is longer than `seconds`."""
         refuse_nested_unit()
         with (
             self._lend(seconds) as connection,
-            unit_of_work(connection, tenant_id, autocommit=autocommit),
+            unit_of_work(connection, tenant_id, autocommit=autocommit, actor=actor),
             Store.lent(connection) as store,
         ):
             yield store
@@ -79,6 +94,7 @@ class Authority(Pooled):
         *,
         kind: Literal["access", "refresh"] = "access",
         tenant_id: UUID | None = None,
+        resource: str | None = None,
     ) -> VerifiedToken | None:
         """Return the token with this string if it is live, or None. This is one trip.
 
@@ -86,17 +102,13 @@ class Authority(Pooled):
         `store.tokens.verify`. A string that is not a token of this kind returns None
         without a trip, and so does a token of another tenant when `tenant_id` is set.
         A server of one tenant passes `tenant_id`; a server of several tenants compares
-        the `tenant_id` of the result. Raises InvalidArgumentError for arguments of
-        other types.
+        the `tenant_id` of the result. A server that passes its URI as `resource` gets
+        only tokens that name it (RFC 8707), whether issued for one or several
+        resources. Raises InvalidArgumentError for arguments of other types.
         """
         _kind("kind", kind)
-        if tenant_id is not None:
-            check_tenant_id(tenant_id)
-        try:
-            presented = parse_token(token, kind=kind)
-        except InvalidTokenError:
-            return None
-        if tenant_id not in (None, presented.tenant_id):
+        presented = _presented(token, kind, tenant_id)
+        if presented is None:
             return None
         with self._lend() as connection:
             return tokens.verify_by_token(
@@ -104,6 +116,25 @@ class Authority(Pooled):
                 tenant_id=presented.tenant_id,
                 token_hash=presented.hash,
                 type=kind,
+                resource=resource,
+            )
+
+    def verify_session(
+        self, cookie: str, *, tenant_id: UUID | None = None
+    ) -> LiveSession | None:
+        """Return the live session with this cookie, or None. This is one trip.
+
+        The result is that of `store.sessions.verify`. A string that is not the content
+        of a cookie returns None without a trip, and so does a cookie of another tenant
+        when `tenant_id` is set. A server of several tenants compares the `tenant_id` of
+        the result. Raises InvalidArgumentError for arguments of other types.
+        """
+        presented = _presented(cookie, "session", tenant_id)
+        if presented is None:
+            return None
+        with self._lend() as connection:
+            return sessions.verify(
+                connection, tenant_id=presented.tenant_id, cookie_hash=presented.hash
             )
 
     def follow_revocations(
@@ -147,3 +178,16 @@ class Authority(Pooled):
         """Return the id of the tenant with this code, whatever its status, or None."""
         with self._lend() as connection:
             return tenants.find(connection, code=code)
+
+
+def _presented(
+    token: str, kind: TokenKind, tenant_id: UUID | None
+) -> TokenString | None:
+    """Parse a token of this kind, and of this tenant if there is one."""
+    if tenant_id is not None:
+        check_tenant_id(tenant_id)
+    try:
+        presented = parse_token(token, kind=kind)
+    except InvalidTokenError:
+        return None
+    return presented if tenant_id in (None, presented.tenant_id) else None

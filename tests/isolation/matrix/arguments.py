@@ -42,8 +42,13 @@ REFRESH: Final = {
     "type": "refresh",
     "redirect_uri": None,
 }
+COOKIE: Final = {"cookie_hash": sha256(b"cookie of session").digest()}
 USER_CODE: Final = {"user_code_hash": sha256(b"code of device").digest()}
 USED: Final = {**REFRESH, "token_hash": sha256(b"used").digest()}
+CHALLENGE: Final = {
+    "challenge_hash": sha256(b"challenge").digest(),
+    "challenge_expires_at": datetime.now(UTC) + timedelta(hours=1),
+}
 RETRY: Final = {**USED, "redemption_id": UUID(int=2)}
 LATE: Final = {**USED, "leeway": timedelta(days=1)}
 
@@ -59,9 +64,11 @@ BY_NAME: Final[Mapping[str, object]] = {
     "before": "~",
     "category": "client",
     "client_id": "portal",
+    "error": "503",
     "factor": "password",
     "family_lifetime": HOUR,
     "feed_for": HOUR,
+    "first_pause": HOUR,
     "from_period": None,
     "hint": True,
     "idempotency_key": "second",
@@ -69,10 +76,15 @@ BY_NAME: Final[Mapping[str, object]] = {
     "lease": HOUR,
     "leeway": timedelta(0),
     "lifetime": HOUR,
+    "longest_pause": HOUR,
     "old_private_key": b"\1" + sha256(b"signing").digest(),
     "months_ahead": 1,
+    "most_attempts": 10,
     "names": ["api.read"],
     "network_limit": 10,
+    "new_cookie_hash": NEW_HASH,
+    "notice_status": None,
+    "notice_id": IdOf("logout_notices", 0),
     "older_than": timedelta(0),
     "other_names": [],
     "page_size": 1000,
@@ -112,7 +124,7 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
         "request_uri_hash": NEW_HASH,
         "lifetime": timedelta(minutes=1),
     },
-    "grants.exchange": {
+    "exchanges.exchange": {
         "token_hash": NEW_HASH,
         "subject_token_hash": sha256(b"access").digest(),
         "actor_token_hash": sha256(b"access").digest(),
@@ -147,6 +159,10 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "roles.update": {"permissions": ["roles:read"]},
     "scopes.create": {"name": "new"},
     "service_accounts.create": {"account_id": "new"},
+    "sessions.end_all": {"kept_session_id": None},
+    "sessions.start": {"cookie_hash": NEW_HASH},
+    "sessions.step_up": COOKIE,
+    "sessions.verify": COOKIE,
     "signing_keys.list_encrypted_otherwise": {"encryption_key_id": "new"},
     "signing_keys.publish": {
         "kid": "new",
@@ -161,12 +177,20 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
         "jti_hash": NEW_HASH,
         "expires_at": datetime.now(UTC) + HOUR,
     },
-    "users.create": {"username": "new", "username_key": "new"},
+    "user_identities.unlink": {"is_last_allowed": False},
+    "webauthn_credentials.enroll": {**CHALLENGE, "credential_id": NEW_HASH},
+    "webauthn_credentials.use": {**CHALLENGE, "sign_count": 9, "initializes_uv": True},
+    "users.create": {
+        "subject_id": "auth0|new",
+        "username": "new",
+        "username_key": "new",
+    },
     "users.list_after": {"status": None},
     "users.list_before": {"status": None},
 }
 # Alternative arguments, which take another way through the query.
 ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
+    "clients.create": [{"client_id": f"sub-of-{FOREIGN}"}],
     "device_authorizations.poll": [
         {"device_code_hash": sha256(b"device").digest()},
     ],
@@ -181,7 +205,7 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
             "code_hash": sha256(b"code").digest(),
         },
     ],
-    "grants.exchange": [{"subject_token_hash": sha256(b"access of robot").digest()}],
+    "exchanges.exchange": [{"subject_token_hash": sha256(b"access of robot").digest()}],
     "grants.issue_to_client": [{"service_account_id": IdOf("service_accounts", 0)}],
     "redemptions.redeem": [REFRESH, USED, RETRY, LATE],
     "license_seats.check_out": [
@@ -193,6 +217,7 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     ],
     "license_usage.list_totals": [{"metric": None}],
     "license_usage.record": [{"license_id": IdOf("licenses", 1)}],
+    "sessions.end_all": [{"kept_session_id": IdOf("sessions", 0)}],
     "license_seats.renew": [{"license_id": IdOf("licenses", 1)}],
     "licenses.update": [
         {"seats": 1},
@@ -200,9 +225,13 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
         {"valid_until": datetime.now(UTC) + HOUR},
     ],
     "revocations.list_active": [{"category": None, "target": None}],
+    "service_accounts.create": [{"account_id": f"sub-of-{FOREIGN}"}],
     "tenants.update": [{"code": FOREIGN}],
     "used_jtis.use": [{"jti_hash": sha256(b"old jti").digest()}],
+    "webauthn_credentials.enroll": [{"credential_id": sha256(b"passkey 1").digest()}],
+    "webauthn_credentials.use": [{"sign_count": 0}],
     "tokens.create": [{"authorization_id": IdOf("authorizations", 1)}],
+    "users.create": [{"subject_id": "robot-of-2"}],
     "users.list_after": [{"role_id": None}, {"prefix": "a", "status": "active"}],
     "users.list_before": [{"role_id": None}, {"prefix": "a", "status": "active"}],
 }
@@ -210,6 +239,7 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
 # is not the table that the file is named after.
 _TABLES: Final = {
     "client_secrets": "clients",
+    "exchanges": "tokens",
     "grants": "tokens",
     "license_seats": "licenses",
     "license_usage": "licenses",

@@ -17,6 +17,21 @@ with known (name, columns, reason) as (
         array['leased_until'],
         'As many rows as seats: a seat whose lease has ended is free.'
     ),
+    (
+        'user_identities',
+        array['last_used_at'],
+        'A handful a user: their owner lists and unlinks them.'
+    ),
+    (
+        'webauthn_credentials',
+        array['clone_suspected_at', 'last_used_at'],
+        'A handful a user: their owner lists and deletes them.'
+    ),
+    (
+        'audit_chains',
+        array['month', 'previous_month'],
+        'Deleted by the owner with the partition of its month.'
+    ),
     ('license_usage_totals', array['period_start', 'period_end'], 'The bill.')
 )
 
