@@ -47,8 +47,8 @@ _RULES: Final = {
         "lifetime must be more than 0 and at most 10 minutes", "lifetime"
     ),
     "pushed_requests_parameters_check": Rule(
-        "parameters must not have request_uri, client_secret or client_assertion, and "
-        "a scope must match RFC 6749 section 3.3",
+        "parameters must not have request_uri, client_secret or client_assertion; a "
+        "scope must match RFC 6749 section 3.3, and a resource RFC 8707 section 2",
         "parameters",
     ),
     "revocations_category_expires_at_check": Rule(

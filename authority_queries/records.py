@@ -81,6 +81,8 @@ OneTimeTokenPurpose: TypeAlias = Literal[
     "email_verification", "invitation", "password_reset", "sign_in"
 ]
 OneTimeTokenRedemptionOutcome: TypeAlias = Literal["invalid", "redeemed"]
+RecoveryCodeReplacementOutcome: TypeAlias = Literal["replaced", "user_inactive"]
+RecoveryCodeUseOutcome: TypeAlias = Literal["accepted", "invalid"]
 RedemptionOutcome: TypeAlias = Literal[
     "already_redeemed",
     "invalid",
@@ -151,7 +153,12 @@ TokenExchangeOutcome: TypeAlias = Literal[
     "too_many_exchanges",
 ]
 TokenType: TypeAlias = Literal["access", "authorization_code", "device_code", "refresh"]
+TotpConfirmationOutcome: TypeAlias = Literal["confirmed", "invalid"]
+TotpCredentialAlgorithm: TypeAlias = Literal["SHA1", "SHA256", "SHA512"]
+TotpEnrollmentOutcome: TypeAlias = Literal["enrolled", "user_inactive"]
+TotpUseOutcome: TypeAlias = Literal["accepted", "invalid", "step_used"]
 UsedJtiKind: TypeAlias = Literal["client_assertion", "dpop_proof", "webauthn_challenge"]
+UserCredentialKind: TypeAlias = Literal["recovery_codes", "totp", "webauthn"]
 UserIdentityUnlinkingOutcome: TypeAlias = Literal[
     "last_sign_in", "not_linked", "unlinked"
 ]
@@ -269,6 +276,14 @@ class Authorization:
     consent_id: UUID | None
     """The consent that the grant depends on, of the same user and client. Revoking
     the consent ends the grant. Null: none was needed.
+    """
+    session_id: UUID | None
+    """The browser's session in which it was granted. Null: none. There is no
+    foreign key: a family may outlive the row of its session.
+    """
+    ends_with_session: bool
+    """The tokens are dead when the session is ended or its row deleted. False: they
+    outlive it (offline_access, OpenID Connect Core section 11).
     """
     scopes: Sequence[str]
     """Names of the granted scopes."""
@@ -1280,8 +1295,9 @@ class PushedRequest:
     parameters: JsonObject
     """Object of the request's parameters, including dpop_jkt (RFC 9449 section 10).
     The store does not interpret it. It never contains a request_uri (RFC 9126 section
-    2.1) or the client's credentials, and its scope is valid (RFC 6749 section 3.3) with
-    at most 100 values.
+    2.1) or the client's credentials. Its scope is valid (RFC 6749 section 3.3) with at
+    most 100 values, and its resource is an absolute URI or a list of them (RFC 8707
+    section 2).
     """
     expires_at: datetime
     """The request is dead from this time on, by the database's clock. At most ten
@@ -1291,6 +1307,38 @@ class PushedRequest:
     """When it was used. Null: not used."""
     created_at: datetime
     """When it was pushed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryCodeReplacement:
+    """A row of recovery_codes.replace."""
+
+    outcome: RecoveryCodeReplacementOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryCodeUseAccepted:
+    """A row of recovery_codes.use.
+
+    It is this class where outcome is accepted.
+    """
+
+    outcome: Literal["accepted"]
+    remaining: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryCodeUseOtherwise:
+    """A row of recovery_codes.use.
+
+    It is this class where outcome is invalid.
+    """
+
+    outcome: Literal["invalid"]
+    remaining: int | None
+
+
+RecoveryCodeUse: TypeAlias = RecoveryCodeUseAccepted | RecoveryCodeUseOtherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -1330,6 +1378,11 @@ class RedemptionRedeemed:
     """When the sign-in happened that the token descends from. Compared with
     tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
     a sign-out.
+    """
+    sid: UUID | None
+    """The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
+    Logout section 3). Random. It stays the same when the cookie changes, and is no
+    secret.
     """
     acr: str | None
     """Authentication context class of the sign-in that all tokens of the family
@@ -1391,6 +1444,11 @@ class RedemptionOtherwise:
     """When the sign-in happened that the token descends from. Compared with
     tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
     a sign-out.
+    """
+    sid: UUID | None
+    """The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
+    Logout section 3). Random. It stays the same when the cookie changes, and is no
+    secret.
     """
     acr: str | None
     """Authentication context class of the sign-in that all tokens of the family
@@ -1629,8 +1687,8 @@ class Session:
     """The acr claim: the class of the last sign-in (OpenID Connect Core section 2).
     Null: none.
     """
-    amr: Sequence[str]
-    """The amr claim: the methods of the last sign-in (RFC 8176). May be empty."""
+    amr: Sequence[str] | None
+    """The amr claim: the methods of the last sign-in (RFC 8176). Null: not known."""
     authenticated_at: datetime
     """The auth_time claim: when the user last signed in here. Compared with
     tokens_valid_after.
@@ -1689,8 +1747,8 @@ class LiveSession:
     """The acr claim: the class of the last sign-in (OpenID Connect Core section 2).
     Null: none.
     """
-    amr: Sequence[str]
-    """The amr claim: the methods of the last sign-in (RFC 8176). May be empty."""
+    amr: Sequence[str] | None
+    """The amr claim: the methods of the last sign-in (RFC 8176). Null: not known."""
     authenticated_at: datetime
     """The auth_time claim: when the user last signed in here. Compared with
     tokens_valid_after.
@@ -2267,6 +2325,208 @@ class VerifiedToken:
     """What ends an exchanged token together with those that it was exchanged for,
     as category:target of authority.revocations. Null: not exchanged.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class TotpEnrollmentEnrolled:
+    """A row of totp_credentials.enroll.
+
+    It is this class where outcome is enrolled.
+    """
+
+    outcome: Literal["enrolled"]
+    totp_credential_id: UUID
+    """Random. Another one after each enrollment."""
+    pending_until: datetime
+    """A first code must be accepted before this time. The next enrollment of the
+    user replaces a pending one. Null: confirmed.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class TotpEnrollmentOtherwise:
+    """A row of totp_credentials.enroll.
+
+    It is this class where outcome is user_inactive.
+    """
+
+    outcome: Literal["user_inactive"]
+    totp_credential_id: UUID | None
+    """Random. Another one after each enrollment."""
+    pending_until: datetime | None
+    """A first code must be accepted before this time. The next enrollment of the
+    user replaces a pending one. Null: confirmed.
+    """
+
+
+TotpEnrollment: TypeAlias = TotpEnrollmentEnrolled | TotpEnrollmentOtherwise
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedTotp:
+    """A row of each of these queries.
+
+    totp_credentials.get_pending, totp_credentials.list_confirmed and
+    totp_credentials.list_encrypted_otherwise.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. Another one after each enrollment."""
+    user_id: UUID
+    """The user who signs in with the codes."""
+    secret_ciphertext: bytes = field(repr=False)
+    """The shared secret, encrypted by the caller (Keyring in Python) for this
+    tenant and user. The store cannot read it.
+    """
+    encryption_key_id: str
+    """Id of the key that decrypts the secret, in the caller's own terms."""
+    algorithm: TotpCredentialAlgorithm
+    """Hash function of the HMAC. Many applications compute SHA1 whatever they were
+    told.
+    """
+    digits: int
+    """Length of a code: 6 to 8."""
+    period: timedelta
+    """Length of a time step, in full seconds. Each step has one code."""
+    current_step: int
+
+
+@dataclass(frozen=True, slots=True)
+class TotpConfirmation:
+    """A row of totp_credentials.confirm."""
+
+    outcome: TotpConfirmationOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class TotpUse:
+    """A row of totp_credentials.use."""
+
+    outcome: TotpUseOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class UserCredentialWebauthn:
+    """A row of user_credentials.list_by_user.
+
+    It is this class where kind is webauthn.
+    """
+
+    kind: Literal["webauthn"]
+    id: UUID
+    name: str
+    credential_id: bytes = field(repr=False)
+    """Credential ID that the authenticator chose, as raw octets. A credential
+    belongs to one user of the tenant.
+    """
+    transports: Sequence[str]
+    """How clients reach the authenticator, such as usb or internal, for
+    allowCredentials and excludeCredentials. Includes values that no specification has
+    yet.
+    """
+    backed_up: bool
+    """The flag BS of the last accepted use: the credential has a backup now. The
+    loss of one device does not lose it.
+    """
+    uv_initialized: bool
+    """The authenticator has verified the user (PIN, fingerprint) at registration,
+    or later with another factor beside it. Only then can it be the only factor.
+    """
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+    remaining: int | None
+    last_used_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UserCredentialTotp:
+    """A row of user_credentials.list_by_user.
+
+    It is this class where kind is totp.
+    """
+
+    kind: Literal["totp"]
+    id: UUID
+    name: str
+    credential_id: bytes | None = field(repr=False)
+    """Credential ID that the authenticator chose, as raw octets. A credential
+    belongs to one user of the tenant.
+    """
+    transports: Sequence[str] | None
+    """How clients reach the authenticator, such as usb or internal, for
+    allowCredentials and excludeCredentials. Includes values that no specification has
+    yet.
+    """
+    backed_up: bool | None
+    """The flag BS of the last accepted use: the credential has a backup now. The
+    loss of one device does not lose it.
+    """
+    uv_initialized: bool | None
+    """The authenticator has verified the user (PIN, fingerprint) at registration,
+    or later with another factor beside it. Only then can it be the only factor.
+    """
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+    remaining: int | None
+    last_used_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UserCredentialRecoveryCodes:
+    """A row of user_credentials.list_by_user.
+
+    It is this class where kind is recovery_codes.
+    """
+
+    kind: Literal["recovery_codes"]
+    id: UUID | None
+    name: str
+    credential_id: bytes | None = field(repr=False)
+    """Credential ID that the authenticator chose, as raw octets. A credential
+    belongs to one user of the tenant.
+    """
+    transports: Sequence[str] | None
+    """How clients reach the authenticator, such as usb or internal, for
+    allowCredentials and excludeCredentials. Includes values that no specification has
+    yet.
+    """
+    backed_up: bool | None
+    """The flag BS of the last accepted use: the credential has a backup now. The
+    loss of one device does not lose it.
+    """
+    uv_initialized: bool | None
+    """The authenticator has verified the user (PIN, fingerprint) at registration,
+    or later with another factor beside it. Only then can it be the only factor.
+    """
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+    remaining: int
+    last_used_at: datetime | None
+    created_at: datetime
+
+
+UserCredential: TypeAlias = (
+    UserCredentialWebauthn | UserCredentialTotp | UserCredentialRecoveryCodes
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedUserCredentials:
+    """A row of user_credentials.delete_by_user."""
+
+    webauthn_credentials: int
+    totp_credentials: int
+    recovery_codes: int
 
 
 @dataclass(frozen=True, slots=True)

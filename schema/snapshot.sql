@@ -98,6 +98,30 @@ $$;
 COMMENT ON FUNCTION authority.append_revocations(tenant_id uuid, category text, targets text[], ends timestamp with time zone[], scopes text[], reason text, effective_at timestamp with time zone) IS 'Appends an entry for each target, with its end, to the feed of the tenant. The
 transaction notifies followers, unless the setting authority.feed is silent.';
 
+-- are_digests
+
+CREATE FUNCTION authority.are_digests(digests bytea[]) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    digest bytea;
+begin
+    foreach digest in array coalesce(digests, '{}')
+    loop
+        if
+            octet_length(digest) is distinct from 32
+            or cardinality(array_positions(digests, digest)) > 1
+        then
+            return false;
+        end if;
+    end loop;
+    return true;
+end
+$$;
+
+COMMENT ON FUNCTION authority.are_digests(digests bytea[]) IS 'Returns whether each element has 32 octets, without duplicates. Null passes.';
+
 -- are_tokens_alive
 
 CREATE FUNCTION authority.are_tokens_alive(tenant_id uuid, token_ids uuid[]) RETURNS boolean
@@ -489,7 +513,7 @@ CREATE TABLE authority.authorizations (
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT authorizations_acr_check CHECK (((acr ~ '^[!-~]+$'::text) AND (char_length(acr) <= 255))),
-    CONSTRAINT authorizations_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (100)::bigint))),
+    CONSTRAINT authorizations_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (64)::bigint))),
     CONSTRAINT authorizations_authorization_details_check CHECK (((jsonb_typeof(authorization_details) = 'array'::text) AND authority.is_details_list(authorization_details) AND authority.is_bounded_json(authorization_details))),
     CONSTRAINT authorizations_consent_id_user_id_check CHECK (((consent_id IS NULL) OR (user_id IS NOT NULL))),
     CONSTRAINT authorizations_expires_at_check CHECK ((expires_at > created_at)),
@@ -3521,7 +3545,7 @@ CREATE TABLE authority.pushed_requests (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT pushed_requests_expires_at_check CHECK (((expires_at > created_at) AND ((expires_at - created_at) <= '00:10:00'::interval))),
     CONSTRAINT pushed_requests_moments_check CHECK (((LEAST(expires_at, redeemed_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, redeemed_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT pushed_requests_parameters_check CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (NOT (parameters ?| ARRAY['request_uri'::text, 'client_secret'::text, 'client_assertion'::text])) AND authority.is_bounded_json(parameters) AND ((((parameters ->> 'scope'::text) ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'::text) AND (cardinality(string_to_array((parameters ->> 'scope'::text), ' '::text)) <= 100)) IS NOT FALSE))),
+    CONSTRAINT pushed_requests_parameters_check CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (NOT (parameters ?| ARRAY['request_uri'::text, 'client_secret'::text, 'client_assertion'::text])) AND authority.is_bounded_json(parameters) AND ((((parameters ->> 'scope'::text) ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'::text) AND (cardinality(string_to_array((parameters ->> 'scope'::text), ' '::text)) <= 100)) IS NOT FALSE) AND (NOT jsonb_path_exists(parameters, '$."resource"[*]?(!(@.type() == "string" && @ like_regex "^[A-Za-z][A-Za-z0-9+.-]*:(?:[]A-Za-z0-9._~:/?@!$&''()*+,;=[-]|%[0-9A-Fa-f]{2})+$"))'::jsonpath)))),
     CONSTRAINT pushed_requests_redeemed_at_redemption_hash_check CHECK (((redeemed_at IS NULL) = (redemption_hash IS NULL))),
     CONSTRAINT pushed_requests_redemption_hash_check CHECK ((octet_length(redemption_hash) = 32)),
     CONSTRAINT pushed_requests_request_uri_hash_check CHECK ((octet_length(request_uri_hash) = 32))
@@ -3537,8 +3561,8 @@ COMMENT ON COLUMN authority.pushed_requests.request_uri_hash IS 'SHA-256 of the 
 COMMENT ON COLUMN authority.pushed_requests.client_uuid IS 'clients.id of the client that pushed it. No other client may use it.';
 COMMENT ON COLUMN authority.pushed_requests.parameters IS 'Object of the request''s parameters, including dpop_jkt (RFC 9449 section 10). The
 store does not interpret it. It never contains a request_uri (RFC 9126 section 2.1) or
-the client''s credentials, and its scope is valid (RFC 6749 section 3.3) with at most
-100 values.';
+the client''s credentials. Its scope is valid (RFC 6749 section 3.3) with at most 100
+values, and its resource is an absolute URI or a list of them (RFC 8707 section 2).';
 COMMENT ON COLUMN authority.pushed_requests.expires_at IS 'The request is dead from this time on, by the database''s clock. At most ten minutes
 after it was pushed (RFC 9126 section 2.2).';
 COMMENT ON COLUMN authority.pushed_requests.redeemed_at IS 'When it was used. Null: not used.';
@@ -3672,6 +3696,46 @@ $$;
 COMMENT ON FUNCTION authority.record_change() IS 'Records the insertion, update or deletion of a row as an audit event. Its arguments are
 lists of columns: the key, columns whose values it hides, and columns that it ignores.
 Runs as its owner, so that no other role can write such an event.';
+
+-- recovery_codes
+
+CREATE TABLE authority.recovery_codes (
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    code_hashes bytea[] NOT NULL,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT recovery_codes_code_hashes_check CHECK (((array_position(code_hashes, NULL::bytea) IS NULL) AND (cardinality(code_hashes) <= 32) AND authority.are_digests(code_hashes))),
+    CONSTRAINT recovery_codes_moments_check CHECK (((LEAST(last_used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(last_used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone)))
+);
+ALTER TABLE ONLY authority.recovery_codes FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.recovery_codes IS 'The unused recovery codes of a user (look-up secrets of NIST SP 800-63B), in one row,
+so that a new set replaces the old one at once.';
+COMMENT ON COLUMN authority.recovery_codes.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.recovery_codes.user_id IS 'The user who may sign in with the codes.';
+COMMENT ON COLUMN authority.recovery_codes.code_hashes IS 'SHA-256 of tenant, user and code, 32 octets each. A code has 120 random bits, so that
+its hash cannot be guessed. A used code is removed.';
+COMMENT ON COLUMN authority.recovery_codes.last_used_at IS 'When a code of the set was last used. Null: never.';
+COMMENT ON COLUMN authority.recovery_codes.created_at IS 'When the set was made.';
+
+ALTER TABLE ONLY authority.recovery_codes
+    ADD CONSTRAINT recovery_codes_tenant_id_user_id_pk PRIMARY KEY (tenant_id, user_id);
+
+ALTER TABLE ONLY authority.recovery_codes
+    ADD CONSTRAINT recovery_codes_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.recovery_codes ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY recovery_codes_tenant_id_policy ON authority.recovery_codes USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- redact_events_of_user
 
@@ -4210,6 +4274,8 @@ from (
         'held.user_id is null and held.recipient = any($3)'
     ),
     (300, 'webauthn_credentials', true, null, 'held.user_id = $2'),
+    (301, 'totp_credentials', true, null, 'held.user_id = $2'),
+    (302, 'recovery_codes', true, null, 'held.user_id = $2'),
     (400, 'user_identities', true, null, 'held.user_id = $2'),
     -- An event stays, as a digest. An export has no other user's address. A short name
     -- can be any word: of an event about another row it redacts nothing.
@@ -4546,7 +4612,7 @@ CREATE TABLE authority.sessions (
     cookie_hash bytea NOT NULL,
     user_id uuid NOT NULL,
     acr text,
-    amr text[] DEFAULT '{}'::text[] NOT NULL,
+    amr text[],
     authenticated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     idle_timeout interval NOT NULL,
     last_used_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
@@ -4557,9 +4623,9 @@ CREATE TABLE authority.sessions (
     revoked_at timestamp with time zone,
     revocation_reason text,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT sessions_acr_check CHECK ((authority.is_visible(acr) AND (char_length(acr) <= 255))),
+    CONSTRAINT sessions_acr_check CHECK (((acr ~ '^[!-~]+$'::text) AND (char_length(acr) <= 255))),
     CONSTRAINT sessions_address_check CHECK ((masklen(address) = ANY (ARRAY[32, 128]))),
-    CONSTRAINT sessions_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (64)::bigint))),
+    CONSTRAINT sessions_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (100)::bigint))),
     CONSTRAINT sessions_authenticated_at_check CHECK ((authenticated_at <= last_used_at)),
     CONSTRAINT sessions_cookie_hash_check CHECK ((octet_length(cookie_hash) = 32)),
     CONSTRAINT sessions_durations_check CHECK (((LEAST(idle_timeout) >= '00:00:00'::interval) AND (GREATEST(idle_timeout) <= '876600:00:00'::interval))),
@@ -4585,7 +4651,7 @@ the cookie, so that a cookie that somebody planted or saw before is worthless.';
 COMMENT ON COLUMN authority.sessions.user_id IS 'The user who signed in.';
 COMMENT ON COLUMN authority.sessions.acr IS 'The acr claim: the class of the last sign-in (OpenID Connect Core section 2). Null:
 none.';
-COMMENT ON COLUMN authority.sessions.amr IS 'The amr claim: the methods of the last sign-in (RFC 8176). May be empty.';
+COMMENT ON COLUMN authority.sessions.amr IS 'The amr claim: the methods of the last sign-in (RFC 8176). Null: not known.';
 COMMENT ON COLUMN authority.sessions.authenticated_at IS 'The auth_time claim: when the user last signed in here. Compared with
 tokens_valid_after.';
 COMMENT ON COLUMN authority.sessions.idle_timeout IS 'The session is over when it was not used for this time.';
@@ -5210,6 +5276,86 @@ CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
+
+-- totp_credentials
+
+CREATE TABLE authority.totp_credentials (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    user_id uuid NOT NULL,
+    secret_ciphertext bytea NOT NULL,
+    encryption_key_id text NOT NULL COLLATE pg_catalog."C",
+    algorithm text NOT NULL,
+    digits bigint NOT NULL,
+    period interval NOT NULL,
+    name text NOT NULL,
+    pending_until timestamp with time zone,
+    confirmed_at timestamp with time zone,
+    last_used_step bigint,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT totp_credentials_algorithm_check CHECK ((algorithm = ANY (ARRAY['SHA1'::text, 'SHA256'::text, 'SHA512'::text]))),
+    CONSTRAINT totp_credentials_digits_check CHECK (((digits >= 6) AND (digits <= 8))),
+    CONSTRAINT totp_credentials_durations_check CHECK (((LEAST(period) >= '00:00:00'::interval) AND (GREATEST(period) <= '876600:00:00'::interval))),
+    CONSTRAINT totp_credentials_encryption_key_id_check CHECK (((encryption_key_id <> ''::text) AND (char_length(encryption_key_id) <= 256))),
+    CONSTRAINT totp_credentials_moments_check CHECK (((LEAST(pending_until, confirmed_at, last_used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(pending_until, confirmed_at, last_used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT totp_credentials_name_check CHECK ((char_length(name) <= 256)),
+    CONSTRAINT totp_credentials_pending_until_confirmed_at_check CHECK (((num_nonnulls(pending_until, confirmed_at) = 1) AND (num_nonnulls(pending_until, last_used_step) = 1) AND (num_nonnulls(pending_until, last_used_at) = 1))),
+    CONSTRAINT totp_credentials_period_check CHECK (((period >= '00:00:15'::interval) AND (period <= '00:05:00'::interval) AND (period = date_trunc('second'::text, period)))),
+    CONSTRAINT totp_credentials_secret_ciphertext_check CHECK (((octet_length(secret_ciphertext) >= 30) AND (octet_length(secret_ciphertext) <= 512) AND (get_byte(secret_ciphertext, 0) = 1)))
+);
+ALTER TABLE ONLY authority.totp_credentials FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.totp_credentials IS 'A secret shared with an application that computes one-time codes (RFC 6238). Pending
+until the user has typed a first code.';
+COMMENT ON COLUMN authority.totp_credentials.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.totp_credentials.id IS 'Random. Another one after each enrollment.';
+COMMENT ON COLUMN authority.totp_credentials.user_id IS 'The user who signs in with the codes.';
+COMMENT ON COLUMN authority.totp_credentials.secret_ciphertext IS 'The shared secret, encrypted by the caller (Keyring in Python) for this tenant and
+user. The store cannot read it.';
+COMMENT ON COLUMN authority.totp_credentials.encryption_key_id IS 'Id of the key that decrypts the secret, in the caller''s own terms.';
+COMMENT ON COLUMN authority.totp_credentials.algorithm IS 'Hash function of the HMAC. Many applications compute SHA1 whatever they were told.';
+COMMENT ON COLUMN authority.totp_credentials.digits IS 'Length of a code: 6 to 8.';
+COMMENT ON COLUMN authority.totp_credentials.period IS 'Length of a time step, in full seconds. Each step has one code.';
+COMMENT ON COLUMN authority.totp_credentials.name IS 'What the user calls it, such as the device. May be empty.';
+COMMENT ON COLUMN authority.totp_credentials.pending_until IS 'A first code must be accepted before this time. The next enrollment of the user
+replaces a pending one. Null: confirmed.';
+COMMENT ON COLUMN authority.totp_credentials.confirmed_at IS 'When the first code was accepted. Null: pending, and no factor yet.';
+COMMENT ON COLUMN authority.totp_credentials.last_used_step IS 'The time step of the last accepted code. Only grows: codes of this and of earlier steps
+are refused (RFC 6238 section 5.2). Null: pending.';
+COMMENT ON COLUMN authority.totp_credentials.last_used_at IS 'When a code was last accepted. Null: pending.';
+COMMENT ON COLUMN authority.totp_credentials.created_at IS 'When the secret was enrolled.';
+
+ALTER TABLE ONLY authority.totp_credentials
+    ADD CONSTRAINT totp_credentials_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
+
+CREATE INDEX totp_credentials_tenant_id_user_id_idx ON authority.totp_credentials USING btree (tenant_id, user_id);
+
+CREATE UNIQUE INDEX totp_credentials_tenant_id_user_id_key ON authority.totp_credentials USING btree (tenant_id, user_id) WHERE (confirmed_at IS NULL);
+
+ALTER TABLE ONLY authority.totp_credentials
+    ADD CONSTRAINT totp_credentials_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.totp_credentials ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY totp_credentials_tenant_id_policy ON authority.totp_credentials USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
+-- totp_step
+
+CREATE FUNCTION authority.totp_step(period interval) RETURNS bigint
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN floor((EXTRACT(epoch FROM authority.clock()) / EXTRACT(epoch FROM period)));
+
+COMMENT ON FUNCTION authority.totp_step(period interval) IS 'Returns the current time step (RFC 6238 section 4.2): how many periods have passed
+since 1970.';
 
 -- usable_licenses
 

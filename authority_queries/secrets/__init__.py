@@ -1,4 +1,4 @@
-"""Secret strings: tokens, user and one-time codes, request URIs, PKCE verifiers."""
+"""Secret strings: tokens, user, one-time and recovery codes, request URIs, PKCE."""
 
 from authority_queries.secrets.authorization_requests import (
     code_challenge_of,
@@ -9,6 +9,10 @@ from authority_queries.secrets.one_time_codes import (
     hash_one_time_code,
     mint_one_time_code,
     normalize_one_time_code,
+)
+from authority_queries.secrets.recovery_codes import (
+    hash_recovery_code,
+    mint_recovery_codes,
 )
 from authority_queries.secrets.token_strings import (
     TokenKind,
@@ -32,8 +36,10 @@ __all__ = [
     "derive_token",
     "format_request_uri",
     "hash_one_time_code",
+    "hash_recovery_code",
     "hash_user_code",
     "mint_one_time_code",
+    "mint_recovery_codes",
     "mint_token",
     "mint_user_code",
     "normalize_one_time_code",

@@ -25,8 +25,8 @@ TokenKind = Literal[
     "client_secret",
     "license_key",
     "request_uri",
-    "one_time",
     "session",
+    "one_time",
 ]
 
 _PREFIXES: Final[dict[TokenKind, str]] = {
@@ -37,8 +37,8 @@ _PREFIXES: Final[dict[TokenKind, str]] = {
     "client_secret": "cs",
     "license_key": "lk",
     "request_uri": "ru",
-    "one_time": "ot",
     "session": "se",
+    "one_time": "ot",
 }
 _KINDS: Final = {prefix: kind for kind, prefix in _PREFIXES.items()}
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -44,15 +44,15 @@ class World:
                 "where tenant_id = %s",
                 (tenant_id(FOREIGN),),
             )
-            dba.execute(
-                "update authority.one_time_tokens set email = 'zoe@example.com' "
-                "where tenant_id = %s and email = 'ann@example.com'",
-                (tenant_id(FOREIGN),),
-            )
             # The events of the other tenant's Ann, who has another address now.
             dba.execute(
                 "delete from authority.audit_events "
                 "where tenant_id = %s and target_kind = 'users'",
+                (tenant_id(FOREIGN),),
+            )
+            dba.execute(
+                "update authority.one_time_tokens set email = 'zoe@example.com' "
+                "where tenant_id = %s and email = 'ann@example.com'",
                 (tenant_id(FOREIGN),),
             )
         found = dba.execute(

@@ -122,6 +122,49 @@ select
     'Phone of Ann of ' || current_setting('world.tenant') as name
 from generate_series(1, pg_temp.extent()) as numbers (position);
 
+-- A confirmed secret, another one in tenant 2, and a pending one.
+insert into authority.totp_credentials (
+    tenant_id,
+    id,
+    user_id,
+    secret_ciphertext,
+    encryption_key_id,
+    algorithm,
+    digits,
+    period,
+    name,
+    pending_until,
+    confirmed_at,
+    last_used_step,
+    last_used_at
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of(enrolled.kind) as id,
+    pg_temp.id_of('user') as user_id,
+    decode('01', 'hex') || sha256(enrolled.kind::bytea) as secret_ciphertext,
+    'old' as encryption_key_id,
+    'SHA1' as algorithm,
+    6 as digits,
+    interval '30 seconds' as period,
+    'Application of Ann of ' || current_setting('world.tenant') as name,
+    case when enrolled.position = 3 then now() + interval '1 hour' end
+        as pending_until,
+    case when enrolled.position < 3 then now() end as confirmed_at,
+    case when enrolled.position < 3 then 7 end as last_used_step,
+    case when enrolled.position < 3 then now() end as last_used_at
+from (
+    values (1, 'totp'), (2, 'second totp'), (3, 'pending totp')
+) as enrolled (position, kind)
+where enrolled.position <> 2 or pg_temp.extent() = 2;
+
+insert into authority.recovery_codes (tenant_id, user_id, code_hashes)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of('user') as user_id,
+    array_agg(sha256(('recovery code ' || numbers.position)::bytea)) as code_hashes
+from generate_series(1, 2 + pg_temp.extent()) as numbers (position);
+
 insert into authority.clients
 (
     tenant_id,
