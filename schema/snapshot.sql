@@ -3629,6 +3629,8 @@ ALTER TABLE ONLY authority.recovery_codes
 ALTER TABLE ONLY authority.recovery_codes
     ADD CONSTRAINT recovery_codes_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
+CREATE TRIGGER recovery_codes_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF user_id, code_hashes ON authority.recovery_codes FOR EACH ROW EXECUTE FUNCTION authority.record_change('{user_id}', '{code_hashes}', '{tenant_id,created_at,updated_at,row_version,last_used_at}');
+
 ALTER TABLE authority.recovery_codes ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY recovery_codes_tenant_id_policy ON authority.recovery_codes USING ((tenant_id = (
@@ -5234,6 +5236,8 @@ CREATE UNIQUE INDEX totp_credentials_tenant_id_user_id_key ON authority.totp_cre
 ALTER TABLE ONLY authority.totp_credentials
     ADD CONSTRAINT totp_credentials_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
+CREATE TRIGGER totp_credentials_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, user_id, secret_ciphertext, encryption_key_id, algorithm, digits, period, name, pending_until, confirmed_at ON authority.totp_credentials FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{secret_ciphertext}', '{tenant_id,created_at,updated_at,row_version,last_used_step,last_used_at}');
+
 ALTER TABLE authority.totp_credentials ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY totp_credentials_tenant_id_policy ON authority.totp_credentials USING ((tenant_id = (
@@ -5697,6 +5701,8 @@ CREATE INDEX webauthn_credentials_tenant_id_user_id_idx ON authority.webauthn_cr
 
 ALTER TABLE ONLY authority.webauthn_credentials
     ADD CONSTRAINT webauthn_credentials_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+CREATE TRIGGER webauthn_credentials_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, user_id, credential_id, user_handle, public_key, aaguid, transports, discoverable, backup_eligible, uv_initialized, name, clone_suspected_at ON authority.webauthn_credentials FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version,sign_count,backed_up,last_used_at}');
 
 ALTER TABLE authority.webauthn_credentials ENABLE ROW LEVEL SECURITY;
 
