@@ -166,6 +166,31 @@ select
     now() - (25346 - n) * interval '40 minutes' as created_at
 from generate_series(0, 25345) as n;
 
+-- A third of the users signs in with another provider.
+insert into authority.user_identities (
+    tenant_id,
+    issuer,
+    subject,
+    user_id,
+    profile,
+    last_used_at,
+    created_at,
+    updated_at
+)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    case
+        when n % 2 = 0 then 'https://accounts.google.com'
+        else 'https://idp.example/' || n % 10
+    end as issuer,
+    pg_temp.id_of('identity', n)::text as subject,
+    pg_temp.id_of('user', n) as user_id,
+    jsonb_build_object('name', 'User ' || n, 'locale', 'en') as profile,
+    now() - n * interval '7 minutes' as last_used_at,
+    now() - interval '90 days' - n * interval '10 minutes' as created_at,
+    now() - n * interval '7 minutes' as updated_at
+from generate_series(0, 6332) as n;
+
 -- Half of the users have a passkey, and some of these a security key too.
 insert into authority.webauthn_credentials (
     tenant_id,
@@ -678,6 +703,41 @@ select
     case when dated.n % 5 <> 0 then pg_temp.id_of('user', dated.n) end as user_id,
     dated.created_at + interval '40 seconds' as next_poll_at,
     dated.created_at + interval '30 minutes' as expires_at,
+    dated.created_at
+from dated;
+
+-- Links and codes in mails, one for each purpose and user, of the last two days. Those
+-- that expired more than a day ago have been pruned (one_time_tokens.prune_expired).
+with dated as (
+    select
+        n,
+        now() - (5700 - n) * interval '30 seconds' as created_at
+    from generate_series(0, 5699) as n
+)
+
+insert into authority.one_time_tokens (
+    tenant_id,
+    id,
+    purpose,
+    user_id,
+    email,
+    token_hash,
+    code_hash,
+    expires_at,
+    used_at,
+    created_at
+)
+select
+    pg_temp.tenant_of(dated.n) as tenant_id,
+    pg_temp.id_of('one-time token', dated.n) as id,
+    case when dated.n % 4 = 0 then 'sign_in' else 'password_reset' end as purpose,
+    pg_temp.id_of('user', dated.n) as user_id,
+    'user-' || dated.n || '@example.com' as email,
+    sha256(('one-time token ' || dated.n)::bytea) as token_hash,
+    case when dated.n % 4 = 0 then sha256(('code ' || dated.n)::bytea) end as code_hash,
+    dated.created_at + interval '10 minutes' as expires_at,
+    case when dated.n % 3 > 0 then dated.created_at + interval '2 minutes' end
+        as used_at,
     dated.created_at
 from dated;
 

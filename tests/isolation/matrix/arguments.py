@@ -11,6 +11,7 @@ from uuid import UUID
 
 from authority_queries.codegen.query import Query
 from authority_queries.engine.calls import Call
+from tests.factories import PHC
 from tests.isolation.matrix.world import FOREIGN
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -57,9 +58,12 @@ LATE: Final = {**USED, "leeway": timedelta(days=1)}
 BY_NAME: Final[Mapping[str, object]] = {
     "access_lifetime": HOUR,
     "access_token_hash": sha256(b"new access").digest(),
+    "acr": "urn:silver",
+    "acr_values": ["urn:silver"],
     "after": None,
     "account_limit": 10,
     "allowed_from": ["active", "trial"],
+    "amr": ["pwd"],
     "authenticated_at": None,
     "batch_size": 1000,
     "before": "~",
@@ -78,6 +82,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "leeway": timedelta(0),
     "lifetime": HOUR,
     "longest_pause": HOUR,
+    "max_age": HOUR,
     "old_private_key": b"\1" + sha256(b"signing").digest(),
     "months_ahead": 1,
     "most_attempts": 10,
@@ -97,6 +102,8 @@ BY_NAME: Final[Mapping[str, object]] = {
     "redemption_id": UUID(int=1),
     "refresh_lifetime": HOUR,
     "refresh_token_hash": sha256(b"new refresh").digest(),
+    "requested_at": None,
+    "resource": None,
     "retention": timedelta(days=30),
     "searches": True,
     "secret_id": IdOf("client_secrets", 0),
@@ -131,11 +138,25 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
         "actor_token_hash": sha256(b"access").digest(),
     },
     "grants.issue_code": {
+        "session_id": None,
         "token_hash": NEW_HASH,
         "redirect_uri": "https://portal.example.com/",
         "lifetime": timedelta(minutes=5),
     },
     "grants.issue_to_client": {"token_hash": NEW_HASH},
+    "one_time_tokens.cancel": {"token_id": IdOf("one_time_tokens", 0)},
+    "one_time_tokens.create": {
+        "purpose": "sign_in",
+        "token_hash": NEW_HASH,
+        "code_hash": None,
+        "resend_after": timedelta(0),
+        "lifetime": timedelta(minutes=5),
+    },
+    "one_time_tokens.redeem": {
+        "purpose": "password_reset",
+        "token_hash": sha256(b"password_reset").digest(),
+        "password_hash": PHC,
+    },
     "redemptions.redeem": CODE,
     "license_usage.correct": {"corrects": "first"},
     "licenses.create": {"key_hash": NEW_HASH},
@@ -179,6 +200,7 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
         "jti_hash": NEW_HASH,
         "expires_at": datetime.now(UTC) + HOUR,
     },
+    "user_identities.unlink": {"is_last_allowed": False},
     "webauthn_credentials.enroll": {**CHALLENGE, "credential_id": NEW_HASH},
     "webauthn_credentials.use": {**CHALLENGE, "sign_count": 9, "initializes_uv": True},
     "users.create": {
@@ -196,6 +218,18 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
         {"device_code_hash": sha256(b"device").digest()},
     ],
     "exchanges.exchange": [{"subject_token_hash": sha256(b"access of robot").digest()}],
+    "grants.issue_code": [{"session_id": IdOf("sessions", 0)}],
+    "one_time_tokens.create": [{"user_id": None}, {"purpose": "password_reset"}],
+    "one_time_tokens.redeem": [
+        {"token_hash": None, "code_hash": sha256(b"code").digest()},
+        {"token_hash": None, "code_hash": NEW_HASH},
+        {
+            "purpose": "invitation",
+            "token_hash": None,
+            "user_id": None,
+            "code_hash": sha256(b"code").digest(),
+        },
+    ],
     "grants.issue_to_client": [{"service_account_id": IdOf("service_accounts", 0)}],
     "redemptions.redeem": [REFRESH, USED, RETRY, LATE],
     "license_seats.check_out": [

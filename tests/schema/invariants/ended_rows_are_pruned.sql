@@ -18,6 +18,11 @@ with known (name, columns, reason) as (
         'As many rows as seats: a seat whose lease has ended is free.'
     ),
     (
+        'user_identities',
+        array['last_used_at'],
+        'A handful a user: their owner lists and unlinks them.'
+    ),
+    (
         'webauthn_credentials',
         array['clone_suspected_at', 'last_used_at'],
         'A handful a user: their owner lists and deletes them.'
