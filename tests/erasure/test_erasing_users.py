@@ -90,7 +90,9 @@ def test_a_crashed_run_is_resumed(world: World, maintenance: Maintenance) -> Non
     assert status == "suspended"
     resumed = maintenance.erase_user(world.own, world.ann, feed_for=NOTHING)
     assert resumed.is_complete
-    assert 0 < resumed.rows < sum(expected_counts(world).values())
+    # Each deletion of an audited row makes an event, which is redacted.
+    rows = [each.rows for each in resumed.tables if each.step != "audit_events"]
+    assert 0 < sum(rows) < sum(expected_counts(world).values())
     assert places_of(world.dba, hers_alone(world)).keys() <= {"revocations.target"}
 
 
