@@ -548,6 +548,8 @@ CREATE INDEX authorizations_tenant_id_consent_id_user_id_client_uuid_idx ON auth
 
 CREATE INDEX authorizations_tenant_id_service_account_id_idx ON authority.authorizations USING btree (tenant_id, service_account_id) WHERE (service_account_id IS NOT NULL);
 
+CREATE INDEX authorizations_tenant_id_session_id_idx ON authority.authorizations USING btree (tenant_id, session_id) WHERE ends_with_session;
+
 CREATE INDEX authorizations_tenant_id_user_id_id_idx ON authority.authorizations USING btree (tenant_id, user_id, id) WHERE (user_id IS NOT NULL);
 
 CREATE INDEX authorizations_tokens_expire_at_idx ON authority.authorizations USING btree (tokens_expire_at);
@@ -3411,6 +3413,63 @@ $$;
 
 COMMENT ON FUNCTION authority.publish_revocation() IS 'Publishes the end of a token or a family until its tokens have expired.';
 
+-- publish_session
+
+CREATE FUNCTION authority.publish_session() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    tenant_now constant text
+        := set_config('authority.tenant_id', new.tenant_id::text, true);
+    families text[];
+    ends timestamptz[];
+begin
+    -- Issuing a code locks the session, so every family is here. A sign-out from
+    -- everywhere is published for the user. A refresh may prolong the tokens of a
+    -- family, but not beyond the end of the family.
+    select
+        array_agg(authorizations.id::text order by authorizations.id),
+        array_agg(
+            coalesce(authorizations.expires_at, new.expires_at)
+            order by authorizations.id
+        )
+    into families, ends
+    from authority.authorizations
+    inner join authority.users
+        on
+            authorizations.tenant_id = users.tenant_id
+            and authorizations.user_id = users.id
+    where
+        authorizations.tenant_id = new.tenant_id
+        and authorizations.session_id = new.id
+        and authorizations.ends_with_session
+        and authorizations.revoked_at is null
+        and authorizations.tokens_expire_at > authority.clock()
+        and coalesce(authorizations.expires_at, new.expires_at) > authority.clock()
+        and (authorizations.created_at <= users.tokens_valid_after) is not true;
+    if families is not null then
+        perform authority.append_revocations(
+            new.tenant_id,
+            'authorization',
+            families,
+            ends,
+            null,
+            'session_ended',
+            authority.clock()
+        );
+    end if;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return null;
+end
+$$;
+
+COMMENT ON FUNCTION authority.publish_session() IS 'Publishes the end of each living family that ends with the session.';
+
 -- pushed_requests
 
 CREATE TABLE authority.pushed_requests (
@@ -4515,6 +4574,8 @@ CREATE INDEX sessions_tenant_id_user_id_id_idx ON authority.sessions USING btree
 
 ALTER TABLE ONLY authority.sessions
     ADD CONSTRAINT sessions_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+CREATE CONSTRAINT TRIGGER sessions_ended_feed AFTER UPDATE OF revoked_at ON authority.sessions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_session();
 
 ALTER TABLE authority.sessions ENABLE ROW LEVEL SECURITY;
 

@@ -22,6 +22,7 @@ from tests.factories import (
     make_client,
     make_consent,
     make_service_account,
+    make_session,
     make_tenant,
     make_token,
     make_user,
@@ -164,6 +165,25 @@ def reuse(at: World) -> object:
     ]
 
 
+def end_session(at: World) -> object:
+    """End the session of one family. Another family of it has offline_access."""
+    ann = at.store.users.get_by_id(**at.user)
+    assert ann is not None
+    _, session = make_session(at.store, ann)
+    at.dba.execute(
+        "update authority.authorizations set session_id = %s, "
+        "ends_with_session = id = %s where id = any(%s)",
+        [
+            session.id,
+            at.ids["other family"],
+            [at.ids["family"], at.ids["other family"]],
+        ],
+    )
+    return at.store.sessions.end(
+        **at.tenant, session_id=session.id, reason="signed_out"
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class End:
     """What ends tokens, the entries that it publishes, and the tokens."""
@@ -222,6 +242,11 @@ ENDS = {
             ("authorization", "other family", "consent_narrowed"),
         ],
         ended={"hers", "traded"},
+    ),
+    "sessions.end": End(
+        act=end_session,
+        entries=entry("authorization", "other family", "session_ended"),
+        ended={"other"},
     ),
     "users.revoke_tokens": End(
         act=lambda at: at.store.users.revoke_tokens(**at.user),
