@@ -35,6 +35,20 @@ where
     users.tenant_id = :tenant_id
     and users.username_key = :username_key;
 
+-- name: get_by_verified_email(tenant_id, email)^
+-- The user who has verified this address, in any case of its ASCII letters, or no row.
+-- @row User
+select
+    users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
+    users.email, users.email_verified, users.display_name, users.password_hash,
+    users.status, users.tokens_valid_after, users.attributes, users.created_at,
+    users.updated_at, users.row_version
+from authority.users
+where
+    users.tenant_id = :tenant_id
+    and users.email_verified
+    and users.email_key = lower(:email collate "C");
+
 -- name: get_by_subject_id(tenant_id, subject_id)^
 -- The user with this sub claim, or no row.
 -- @row User
@@ -164,15 +178,17 @@ returning
     users.status, users.tokens_valid_after, users.attributes, users.created_at,
     users.updated_at, users.row_version;
 
--- name: update(tenant_id, user_id, row_version, username, username_key, email, email_verified, display_name, status, attributes)^
--- The changed user, or no row when the user is not at this version.
+-- name: update(tenant_id, user_id, row_version, username, username_key, email, display_name, status, attributes)^
+-- The changed user, or no row when the user is not at this version. Another address,
+-- except in the case of ASCII letters, is not verified.
 -- @row User
 update authority.users
 set
     username = :username,
     username_key = :username_key,
     email = :email,
-    email_verified = :email_verified,
+    email_verified = users.email_verified
+    and users.email_key is not distinct from lower(:email collate "C"),
     display_name = :display_name,
     status = :status,
     attributes = :attributes,
@@ -182,6 +198,25 @@ where
     users.tenant_id = :tenant_id
     and users.id = :user_id
     and users.row_version = :row_version
+returning
+    users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
+    users.email, users.email_verified, users.display_name, users.password_hash,
+    users.status, users.tokens_valid_after, users.attributes, users.created_at,
+    users.updated_at, users.row_version;
+
+-- name: verify_email(tenant_id, user_id, email)^
+-- The user, who has proven control of this address, or no row when the user has
+-- another address by now. Of two users of the tenant only one can verify an address.
+-- @row User
+update authority.users
+set
+    email_verified = true,
+    updated_at = authority.clock(),
+    row_version = users.row_version + 1
+where
+    users.tenant_id = :tenant_id
+    and users.id = :user_id
+    and users.email_key = lower(:email collate "C")
 returning
     users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
     users.email, users.email_verified, users.display_name, users.password_hash,

@@ -92,7 +92,7 @@ _create_takes = Parameters(
     resources=checks.resource_list,
     authorization_details=checks.jsonb("array", 65536),
     acr=checks.optional(checks.text(0, 255)),
-    amr=checks.optional(checks.text_list(20, 100)),
+    amr=checks.optional(checks.text_list(20, 64)),
     properties=checks.jsonb("object", 65536),
     lifetime=checks.optional(checks.duration),
 )
