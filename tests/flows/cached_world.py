@@ -17,6 +17,7 @@ from tests.factories import (
     make_client,
     make_consent,
     make_service_account,
+    make_session,
     make_tenant,
     make_token,
     make_user,
@@ -157,3 +158,19 @@ def reuse(at: World) -> object:
     return [
         refresh(at.store, at.client, at.minted["refresh"], uuid4()) for _ in range(2)
     ]
+
+
+def end_session(at: World) -> object:
+    """End the session of one family. Another family of it has offline_access."""
+    ann = at.store.users.get_by_id(**at.user)
+    assert ann is not None
+    _, session = make_session(at.store, ann)
+    families = [at.ids["family"], at.ids["other family"]]
+    at.dba.execute(
+        "update authority.authorizations set session_id = %s, "
+        "ends_with_session = id = %s where id = any(%s)",
+        [session.id, families[1], families],
+    )
+    return at.store.sessions.end(
+        **at.tenant, session_id=session.id, reason="signed_out"
+    )

@@ -14,6 +14,7 @@ from tests.flows.cached_world import (
     OF_CLIENT,
     OF_ROBOT,
     World,
+    end_session,
     make_world,
     reuse,
     revoke,
@@ -86,6 +87,11 @@ ENDS = {
             ("authorization", "other family", "consent_narrowed"),
         ],
         ended={"hers", "traded"},
+    ),
+    "sessions.end": End(
+        act=end_session,
+        entries=entry("authorization", "other family", "session_ended"),
+        ended={"other"},
     ),
     "users.revoke_tokens": End(
         act=lambda at: at.store.users.revoke_tokens(**at.user),

@@ -15,6 +15,7 @@ BREAKAGES = {
     ],
     "ends_are_published": [
         "drop trigger users_inactive_feed on authority.users",
+        "drop trigger sessions_ended_feed on authority.sessions",
         "alter table authority.tokens disable trigger tokens_revoked_feed",
         "drop trigger clients_deleted_feed on authority.clients",
         "grant update (expires_at) on authority.tokens to authority_app",

@@ -63,6 +63,10 @@ with known (name, reason) as (
         'Whoever ends a token publishes it, and operators may not write to the feed.'
     ),
     (
+        'authority.publish_session()',
+        'Whoever ends a token publishes it, and operators may not write to the feed.'
+    ),
+    (
         'authority.publish_end()',
         'Whoever ends a token publishes it, and operators may not write to the feed.'
     ),
