@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from authority_queries.names import username_key
     from authority_queries.repositories._async.store import AsyncStore
     from authority_queries.repositories._sync.store import Store
+    from authority_queries.repositories.actors import Actor
+    from authority_queries.repositories.endings import feed_keys, is_ended
     from authority_queries.repositories.values import (
         NewToken,
         is_confirmed,
@@ -34,15 +36,18 @@ if TYPE_CHECKING:
     from authority_queries.service._sync.authority import Authority
     from authority_queries.service._sync.exporter import Exporter
     from authority_queries.service._sync.maintenance import Maintenance
+    from authority_queries.service.audits import AuditHead
     from authority_queries.service.migrations import migrate
     from authority_queries.service.retention import Retention
     from authority_queries.service.settings import Settings
 
 __all__ = [
+    "Actor",
     "AsyncAuthority",
     "AsyncExporter",
     "AsyncMaintenance",
     "AsyncStore",
+    "AuditHead",
     "Authority",
     "AuthorityError",
     "Encrypted",
@@ -56,9 +61,11 @@ __all__ = [
     "Store",
     "convert_keycloak_hash",
     "convert_password_hash",
+    "feed_keys",
     "hash_client_secret",
     "hash_password",
     "is_confirmed",
+    "is_ended",
     "is_sign_in_sufficient",
     "migrate",
     "mint_signing_key",
@@ -73,10 +80,12 @@ __all__ = [
 # Imported at the first use: the generator must run when the generated modules are stale
 # and so cannot be imported.
 _HOMES = {
+    "Actor": "repositories.actors",
     "AsyncAuthority": "service._async.authority",
     "AsyncExporter": "service._async.exporter",
     "AsyncMaintenance": "service._async.maintenance",
     "AsyncStore": "repositories._async.store",
+    "AuditHead": "service.audits",
     "Authority": "service._sync.authority",
     "AuthorityError": "errors",
     "Encrypted": "secrets.encryption",
@@ -90,9 +99,11 @@ _HOMES = {
     "Store": "repositories._sync.store",
     "convert_keycloak_hash": "credentials",
     "convert_password_hash": "credentials",
+    "feed_keys": "repositories.endings",
     "hash_client_secret": "credentials",
     "hash_password": "credentials",
     "is_confirmed": "repositories.values",
+    "is_ended": "repositories.endings",
     "is_sign_in_sufficient": "repositories.values",
     "migrate": "service.migrations",
     "mint_signing_key": "secrets.key_pairs",

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from authority_queries.engine.runtime import JsonArray, JsonObject, JsonValue
 
+AuditEventActorKind: TypeAlias = Literal["client", "login", "service_account", "user"]
 ClientApplicationType: TypeAlias = Literal["native", "web"]
 ClientConsentType: TypeAlias = Literal["explicit", "external", "implicit", "systematic"]
 ClientTokenIssuanceOutcome: TypeAlias = Literal[
@@ -81,7 +82,7 @@ RedemptionOutcome: TypeAlias = Literal[
     "rotation_required",
 ]
 RevocationCategory: TypeAlias = Literal[
-    "authorization", "client", "key", "subject", "token"
+    "authorization", "client", "key", "session", "subject", "tenant", "token"
 ]
 SigningKeyAlg: TypeAlias = Literal[
     "ES256",
@@ -147,6 +148,92 @@ WebauthnEnrollmentOutcome: TypeAlias = Literal[
     "challenge_used", "credential_exists", "enrolled", "user_inactive"
 ]
 WebauthnUseOutcome: TypeAlias = Literal["accepted", "clone_suspected", "invalid"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """A row of each of these queries.
+
+    audit_events.record, audit_events.list_after, audit_events.list_before,
+    audit_events.list_by_target_after, audit_events.list_by_target_before,
+    audit_events.list_by_actor_after and audit_events.list_by_actor_before.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random."""
+    action: str
+    """A table and insert, update or delete, such as users.update; or the embedding
+    service's own word, such as report.viewed.
+    """
+    is_change: bool
+    """True for a change of a table, which only its trigger records. False for an
+    event of the embedding service.
+    """
+    target_kind: str | None
+    """The table of the changed row, or the embedding service's own word. Null: no
+    target.
+    """
+    target_id: str | None
+    """The primary key of the changed row without its tenant, joined by /; or the
+    embedding service's own identifier. Null: no target, or redacted.
+    """
+    user_id: UUID | None
+    """The user whom the changed row concerns. Null: none, or redacted. No foreign
+    key, because the event outlives the user.
+    """
+    changes: JsonObject
+    """An object of each changed column to an object of its old and new value; or
+    the embedding service's own details. Empty: none, or redacted.
+    """
+    actor_kind: AuditEventActorKind
+    """What actor_id is: the id of a user or of a service account, the client_id of
+    a client, or the database login.
+    """
+    actor_id: str | None
+    """Who acted, according to the service; without its word, the database login.
+    Null: redacted.
+    """
+    client_id: str | None
+    """client_id of the application through which somebody acted. Null: none, or
+    redacted.
+    """
+    address: IPv4Address | IPv6Address | None
+    """Address of the host, in the form of authority.canonical_address. Null: not
+    known, or redacted.
+    """
+    user_agent: str | None
+    """The User-Agent header, up to 512 characters. Null: not known, or redacted."""
+    correlation_id: str | None
+    """Request id, to find the event in other logs. Null: none, or redacted."""
+    login: str
+    """The login of the database session (session_user), which no service can
+    choose.
+    """
+    number: int | None
+    """Position in the chain of the tenant and month, from 1, without gaps. Null:
+    not sealed yet.
+    """
+    created_at: datetime
+    """When the statement began that made the change. Determines the partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditMonth:
+    """A row of audit_events.list_months."""
+
+    month: date
+
+
+@dataclass(frozen=True, slots=True)
+class AuditVerification:
+    """A row of audit_events.verify."""
+
+    last_number: int
+    last_seal: bytes | None = field(repr=False)
+    is_last: bool
+    problem: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -1181,19 +1268,25 @@ class Revocation:
     resumes after it.
     """
     category: RevocationCategory
-    """What the target is: a token, subject, client, key (for signing) or
-    authorization.
+    """What the target is: a token, authorization, session, subject, client, tenant,
+    or key (for signing).
     """
     target: str
-    """The jti, sub, client_id, kid or authorization id, depending on the category.
-    Never a token.
+    """The jti, authorization id, sid, sub, client_id, tenant id or kid, depending
+    on the category. The sub of a service account is its account_id. Never a token.
+    """
+    scopes: Sequence[str] | None
+    """Verifiers refuse only tokens of the target that carry another scope. Null:
+    all of its tokens.
     """
     reason: str
     """Why it was revoked, for people and reports."""
     properties: JsonObject
     """Open object of the embedding service. The store never reads it."""
     effective_at: datetime
-    """Verifiers refuse what was issued at or before this time."""
+    """Verifiers that cannot ask the store refuse what was issued at or before this
+    time. A token, an authorization and a session are refused at any time.
+    """
     expires_at: datetime | None
     """Everything that the entry refuses has expired by this time, and the entry may
     be pruned. Null: no such time. Required for a token and an authorization.
@@ -2013,6 +2106,10 @@ class VerifiedToken:
     """When it was issued (iat)."""
     expires_at: datetime
     """The token is dead from this time on, by the database's clock."""
+    depends_on: Sequence[str | None] | None
+    """What ends an exchanged token together with those that it was exchanged for,
+    as category:target of authority.revocations. Null: not exchanged.
+    """
 
 
 @dataclass(frozen=True, slots=True)

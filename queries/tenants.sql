@@ -34,14 +34,14 @@ where tenants.code = :code;
 -- learns nothing else before it works for a tenant.
 select authority.find_tenant(:code) as tenant_id;
 
--- name: enter(tenant_id)$
--- The status of the tenant that the rest of the transaction works for. Fails when
--- the tenant is not active (SQLSTATE TN001), when row-level security does not
--- apply to the role (TN002), or when the transaction of a service is not read
--- committed (TN003).
+-- name: enter(tenant_id, actor_json)$
+-- The status of the tenant that the rest of the transaction works for. The actor is
+-- recorded with its changes: authority.current_actor. Fails when the tenant is not
+-- active (SQLSTATE TN001), when row-level security does not apply to the role (TN002),
+-- or when the transaction of a service is not read committed (TN003).
 -- @notnull status -- The function raises an error instead.
 -- @param tenant_id notnull
-select authority.enter_tenant(:tenant_id) as status;
+select authority.enter_tenant(:tenant_id, :actor_json) as status;
 
 -- name: list_after(after, page_size)
 -- One tenant, in order of code, starting after the given code.

@@ -23,6 +23,23 @@ language sql
 immutable
 return pg_temp.id_of('tenant', case when n % 2 = 0 then 1 else 2 + n / 2 % 19 end);
 
+-- The events of these rows would be random. Others are inserted below.
+do $$
+declare
+    audited record;
+begin
+    for audited in
+        select pg_trigger.tgname, pg_trigger.tgrelid::regclass as target
+        from pg_trigger
+        where pg_trigger.tgfoid = 'authority.record_change'::regproc
+    loop
+        execute format(
+            'alter table %s disable trigger %I', audited.target, audited.tgname
+        );
+    end loop;
+end
+$$;
+
 insert into authority.tenants (id, code, display_name, status, created_at)
 select
     pg_temp.id_of('tenant', n) as id,
@@ -752,6 +769,39 @@ select
     case when n % 8 = 0 then 'failed' else 'succeeded' end as outcome,
     case when n % 8 = 0 then 'wrong_password' end as reason,
     pg_temp.id_of('request in month ' || month, n)::text as correlation_id,
+    (
+        date_trunc('month', now() at time zone 'UTC')
+        + month * interval '1 month'
+        + n * interval '4 minutes'
+    ) at time zone 'UTC' as created_at
+from generate_series(-1, 3) as month
+cross join generate_series(0, 7599) as n
+order by month, n;
+
+-- The newest events of a month are not sealed yet.
+insert into authority.audit_events (
+    tenant_id, id, action, is_change, target_kind, target_id, user_id, changes,
+    actor_kind, actor_id, client_id, address, login, target_salt, actor_salt,
+    number, seal, created_at
+)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('event in month ' || month, n) as id,
+    'users.update' as action,
+    true as is_change,
+    'users' as target_kind,
+    pg_temp.id_of('user', n)::text as target_id,
+    pg_temp.id_of('user', n) as user_id,
+    '{"status": {"old": "active", "new": "suspended"}}' as changes,
+    'user' as actor_kind,
+    pg_temp.id_of('user', n % 380)::text as actor_id,
+    'client-' || pg_temp.id_of('client_id', n % 3800) as client_id,
+    '10.0.0.0'::inet + n % 5000 as address,
+    'service' as login,
+    pg_temp.id_of('target salt in month ' || month, n) as target_salt,
+    pg_temp.id_of('actor salt in month ' || month, n) as actor_salt,
+    case when n < 7400 then 1 + n / 2 end as number,
+    case when n < 7400 then sha256(int8send(n)) end as seal,
     (
         date_trunc('month', now() at time zone 'UTC')
         + month * interval '1 month'

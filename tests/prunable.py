@@ -43,6 +43,13 @@ PRUNABLE: Mapping[StepName, Prunable] = {
         values=f"%(tenant_id)s, 'ann', 'failed', {_ENDS} - interval '400 days'",
         prolong=None,  # the log is append-only
     ),
+    "default_audit_partition": Prunable(
+        table="audit_events",
+        columns="tenant_id, action, actor_kind, created_at",
+        values=f"%(tenant_id)s, 'x', 'login', {_ENDS} - interval '400 days'",
+        prolong=None,  # events are append-only
+        counted="action = 'x'",
+    ),
     "used_jtis": Prunable(
         table="used_jtis",
         columns="tenant_id, kind, issuer, jti_hash, expires_at, created_at",

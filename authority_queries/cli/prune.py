@@ -38,13 +38,14 @@ _OPTIONS = (
     ),
     ("--keep-consents", float, _KEPT.consents / _DAY, "DAYS", "keep revoked consents"),
     ("--keep-attempts", float, _KEPT.login_attempts / _DAY, "DAYS", "keep sign-ins"),
+    ("--keep-audit", float, _KEPT.audit_events / _DAY, "DAYS", "keep audit events"),
     ("--keep-usage", float, _KEPT.usage / _DAY, "DAYS", "keep uses of licences"),
     (
         "--months-ahead",
         int,
         _KEPT.months_ahead,
         "MONTHS",
-        "create partitions of the sign-in log for this many months to come",
+        "create partitions of the logs for this many months to come",
     ),
 )
 
@@ -101,6 +102,7 @@ def _parsed(arguments: argparse.Namespace) -> tuple[Retention, timedelta | None]
             expired=days_of("--keep-expired", arguments.keep_expired),
             consents=days_of("--keep-consents", arguments.keep_consents),
             login_attempts=days_of("--keep-attempts", arguments.keep_attempts),
+            audit_events=days_of("--keep-audit", arguments.keep_audit),
             usage=days_of("--keep-usage", arguments.keep_usage),
             months_ahead=arguments.months_ahead,
         )

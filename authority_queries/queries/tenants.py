@@ -25,7 +25,7 @@ _TEXTS = {
     "get_by_id": "c5be72621349",
     "get_by_code": "3f6a3bad88a8",
     "find": "7dbfac10d75e",
-    "enter": "57e9759d0dc2",
+    "enter": "9b4a17bae622",
     "list_after": "0c5d2a744c00",
     "list_before": "27d30327664d",
     "create": "46cd0cc53213",
@@ -69,6 +69,7 @@ _find_async: AsyncCall[UUID | None] = _ASYNC_QUERIES.value("find", takes=_find_t
 _enter_takes = Parameters(
     "tenants.enter",
     tenant_id=checks.uuid,
+    actor_json=checks.optional(checks.text()),
 )
 _enter: Call[str] = _QUERIES.sure_value("enter", takes=_enter_takes)
 _enter_async: AsyncCall[str] = _ASYNC_QUERIES.sure_value("enter", takes=_enter_takes)
@@ -219,26 +220,30 @@ async def find_async(connection: AsyncConnection[object], *, code: str) -> UUID 
     return await _find_async(connection, code=code)
 
 
-def enter(connection: Connection[object], *, tenant_id: UUID) -> str:
-    """The status of the tenant that the rest of the transaction works for. Fails when
-    the tenant is not active (SQLSTATE TN001), when row-level security does not
-    apply to the role (TN002), or when the transaction of a service is not read
-    committed (TN003).
+def enter(
+    connection: Connection[object], *, tenant_id: UUID, actor_json: str | None
+) -> str:
+    """The status of the tenant that the rest of the transaction works for. The actor
+    is recorded with its changes: authority.current_actor. Fails when the tenant is not
+    active (SQLSTATE TN001), when row-level security does not apply to the role (TN002),
+    or when the transaction of a service is not read committed (TN003).
 
     queries/tenants.sql:37
     """
-    return _enter(connection, tenant_id=tenant_id)
+    return _enter(connection, tenant_id=tenant_id, actor_json=actor_json)
 
 
-async def enter_async(connection: AsyncConnection[object], *, tenant_id: UUID) -> str:
-    """The status of the tenant that the rest of the transaction works for. Fails when
-    the tenant is not active (SQLSTATE TN001), when row-level security does not
-    apply to the role (TN002), or when the transaction of a service is not read
-    committed (TN003).
+async def enter_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID, actor_json: str | None
+) -> str:
+    """The status of the tenant that the rest of the transaction works for. The actor
+    is recorded with its changes: authority.current_actor. Fails when the tenant is not
+    active (SQLSTATE TN001), when row-level security does not apply to the role (TN002),
+    or when the transaction of a service is not read committed (TN003).
 
     queries/tenants.sql:37
     """
-    return await _enter_async(connection, tenant_id=tenant_id)
+    return await _enter_async(connection, tenant_id=tenant_id, actor_json=actor_json)
 
 
 def list_after(

@@ -18,6 +18,9 @@ StepName: TypeAlias = Literal[
     "create_partitions",
     "drop_partitions",
     "default_partition",
+    "create_audit_partitions",
+    "drop_audit_partitions",
+    "default_audit_partition",
     "used_jtis",
     "pushed_requests",
     "device_authorizations",
@@ -54,10 +57,11 @@ class Retention:
     - `consents`: revoked consents, as the record of what was allowed, with the families
       under them.
     - `login_attempts`: the log of sign-ins, which is dropped a month at a time.
+    - `audit_events`: audit events, which are dropped a month at a time.
     - `usage`: uses of licences, after their period; totals stay. A use that is reported
       again after this time is recorded again.
-    - `months_ahead`: how many partitions of the sign-in log are created beyond this
-      month's.
+    - `months_ahead`: how many partitions of the sign-in log and of the audit events are
+      created beyond this month's.
 
     Rows of the replay guard and of the throttle are deleted as soon as they have no
     effect. Raises InvalidArgumentError.
@@ -66,6 +70,7 @@ class Retention:
     expired: timedelta = timedelta(days=1)
     consents: timedelta = timedelta(days=400)
     login_attempts: timedelta = timedelta(days=400)
+    audit_events: timedelta = timedelta(days=400)
     usage: timedelta = timedelta(days=400)
     months_ahead: int = 3
 
@@ -73,6 +78,7 @@ class Retention:
         check_not_negative("expired", self.expired)
         check_not_negative("consents", self.consents)
         check_not_negative("login_attempts", self.login_attempts)
+        check_not_negative("audit_events", self.audit_events)
         check_not_negative("usage", self.usage)
         check_within("months_ahead", self.months_ahead, 0, MAX_MONTHS_AHEAD)
 

@@ -97,7 +97,9 @@ comment on view authority.active_tenants is
 
 grant select on authority.active_tenants to authority_app, authority_reader;
 
-create or replace function authority.enter_tenant(tenant_id uuid)
+create or replace function authority.enter_tenant(
+    tenant_id uuid, actor text default null
+)
 returns text
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -107,6 +109,7 @@ as $$
 declare
     tenant_now constant text
         := set_config('authority.tenant_id', tenant_id::text, true);
+    actor_now constant text := set_config('authority.actor', actor, true);
     -- The rules depend on these settings. The session or its role may have changed
     -- them.
     security_now constant text := set_config('row_security', 'on', true);
@@ -139,11 +142,12 @@ begin
 end
 $$;
 
-comment on function authority.enter_tenant(uuid) is
+comment on function authority.enter_tenant(uuid, text) is
 'Sets the tenant for the rest of the transaction and returns its status. Raises SQLSTATE
 TN001 if the tenant is neither active nor on trial, TN002 if row-level security does not
 restrict the role, and TN003 if a service''s transaction is not read committed. Sets
-row_security, lock_timeout, TimeZone and array_nulls for the transaction.';
+row_security, lock_timeout, TimeZone and array_nulls for the transaction. The actor, an
+object for authority.current_actor, is recorded with all changes of the transaction.';
 
 create or replace function authority.find_tenant(code text)
 returns uuid
@@ -160,8 +164,8 @@ comment on function authority.find_tenant(text) is
 because a service has no tenant yet when it calls this. It reveals nothing but the id,
 and only to a caller that knows the whole code.';
 
-revoke execute on function authority.enter_tenant(uuid) from public;
-grant execute on function authority.enter_tenant(uuid)
+revoke execute on function authority.enter_tenant(uuid, text) from public;
+grant execute on function authority.enter_tenant(uuid, text)
 to authority_app, authority_reader;
 revoke execute on function authority.find_tenant(text) from public;
 grant execute on function authority.find_tenant(text)

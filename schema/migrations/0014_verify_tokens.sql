@@ -8,6 +8,44 @@ set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
 
+create or replace function authority.find_dependencies(
+    tenant_id uuid, token_ids uuid[]
+)
+returns text[]
+language plpgsql
+stable strict parallel safe
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+begin
+    return (
+        select array_agg(distinct named.name)
+        from authority.token_states
+        cross join lateral unnest(
+            array[
+                'token:' || token_states.id,
+                'authorization:' || token_states.authorization_id,
+                'authorization:' || token_states.subject_authorization_id,
+                'client:' || token_states.client_id,
+                'subject:' || token_states.subject_id,
+                'subject:' || token_states.account_id
+            ]
+        ) as named (name)
+        where
+            token_states.tenant_id = find_dependencies.tenant_id
+            and token_states.id = any(find_dependencies.token_ids)
+            and named.name is not null
+    );
+end
+$$;
+
+comment on function authority.find_dependencies(uuid, uuid[]) is
+'Returns what ends these tokens, as category:target of authority.revocations.';
+
+revoke execute on function authority.find_dependencies(uuid, uuid[]) from public;
+grant execute on function authority.find_dependencies(uuid, uuid[]) to authority_app;
+
 create or replace view authority.verified_tokens
 with (security_invoker = true) as
 select
@@ -34,11 +72,17 @@ select
     live_tokens.acr,
     live_tokens.amr,
     live_tokens.created_at,
-    live_tokens.expires_at
+    live_tokens.expires_at,
+    authority.find_dependencies(live_tokens.tenant_id, live_tokens.exchanged_from)
+        as depends_on
 from authority.live_tokens;
 
 comment on view authority.verified_tokens is
 'The columns of live tokens that a resource server may read.';
+
+comment on column authority.verified_tokens.depends_on is
+'What ends an exchanged token together with those that it was exchanged for, as
+category:target of authority.revocations. Null: not exchanged.';
 
 grant select on authority.verified_tokens to authority_app;
 

@@ -107,7 +107,43 @@ from (
     (102, 'sessions', true, null, 'held.user_id = $2'),
     (300, 'webauthn_credentials', true, null, 'held.user_id = $2'),
     (400, 'user_identities', true, null, 'held.user_id = $2'),
-    -- The last one.
+    -- An event stays, as a digest. An export has no other user's address. A short name
+    -- can be any word: of an event about another row it redacts nothing.
+    (
+        500, 'audit_events', true,
+        'target_digest = authority.digest_of_target(erased), target_salt = null,
+        target_id = null, user_id = null, changes = ''{}''',
+        'held.user_id = $2
+        and (held.actor_kind <> ''user'' or held.actor_id = $2::text)'
+    ),
+    (
+        501, 'audit_events', false,
+        'target_digest = authority.digest_of_target(erased), target_salt = null,
+        target_id = null, user_id = null, changes = ''{}''',
+        'held.user_id = $2 or held.target_id = any($3)'
+    ),
+    (
+        502, 'audit_events', true,
+        'actor_digest = authority.digest_of_actor(erased), actor_salt = null,
+        actor_id = null, client_id = null, address = null, user_agent = null,
+        correlation_id = null',
+        'held.actor_kind = ''user'' and held.actor_id = $2::text'
+    ),
+    (
+        503, 'audit_events', false,
+        'target_digest = authority.digest_of_target(erased), target_salt = null,
+        target_id = null, user_id = null, changes = ''{}''',
+        'exists (
+            select from unnest($3) as name
+            where
+                (char_length(name) >= 16 or strpos(name, ''@'') > 0)
+                and strpos(
+                    held.changes::text,
+                    substring(to_jsonb(name)::text from ''^"(.*)"$'')
+                ) > 0
+        )'
+    ),
+    -- The last one, so that a run that has ended early can be repeated.
     (9999, 'users', true, null, 'held.id = $2')
 ) as listed (number, name, is_exported, clears, condition)
 $$;

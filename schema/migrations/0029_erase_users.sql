@@ -48,35 +48,15 @@ begin
         users.tenant_id = end_sign_ins.tenant_id
         and users.id = end_sign_ins.user_id;
     if not is_published then
-        with next_sequence as (
-            insert into authority.revocation_sequences (tenant_id, last_sequence)
-            values (end_sign_ins.tenant_id, 1)
-            on conflict on constraint revocation_sequences_tenant_id_pk do update
-                set
-                    last_sequence = revocation_sequences.last_sequence + 1,
-                    updated_at = authority.clock()
-            returning
-                revocation_sequences.tenant_id,
-                revocation_sequences.last_sequence,
-                case
-                    when pg_notification_queue_usage() < 0.5
-                        then pg_notify(
-                            'authority_revocations',
-                            revocation_sequences.tenant_id::text
-                        )
-                end as hint
-        )
-
-        insert into authority.revocations
-        (tenant_id, sequence, category, target, reason, expires_at)
-        select
-            next_sequence.tenant_id,
-            next_sequence.last_sequence,
+        perform authority.append_revocations(
+            end_sign_ins.tenant_id,
             'subject',
-            account.subject_id,
+            array[account.subject_id],
+            array[authority.clock() + feed_for],
+            null,
             'user_erased',
-            authority.clock() + feed_for
-        from next_sequence;
+            authority.clock()
+        );
     end if;
     return true;
 end
@@ -86,6 +66,31 @@ comment on function authority.end_sign_ins is
 'Suspends the user, and publishes an entry of the feed that ends the user''s tokens and
 itself ends after feed_for; 0 publishes none. Returns false if both was done before, or
 there is no such user.';
+
+create or replace function authority.redact_events_of_user(
+    tenant_id uuid, user_id uuid
+)
+returns void
+language sql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+update authority.audit_events as held
+set
+    target_digest = authority.digest_of_target(held),
+    target_salt = null,
+    target_id = null,
+    user_id = null,
+    changes = '{}'
+where
+    held.tenant_id = redact_events_of_user.tenant_id
+    and held.user_id = redact_events_of_user.user_id
+$$;
+
+comment on function authority.redact_events_of_user(uuid, uuid) is
+'Redacts what audit events say about the user, such as the deletion of the user''s own
+row.';
 
 create or replace function authority.erase_user(
     tenant_id uuid,
@@ -107,6 +112,7 @@ set row_security = on
 as $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
+    feed_before constant text := current_setting('authority.feed', true);
     is_locked boolean;
     names text[];
     erasable record;
@@ -118,10 +124,12 @@ begin
         raise invalid_parameter_value using message = 'feed_for must be 0 or more';
     end if;
     perform set_config('authority.tenant_id', erase_user.tenant_id::text, true);
+    perform set_config('authority.feed', 'off', true);
     erased := 0;
     if authority.end_sign_ins(erase_user.tenant_id, erase_user.user_id, feed_for) then
         table_name := 'users';
         perform set_config('authority.tenant_id', tenant_before, true);
+        perform set_config('authority.feed', feed_before, true);
         return;
     end if;
     names := authority.names_of_user(
@@ -165,11 +173,17 @@ begin
                 batch_size,
                 is_locked
             );
+            if table_name = 'users' and erased > 0 then
+                perform authority.redact_events_of_user(
+                    erase_user.tenant_id, erase_user.user_id
+                );
+            end if;
             exit passes when erased > 0;
         end loop;
     end loop passes;
     table_name := case when erased > 0 then table_name end;
     perform set_config('authority.tenant_id', tenant_before, true);
+    perform set_config('authority.feed', feed_before, true);
 end
 $$;
 
@@ -183,6 +197,7 @@ rows.';
 
 revoke execute on function
 authority.end_sign_ins(uuid, uuid, interval),
+authority.redact_events_of_user(uuid, uuid),
 authority.erase_user(uuid, uuid, text[], interval, boolean, bigint)
 from public;
 grant execute on function

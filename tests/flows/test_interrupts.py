@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, contextmanager
 from itertools import count, cycle
 from random import Random
 from types import FrameType
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -93,7 +94,7 @@ def outcomes_of(
 
 @MODES
 def test_a_unit_that_is_interrupted_anywhere_loses_no_connection(
-    logins: Logins, tenant_id: UUID, mode: dict[str, bool]
+    logins: Logins, tenant_id: UUID, mode: dict[str, Any]
 ) -> None:
     settings = settings_for(logins.app, pool_timeout=3.0)
     with Authority.open(settings) as authority:

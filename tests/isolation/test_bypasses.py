@@ -352,7 +352,7 @@ def test_the_store_sends_nothing_through_shared_database_objects(
     assert len(sources) > 15
     sources = {name: re.sub(r"--.*", "", source) for name, source in sources.items()}
     # The feed's hint shows every follower which tenant has published: its id.
-    by_purpose = ["revocations.sql", "end_sign_ins"]
+    by_purpose = ["revocations.sql", "append_revocations"]
     shared = [name for name, source in sources.items() if SHARED.search(source)]
     assert shared == by_purpose
     assert SHARED.search("select pg_notify('tenants', 'x')")

@@ -105,7 +105,7 @@ async def assert_nothing_is_left(authority: AsyncAuthority) -> None:
 
 
 async def work(
-    authority: AsyncAuthority, acme: UUID, file: AsyncQueryFile, mode: dict[str, bool]
+    authority: AsyncAuthority, acme: UUID, file: AsyncQueryFile, mode: dict[str, Any]
 ) -> None:
     """Do a bit of everything, so that there are many points to wait at."""
     async with authority.tenant(acme, **mode) as store:
@@ -134,7 +134,7 @@ def test_a_cancelled_unit_leaves_nothing_wherever_it_waits(
     acme: UUID,
     file: AsyncQueryFile,
     dba: "psycopg.Connection[Any]",
-    mode: dict[str, bool],
+    mode: dict[str, Any],
     again_after: tuple[int, ...],
 ) -> None:
     async def play() -> tuple[int, set[str]]:
@@ -179,7 +179,7 @@ def test_a_unit_that_is_cancelled_while_the_server_works_leaves_nothing(
     file: AsyncQueryFile,
     dba: "psycopg.Connection[Any]",
     login_names: dict[str, str],
-    mode: dict[str, bool],
+    mode: dict[str, Any],
     place: str,
 ) -> None:
     login = login_names["app"]
@@ -236,7 +236,7 @@ def test_ctrl_c_while_the_server_works_leaves_nothing(
     acme: UUID,
     dba: "psycopg.Connection[Any]",
     login_names: dict[str, str],
-    mode: dict[str, bool],
+    mode: dict[str, Any],
 ) -> None:
     login = login_names["app"]
     dba.execute(SLOW_COMMIT.encode())

@@ -92,7 +92,7 @@ def test_a_unit_behaves_the_same_under_hostile_settings(
     service: SyncService,
     logins: Logins,
     access: TokenString,
-    mode: dict[str, bool],
+    mode: dict[str, Any],
     dba: "psycopg.Connection[Any]",
 ) -> None:
     tenant_id = access.tenant_id
@@ -217,7 +217,7 @@ def test_an_error_names_a_setting_that_a_unit_cannot_change(
 def test_a_report_may_read_one_snapshot(logins: Logins, client: Client) -> None:
     with psycopg.connect(logins.reader) as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        tenants.enter(connection, tenant_id=client.tenant_id)
+        tenants.enter(connection, tenant_id=client.tenant_id, actor_json=None)
         told = connection.execute("select current_setting('transaction_isolation')")
         assert told.fetchone() == ("repeatable read",)
 

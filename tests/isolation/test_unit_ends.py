@@ -81,7 +81,7 @@ def test_a_server_error_at_the_commit_is_raised_unchanged(
     service: SyncService,
     logins: Logins,
     acme: UUID,
-    mode: dict[str, bool],
+    mode: dict[str, Any],
     dba: "psycopg.Connection[Any]",
 ) -> None:
     raising = "raise exception 'trouble' using errcode = tg_argv[0];"
@@ -112,7 +112,7 @@ def test_a_server_error_at_the_commit_is_raised_unchanged(
 def test_an_error_of_a_signal_handler_is_raised_unchanged(
     logins: Logins,
     acme: UUID,
-    mode: dict[str, bool],
+    mode: dict[str, Any],
     dba: "psycopg.Connection[Any]",
 ) -> None:
     dba.execute(AT_COMMIT.format("perform pg_sleep(0.1);").encode())
@@ -167,7 +167,7 @@ def test_the_server_ends_a_silent_unit(
 def test_a_refusal_is_raised_and_not_logged(
     service: SyncService,
     logins: Logins,
-    mode: dict[str, bool],
+    mode: dict[str, Any],
     path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:

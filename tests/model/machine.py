@@ -13,6 +13,7 @@ from authority_queries.queries import tokens as token_queries
 from authority_queries.records import VerifiedToken
 from tests.clock import Clock
 from tests.factories import make_client, make_service_account, make_tenant, make_user
+from tests.flows.cached_verifier import CachedVerifier
 from tests.model.authority_model import AuthorityModel
 from tests.model.journal import Journal
 from tests.model.objects import Account, Client, Ended, Kind, Token, User
@@ -38,6 +39,7 @@ class Machine(RuleBasedStateMachine):
         clock.freeze(BEGINNING)
         tenant_id = make_tenant(service.operator).id
         service.tenant_id = self.tenant_id = tenant_id
+        self.verifier = CachedVerifier(service.dba, tenant_id)
         self.model = AuthorityModel(
             tenant=Ended(name="tenant", id=tenant_id), now=BEGINNING
         )
@@ -178,6 +180,34 @@ class Machine(RuleBasedStateMachine):
         for digest in changed[:MAX_VERIFIED] or unchanged:
             self._verify(self.model.tokens[digest], expected[digest])
         self._reported = expected
+
+    @invariant()
+    def hear(self) -> None:
+        """Assert that the feed has ended each cached token that is dead, and no other.
+
+        A cache knows itself when a token expires.
+        """
+        before = len(self.verifier.cache)
+        entries, dropped = self.verifier.follow()
+        live = self.verifier.live()
+        kept = {
+            id_
+            for id_, token in self.verifier.cache.items()
+            if token.expires_at > self.model.now
+        }
+        assert kept <= live.keys(), "ended in silence"
+        is_narrow = any(entry.scopes is not None for entry in entries)
+        alive = {
+            id_
+            for id_, token in dropped.items()
+            if id_ in live
+            # The feed does not know which scopes the tokens behind it had.
+            and not (is_narrow and token.depends_on is not None)
+        }
+        assert not alive, "ended by mistake"
+        self.journal.heard.update(entry.reason for entry in entries)
+        self.journal.dropped += before - len(self.verifier.cache)
+        self.verifier.cache = {**live, **self.verifier.cache}
 
     def _named(self, digest: bytes) -> str:
         token = self.model.tokens.get(digest)

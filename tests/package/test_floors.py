@@ -189,7 +189,7 @@ def test_a_missing_extra_is_named() -> None:
     )
     install = "pip install 'authority-queries[service]'"
     assert done.stdout == "2\n"
-    assert f"authority: import of tabulate halted; None in sys.modules: {install}" in (
+    assert f"authority: import of argon2 halted; None in sys.modules: {install}" in (
         done.stderr
     )
     assert f"Authority needs: {install}" in done.stderr

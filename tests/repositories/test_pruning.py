@@ -112,8 +112,8 @@ def test_operators_may_delete_only_from_the_tables_of_steps(dba: Dba) -> None:
         "and has_table_privilege('authority_maintenance', oid, 'delete')"
     ).fetchall()
     of_steps = {what.table for what in PRUNABLE.values()}
-    # The owner's functions delete from the log.
-    assert {name for (name,) in found} == of_steps - {"login_attempts"}
+    # The owner's functions delete from the logs.
+    assert {name for (name,) in found} == of_steps - {"login_attempts", "audit_events"}
 
 
 def test_each_step_keeps_rows_for_its_retention(prune: Prune, world: World) -> None:
@@ -198,7 +198,9 @@ def test_wrong_arguments_are_refused_before_anything_is_done(
     assert world.count("tokens") == 1
 
 
-@pytest.mark.parametrize("name", ["expired", "consents", "login_attempts", "usage"])
+@pytest.mark.parametrize(
+    "name", ["expired", "consents", "login_attempts", "audit_events", "usage"]
+)
 def test_a_retention_is_of_0_to_100_years(prune: Prune, name: str) -> None:
     wrong: dict[str, Any]
     for kept in (timedelta(microseconds=-1), 36_525 * DAY + timedelta(microseconds=1)):

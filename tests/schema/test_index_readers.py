@@ -10,7 +10,7 @@ from tests.every_query import names_by_file
 
 PLANS = Path("queries/plans.txt")
 INDEX = re.compile(
-    r"(?P<above>(?:^--.*\n)*)^create (?:unique )?index if not exists (?P<name>\w+)",
+    r"(?P<above>(?:^--.*\n)*)^create (?:unique )?index if not exists\s+(?P<name>\w+)",
     re.M,
 )
 QUERY = re.compile(r"\b[a-z_]+\.[a-z_]+\b")
@@ -42,6 +42,13 @@ QUERIES = {f"{file}.{query}" for file, query in names_by_file()}
 
 # A null category or target keeps all, so only plans for given values use the index.
 ONLY_WITH_VALUES = {"revocations.list_active"}
+# Their statements are inside functions, which plans do not show.
+IN_FUNCTIONS = {
+    "audit_events.seal",
+    "audit_events.verify",
+    "erasures.erase_user",
+    "exports.list_rows",
+}
 
 
 def test_indexes_are_found() -> None:
@@ -57,4 +64,4 @@ def test_the_readers_of_an_index_use_it(name: str) -> None:
     assert {*QUERY.findall(purpose)} <= QUERIES
     assert served or foreign_key or (not serves and purpose.startswith("Enforces "))
     used = {query for query in served if name in PLAN_OF[query]}
-    assert used == served - ONLY_WITH_VALUES
+    assert used == served - ONLY_WITH_VALUES - IN_FUNCTIONS

@@ -93,7 +93,7 @@ class AsyncRepository:
 async def page(
     list_after: AsyncCall[list[Record]],
     list_before: AsyncCall[list[Record]],
-    cursor: str,
+    cursor: str | Callable[[Record], str],
     *,
     after: str | None,
     before: str | None,
@@ -102,13 +102,13 @@ async def page(
     """Return a page of the list that the two queries read in either direction.
 
     Reads one row more than `limit`, to know whether the list goes on. `cursor` names
-    the field that the list is ordered by.
+    the field that the list is ordered by, or returns a row's position.
     """
     if after is not None and before is not None:
         message = "pass either after or before, not both"
         raise InvalidArgumentError(message, argument="before")
     size = check_limit(limit)
-    position: Callable[[Record], str] = attrgetter(cursor)
+    position = attrgetter(cursor) if isinstance(cursor, str) else cursor
     if before is None:
         items = await list_after(after=after, page_size=size + 1)
         has_next, has_previous = len(items) > size, after is not None

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
+from authority_queries.repositories._async.audit_events import AsyncAuditEvents
 from authority_queries.repositories._async.client_secrets import AsyncClientSecrets
 from authority_queries.repositories._async.clients import AsyncClients
 from authority_queries.repositories._async.erasures import AsyncErasures
@@ -26,6 +27,7 @@ from authority_queries.repositories._async.tenants import AsyncTenants
 from authority_queries.repositories._async.transactions import unit_of_work
 from authority_queries.repositories._async.user_roles import AsyncUserRoles
 from authority_queries.repositories._async.users import AsyncUsers
+from authority_queries.repositories.actors import Actor
 
 
 class AsyncStore(AsyncGrantStore, AsyncSignInStore):
@@ -52,13 +54,13 @@ class AsyncStore(AsyncGrantStore, AsyncSignInStore):
         self.licenses = AsyncLicenses(lease)
         self.license_seats = AsyncLicenseSeats(lease)
         self.license_usage = AsyncLicenseUsage(lease)
+        self._open_records(lease)
+
+    def _open_records(self, lease: AsyncLease) -> None:
+        self.audit_events = AsyncAuditEvents(lease)
         self.erasures = AsyncErasures(lease)
         self.exports = AsyncExports(lease)
         self.server = AsyncServer(lease)
-        self._add_sign_ins(lease)
-
-    def _add_sign_ins(self, lease: AsyncLease) -> None:
-        self.login_attempts = AsyncLoginAttempts(lease)
 
     @property
     def connection(self) -> AsyncConnection[object]:
@@ -83,6 +85,7 @@ class AsyncStore(AsyncGrantStore, AsyncSignInStore):
         tenant_id: UUID,
         *,
         autocommit: bool = False,
+        actor: Actor | None = None,
     ) -> AsyncIterator[Self]:
         """Set your own connection to one tenant for a block: see `Authority.tenant`.
 
@@ -91,7 +94,7 @@ class AsyncStore(AsyncGrantStore, AsyncSignInStore):
         if the connection was used before this process was forked.
         """
         async with (
-            unit_of_work(connection, tenant_id, autocommit=autocommit),
+            unit_of_work(connection, tenant_id, autocommit=autocommit, actor=actor),
             cls.lent(connection) as store,
         ):
             yield store

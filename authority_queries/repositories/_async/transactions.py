@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -12,23 +13,35 @@ from authority_queries.engine._async.query_file import AsyncQueryFile
 from authority_queries.engine._async.tenancy import AsyncUnitStatements
 from authority_queries.engine._async.unit import ENDING, open_unit
 from authority_queries.engine.calls import AsyncEntered
+from authority_queries.engine.refusals import wrong_type
+from authority_queries.repositories.actors import Actor
 from authority_queries.resources import QUERIES
 
 _QUERIES: Final = AsyncQueryFile(QUERIES / "tenants.sql")
-_STATEMENTS: Final = AsyncUnitStatements(
-    begin=_QUERIES.send("begin"),
-    begin_on_standby=_QUERIES.send("begin_on_standby"),
-    enter=_QUERIES.send("enter"),
-    commit=_QUERIES.send("commit"),
-)
+_begin: Final = _QUERIES.send("begin")
+_begin_on_standby: Final = _QUERIES.send("begin_on_standby")
+_enter: Final = _QUERIES.send("enter")
+_commit: Final = _QUERIES.send("commit")
 _begin_alone: Final = _QUERIES.script("begin_alone")
 
 
 def unit_of_work(
-    connection: AsyncConnection[object], tenant_id: UUID, *, autocommit: bool
+    connection: AsyncConnection[object],
+    tenant_id: UUID,
+    *,
+    autocommit: bool,
+    actor: Actor | None = None,
 ) -> AsyncEntered[None]:
-    """Return a block that sets the connection's tenant: `open_unit`."""
-    return open_unit(connection, tenant_id, _STATEMENTS, autocommit=autocommit)
+    """Return a block that sets the connection's tenant and actor: `open_unit`."""
+    if not isinstance(actor, Actor | None):
+        raise wrong_type("actor", "an Actor", actor)
+    statements = AsyncUnitStatements(
+        begin=_begin,
+        begin_on_standby=_begin_on_standby,
+        enter=partial(_enter, actor_json=None if actor is None else actor.setting()),
+        commit=_commit,
+    )
+    return open_unit(connection, tenant_id, statements, autocommit=autocommit)
 
 
 @asynccontextmanager

@@ -94,7 +94,7 @@ class Repository:
 def page(
     list_after: Call[list[Record]],
     list_before: Call[list[Record]],
-    cursor: str,
+    cursor: str | Callable[[Record], str],
     *,
     after: str | None,
     before: str | None,
@@ -103,13 +103,13 @@ def page(
     """Return a page of the list that the two queries read in either direction.
 
     Reads one row more than `limit`, to know whether the list goes on. `cursor` names
-    the field that the list is ordered by.
+    the field that the list is ordered by, or returns a row's position.
     """
     if after is not None and before is not None:
         message = "pass either after or before, not both"
         raise InvalidArgumentError(message, argument="before")
     size = check_limit(limit)
-    position: Callable[[Record], str] = attrgetter(cursor)
+    position = attrgetter(cursor) if isinstance(cursor, str) else cursor
     if before is None:
         items = list_after(after=after, page_size=size + 1)
         has_next, has_previous = len(items) > size, after is not None

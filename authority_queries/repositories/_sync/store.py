@@ -8,6 +8,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from authority_queries.repositories._sync.audit_events import AuditEvents
 from authority_queries.repositories._sync.client_secrets import ClientSecrets
 from authority_queries.repositories._sync.clients import Clients
 from authority_queries.repositories._sync.erasures import Erasures
@@ -27,6 +28,7 @@ from authority_queries.repositories._sync.tenants import Tenants
 from authority_queries.repositories._sync.transactions import unit_of_work
 from authority_queries.repositories._sync.user_roles import UserRoles
 from authority_queries.repositories._sync.users import Users
+from authority_queries.repositories.actors import Actor
 
 
 class Store(GrantStore, SignInStore):
@@ -53,13 +55,13 @@ class Store(GrantStore, SignInStore):
         self.licenses = Licenses(lease)
         self.license_seats = LicenseSeats(lease)
         self.license_usage = LicenseUsage(lease)
+        self._open_records(lease)
+
+    def _open_records(self, lease: Lease) -> None:
+        self.audit_events = AuditEvents(lease)
         self.erasures = Erasures(lease)
         self.exports = Exports(lease)
         self.server = Server(lease)
-        self._add_sign_ins(lease)
-
-    def _add_sign_ins(self, lease: Lease) -> None:
-        self.login_attempts = LoginAttempts(lease)
 
     @property
     def connection(self) -> Connection[object]:
@@ -84,6 +86,7 @@ class Store(GrantStore, SignInStore):
         tenant_id: UUID,
         *,
         autocommit: bool = False,
+        actor: Actor | None = None,
     ) -> Iterator[Self]:
         """Set your own connection to one tenant for a block: see `Authority.tenant`.
 
@@ -92,7 +95,7 @@ class Store(GrantStore, SignInStore):
         if the connection was used before this process was forked.
         """
         with (
-            unit_of_work(connection, tenant_id, autocommit=autocommit),
+            unit_of_work(connection, tenant_id, autocommit=autocommit, actor=actor),
             cls.lent(connection) as store,
         ):
             yield store

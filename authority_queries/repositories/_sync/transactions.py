@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -13,23 +14,35 @@ from authority_queries.engine._sync.query_file import QueryFile
 from authority_queries.engine._sync.tenancy import UnitStatements
 from authority_queries.engine._sync.unit import ENDING, open_unit
 from authority_queries.engine.calls import Entered
+from authority_queries.engine.refusals import wrong_type
+from authority_queries.repositories.actors import Actor
 from authority_queries.resources import QUERIES
 
 _QUERIES: Final = QueryFile(QUERIES / "tenants.sql")
-_STATEMENTS: Final = UnitStatements(
-    begin=_QUERIES.send("begin"),
-    begin_on_standby=_QUERIES.send("begin_on_standby"),
-    enter=_QUERIES.send("enter"),
-    commit=_QUERIES.send("commit"),
-)
+_begin: Final = _QUERIES.send("begin")
+_begin_on_standby: Final = _QUERIES.send("begin_on_standby")
+_enter: Final = _QUERIES.send("enter")
+_commit: Final = _QUERIES.send("commit")
 _begin_alone: Final = _QUERIES.script("begin_alone")
 
 
 def unit_of_work(
-    connection: Connection[object], tenant_id: UUID, *, autocommit: bool
+    connection: Connection[object],
+    tenant_id: UUID,
+    *,
+    autocommit: bool,
+    actor: Actor | None = None,
 ) -> Entered[None]:
-    """Return a block that sets the connection's tenant: `open_unit`."""
-    return open_unit(connection, tenant_id, _STATEMENTS, autocommit=autocommit)
+    """Return a block that sets the connection's tenant and actor: `open_unit`."""
+    if not isinstance(actor, Actor | None):
+        raise wrong_type("actor", "an Actor", actor)
+    statements = UnitStatements(
+        begin=_begin,
+        begin_on_standby=_begin_on_standby,
+        enter=partial(_enter, actor_json=None if actor is None else actor.setting()),
+        commit=_commit,
+    )
+    return open_unit(connection, tenant_id, statements, autocommit=autocommit)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from authority_queries.queries import sessions, tenants, tokens
 from authority_queries.records import LiveSession, Revocation, VerifiedToken
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories._async.transactions import unit_of_work
+from authority_queries.repositories.actors import Actor
 from authority_queries.repositories.arguments import (
     check_optional_positive,
     check_position,
@@ -35,7 +36,11 @@ class AsyncAuthority(AsyncPooled):
 
     @asynccontextmanager
     async def tenant(
-        self, tenant_id: UUID, *, autocommit: bool = False
+        self,
+        tenant_id: UUID,
+        *,
+        autocommit: bool = False,
+        actor: Actor | None = None,
     ) -> AsyncIterator[AsyncStore]:
         """Open a unit of work: one transaction of one tenant.
 
@@ -45,6 +50,9 @@ class AsyncAuthority(AsyncPooled):
         then nothing was executed. With `autocommit`, each call is one trip and one
         transaction. Calls of several tasks wait for each other, because a unit has one
         connection.
+
+        The audit events of the block's changes have the `actor`; without one, the
+        database login.
 
         A call in the block with another tenant_id, or with none, raises
         CrossTenantError before it is sent. Another unit inside this one raises
@@ -58,18 +66,23 @@ class AsyncAuthority(AsyncPooled):
         connection is in psycopg's pipeline mode, where errors are raised late, and a
         savepoint after a fetched result ends the transaction.
         """
-        async with self._unit(tenant_id, autocommit=autocommit) as store:
+        async with self._unit(tenant_id, autocommit=autocommit, actor=actor) as store:
             yield store
 
     @asynccontextmanager
     async def _unit(
-        self, tenant_id: UUID, *, autocommit: bool, seconds: float | None = None
+        self,
+        tenant_id: UUID,
+        *,
+        autocommit: bool,
+        actor: Actor | None = None,
+        seconds: float | None = None,
     ) -> AsyncIterator[AsyncStore]:
         """Open a unit of work in which no wait is longer than `seconds`."""
         refuse_nested_unit()
         async with (
             self._lend(seconds) as connection,
-            unit_of_work(connection, tenant_id, autocommit=autocommit),
+            unit_of_work(connection, tenant_id, autocommit=autocommit, actor=actor),
             AsyncStore.lent(connection) as store,
         ):
             yield store

@@ -10,15 +10,17 @@ from uuid import UUID
 
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.arguments import check_not_negative, check_tenant_id
-from authority_queries.service._sync import pruning
+from authority_queries.service._sync import auditing, pruning
 from authority_queries.service._sync.erasing import Erasure
 from authority_queries.service._sync.pool import Pooled
+from authority_queries.service.audits import AuditHead, AuditReport
 from authority_queries.service.erasures import ErasureReport, TableReport
 from authority_queries.service.retention import (
     PruneReport,
     Retention,
     StepName,
     StepReport,
+    check_batch_size,
     stop_condition,
 )
 
@@ -26,7 +28,7 @@ _A_DAY: Final = timedelta(days=1)
 
 
 class Maintenance(Pooled):
-    """Manages and erases tenants, erases users, prunes, and creates partitions.
+    """Manages and erases tenants, erases users, prunes, and verifies audit events.
 
     Its role cannot read users, clients, secrets or licences: docs/tenant_isolation.md.
     """
@@ -162,3 +164,50 @@ class Maintenance(Pooled):
                 progress=progress,
             )
             return erasure.run(is_time_up)
+
+    def seal_audit(
+        self,
+        *,
+        batch_size: int = 1000,
+        time_limit: timedelta | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> int:
+        """Link new audit events of all tenants to their chains. Return how many.
+
+        Run it every minute: until then nobody notices that an event was deleted. Each
+        batch seals at most `batch_size` events in a transaction of its own. Runs may
+        work at once, and no writer waits for them. After `time_limit`, or when `stop`
+        returns true, no batch begins. Raises as `prune`.
+        """
+        size, is_time_up = (
+            check_batch_size(batch_size),
+            stop_condition(time_limit, stop),
+        )
+        sealed, batch = 0, size
+        with self.store() as store:
+            while batch == size and not is_time_up():
+                batch = store.audit_events.seal(batch_size=size)
+                sealed += batch
+        return sealed
+
+    def verify_audit(
+        self,
+        tenant_id: UUID,
+        *,
+        heads: Collection[AuditHead] = (),
+        batch_size: int = 1000,
+    ) -> AuditReport:
+        """Verify the chains of a tenant's audit events, and report the first problems.
+
+        An event can be missing, inserted or changed. Events that are not sealed yet are
+        not verified: `seal_audit`. A superuser can also compute all seals anew:
+        keep the `head` of each chain elsewhere, and pass what you kept as `heads`.
+        Remove heads of months that were pruned.
+
+        Each batch verifies at most `batch_size` events in one statement. Raises
+        PermissionDeniedError, UnavailableError, InvalidArgumentError.
+        """
+        check_tenant_id(tenant_id)
+        size = check_batch_size(batch_size)
+        with self.store() as store:
+            return auditing.verify_audit(store, tenant_id, heads=heads, batch_size=size)

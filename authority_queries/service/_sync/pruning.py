@@ -58,6 +58,23 @@ STEPS: Final[Mapping[StepName, Step]] = {
             retention=kept.login_attempts, batch_size=size
         )
     ),
+    "create_audit_partitions": Step(
+        lambda store, kept, _: store.audit_events.create_partitions(
+            months_ahead=kept.months_ahead
+        ),
+        is_repeated=False,
+    ),
+    "drop_audit_partitions": Step(
+        lambda store, kept, _: store.audit_events.drop_partitions(
+            retention=kept.audit_events
+        ),
+        is_repeated=False,
+    ),
+    "default_audit_partition": Step(
+        lambda store, kept, size: store.audit_events.prune_default(
+            retention=kept.audit_events, batch_size=size
+        )
+    ),
     "used_jtis": Step(
         lambda store, _, size: store.used_jtis.prune_expired(batch_size=size)
     ),

@@ -27,6 +27,11 @@ with known (name, columns, reason) as (
         array['clone_suspected_at', 'last_used_at'],
         'A handful a user: their owner lists and deletes them.'
     ),
+    (
+        'audit_chains',
+        array['month', 'previous_month'],
+        'Deleted by the owner with the partition of its month.'
+    ),
     ('license_usage_totals', array['period_start', 'period_end'], 'The bill.')
 )
 

@@ -19,12 +19,52 @@ with known (name, reason) as (
         'No role has a privilege on a partition, and policies apply to its owner.'
     ),
     (
+        'authority.create_audit_event_partitions(bigint)',
+        'Only the owner of a table can attach a partition to it.'
+    ),
+    (
+        'authority.drop_audit_event_partitions(interval)',
+        'Only the owner of a table can drop it.'
+    ),
+    (
+        'authority.prune_default_audit_events(interval,bigint)',
+        'No role has a privilege on a partition, and policies apply to its owner.'
+    ),
+    (
+        'authority.record_change()',
+        'No role that changes a table can write or forge the event of its change.'
+    ),
+    (
+        'authority.seal_audit_events(bigint)',
+        'No role may change an event.'
+    ),
+    (
+        'authority.list_audit_months(uuid)',
+        'Operators read no event.'
+    ),
+    (
+        'authority.verify_audit_events(uuid,date,bigint,bytea,bigint)',
+        'Operators read no event. It returns numbers and digests.'
+    ),
+    (
         'authority.erase_tenant(uuid,bigint)',
         'Operators read and delete almost none of a tenant''s rows.'
     ),
     (
         'authority.erase_user(uuid,uuid,text[],interval,boolean,bigint)',
         'Operators read and delete almost none of a user''s rows.'
+    ),
+    (
+        'authority.publish_revocation()',
+        'Whoever ends a token publishes it, and operators may not write to the feed.'
+    ),
+    (
+        'authority.publish_consent()',
+        'Whoever ends a token publishes it, and operators may not write to the feed.'
+    ),
+    (
+        'authority.publish_end()',
+        'Whoever ends a token publishes it, and operators may not write to the feed.'
     ),
     (
         'authority.find_user(uuid,text)',

@@ -1,0 +1,139 @@
+-- Isolates the audit events of each tenant, and creates the functions that create, drop
+-- and prune their partitions.
+--
+-- Locks: share row exclusive on authority.tenants while foreign keys are added.
+
+set local search_path = pg_catalog;
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
+set local role pg_database_owner;
+
+call authority.isolate_tenants('authority.audit_events');
+call authority.isolate_tenants('authority.audit_events_default');
+call authority.isolate_tenants('authority.audit_chains');
+
+alter table authority.audit_events
+drop constraint if exists audit_events_tenant_id_fk,
+add constraint audit_events_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
+alter table authority.audit_chains
+drop constraint if exists audit_chains_tenant_id_fk,
+add constraint audit_chains_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
+
+-- The owner's functions look for unsealed events and for chains of all tenants. They
+-- write events of one tenant after the other.
+drop policy if exists audit_events_owner_policy on authority.audit_events;
+create policy audit_events_owner_policy on authority.audit_events
+for select to pg_database_owner using (true);
+drop policy if exists audit_events_default_owner_policy
+on authority.audit_events_default;
+create policy audit_events_default_owner_policy on authority.audit_events_default
+for select to pg_database_owner using (true);
+drop policy if exists audit_chains_owner_policy on authority.audit_chains;
+create policy audit_chains_owner_policy on authority.audit_chains
+to pg_database_owner using (true);
+-- Operators keep the heads of all chains.
+drop policy if exists audit_chains_maintenance_policy on authority.audit_chains;
+create policy audit_chains_maintenance_policy on authority.audit_chains
+to authority_maintenance using (true);
+
+-- A service chooses neither the time nor the login, and can write no change of a table.
+grant select on authority.audit_events to authority_app, authority_reader;
+grant insert (
+    tenant_id,
+    action,
+    target_kind,
+    target_id,
+    user_id,
+    changes,
+    actor_kind,
+    actor_id,
+    client_id,
+    address,
+    user_agent,
+    correlation_id
+) on authority.audit_events to authority_app;
+grant select on authority.audit_chains
+to authority_app, authority_maintenance, authority_reader;
+
+create or replace function authority.create_audit_event_partitions(months_ahead bigint)
+returns bigint
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as 'select authority.create_partitions(''authority.audit_events'', months_ahead)';
+
+comment on function authority.create_audit_event_partitions(bigint) is
+'Creates the missing partitions of the audit events: create_partitions. Runs as its
+owner, because only the owner of a table can attach a partition.';
+
+create or replace function authority.drop_audit_event_partitions(retention interval)
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+set row_security = on
+as $$
+declare
+    dropped constant bigint
+        := authority.drop_partitions('authority.audit_events', retention);
+begin
+    delete from authority.audit_chains
+    where
+        audit_chains.month + interval '1 month' <= authority.clock() - retention
+        and not exists (
+            select from authority.audit_events
+            where
+                audit_events.tenant_id = audit_chains.tenant_id
+                and audit_events.created_at >= audit_chains.month
+                and audit_events.created_at < audit_chains.month + interval '1 month'
+        );
+    return dropped;
+end
+$$;
+
+comment on function authority.drop_audit_event_partitions(interval) is
+'Drops the old partitions of the audit events with their chains: drop_partitions. Runs
+as its owner, because only the owner can drop a table.';
+
+create or replace function authority.prune_default_audit_events(
+    retention interval, batch_size bigint
+)
+returns bigint
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+set row_security = on
+as '
+select authority.prune_default_partition(
+    ''authority.audit_events'', retention, batch_size
+)
+';
+
+comment on function authority.prune_default_audit_events(interval, bigint) is
+'Deletes old events from the default partition: prune_default_partition. Runs as its
+owner, because no other role has privileges on a partition.';
+
+revoke execute on function
+authority.create_audit_event_partitions(bigint),
+authority.drop_audit_event_partitions(interval),
+authority.prune_default_audit_events(interval, bigint)
+from public;
+grant execute on function
+authority.create_audit_event_partitions(bigint),
+authority.drop_audit_event_partitions(interval),
+authority.prune_default_audit_events(interval, bigint)
+to authority_maintenance;
+
+do $$
+begin
+    perform authority.create_audit_event_partitions(3);
+end
+$$;

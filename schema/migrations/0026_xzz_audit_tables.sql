@@ -1,0 +1,25 @@
+-- Records the changes of what administrators manage as audit events.
+--
+-- Locks: share row exclusive on each table while its trigger is created.
+
+set local search_path = pg_catalog;
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
+set local role pg_database_owner;
+
+call authority.audit('authority.tenants');
+call authority.audit('authority.roles');
+call authority.audit('authority.role_permissions');
+call authority.audit('authority.users', hidden => array['password_hash']);
+-- The actor of the event is the granter.
+call authority.audit('authority.user_roles', hidden => array['granted_by']);
+call authority.audit('authority.clients');
+call authority.audit(
+    'authority.client_secrets',
+    hidden => array['secret_hash'],
+    ignored => array['last_used_at']
+);
+call authority.audit('authority.scopes');
+call authority.audit('authority.service_accounts');
+call authority.audit('authority.consents');
+call authority.audit('authority.licenses', hidden => array['key_hash']);

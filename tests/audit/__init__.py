@@ -1,0 +1,1 @@
+"""What the audit events record, and the chains that seal them."""
