@@ -30,7 +30,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "issue_code": "0180a2199179",
+    "issue_code": "f3080902c523",
     "issue_to_client": "ae1298beb225",
 }
 _QUERIES = QueryFile(FOLDER / "grants.sql", texts=_TEXTS)
@@ -73,9 +73,10 @@ _issue_code_takes = Parameters(
     nonce=checks.optional(checks.text(0, 2048)),
     cnf_jkt=checks.optional(checks.text(43, 43)),
     properties=checks.jsonb("object", 65536),
+    session_id=checks.optional(checks.uuid),
     authenticated_at=checks.optional(checks.moment),
     acr=checks.optional(checks.text(0, 255)),
-    amr=checks.optional(checks.text_list(20, 100)),
+    amr=checks.optional(checks.text_list(20, 64)),
     max_age=checks.optional(checks.duration),
     acr_values=checks.optional(checks.array(checks.text())),
     requested_at=checks.optional(checks.moment),
@@ -148,6 +149,7 @@ def issue_code(
     nonce: str | None,
     cnf_jkt: str | None,
     properties: JsonObject,
+    session_id: UUID | None,
     authenticated_at: datetime | None,
     acr: str | None,
     amr: Sequence[str] | None,
@@ -176,8 +178,13 @@ def issue_code(
     unmet_authentication_requirements (RFC 9470 section 5). A null max_age or acr_values
     requires nothing.
 
-    The statement locks the client and the user against deletion and checks them after
-    the wait for that lock.
+    With a session_id the sign-in is that of the session, and authenticated_at, acr and
+    amr are ignored. If the session is over or another user's, the outcome is
+    login_required. Unless the scopes contain offline_access, the family ends with the
+    session. The client is noted as one of the session, and is notified of its end.
+
+    The statement locks the client and the user against deletion and the session against
+    its end, and checks them after the wait for that lock.
 
     Args:
         tenant_id: Owner of the row.
@@ -216,6 +223,7 @@ def issue_code(
         nonce=nonce,
         cnf_jkt=cnf_jkt,
         properties=properties,
+        session_id=session_id,
         authenticated_at=authenticated_at,
         acr=acr,
         amr=amr,
@@ -242,6 +250,7 @@ async def issue_code_async(
     nonce: str | None,
     cnf_jkt: str | None,
     properties: JsonObject,
+    session_id: UUID | None,
     authenticated_at: datetime | None,
     acr: str | None,
     amr: Sequence[str] | None,
@@ -270,8 +279,13 @@ async def issue_code_async(
     unmet_authentication_requirements (RFC 9470 section 5). A null max_age or acr_values
     requires nothing.
 
-    The statement locks the client and the user against deletion and checks them after
-    the wait for that lock.
+    With a session_id the sign-in is that of the session, and authenticated_at, acr and
+    amr are ignored. If the session is over or another user's, the outcome is
+    login_required. Unless the scopes contain offline_access, the family ends with the
+    session. The client is noted as one of the session, and is notified of its end.
+
+    The statement locks the client and the user against deletion and the session against
+    its end, and checks them after the wait for that lock.
 
     Args:
         tenant_id: Owner of the row.
@@ -310,6 +324,7 @@ async def issue_code_async(
         nonce=nonce,
         cnf_jkt=cnf_jkt,
         properties=properties,
+        session_id=session_id,
         authenticated_at=authenticated_at,
         acr=acr,
         amr=amr,
@@ -360,7 +375,7 @@ def issue_to_client(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/grants.sql:217
+    queries/grants.sql:288
     """
     return _issue_to_client(
         connection,
@@ -418,7 +433,7 @@ async def issue_to_client_async(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/grants.sql:217
+    queries/grants.sql:288
     """
     return await _issue_to_client_async(
         connection,

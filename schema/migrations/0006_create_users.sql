@@ -79,6 +79,7 @@ create table if not exists authority.users (
     username text collate "C" not null,
     username_key text collate "C" not null,
     email text,
+    email_key text collate "C" generated always as (lower(email collate "C")) stored,
     email_verified boolean not null default false,
     display_name text not null default '',
     password_hash text,
@@ -106,11 +107,14 @@ create table if not exists authority.users (
     constraint users_email_check check (
         authority.is_visible(email)
         and char_length(email) <= 254
+        and char_length(email_key) <= 254
         and email collate "C" ~ (
             '^[^\u0001- "(),.:;<>@[\\\]\u007f]+(\.[^\u0001- "(),.:;<>@[\\\]\u007f]+)*'
             '@[^\u0001-,./:-@[-`{-\u007f]+(\.[^\u0001-,./:-@[-`{-\u007f]+)*$'
         )
     ),
+    constraint users_email_email_verified_check
+    check (email is not null or not email_verified),
     constraint users_password_hash_check
     check (
         authority.is_password_hash(password_hash)
@@ -144,9 +148,11 @@ comment on column authority.users.username_key is
 differ only in case or Unicode form have the same key. In plain SQL it is lower(username
 collate "C") for a name in printable ASCII.';
 comment on column authority.users.email is
-'Contact address as typed, or null. Not a login name, and not unique.';
+'Contact address as typed, or null. Only one user of the tenant can have verified it.';
+comment on column authority.users.email_key is
+'The address by which addresses are compared: its ASCII letters in lower case.';
 comment on column authority.users.email_verified is
-'The email_verified claim: the user has proven control of the address.';
+'The email_verified claim: the user has proven control of this address.';
 comment on column authority.users.display_name is 'Name shown to people. May be empty.';
 comment on column authority.users.password_hash is
 'Argon2id hash with its own salt and parameters. An imported hash of another kind stays
@@ -162,6 +168,10 @@ comment on column authority.users.created_at is 'When the row was inserted.';
 comment on column authority.users.updated_at is 'When the row last changed.';
 comment on column authority.users.row_version is
 'Optimistic lock: an update names the version that it read.';
+
+-- Serves users.get_by_verified_email.
+create unique index if not exists users_tenant_id_email_key_key
+on authority.users (tenant_id, email_key) where email_verified;
 
 call authority.isolate_tenants('authority.users');
 
@@ -193,6 +203,7 @@ grant select (
     username,
     username_key,
     email,
+    email_key,
     email_verified,
     display_name,
     status,

@@ -60,7 +60,7 @@ create table if not exists authority.authorizations (
     constraint authorizations_amr_check
     check (
         array_position(amr, null) is null
-        and authority.is_text_list(amr, 20, 100)
+        and authority.is_text_list(amr, 20, 64)
     ),
     constraint authorizations_properties_check
     check (

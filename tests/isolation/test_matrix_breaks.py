@@ -54,6 +54,12 @@ SPARE = {
     "pushed_requests.redeem: clients.tenant_id = active_tenants.id (1)": (
         "a request is redeemed once, however many tenants are active"
     ),
+    "recovery_codes.use: active_tenants.id = :tenant_id (3)": (
+        "a code is used once, however many tenants are active"
+    ),
+    "recovery_codes.use: users.tenant_id = :tenant_id (2)": (
+        "a user of another tenant with the same id is active here too"
+    ),
     "roles.delete: roles.tenant_id = user_roles.tenant_id (1)": (
         "another tenant's role with the same id is no system role here either"
     ),

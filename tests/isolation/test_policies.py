@@ -198,7 +198,7 @@ def test_operators_read_all_tenants_only_where_a_policy_allows_it(
 ) -> None:
     query = "select tablename from pg_policies where roles = '{authority_maintenance}'"
     operated = {name for (name,) in tenants.dba.execute(query)}
-    assert len(operated) == 17
+    assert len(operated) == 18
     # Operators write these when they create a tenant, and read none.
     operated -= {"role_permissions", "scopes"}
     with opened(logins, "maintenance") as connection:
@@ -229,6 +229,10 @@ def test_operators_read_all_tenants_only_where_a_policy_allows_it(
         (
             "select from authority.device_authorizations for update",
             "update authority.device_authorizations set updated_at = default",
+        ),
+        (
+            "select from authority.one_time_tokens for update",
+            "update authority.one_time_tokens set used_at = default",
         ),
         (
             "select from authority.signing_keys for update",

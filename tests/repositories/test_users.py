@@ -40,7 +40,6 @@ FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
 class Edit(TypedDict):
     username: str
     email: str | None
-    email_verified: bool
     display_name: str
     status: UserStatus
     attributes: JsonObject
@@ -49,7 +48,6 @@ class Edit(TypedDict):
 EDIT: Edit = {
     "username": "Beate",
     "email": "beate@example.org",
-    "email_verified": True,
     "display_name": "Beate B.",
     "status": "pending",
     "attributes": {"locale": "de", "tags": [1, None]},

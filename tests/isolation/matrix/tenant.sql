@@ -44,7 +44,10 @@ from (
 where granted.position <= pg_temp.extent();
 
 insert into authority.users
-(tenant_id, id, subject_id, username, username_key, email, display_name, password_hash)
+(
+    tenant_id, id, subject_id, username, username_key, email, email_verified,
+    display_name, password_hash
+)
 values
 (
     pg_temp.tenant(),
@@ -53,6 +56,7 @@ values
     'Ann',
     'ann',
     'ann@example.com',
+    true,
     'Ann of ' || current_setting('world.tenant'),
     '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA'
 );
@@ -74,6 +78,18 @@ values
     pg_temp.id_of('free role'),
     now() - interval '1 day'
 );
+
+insert into authority.user_identities
+(tenant_id, issuer, subject, user_id, profile, last_used_at)
+select
+    pg_temp.tenant() as tenant_id,
+    'https://idp.example.com' as issuer,
+    'ann ' || numbers.position as subject,
+    pg_temp.id_of('user') as user_id,
+    jsonb_build_object('name', 'Ann of ' || current_setting('world.tenant'))
+        as profile,
+    now() as last_used_at
+from generate_series(1, pg_temp.extent()) as numbers (position);
 
 insert into authority.webauthn_credentials (
     tenant_id,
@@ -105,6 +121,49 @@ select
     true as uv_initialized,
     'Phone of Ann of ' || current_setting('world.tenant') as name
 from generate_series(1, pg_temp.extent()) as numbers (position);
+
+-- A confirmed secret, another one in tenant 2, and a pending one.
+insert into authority.totp_credentials (
+    tenant_id,
+    id,
+    user_id,
+    secret_ciphertext,
+    encryption_key_id,
+    algorithm,
+    digits,
+    period,
+    name,
+    pending_until,
+    confirmed_at,
+    last_used_step,
+    last_used_at
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of(enrolled.kind) as id,
+    pg_temp.id_of('user') as user_id,
+    decode('01', 'hex') || sha256(enrolled.kind::bytea) as secret_ciphertext,
+    'old' as encryption_key_id,
+    'SHA1' as algorithm,
+    6 as digits,
+    interval '30 seconds' as period,
+    'Application of Ann of ' || current_setting('world.tenant') as name,
+    case when enrolled.position = 3 then now() + interval '1 hour' end
+        as pending_until,
+    case when enrolled.position < 3 then now() end as confirmed_at,
+    case when enrolled.position < 3 then 7 end as last_used_step,
+    case when enrolled.position < 3 then now() end as last_used_at
+from (
+    values (1, 'totp'), (2, 'second totp'), (3, 'pending totp')
+) as enrolled (position, kind)
+where enrolled.position <> 2 or pg_temp.extent() = 2;
+
+insert into authority.recovery_codes (tenant_id, user_id, code_hashes)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of('user') as user_id,
+    array_agg(sha256(('recovery code ' || numbers.position)::bytea)) as code_hashes
+from generate_series(1, 2 + pg_temp.extent()) as numbers (position);
 
 insert into authority.clients
 (
@@ -542,6 +601,34 @@ select
 from (
     values ('jti', interval '1 hour'), ('old jti', interval '-1 hour')
 ) as used (jti, remaining);
+
+insert into authority.one_time_tokens (
+    tenant_id, id, purpose, user_id, email, token_hash, code_hash, expires_at
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of(sent.purpose) as id,
+    sent.purpose,
+    case when sent.purpose <> 'invitation' then pg_temp.id_of('user') end as user_id,
+    'ann@example.com' as email,
+    sha256(sent.purpose::bytea) as token_hash,
+    sha256('code'::bytea) as code_hash,
+    now() + interval '10 minutes' as expires_at
+from (values ('password_reset'), ('invitation')) as sent (purpose);
+
+insert into authority.one_time_tokens (
+    tenant_id, id, purpose, email, token_hash, expires_at, created_at
+)
+values
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('old sign_in'),
+    'sign_in',
+    'old@example.com',
+    sha256('old sign_in'),
+    now() - interval '2 days',
+    now() - interval '2 days 1 minute'
+);
 
 -- Keys that sign, come next, and left the key set. The next one is due in tenant 1.
 insert into authority.signing_keys (
