@@ -294,7 +294,7 @@ ALTER TABLE authority.audit_events
 
 ALTER TABLE authority.audit_events ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY audit_events_owner_policy ON authority.audit_events FOR SELECT TO pg_database_owner USING (true);
+CREATE POLICY audit_events_owner_policy ON authority.audit_events FOR SELECT TO pg_database_owner USING ((number IS NULL));
 
 CREATE POLICY audit_events_tenant_id_policy ON authority.audit_events USING ((tenant_id = ( SELECT
         CASE
@@ -370,8 +370,6 @@ CREATE INDEX audit_events_default_tenant_id_target_kind_target_id_create_idx ON 
 CREATE INDEX audit_events_default_tenant_id_user_id_idx ON authority.audit_events_default USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
 
 ALTER TABLE authority.audit_events_default ENABLE ROW LEVEL SECURITY;
-
-CREATE POLICY audit_events_default_owner_policy ON authority.audit_events_default FOR SELECT TO pg_database_owner USING (true);
 
 CREATE POLICY audit_events_default_tenant_id_policy ON authority.audit_events_default USING ((tenant_id = ( SELECT
         CASE
@@ -1044,25 +1042,39 @@ CREATE FUNCTION authority.drop_audit_event_partitions(retention interval) RETURN
     SET row_security TO 'on'
     AS $$
 declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
     dropped constant bigint
         := authority.drop_partitions('authority.audit_events', retention);
+    ended record;
 begin
-    delete from authority.audit_chains
-    where
-        audit_chains.month + interval '1 month' <= authority.clock() - retention
-        and not exists (
-            select from authority.audit_events
-            where
-                audit_events.tenant_id = audit_chains.tenant_id
-                and audit_events.created_at >= audit_chains.month
-                and audit_events.created_at < audit_chains.month + interval '1 month'
-        );
+    for ended in
+        select audit_chains.tenant_id, audit_chains.month
+        from authority.audit_chains
+        where
+            audit_chains.month + interval '1 month' <= authority.clock() - retention
+        limit 10000
+    loop
+        perform set_config('authority.tenant_id', ended.tenant_id::text, true);
+        delete from authority.audit_chains
+        where
+            audit_chains.tenant_id = ended.tenant_id
+            and audit_chains.month = ended.month
+            and not exists (
+                select from authority.audit_events
+                where
+                    audit_events.tenant_id = ended.tenant_id
+                    and audit_events.created_at >= ended.month
+                    and audit_events.created_at < ended.month + interval '1 month'
+            );
+    end loop;
+    perform set_config('authority.tenant_id', tenant_before, true);
     return dropped;
 end
 $$;
 
-COMMENT ON FUNCTION authority.drop_audit_event_partitions(retention interval) IS 'Drops the old partitions of the audit events with their chains: drop_partitions. Runs
-as its owner, because only the owner can drop a table.';
+COMMENT ON FUNCTION authority.drop_audit_event_partitions(retention interval) IS 'Drops the old partitions of the audit events, and up to 10,000 chains that have no
+event left: drop_partitions. Runs as its owner, because only the owner can drop a
+table.';
 
 -- drop_login_attempt_partitions
 
@@ -2616,7 +2628,7 @@ end
 $$;
 
 COMMENT ON FUNCTION authority.open_audit_chain(tenant_id uuid, month date, OUT chain authority.audit_chains) IS 'Returns the chain of the tenant and month, locked, and creates it if it is missing.
-Returns nulls if another transaction has locked it.';
+Returns nulls if another transaction has locked it. Waits for one that creates it.';
 
 -- permissions
 
