@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # One worker per processor, each with its own server. PYTEST_ARGS="-n 0" runs without.
 IN_PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test lint pytest coverage generate plans regenerate fuzz model soak chaos benchmark snapshot sync format wheel clean
+.PHONY: help demo test lint pytest coverage generate plans regenerate fuzz model soak chaos benchmark snapshot checksums sync format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -50,9 +50,9 @@ generate: $(VENV)/dev.stamp ## Write the typed modules for the SQL files
 plans: $(VENV)/dev.stamp ## Write queries/plans.txt: how PostgreSQL executes each query
 	$(BIN)/authority plans
 
-regenerate: $(VENV)/dev.stamp ## Write all generated files: sync, snapshot, generate and plans
+regenerate: $(VENV)/dev.stamp ## Write all generated files: sync, checksums, snapshot, generate and plans
 	@$(MAKE) --no-print-directory sync
-	@$(MAKE) --no-print-directory --jobs=3 snapshot generate plans
+	@$(MAKE) --no-print-directory --jobs=3 checksums snapshot generate plans
 
 fuzz: $(VENV)/dev.stamp ## Compare the types of random queries with their rows: minutes (FUZZ_ARGS)
 	$(BIN)/python -m tests.fuzz --queries 8000 $(FUZZ_ARGS)
@@ -71,6 +71,9 @@ benchmark: $(VENV)/dev.stamp ## Compare the time of typed calls with the bare dr
 
 snapshot: $(VENV)/dev.stamp ## Write schema/snapshot.sql and schema/privileges.txt
 	$(BIN)/python -m tools.snapshot
+
+checksums: $(VENV)/dev.stamp ## Write schema/checksums.txt; refuses a released migration that changed
+	$(BIN)/python -m tools.checksums
 
 sync: $(VENV)/dev.stamp ## Write the _sync modules from the _async modules
 	$(BIN)/python tools/generate_sync.py

@@ -7,10 +7,12 @@ from authority_queries import constraint_errors as _errors  # noqa: F401 -- regi
 
 if TYPE_CHECKING:
     from authority_queries.credentials import (
+        TotpSecret,
         convert_keycloak_hash,
         convert_password_hash,
         hash_client_secret,
         hash_password,
+        mint_totp_secret,
         password_needs_rehash,
         verify_client_secret,
         verify_password,
@@ -20,8 +22,16 @@ if TYPE_CHECKING:
     from authority_queries.repositories._async.store import AsyncStore
     from authority_queries.repositories._sync.store import Store
     from authority_queries.repositories.actors import Actor
-    from authority_queries.repositories.values import NewToken, is_confirmed
+    from authority_queries.repositories.endings import feed_keys, is_ended
+    from authority_queries.repositories.values import (
+        NewToken,
+        is_confirmed,
+        is_sign_in_sufficient,
+    )
     from authority_queries.secrets import mint_token, parse_token
+    from authority_queries.secrets.encryption import Encrypted, Keyring
+    from authority_queries.secrets.key_pairs import mint_signing_key
+    from authority_queries.secrets.signing_keys import SigningKey
     from authority_queries.service._async.authority import AsyncAuthority
     from authority_queries.service._async.exporter import AsyncExporter
     from authority_queries.service._async.maintenance import AsyncMaintenance
@@ -42,19 +52,28 @@ __all__ = [
     "AuditHead",
     "Authority",
     "AuthorityError",
+    "Encrypted",
     "Exporter",
+    "Keyring",
     "Maintenance",
     "NewToken",
     "Retention",
     "Settings",
+    "SigningKey",
     "Store",
+    "TotpSecret",
     "convert_keycloak_hash",
     "convert_password_hash",
+    "feed_keys",
     "hash_client_secret",
     "hash_password",
     "is_confirmed",
+    "is_ended",
+    "is_sign_in_sufficient",
     "migrate",
+    "mint_signing_key",
     "mint_token",
+    "mint_totp_secret",
     "parse_token",
     "password_needs_rehash",
     "username_key",
@@ -73,19 +92,28 @@ _HOMES = {
     "AuditHead": "service.audits",
     "Authority": "service._sync.authority",
     "AuthorityError": "errors",
+    "Encrypted": "secrets.encryption",
     "Exporter": "service._sync.exporter",
+    "Keyring": "secrets.encryption",
     "Maintenance": "service._sync.maintenance",
     "NewToken": "repositories.values",
     "Retention": "service.retention",
     "Settings": "service.settings",
+    "SigningKey": "secrets.signing_keys",
     "Store": "repositories._sync.store",
+    "TotpSecret": "credentials",
     "convert_keycloak_hash": "credentials",
     "convert_password_hash": "credentials",
+    "feed_keys": "repositories.endings",
     "hash_client_secret": "credentials",
     "hash_password": "credentials",
     "is_confirmed": "repositories.values",
+    "is_ended": "repositories.endings",
+    "is_sign_in_sufficient": "repositories.values",
     "migrate": "service.migrations",
+    "mint_signing_key": "secrets.key_pairs",
     "mint_token": "secrets",
+    "mint_totp_secret": "credentials",
     "parse_token": "secrets",
     "password_needs_rehash": "credentials",
     "username_key": "names",

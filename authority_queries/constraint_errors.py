@@ -34,12 +34,21 @@ _RULES: Final = {
     "licenses_valid_until_check": Rule(
         "valid_until must be after valid_from", "valid_until"
     ),
+    "one_time_tokens_expires_at_check": Rule(
+        "lifetime must be more than 0 and at most 30 minutes with a code, 1 hour for a "
+        "sign_in, 24 hours for a password_reset, 7 days for an email_verification, 30 "
+        "days for an invitation",
+        "lifetime",
+    ),
+    "one_time_tokens_purpose_user_id_check": Rule(
+        "user_id is required for a password_reset", "user_id"
+    ),
     "pushed_requests_expires_at_check": Rule(
         "lifetime must be more than 0 and at most 10 minutes", "lifetime"
     ),
     "pushed_requests_parameters_check": Rule(
-        "parameters must not have request_uri, client_secret or client_assertion, and "
-        "a scope must match RFC 6749 section 3.3",
+        "parameters must not have request_uri, client_secret or client_assertion; a "
+        "scope must match RFC 6749 section 3.3, and a resource RFC 8707 section 2",
         "parameters",
     ),
     "revocations_category_expires_at_check": Rule(
@@ -47,6 +56,14 @@ _RULES: Final = {
     ),
     "revocations_expires_at_check": Rule(
         "expires_at must be after effective_at", "expires_at"
+    ),
+    "signing_keys_private_key_check": Rule(
+        "private_key must be encrypted by Keyring", "private_key"
+    ),
+    "signing_keys_public_jwk_check": Rule(
+        "public_jwk must have this kid and alg, the use sig, the kty of the alg, and "
+        "no member of a private key",
+        "public_jwk",
     ),
     "tokens_actor_check": Rule("actor must have a sub", "actor"),
     "tokens_authenticated_at_check": Rule(
@@ -62,12 +79,25 @@ _RULES: Final = {
         "only an authorization code may have a redirect_uri and a code_challenge"
     ),
     "tokens_user_id_service_account_id_check": _ONE_SUBJECT,
+    "users_email_email_verified_check": Rule(
+        "email_verified requires an email", "email"
+    ),
+    "users_subject_id_check": Rule(
+        "subject_id must be 1 to 255 characters of printable ASCII, and no space may "
+        "begin or end it",
+        "subject_id",
+    ),
     "used_jtis_expires_at_check": Rule(
         "expires_at must be in the future, by at most 24 hours", "expires_at"
     ),
 }
 _RULES_BY_ENDING: Final = {
     "_moments_check": Rule("a time must be from 1900-01-01 and before 9000-01-01, UTC"),
+    "_authorization_details_check": Rule(
+        "authorization_details must be a list of objects with a type each (RFC 9396 "
+        "section 2)",
+        "authorization_details",
+    ),
     "_durations_check": Rule("a duration must be from 0 to 36,525 days"),
 }
 

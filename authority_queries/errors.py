@@ -32,6 +32,7 @@ __all__ = [
     "ConfigurationError",
     "ConstraintError",
     "CrossTenantError",
+    "DecryptionError",
     "DuplicateError",
     "FeedRewoundError",
     "ForkedError",
@@ -81,6 +82,10 @@ class MigrationError(AuthorityError):
 
 class InvalidTokenError(InvalidArgumentError):
     """A string is no token of this store: wrong shape, prefix, length or checksum."""
+
+
+class DecryptionError(AuthorityError):
+    """A secret cannot be decrypted: another key, another row, or changed octets."""
 
 
 class NotFoundError(AuthorityError):

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-from authority_queries.engine.runtime import JsonObject, JsonValue
+from authority_queries.engine.runtime import JsonArray, JsonObject, JsonValue
 
 AuditEventActorKind: TypeAlias = Literal["client", "login", "service_account", "user"]
 ClientApplicationType: TypeAlias = Literal["native", "web"]
@@ -19,6 +19,7 @@ ClientTokenIssuanceOutcome: TypeAlias = Literal[
     "client_not_authorized",
     "client_public",
     "invalid_scope",
+    "invalid_target",
     "issued",
     "service_account_inactive",
     "tenant_inactive",
@@ -32,6 +33,7 @@ CodeIssuanceOutcome: TypeAlias = Literal[
     "pkce_required",
     "redirect_uri_not_registered",
     "tenant_inactive",
+    "unmet_authentication_requirements",
     "user_inactive",
 ]
 DeviceApprovalOutcome: TypeAlias = Literal[
@@ -39,9 +41,12 @@ DeviceApprovalOutcome: TypeAlias = Literal[
     "client_inactive",
     "consent_required",
     "invalid",
+    "invalid_authorization_details",
     "invalid_scope",
+    "invalid_target",
     "login_required",
     "tenant_inactive",
+    "unmet_authentication_requirements",
     "user_inactive",
 ]
 DeviceAuthorizationRequestOutcome: TypeAlias = Literal[
@@ -63,10 +68,27 @@ LicenseValidationState: TypeAlias = Literal[
     "expired", "grace", "not_yet_valid", "revoked", "suspended", "valid"
 ]
 LoginAttemptOutcome: TypeAlias = Literal["failed", "succeeded", "throttled"]
+LogoutNoticeStatus: TypeAlias = Literal["delivered", "given_up", "waiting"]
+OneTimeTokenCreationOutcome: TypeAlias = Literal[
+    "created",
+    "email_changed",
+    "no_email",
+    "tenant_inactive",
+    "too_soon",
+    "user_inactive",
+]
+OneTimeTokenPurpose: TypeAlias = Literal[
+    "email_verification", "invitation", "password_reset", "sign_in"
+]
+OneTimeTokenRedemptionOutcome: TypeAlias = Literal["invalid", "redeemed"]
+RecoveryCodeReplacementOutcome: TypeAlias = Literal["replaced", "user_inactive"]
+RecoveryCodeUseOutcome: TypeAlias = Literal["accepted", "invalid"]
 RedemptionOutcome: TypeAlias = Literal[
     "already_redeemed",
     "invalid",
+    "invalid_authorization_details",
     "invalid_scope",
+    "invalid_target",
     "recently_redeemed",
     "redeemed",
     "refreshed",
@@ -74,7 +96,28 @@ RedemptionOutcome: TypeAlias = Literal[
     "rotation_required",
 ]
 RevocationCategory: TypeAlias = Literal[
-    "authorization", "client", "key", "subject", "token"
+    "authorization", "client", "key", "session", "subject", "tenant", "token"
+]
+SigningKeyAlg: TypeAlias = Literal[
+    "ES256",
+    "ES384",
+    "ES512",
+    "Ed25519",
+    "EdDSA",
+    "PS256",
+    "PS384",
+    "PS512",
+    "RS256",
+    "RS384",
+    "RS512",
+]
+SigningKeyPublicationOutcome: TypeAlias = Literal["exists", "next", "signing"]
+SigningKeyRotationOutcome: TypeAlias = Literal["no_next", "not_due", "rotated"]
+SigningKeyStateState: TypeAlias = Literal[
+    "compromised", "expired", "next", "retired", "signing"
+]
+SigningKeyWithdrawalOutcome: TypeAlias = Literal[
+    "already_compromised", "compromised", "unknown"
 ]
 TenantStatus: TypeAlias = Literal["active", "suspended", "terminated", "trial"]
 TokenDiagnosisDeadBecause: TypeAlias = Literal[
@@ -90,6 +133,7 @@ TokenDiagnosisDeadBecause: TypeAlias = Literal[
     "revoked",
     "service_account_disabled",
     "service_account_signed_out",
+    "session_ended",
     "tenant_inactive",
     "tenant_signed_out",
     "user_inactive",
@@ -100,15 +144,29 @@ TokenExchangeOutcome: TypeAlias = Literal[
     "client_inactive",
     "client_public",
     "invalid_actor_token",
+    "invalid_authorization_details",
     "invalid_scope",
     "invalid_subject_token",
+    "invalid_target",
     "issued",
     "tenant_inactive",
     "too_many_exchanges",
 ]
 TokenType: TypeAlias = Literal["access", "authorization_code", "device_code", "refresh"]
-UsedJtiKind: TypeAlias = Literal["client_assertion", "dpop_proof"]
+TotpConfirmationOutcome: TypeAlias = Literal["confirmed", "invalid"]
+TotpCredentialAlgorithm: TypeAlias = Literal["SHA1", "SHA256", "SHA512"]
+TotpEnrollmentOutcome: TypeAlias = Literal["enrolled", "user_inactive"]
+TotpUseOutcome: TypeAlias = Literal["accepted", "invalid", "step_used"]
+UsedJtiKind: TypeAlias = Literal["client_assertion", "dpop_proof", "webauthn_challenge"]
+UserCredentialKind: TypeAlias = Literal["recovery_codes", "totp", "webauthn"]
+UserIdentityUnlinkingOutcome: TypeAlias = Literal[
+    "last_sign_in", "not_linked", "unlinked"
+]
 UserStatus: TypeAlias = Literal["active", "pending", "suspended"]
+WebauthnEnrollmentOutcome: TypeAlias = Literal[
+    "challenge_used", "credential_exists", "enrolled", "user_inactive"
+]
+WebauthnUseOutcome: TypeAlias = Literal["accepted", "clone_suspected", "invalid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +277,28 @@ class Authorization:
     """The consent that the grant depends on, of the same user and client. Revoking
     the consent ends the grant. Null: none was needed.
     """
+    session_id: UUID | None
+    """The browser's session in which it was granted. Null: none. There is no
+    foreign key: a family may outlive the row of its session.
+    """
+    ends_with_session: bool
+    """The tokens are dead when the session is ended or its row deleted. False: they
+    outlive it (offline_access, OpenID Connect Core section 11).
+    """
     scopes: Sequence[str]
     """Names of the granted scopes."""
+    resources: Sequence[str]
+    """Resources that the grant is for (RFC 8707). Empty: its tokens name no
+    audience.
+    """
+    authorization_details: JsonArray
+    """Granted authorization details (RFC 9396), a list of objects with a type each."""
+    acr: str | None
+    """Authentication context class of the sign-in that all tokens of the family
+    descend from (OpenID Connect Core section 2). Null: not known.
+    """
+    amr: Sequence[str] | None
+    """Methods of that sign-in (RFC 8176), such as pwd and otp. Null: not known."""
     properties: JsonObject
     """Open object of the embedding service. The store never reads it."""
     expires_at: datetime | None
@@ -308,6 +386,20 @@ class Client:
     """
     post_logout_redirect_uris: Sequence[str]
     """URIs that the browser may be redirected to after sign-out."""
+    backchannel_logout_uri: str | None
+    """Where the server posts logout tokens: an absolute http or https URI without a
+    fragment (OpenID Connect Back-Channel Logout section 2.2). Null: the client receives
+    none.
+    """
+    backchannel_logout_session_required: bool
+    """A logout token must have the sid."""
+    frontchannel_logout_uri: str | None
+    """What the page of a sign-out loads in the browser: an absolute http or https
+    URI without a fragment (OpenID Connect Front-Channel Logout section 2). Null:
+    nothing.
+    """
+    frontchannel_logout_session_required: bool
+    """The frontchannel_logout_uri must be loaded with iss and sid."""
     permissions: Sequence[str]
     """What the client may use, in OpenIddict's spelling: ept:token,
     gt:refresh_token, …
@@ -352,6 +444,14 @@ class Consent:
     scopes: Sequence[str]
     """Names of the scopes that the user allows. A token under this consent is dead
     if it has any other scope.
+    """
+    resources: Sequence[str]
+    """Resources that the user allows (RFC 8707). A token under this consent is dead
+    if it names any other resource.
+    """
+    authorization_details: JsonArray
+    """Authorization details that the user allows (RFC 9396), each exactly as it is.
+    A token under this consent is dead if it has any other one.
     """
     properties: JsonObject
     """Open object of the embedding service, such as the text that the user saw. The
@@ -432,6 +532,10 @@ class PendingDeviceAuthorization:
     """Name shown to people when no translation fits. May be empty."""
     scopes: Sequence[str]
     """Names of the requested scopes. The user may approve fewer."""
+    resources: Sequence[str]
+    """Requested resources (RFC 8707). The user may approve fewer."""
+    authorization_details: JsonArray
+    """Requested authorization details (RFC 9396). The user may approve fewer."""
     properties: JsonObject
     """Open object of the embedding service, such as the device's name. The store
     never reads it. Issued tokens inherit it.
@@ -471,16 +575,20 @@ class DeviceApprovalOtherwise:
     """A row of device_authorizations.approve.
 
     It is this class where outcome is client_inactive or consent_required or invalid or
-    invalid_scope or login_required or tenant_inactive or user_inactive.
+    invalid_authorization_details or invalid_scope or invalid_target or login_required
+    or tenant_inactive or unmet_authentication_requirements or user_inactive.
     """
 
     outcome: Literal[
         "client_inactive",
         "consent_required",
         "invalid",
+        "invalid_authorization_details",
         "invalid_scope",
+        "invalid_target",
         "login_required",
         "tenant_inactive",
+        "unmet_authentication_requirements",
         "user_inactive",
     ]
     token_id: UUID | None
@@ -543,6 +651,67 @@ class ErasedUserRows:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenExchangeIssued:
+    """A row of exchanges.exchange.
+
+    It is this class where outcome is issued.
+    """
+
+    outcome: Literal["issued"]
+    token_id: UUID
+    """Random. The jti of a token that has one."""
+    scopes: Sequence[str]
+    """Names of its scopes."""
+    resources: Sequence[str]
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
+    expires_at: datetime
+    """The token is dead from this time on, by the database's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenExchangeOtherwise:
+    """A row of exchanges.exchange.
+
+    It is this class where outcome is binding_required or client_inactive or
+    client_public or invalid_actor_token or invalid_authorization_details or
+    invalid_scope or invalid_subject_token or invalid_target or tenant_inactive or
+    too_many_exchanges.
+    """
+
+    outcome: Literal[
+        "binding_required",
+        "client_inactive",
+        "client_public",
+        "invalid_actor_token",
+        "invalid_authorization_details",
+        "invalid_scope",
+        "invalid_subject_token",
+        "invalid_target",
+        "tenant_inactive",
+        "too_many_exchanges",
+    ]
+    token_id: UUID | None
+    """Random. The jti of a token that has one."""
+    scopes: Sequence[str] | None
+    """Names of its scopes."""
+    resources: Sequence[str] | None
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray | None
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
+    expires_at: datetime | None
+    """The token is dead from this time on, by the database's clock."""
+
+
+TokenExchange: TypeAlias = TokenExchangeIssued | TokenExchangeOtherwise
+
+
+@dataclass(frozen=True, slots=True)
 class ExportedTable:
     """A row of exports.list_tables."""
 
@@ -584,7 +753,7 @@ class CodeIssuanceOtherwise:
 
     It is this class where outcome is client_inactive or consent_required or
     login_required or pkce_required or redirect_uri_not_registered or tenant_inactive or
-    user_inactive.
+    unmet_authentication_requirements or user_inactive.
     """
 
     outcome: Literal[
@@ -594,6 +763,7 @@ class CodeIssuanceOtherwise:
         "pkce_required",
         "redirect_uri_not_registered",
         "tenant_inactive",
+        "unmet_authentication_requirements",
         "user_inactive",
     ]
     token_id: UUID | None
@@ -633,7 +803,8 @@ class ClientTokenIssuanceOtherwise:
     """A row of grants.issue_to_client.
 
     It is this class where outcome is client_inactive or client_not_authorized or
-    client_public or invalid_scope or service_account_inactive or tenant_inactive.
+    client_public or invalid_scope or invalid_target or service_account_inactive or
+    tenant_inactive.
     """
 
     outcome: Literal[
@@ -641,6 +812,7 @@ class ClientTokenIssuanceOtherwise:
         "client_not_authorized",
         "client_public",
         "invalid_scope",
+        "invalid_target",
         "service_account_inactive",
         "tenant_inactive",
     ]
@@ -655,52 +827,6 @@ class ClientTokenIssuanceOtherwise:
 ClientTokenIssuance: TypeAlias = (
     ClientTokenIssuanceIssued | ClientTokenIssuanceOtherwise
 )
-
-
-@dataclass(frozen=True, slots=True)
-class TokenExchangeIssued:
-    """A row of grants.exchange.
-
-    It is this class where outcome is issued.
-    """
-
-    outcome: Literal["issued"]
-    token_id: UUID
-    """Random. The jti of a token that has one."""
-    scopes: Sequence[str]
-    """Names of its scopes."""
-    expires_at: datetime
-    """The token is dead from this time on, by the database's clock."""
-
-
-@dataclass(frozen=True, slots=True)
-class TokenExchangeOtherwise:
-    """A row of grants.exchange.
-
-    It is this class where outcome is binding_required or client_inactive or
-    client_public or invalid_actor_token or invalid_scope or invalid_subject_token or
-    tenant_inactive or too_many_exchanges.
-    """
-
-    outcome: Literal[
-        "binding_required",
-        "client_inactive",
-        "client_public",
-        "invalid_actor_token",
-        "invalid_scope",
-        "invalid_subject_token",
-        "tenant_inactive",
-        "too_many_exchanges",
-    ]
-    token_id: UUID | None
-    """Random. The jti of a token that has one."""
-    scopes: Sequence[str] | None
-    """Names of its scopes."""
-    expires_at: datetime | None
-    """The token is dead from this time on, by the database's clock."""
-
-
-TokenExchange: TypeAlias = TokenExchangeIssued | TokenExchangeOtherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -908,6 +1034,250 @@ class ThrottleDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class LogoutNotice:
+    """A row of logout_notices.claim."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. The jti of the logout token, the same in each attempt."""
+    session_id: UUID
+    """The session that was ended. Its sid and its user's sub are in the logout
+    token.
+    """
+    sid: UUID
+    """The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
+    Logout section 3). Random. It stays the same when the cookie changes, and is no
+    secret.
+    """
+    subject_id: str
+    """The sub claim (OpenID Connect Core section 2): printable ASCII,
+    case-sensitive, unique in the tenant. Never changes. A random UUID, unless the
+    creation passes one.
+    """
+    client_uuid: UUID
+    """clients.id of the client to notify, at its backchannel_logout_uri."""
+    client_id: str
+    """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
+    backchannel_logout_uri: str
+    """Where the server posts logout tokens: an absolute http or https URI without a
+    fragment (OpenID Connect Back-Channel Logout section 2.2). Null: the client receives
+    none.
+    """
+    backchannel_logout_session_required: bool
+    """A logout token must have the sid."""
+    attempts: int
+    """How often workers have claimed it."""
+    next_attempt_at: datetime
+    """No worker claims it before this time: the end of a lease, or of the pause
+    after a failure.
+    """
+    expires_at: datetime
+    """No worker sends it from this time on, and the row may be pruned."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutFailure:
+    """A row of logout_notices.record_failure."""
+
+    id: UUID
+    """Random. The jti of the logout token, the same in each attempt."""
+    status: LogoutNoticeStatus
+    """waiting for an attempt or for the outcome of one, then delivered or given_up."""
+    attempts: int
+    """How often workers have claimed it."""
+    next_attempt_at: datetime
+    """No worker claims it before this time: the end of a lease, or of the pause
+    after a failure.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutRecord:
+    """A row of logout_notices.list_after."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. The jti of the logout token, the same in each attempt."""
+    session_id: UUID
+    """The session that was ended. Its sid and its user's sub are in the logout
+    token.
+    """
+    client_uuid: UUID
+    """clients.id of the client to notify, at its backchannel_logout_uri."""
+    status: LogoutNoticeStatus
+    """waiting for an attempt or for the outcome of one, then delivered or given_up."""
+    attempts: int
+    """How often workers have claimed it."""
+    next_attempt_at: datetime
+    """No worker claims it before this time: the end of a lease, or of the pause
+    after a failure.
+    """
+    last_error: str | None
+    """Why the last attempt failed. Null: none has."""
+    finished_at: datetime | None
+    """When it was delivered or given up. Null: waiting."""
+    expires_at: datetime
+    """No worker sends it from this time on, and the row may be pruned."""
+    created_at: datetime
+    """When the session was ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class TenantWithNotices:
+    """A row of logout_notices.list_tenants."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimeTokenCreationCreated:
+    """A row of one_time_tokens.create.
+
+    It is this class where outcome is created.
+    """
+
+    outcome: Literal["created"]
+    token_id: UUID
+    """Random. The id of the newest one, because a newer one takes the row."""
+    email: str
+    """The address that it was sent to, as typed. Addresses are compared as
+    lower(email collate "C").
+    """
+    expires_at: datetime
+    """Dead from this time on, by the database's clock. At most 30 minutes after
+    created_at with a code, else 1 hour for a sign_in, 24 hours for a password_reset, 7
+    days for an email_verification, 30 days for an invitation.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimeTokenCreationOtherwise:
+    """A row of one_time_tokens.create.
+
+    It is this class where outcome is email_changed or no_email or tenant_inactive or
+    too_soon or user_inactive.
+    """
+
+    outcome: Literal[
+        "email_changed", "no_email", "tenant_inactive", "too_soon", "user_inactive"
+    ]
+    token_id: UUID | None
+    """Random. The id of the newest one, because a newer one takes the row."""
+    email: str | None
+    """The address that it was sent to, as typed. Addresses are compared as
+    lower(email collate "C").
+    """
+    expires_at: datetime | None
+    """Dead from this time on, by the database's clock. At most 30 minutes after
+    created_at with a code, else 1 hour for a sign_in, 24 hours for a password_reset, 7
+    days for an email_verification, 30 days for an invitation.
+    """
+
+
+OneTimeTokenCreation: TypeAlias = (
+    OneTimeTokenCreationCreated | OneTimeTokenCreationOtherwise
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimeToken:
+    """A row of each of these queries.
+
+    one_time_tokens.get_by_token and one_time_tokens.list_by_purpose.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. The id of the newest one, because a newer one takes the row."""
+    purpose: OneTimeTokenPurpose
+    """What its use proves or permits."""
+    user_id: UUID | None
+    """Whose it is. Null: the recipient is no user yet."""
+    email: str
+    """The address that it was sent to, as typed. Addresses are compared as
+    lower(email collate "C").
+    """
+    recipient: str
+    """The user_id, or without one lower(email collate "C"): a code is found by it."""
+    failed_attempts: int
+    """How many wrong codes were presented."""
+    max_attempts: int
+    """After so many wrong codes the code is dead. The link is not: it cannot be
+    guessed.
+    """
+    properties: JsonObject
+    """Open object of the embedding service, such as the roles of an invitation. The
+    store never reads it.
+    """
+    expires_at: datetime
+    """Dead from this time on, by the database's clock. At most 30 minutes after
+    created_at with a code, else 1 hour for a sign_in, 24 hours for a password_reset, 7
+    days for an email_verification, 30 days for an invitation.
+    """
+    used_at: datetime | None
+    """When it was used. Null: not used."""
+    created_at: datetime
+    """When it was created."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimeTokenRedemptionRedeemed:
+    """A row of one_time_tokens.redeem.
+
+    It is this class where outcome is redeemed.
+    """
+
+    outcome: Literal["redeemed"]
+    token_id: UUID
+    """Random. The id of the newest one, because a newer one takes the row."""
+    user_id: UUID | None
+    """Whose it is. Null: the recipient is no user yet."""
+    email: str
+    """The address that it was sent to, as typed. Addresses are compared as
+    lower(email collate "C").
+    """
+    properties: JsonObject
+    """Open object of the embedding service, such as the roles of an invitation. The
+    store never reads it.
+    """
+    email_verified: bool | None
+    """The email_verified claim: the user has proven control of this address."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimeTokenRedemptionOtherwise:
+    """A row of one_time_tokens.redeem.
+
+    It is this class where outcome is invalid.
+    """
+
+    outcome: Literal["invalid"]
+    token_id: UUID | None
+    """Random. The id of the newest one, because a newer one takes the row."""
+    user_id: UUID | None
+    """Whose it is. Null: the recipient is no user yet."""
+    email: str | None
+    """The address that it was sent to, as typed. Addresses are compared as
+    lower(email collate "C").
+    """
+    properties: JsonObject | None
+    """Open object of the embedding service, such as the roles of an invitation. The
+    store never reads it.
+    """
+    email_verified: bool | None
+    """The email_verified claim: the user has proven control of this address."""
+
+
+OneTimeTokenRedemption: TypeAlias = (
+    OneTimeTokenRedemptionRedeemed | OneTimeTokenRedemptionOtherwise
+)
+
+
+@dataclass(frozen=True, slots=True)
 class PushedRequest:
     """A row of each of these queries.
 
@@ -925,8 +1295,9 @@ class PushedRequest:
     parameters: JsonObject
     """Object of the request's parameters, including dpop_jkt (RFC 9449 section 10).
     The store does not interpret it. It never contains a request_uri (RFC 9126 section
-    2.1) or the client's credentials, and its scope is valid (RFC 6749 section 3.3) with
-    at most 100 values.
+    2.1) or the client's credentials. Its scope is valid (RFC 6749 section 3.3) with at
+    most 100 values, and its resource is an absolute URI or a list of them (RFC 8707
+    section 2).
     """
     expires_at: datetime
     """The request is dead from this time on, by the database's clock. At most ten
@@ -936,6 +1307,38 @@ class PushedRequest:
     """When it was used. Null: not used."""
     created_at: datetime
     """When it was pushed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryCodeReplacement:
+    """A row of recovery_codes.replace."""
+
+    outcome: RecoveryCodeReplacementOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryCodeUseAccepted:
+    """A row of recovery_codes.use.
+
+    It is this class where outcome is accepted.
+    """
+
+    outcome: Literal["accepted"]
+    remaining: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryCodeUseOtherwise:
+    """A row of recovery_codes.use.
+
+    It is this class where outcome is invalid.
+    """
+
+    outcome: Literal["invalid"]
+    remaining: int | None
+
+
+RecoveryCodeUse: TypeAlias = RecoveryCodeUseAccepted | RecoveryCodeUseOtherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -951,7 +1354,7 @@ class RedemptionRedeemed:
     """Random."""
     user_id: UUID | None
     """The user whom it represents. Null: none."""
-    subject_id: UUID | None
+    subject_id: str | None
     """The sub claim of its user. Null: the token has no user."""
     service_account_id: UUID | None
     """The service account that it represents. Null: none. If user_id is null too,
@@ -959,6 +1362,12 @@ class RedemptionRedeemed:
     """
     scopes: Sequence[str]
     """Names of its scopes."""
+    resources: Sequence[str]
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
     nonce: str | None
     """The nonce of the authentication request (OpenID Connect Core section
     3.1.2.1).
@@ -970,6 +1379,17 @@ class RedemptionRedeemed:
     tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
     a sign-out.
     """
+    sid: UUID | None
+    """The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
+    Logout section 3). Random. It stays the same when the cookie changes, and is no
+    secret.
+    """
+    acr: str | None
+    """Authentication context class of the sign-in that all tokens of the family
+    descend from (OpenID Connect Core section 2). Null: not known.
+    """
+    amr: Sequence[str] | None
+    """Methods of that sign-in (RFC 8176), such as pwd and otp. Null: not known."""
     access_token_id: UUID | None
     """Random. The jti of a token that has one."""
     access_expires_at: datetime | None
@@ -984,16 +1404,23 @@ class RedemptionRedeemed:
 class RedemptionOtherwise:
     """A row of redemptions.redeem.
 
-    It is this class where outcome is invalid or invalid_scope or reused or
-    rotation_required.
+    It is this class where outcome is invalid or invalid_authorization_details or
+    invalid_scope or invalid_target or reused or rotation_required.
     """
 
-    outcome: Literal["invalid", "invalid_scope", "reused", "rotation_required"]
+    outcome: Literal[
+        "invalid",
+        "invalid_authorization_details",
+        "invalid_scope",
+        "invalid_target",
+        "reused",
+        "rotation_required",
+    ]
     authorization_id: UUID | None
     """Random."""
     user_id: UUID | None
     """The user whom it represents. Null: none."""
-    subject_id: UUID | None
+    subject_id: str | None
     """The sub claim of its user. Null: the token has no user."""
     service_account_id: UUID | None
     """The service account that it represents. Null: none. If user_id is null too,
@@ -1001,6 +1428,12 @@ class RedemptionOtherwise:
     """
     scopes: Sequence[str] | None
     """Names of its scopes."""
+    resources: Sequence[str] | None
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray | None
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
     nonce: str | None
     """The nonce of the authentication request (OpenID Connect Core section
     3.1.2.1).
@@ -1012,6 +1445,17 @@ class RedemptionOtherwise:
     tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
     a sign-out.
     """
+    sid: UUID | None
+    """The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
+    Logout section 3). Random. It stays the same when the cookie changes, and is no
+    secret.
+    """
+    acr: str | None
+    """Authentication context class of the sign-in that all tokens of the family
+    descend from (OpenID Connect Core section 2). Null: not known.
+    """
+    amr: Sequence[str] | None
+    """Methods of that sign-in (RFC 8176), such as pwd and otp. Null: not known."""
     access_token_id: UUID | None
     """Random. The jti of a token that has one."""
     access_expires_at: datetime | None
@@ -1039,19 +1483,25 @@ class Revocation:
     resumes after it.
     """
     category: RevocationCategory
-    """What the target is: a token, subject, client, key (for signing) or
-    authorization.
+    """What the target is: a token, authorization, session, subject, client, tenant,
+    or key (for signing).
     """
     target: str
-    """The jti, sub, client_id, kid or authorization id, depending on the category.
-    Never a token.
+    """The jti, authorization id, sid, sub, client_id, tenant id or kid, depending
+    on the category. The sub of a service account is its account_id. Never a token.
+    """
+    scopes: Sequence[str] | None
+    """Verifiers refuse only tokens of the target that carry another scope. Null:
+    all of its tokens.
     """
     reason: str
     """Why it was revoked, for people and reports."""
     properties: JsonObject
     """Open object of the embedding service. The store never reads it."""
     effective_at: datetime
-    """Verifiers refuse what was issued at or before this time."""
+    """Verifiers that cannot ask the store refuse what was issued at or before this
+    time. A token, an authorization and a session are refused at any time.
+    """
     expires_at: datetime | None
     """Everything that the entry refuses has expired by this time, and the entry may
     be pruned. Null: no such time. Required for a token and an authorization.
@@ -1124,7 +1574,10 @@ class Scope:
     descriptions: JsonObject
     """Translations: object of language tag (BCP 47) to description."""
     resources: Sequence[str]
-    """Audiences of an access token with this scope (RFC 8707)."""
+    """Resources that have this scope: absolute URIs (RFC 8707 section 2). The
+    caller chooses from them the resources of a request that names none. The store never
+    reads them.
+    """
     properties: JsonObject
     """Open object of the embedding service. The store never reads it."""
     is_system: bool
@@ -1195,6 +1648,8 @@ class ServiceAccount:
     """
     allowed_scopes: Sequence[str]
     """Names of the scopes that its tokens may have. Checked when a token is issued."""
+    allowed_resources: Sequence[str]
+    """Resources that its tokens may name. Checked when a token is issued."""
     authorized_client_uuids: Sequence[UUID]
     """clients.id of each client that may act as it. Checked when a token is issued.
     There is no foreign key: ids are never reused, so the id of a deleted client is
@@ -1208,6 +1663,406 @@ class ServiceAccount:
     """When the row last changed."""
     row_version: int
     """Optimistic lock: an update names the version that it read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A row of each of these queries.
+
+    sessions.start, sessions.step_up, sessions.get_by_id and sessions.get_by_sid.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. Key inside the store."""
+    sid: UUID
+    """The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
+    Logout section 3). Random. It stays the same when the cookie changes, and is no
+    secret.
+    """
+    user_id: UUID
+    """The user who signed in."""
+    acr: str | None
+    """The acr claim: the class of the last sign-in (OpenID Connect Core section 2).
+    Null: none.
+    """
+    amr: Sequence[str] | None
+    """The amr claim: the methods of the last sign-in (RFC 8176). Null: not known."""
+    authenticated_at: datetime
+    """The auth_time claim: when the user last signed in here. Compared with
+    tokens_valid_after.
+    """
+    idle_timeout: timedelta
+    """The session is over when it was not used for this time."""
+    last_used_at: datetime
+    """When the cookie was last verified, to the minute, or to a tenth of a shorter
+    idle_timeout.
+    """
+    expires_at: datetime
+    """The session is over from this time on, however often it is used. Its families
+    that end with it end by this time too.
+    """
+    address: IPv4Address | IPv6Address | None
+    """The address of the browser when the session began. Null: not recorded."""
+    user_agent: str | None
+    """The User-Agent of the browser when the session began. Null: not recorded."""
+    properties: JsonObject
+    """Open object of the embedding service, such as the device's name. The store
+    never reads it.
+    """
+    revoked_at: datetime | None
+    """The session was ended at this time, with the families that end with it. Null:
+    not ended.
+    """
+    revocation_reason: str | None
+    """Why it was ended."""
+    created_at: datetime
+    """When the row was inserted."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSession:
+    """A row of each of these queries.
+
+    sessions.verify and sessions.list_by_user.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. Key inside the store."""
+    sid: UUID
+    """The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
+    Logout section 3). Random. It stays the same when the cookie changes, and is no
+    secret.
+    """
+    user_id: UUID
+    """The user who signed in."""
+    subject_id: str
+    """The sub claim of its user."""
+    username: str
+    """Username of its user."""
+    acr: str | None
+    """The acr claim: the class of the last sign-in (OpenID Connect Core section 2).
+    Null: none.
+    """
+    amr: Sequence[str] | None
+    """The amr claim: the methods of the last sign-in (RFC 8176). Null: not known."""
+    authenticated_at: datetime
+    """The auth_time claim: when the user last signed in here. Compared with
+    tokens_valid_after.
+    """
+    idle_timeout: timedelta
+    """The session is over when it was not used for this time."""
+    last_used_at: datetime
+    """When the cookie was last verified, to the minute, or to a tenth of a shorter
+    idle_timeout.
+    """
+    expires_at: datetime
+    """The session is over from this time on, however often it is used. Its families
+    that end with it end by this time too.
+    """
+    address: IPv4Address | IPv6Address | None
+    """The address of the browser when the session began. Null: not recorded."""
+    user_agent: str | None
+    """The User-Agent of the browser when the session began. Null: not recorded."""
+    properties: JsonObject
+    """Open object of the embedding service, such as the device's name. The store
+    never reads it.
+    """
+    created_at: datetime
+    """When the row was inserted."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClient:
+    """A row of sessions.list_clients."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+    session_id: UUID
+    """The session."""
+    client_uuid: UUID
+    """The client's clients.id."""
+    client_id: str
+    """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
+    display_name: str
+    """Name shown to people when no translation fits. May be empty."""
+    display_names: JsonObject
+    """Translations: object of language tag (BCP 47) to name."""
+    frontchannel_logout_uri: str | None
+    """What the page of a sign-out loads in the browser: an absolute http or https
+    URI without a fragment (OpenID Connect Front-Channel Logout section 2). Null:
+    nothing.
+    """
+    frontchannel_logout_session_required: bool
+    """The frontchannel_logout_uri must be loaded with iss and sid."""
+    created_at: datetime
+    """When the client first received a code in the session."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedSession:
+    """A row of each of these queries.
+
+    sessions.end and sessions.end_all.
+    """
+
+    id: UUID
+    sid: UUID
+    user_id: UUID
+    notices: int
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyPublicationSigning:
+    """A row of signing_keys.publish.
+
+    It is this class where outcome is signing or next.
+    """
+
+    outcome: Literal["signing", "next"]
+    kid: str
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    signs_from: datetime
+    """It does not sign before this time, so that every verifier has it by then.
+    Ignored if no other key of its algorithm signs.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyPublicationOtherwise:
+    """A row of signing_keys.publish.
+
+    It is this class where outcome is exists.
+    """
+
+    outcome: Literal["exists"]
+    kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    signs_from: datetime | None
+    """It does not sign before this time, so that every verifier has it by then.
+    Ignored if no other key of its algorithm signs.
+    """
+
+
+SigningKeyPublication: TypeAlias = (
+    SigningKeyPublicationSigning | SigningKeyPublicationOtherwise
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedSigningKey:
+    """A row of each of these queries.
+
+    signing_keys.get_signing and signing_keys.list_encrypted_otherwise.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    kid: str
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    alg: SigningKeyAlg
+    """The algorithm of its signatures (RFC 7518 section 3.1, RFC 8037, RFC 9864)."""
+    public_jwk: JsonObject
+    """The public JWK (RFC 7517) as it is published, with kid, alg and the use sig.
+    A check refuses members of a private key.
+    """
+    private_key: bytes = field(repr=False)
+    """The private key in PKCS #8 PEM, encrypted by the service (Keyring) for this
+    row. Null: it is retired, and its private key is destroyed.
+    """
+    encryption_key_id: str
+    """The id of the key that decrypts private_key. The database never sees that
+    key. Null: it is retired.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class JsonWebKeySet:
+    """A row of signing_keys.get_jwks."""
+
+    document: JsonObject
+    changes_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyState:
+    """A row of signing_keys.list_states."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+    kid: str
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    alg: SigningKeyAlg
+    """The algorithm of its signatures (RFC 7518 section 3.1, RFC 8037, RFC 9864)."""
+    state: SigningKeyStateState
+    """next, signing and retired keys are in the key set. expired and compromised
+    ones are not.
+    """
+    public_jwk: JsonObject
+    """The public JWK (RFC 7517) as it is published, with kid, alg and the use sig.
+    A check refuses members of a private key.
+    """
+    encryption_key_id: str | None
+    """The id of the key that decrypts private_key. The database never sees that
+    key. Null: it is retired.
+    """
+    signs_from: datetime
+    """It does not sign before this time, so that every verifier has it by then.
+    Ignored if no other key of its algorithm signs.
+    """
+    activated_at: datetime | None
+    """When it became the key that signs. Null: it has not signed."""
+    retired_at: datetime | None
+    """When it stopped signing, or was withdrawn. Null: it signs, or will."""
+    published_until: datetime | None
+    """Everything that it signed has expired by this time: it leaves the key set,
+    and may be pruned. Null: it signs, or will.
+    """
+    compromised_at: datetime | None
+    """When it was withdrawn because others may have its private key. Null: never."""
+    created_at: datetime
+    """When it was published."""
+    updated_at: datetime
+    """When the row last changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyRotationRotated:
+    """A row of signing_keys.rotate.
+
+    It is this class where outcome is rotated.
+    """
+
+    outcome: Literal["rotated"]
+    kid: str
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    signs_from: datetime | None
+    """It does not sign before this time, so that every verifier has it by then.
+    Ignored if no other key of its algorithm signs.
+    """
+    retired_kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    retired_until: datetime | None
+    """Everything that it signed has expired by this time: it leaves the key set,
+    and may be pruned. Null: it signs, or will.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyRotationNotDue:
+    """A row of signing_keys.rotate.
+
+    It is this class where outcome is not_due.
+    """
+
+    outcome: Literal["not_due"]
+    kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    signs_from: datetime
+    """It does not sign before this time, so that every verifier has it by then.
+    Ignored if no other key of its algorithm signs.
+    """
+    retired_kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    retired_until: datetime | None
+    """Everything that it signed has expired by this time: it leaves the key set,
+    and may be pruned. Null: it signs, or will.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyRotationOtherwise:
+    """A row of signing_keys.rotate.
+
+    It is this class where outcome is no_next.
+    """
+
+    outcome: Literal["no_next"]
+    kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    signs_from: datetime | None
+    """It does not sign before this time, so that every verifier has it by then.
+    Ignored if no other key of its algorithm signs.
+    """
+    retired_kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    retired_until: datetime | None
+    """Everything that it signed has expired by this time: it leaves the key set,
+    and may be pruned. Null: it signs, or will.
+    """
+
+
+SigningKeyRotation: TypeAlias = (
+    SigningKeyRotationRotated | SigningKeyRotationNotDue | SigningKeyRotationOtherwise
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyWithdrawalCompromised:
+    """A row of signing_keys.withdraw_compromised.
+
+    It is this class where outcome is compromised.
+    """
+
+    outcome: Literal["compromised"]
+    alg: SigningKeyAlg
+    """The algorithm of its signatures (RFC 7518 section 3.1, RFC 8037, RFC 9864)."""
+    signing_kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    sequence: int
+    """Position in the tenant's feed, from 1, in the order of commits. A follower
+    resumes after it.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyWithdrawalOtherwise:
+    """A row of signing_keys.withdraw_compromised.
+
+    It is this class where outcome is already_compromised or unknown.
+    """
+
+    outcome: Literal["already_compromised", "unknown"]
+    alg: SigningKeyAlg | None
+    """The algorithm of its signatures (RFC 7518 section 3.1, RFC 8037, RFC 9864)."""
+    signing_kid: str | None
+    """The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint
+    (RFC 7638), if mint_signing_key made it.
+    """
+    sequence: int | None
+    """Position in the tenant's feed, from 1, in the order of commits. A follower
+    resumes after it.
+    """
+
+
+SigningKeyWithdrawal: TypeAlias = (
+    SigningKeyWithdrawalCompromised | SigningKeyWithdrawalOtherwise
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -1289,6 +2144,12 @@ class Token:
     """
     scopes: Sequence[str]
     """Names of its scopes."""
+    resources: Sequence[str]
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
     code_challenge: str | None
     """PKCE code challenge, method S256 only: base64url of SHA-256 (RFC 7636 section
     4.2).
@@ -1361,6 +2222,12 @@ class TokenDiagnosis:
     """
     scopes: Sequence[str]
     """Names of its scopes."""
+    resources: Sequence[str]
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
     redeemed_at: datetime | None
     """When it was redeemed. Null: not redeemed. Access tokens are never redeemed."""
     revoked_at: datetime | None
@@ -1402,9 +2269,10 @@ class VerifiedToken:
     """
     user_id: UUID | None
     """The user whom it represents. Null: none."""
-    subject_id: UUID | None
-    """The sub claim. Random, therefore globally unique. Never given to another
-    user.
+    subject_id: str | None
+    """The sub claim (OpenID Connect Core section 2): printable ASCII,
+    case-sensitive, unique in the tenant. Never changes. A random UUID, unless the
+    creation passes one.
     """
     username: str | None
     """As typed at registration."""
@@ -1420,6 +2288,12 @@ class VerifiedToken:
     """
     scopes: Sequence[str]
     """Names of its scopes."""
+    resources: Sequence[str]
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
     cnf_jkt: str | None
     """JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6). Null: not
     DPoP-bound.
@@ -1437,10 +2311,303 @@ class VerifiedToken:
     tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
     a sign-out.
     """
+    acr: str | None
+    """Authentication context class of the sign-in that all tokens of the family
+    descend from (OpenID Connect Core section 2). Null: not known.
+    """
+    amr: Sequence[str] | None
+    """Methods of that sign-in (RFC 8176), such as pwd and otp. Null: not known."""
     created_at: datetime
     """When it was issued (iat)."""
     expires_at: datetime
     """The token is dead from this time on, by the database's clock."""
+    depends_on: Sequence[str | None] | None
+    """What ends an exchanged token together with those that it was exchanged for,
+    as category:target of authority.revocations. Null: not exchanged.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class TotpEnrollmentEnrolled:
+    """A row of totp_credentials.enroll.
+
+    It is this class where outcome is enrolled.
+    """
+
+    outcome: Literal["enrolled"]
+    totp_credential_id: UUID
+    """Random. Another one after each enrollment."""
+    pending_until: datetime
+    """A first code must be accepted before this time. The next enrollment of the
+    user replaces a pending one. Null: confirmed.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class TotpEnrollmentOtherwise:
+    """A row of totp_credentials.enroll.
+
+    It is this class where outcome is user_inactive.
+    """
+
+    outcome: Literal["user_inactive"]
+    totp_credential_id: UUID | None
+    """Random. Another one after each enrollment."""
+    pending_until: datetime | None
+    """A first code must be accepted before this time. The next enrollment of the
+    user replaces a pending one. Null: confirmed.
+    """
+
+
+TotpEnrollment: TypeAlias = TotpEnrollmentEnrolled | TotpEnrollmentOtherwise
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedTotp:
+    """A row of each of these queries.
+
+    totp_credentials.get_pending, totp_credentials.list_confirmed and
+    totp_credentials.list_encrypted_otherwise.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. Another one after each enrollment."""
+    user_id: UUID
+    """The user who signs in with the codes."""
+    secret_ciphertext: bytes = field(repr=False)
+    """The shared secret, encrypted by the caller (Keyring in Python) for this
+    tenant and user. The store cannot read it.
+    """
+    encryption_key_id: str
+    """Id of the key that decrypts the secret, in the caller's own terms."""
+    algorithm: TotpCredentialAlgorithm
+    """Hash function of the HMAC. Many applications compute SHA1 whatever they were
+    told.
+    """
+    digits: int
+    """Length of a code: 6 to 8."""
+    period: timedelta
+    """Length of a time step, in full seconds. Each step has one code."""
+    current_step: int
+
+
+@dataclass(frozen=True, slots=True)
+class TotpConfirmation:
+    """A row of totp_credentials.confirm."""
+
+    outcome: TotpConfirmationOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class TotpUse:
+    """A row of totp_credentials.use."""
+
+    outcome: TotpUseOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class UserCredentialWebauthn:
+    """A row of user_credentials.list_by_user.
+
+    It is this class where kind is webauthn.
+    """
+
+    kind: Literal["webauthn"]
+    id: UUID
+    name: str
+    credential_id: bytes = field(repr=False)
+    """Credential ID that the authenticator chose, as raw octets. A credential
+    belongs to one user of the tenant.
+    """
+    transports: Sequence[str]
+    """How clients reach the authenticator, such as usb or internal, for
+    allowCredentials and excludeCredentials. Includes values that no specification has
+    yet.
+    """
+    backed_up: bool
+    """The flag BS of the last accepted use: the credential has a backup now. The
+    loss of one device does not lose it.
+    """
+    uv_initialized: bool
+    """The authenticator has verified the user (PIN, fingerprint) at registration,
+    or later with another factor beside it. Only then can it be the only factor.
+    """
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+    remaining: int | None
+    last_used_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UserCredentialTotp:
+    """A row of user_credentials.list_by_user.
+
+    It is this class where kind is totp.
+    """
+
+    kind: Literal["totp"]
+    id: UUID
+    name: str
+    credential_id: bytes | None = field(repr=False)
+    """Credential ID that the authenticator chose, as raw octets. A credential
+    belongs to one user of the tenant.
+    """
+    transports: Sequence[str] | None
+    """How clients reach the authenticator, such as usb or internal, for
+    allowCredentials and excludeCredentials. Includes values that no specification has
+    yet.
+    """
+    backed_up: bool | None
+    """The flag BS of the last accepted use: the credential has a backup now. The
+    loss of one device does not lose it.
+    """
+    uv_initialized: bool | None
+    """The authenticator has verified the user (PIN, fingerprint) at registration,
+    or later with another factor beside it. Only then can it be the only factor.
+    """
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+    remaining: int | None
+    last_used_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UserCredentialRecoveryCodes:
+    """A row of user_credentials.list_by_user.
+
+    It is this class where kind is recovery_codes.
+    """
+
+    kind: Literal["recovery_codes"]
+    id: UUID | None
+    name: str
+    credential_id: bytes | None = field(repr=False)
+    """Credential ID that the authenticator chose, as raw octets. A credential
+    belongs to one user of the tenant.
+    """
+    transports: Sequence[str] | None
+    """How clients reach the authenticator, such as usb or internal, for
+    allowCredentials and excludeCredentials. Includes values that no specification has
+    yet.
+    """
+    backed_up: bool | None
+    """The flag BS of the last accepted use: the credential has a backup now. The
+    loss of one device does not lose it.
+    """
+    uv_initialized: bool | None
+    """The authenticator has verified the user (PIN, fingerprint) at registration,
+    or later with another factor beside it. Only then can it be the only factor.
+    """
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+    remaining: int
+    last_used_at: datetime | None
+    created_at: datetime
+
+
+UserCredential: TypeAlias = (
+    UserCredentialWebauthn | UserCredentialTotp | UserCredentialRecoveryCodes
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedUserCredentials:
+    """A row of user_credentials.delete_by_user."""
+
+    webauthn_credentials: int
+    totp_credentials: int
+    recovery_codes: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserIdentity:
+    """A row of each of these queries.
+
+    user_identities.link and user_identities.list_by_user.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    issuer: str
+    """The iss of the provider's ID tokens (OpenID Connect Core section 2), or the
+    entityID of a SAML provider. Compared exactly.
+    """
+    subject: str
+    """The sub of the provider's ID tokens, or a persistent NameID of SAML. Never an
+    e-mail address or a name, which a provider gives to another person. Compared
+    exactly.
+    """
+    user_id: UUID
+    """The user who signs in with the account. An account belongs to one user of the
+    tenant.
+    """
+    profile: JsonObject
+    """Claims that the provider sent last, such as name and picture. No tokens of
+    the provider. The store never reads it.
+    """
+    last_used_at: datetime | None
+    """When the user last signed in with it. Null: never."""
+    created_at: datetime
+    """When it was linked."""
+    updated_at: datetime
+    """When the profile was last stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifiedUser:
+    """A row of each of these queries.
+
+    user_identities.find and user_identities.sign_in.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    user_id: UUID
+    """Random. Key inside the store."""
+    subject_id: str
+    """The sub claim (OpenID Connect Core section 2): printable ASCII,
+    case-sensitive, unique in the tenant. Never changes. A random UUID, unless the
+    creation passes one.
+    """
+    username: str
+    """As typed at registration."""
+    email: str | None
+    """Contact address as typed, or null. Only one user of the tenant can have
+    verified it.
+    """
+    email_verified: bool
+    """The email_verified claim: the user has proven control of this address."""
+    display_name: str
+    """Name shown to people. May be empty."""
+    status: UserStatus
+    """Only an active user signs in, and only the tokens of an active user verify."""
+    tokens_valid_after: datetime | None
+    """Tokens whose sign-in is at or before this time are dead. Only increases.
+    Null: never set.
+    """
+    profile: JsonObject
+    """Claims that the provider sent last, such as name and picture. No tokens of
+    the provider. The store never reads it.
+    """
+    last_used_at: datetime | None
+    """When the user last signed in with it. Null: never."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserIdentityUnlinking:
+    """A row of user_identities.unlink."""
+
+    outcome: UserIdentityUnlinkingOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -1469,18 +2636,19 @@ class UserRole:
 class User:
     """A row of each of these queries.
 
-    users.get_by_id, users.get_by_username, users.get_by_subject_id, users.list_after,
-    users.list_before, users.create, users.update, users.set_password_hash and
-    users.revoke_tokens.
+    users.get_by_id, users.get_by_username, users.get_by_verified_email,
+    users.get_by_subject_id, users.list_after, users.list_before, users.create,
+    users.update, users.verify_email, users.set_password_hash and users.revoke_tokens.
     """
 
     tenant_id: UUID
     """Owner of the row."""
     id: UUID
     """Random. Key inside the store."""
-    subject_id: UUID
-    """The sub claim. Random, therefore globally unique. Never given to another
-    user.
+    subject_id: str
+    """The sub claim (OpenID Connect Core section 2): printable ASCII,
+    case-sensitive, unique in the tenant. Never changes. A random UUID, unless the
+    creation passes one.
     """
     username: str
     """As typed at registration."""
@@ -1490,9 +2658,11 @@ class User:
     lower(username collate "C") for a name in printable ASCII.
     """
     email: str | None
-    """Contact address as typed, or null. Not a login name, and not unique."""
+    """Contact address as typed, or null. Only one user of the tenant can have
+    verified it.
+    """
     email_verified: bool
-    """The email_verified claim: the user has proven control of the address."""
+    """The email_verified claim: the user has proven control of this address."""
     display_name: str
     """Name shown to people. May be empty."""
     password_hash: str | None = field(repr=False)
@@ -1513,3 +2683,143 @@ class User:
     """When the row last changed."""
     row_version: int
     """Optimistic lock: an update names the version that it read."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebauthnEnrollmentEnrolled:
+    """A row of webauthn_credentials.enroll.
+
+    It is this class where outcome is enrolled.
+    """
+
+    outcome: Literal["enrolled"]
+    webauthn_credential_id: UUID
+    """Random. Key inside the store."""
+    created_at: datetime
+    """When the credential was registered."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebauthnEnrollmentOtherwise:
+    """A row of webauthn_credentials.enroll.
+
+    It is this class where outcome is challenge_used or credential_exists or
+    user_inactive.
+    """
+
+    outcome: Literal["challenge_used", "credential_exists", "user_inactive"]
+    webauthn_credential_id: UUID | None
+    """Random. Key inside the store."""
+    created_at: datetime | None
+    """When the credential was registered."""
+
+
+WebauthnEnrollment: TypeAlias = WebauthnEnrollmentEnrolled | WebauthnEnrollmentOtherwise
+
+
+@dataclass(frozen=True, slots=True)
+class WebauthnCredential:
+    """A row of each of these queries.
+
+    webauthn_credentials.get_by_credential_id and webauthn_credentials.list_by_user.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. Key inside the store."""
+    user_id: UUID
+    """The user who signs in with the credential."""
+    credential_id: bytes = field(repr=False)
+    """Credential ID that the authenticator chose, as raw octets. A credential
+    belongs to one user of the tenant.
+    """
+    user_handle: bytes = field(repr=False)
+    """The user.id of the registration, which a discoverable credential returns. The
+    16 octets of users.id, unless the credential came from another system. No personal
+    data (WebAuthn level 3 section 14.6.1).
+    """
+    public_key: bytes = field(repr=False)
+    """Public key in COSE_Key format, as the authenticator sent it."""
+    sign_count: int
+    """The highest signature counter that was accepted. Only grows. 0: the
+    authenticator has no counter, as most passkeys.
+    """
+    aaguid: UUID
+    """Model of the authenticator. All zeros: not disclosed."""
+    transports: Sequence[str]
+    """How clients reach the authenticator, such as usb or internal, for
+    allowCredentials and excludeCredentials. Includes values that no specification has
+    yet.
+    """
+    discoverable: bool | None
+    """The authenticator finds the credential without its id, so the user need not
+    type a name (the property rk of credProps). Null: the client did not report it.
+    """
+    backup_eligible: bool
+    """The flag BE: the credential may be synchronized to other devices. Never
+    changes.
+    """
+    backed_up: bool
+    """The flag BS of the last accepted use: the credential has a backup now. The
+    loss of one device does not lose it.
+    """
+    uv_initialized: bool
+    """The authenticator has verified the user (PIN, fingerprint) at registration,
+    or later with another factor beside it. Only then can it be the only factor.
+    """
+    name: str
+    """What the user calls it, such as the device. May be empty."""
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+    last_used_at: datetime | None
+    """When an assertion was last accepted. Null: never."""
+    created_at: datetime
+    """When the credential was registered."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebauthnUseAccepted:
+    """A row of webauthn_credentials.use.
+
+    It is this class where outcome is accepted or clone_suspected.
+    """
+
+    outcome: Literal["accepted", "clone_suspected"]
+    webauthn_credential_id: UUID
+    """Random. Key inside the store."""
+    user_id: UUID
+    """Random. Key inside the store."""
+    username: str
+    """As typed at registration."""
+    uv_initialized: bool
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class WebauthnUseOtherwise:
+    """A row of webauthn_credentials.use.
+
+    It is this class where outcome is invalid.
+    """
+
+    outcome: Literal["invalid"]
+    webauthn_credential_id: UUID | None
+    """Random. Key inside the store."""
+    user_id: UUID | None
+    """Random. Key inside the store."""
+    username: str | None
+    """As typed at registration."""
+    uv_initialized: bool | None
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+
+
+WebauthnUse: TypeAlias = WebauthnUseAccepted | WebauthnUseOtherwise

@@ -10,4 +10,6 @@ _ROOT: Final = _WHEEL_DATA if _WHEEL_DATA.is_dir() else _PACKAGE.parent
 QUERIES: Final = _ROOT / "queries"
 MIGRATIONS: Final = _ROOT / "schema" / "migrations"
 BOOKS: Final = _ROOT / "schema" / "books"
+CATALOGUE: Final = _ROOT / "schema" / "catalogue"
+CHECKSUMS: Final = _ROOT / "schema" / "checksums.txt"
 EXAMPLES: Final = _ROOT / "examples"

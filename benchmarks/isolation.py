@@ -119,6 +119,7 @@ def _calls(
                 tenant_id=rows.tenant_id,
                 token_hash=rows.token_hash,
                 type="access",
+                resource=None,
             )
         )
 

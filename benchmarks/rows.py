@@ -107,7 +107,7 @@ def _insert_client(connection: Connection[object], tenant_id: UUID) -> UUID:
         json_web_key_set=None,
         enabled=True,
     )
-    return client.id
+    return _there(client).id
 
 
 def _insert_secret(
@@ -129,6 +129,7 @@ def _insert_user(connection: Connection[object], tenant_id: UUID, number: int) -
     user = users.create(
         connection,
         tenant_id=tenant_id,
+        subject_id=None,
         username=f"user{number:04}",
         username_key=f"user{number:04}",
         email=f"user{number}@example.com",
@@ -138,7 +139,7 @@ def _insert_user(connection: Connection[object], tenant_id: UUID, number: int) -
         status="active",
         attributes={"locale": "en", "theme": "dark"},
     )
-    return user.id
+    return _there(user).id
 
 
 def _there(row: Row | None) -> Row:

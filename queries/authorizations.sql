@@ -8,7 +8,13 @@ select
     authorizations.user_id,
     authorizations.service_account_id,
     authorizations.consent_id,
+    authorizations.session_id,
+    authorizations.ends_with_session,
     authorizations.scopes,
+    authorizations.resources,
+    authorizations.authorization_details,
+    authorizations.acr,
+    authorizations.amr,
     authorizations.properties,
     authorizations.expires_at,
     authorizations.tokens_expire_at,
@@ -31,10 +37,13 @@ where
 select
     authorizations.tenant_id, authorizations.id, authorizations.client_uuid,
     authorizations.user_id, authorizations.service_account_id,
-    authorizations.consent_id, authorizations.scopes, authorizations.properties,
-    authorizations.expires_at, authorizations.tokens_expire_at,
-    authorizations.revoked_at, authorizations.revocation_reason,
-    authorizations.created_at, authorizations.updated_at, authorizations.row_version
+    authorizations.consent_id, authorizations.session_id,
+    authorizations.ends_with_session, authorizations.scopes, authorizations.resources,
+    authorizations.authorization_details, authorizations.acr, authorizations.amr,
+    authorizations.properties, authorizations.expires_at,
+    authorizations.tokens_expire_at, authorizations.revoked_at,
+    authorizations.revocation_reason, authorizations.created_at,
+    authorizations.updated_at, authorizations.row_version
 from authority.authorizations
 where
     authorizations.tenant_id = :tenant_id
@@ -61,10 +70,13 @@ order by authorizations.id;
 select
     authorizations.tenant_id, authorizations.id, authorizations.client_uuid,
     authorizations.user_id, authorizations.service_account_id,
-    authorizations.consent_id, authorizations.scopes, authorizations.properties,
-    authorizations.expires_at, authorizations.tokens_expire_at,
-    authorizations.revoked_at, authorizations.revocation_reason,
-    authorizations.created_at, authorizations.updated_at, authorizations.row_version
+    authorizations.consent_id, authorizations.session_id,
+    authorizations.ends_with_session, authorizations.scopes, authorizations.resources,
+    authorizations.authorization_details, authorizations.acr, authorizations.amr,
+    authorizations.properties, authorizations.expires_at,
+    authorizations.tokens_expire_at, authorizations.revoked_at,
+    authorizations.revocation_reason, authorizations.created_at,
+    authorizations.updated_at, authorizations.row_version
 from authority.authorizations
 where
     authorizations.tenant_id = :tenant_id
@@ -86,7 +98,7 @@ where
 order by authorizations.id
 limit :page_size;
 
--- name: create(tenant_id, client_uuid, user_id, service_account_id, consent_id, scopes, properties, lifetime)^
+-- name: create(tenant_id, client_uuid, user_id, service_account_id, consent_id, scopes, resources, authorization_details, acr, amr, properties, lifetime)^
 -- The new authorization, or no row when the tenant is not active. With a null
 -- lifetime it never expires.
 -- @row Authorization
@@ -98,6 +110,10 @@ insert into authority.authorizations (
     service_account_id,
     consent_id,
     scopes,
+    resources,
+    authorization_details,
+    acr,
+    amr,
     properties,
     expires_at
 )
@@ -108,6 +124,10 @@ select
     :service_account_id,
     :consent_id,
     :scopes,
+    :resources,
+    :authorization_details,
+    :acr,
+    :amr,
     :properties,
     authority.clock() + :lifetime as expires_at
 from authority.active_tenants
@@ -115,10 +135,13 @@ where active_tenants.id = :tenant_id
 returning
     authorizations.tenant_id, authorizations.id, authorizations.client_uuid,
     authorizations.user_id, authorizations.service_account_id,
-    authorizations.consent_id, authorizations.scopes, authorizations.properties,
-    authorizations.expires_at, authorizations.tokens_expire_at,
-    authorizations.revoked_at, authorizations.revocation_reason,
-    authorizations.created_at, authorizations.updated_at, authorizations.row_version;
+    authorizations.consent_id, authorizations.session_id,
+    authorizations.ends_with_session, authorizations.scopes, authorizations.resources,
+    authorizations.authorization_details, authorizations.acr, authorizations.amr,
+    authorizations.properties, authorizations.expires_at,
+    authorizations.tokens_expire_at, authorizations.revoked_at,
+    authorizations.revocation_reason, authorizations.created_at,
+    authorizations.updated_at, authorizations.row_version;
 
 -- name: revoke(tenant_id, authorization_id, reason)!
 -- Revokes the authorization, which ends every token under it (RFC 7009 section

@@ -12,6 +12,10 @@ select
     clients.display_names,
     clients.redirect_uris,
     clients.post_logout_redirect_uris,
+    clients.backchannel_logout_uri,
+    clients.backchannel_logout_session_required,
+    clients.frontchannel_logout_uri,
+    clients.frontchannel_logout_session_required,
     clients.permissions,
     clients.requirements,
     clients.settings,
@@ -34,6 +38,8 @@ select
     clients.tenant_id, clients.id, clients.client_id, clients.application_type,
     clients.client_type, clients.consent_type, clients.display_name,
     clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
+    clients.backchannel_logout_uri, clients.backchannel_logout_session_required,
+    clients.frontchannel_logout_uri, clients.frontchannel_logout_session_required,
     clients.permissions, clients.requirements, clients.settings, clients.properties,
     clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
     clients.created_at, clients.updated_at, clients.row_version
@@ -49,6 +55,8 @@ select
     clients.tenant_id, clients.id, clients.client_id, clients.application_type,
     clients.client_type, clients.consent_type, clients.display_name,
     clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
+    clients.backchannel_logout_uri, clients.backchannel_logout_session_required,
+    clients.frontchannel_logout_uri, clients.frontchannel_logout_session_required,
     clients.permissions, clients.requirements, clients.settings, clients.properties,
     clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
     clients.created_at, clients.updated_at, clients.row_version
@@ -66,6 +74,8 @@ select
     clients.tenant_id, clients.id, clients.client_id, clients.application_type,
     clients.client_type, clients.consent_type, clients.display_name,
     clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
+    clients.backchannel_logout_uri, clients.backchannel_logout_session_required,
+    clients.frontchannel_logout_uri, clients.frontchannel_logout_session_required,
     clients.permissions, clients.requirements, clients.settings, clients.properties,
     clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
     clients.created_at, clients.updated_at, clients.row_version
@@ -76,8 +86,8 @@ where
 order by clients.client_id desc
 limit :page_size;
 
--- name: create(tenant_id, client_id, application_type, client_type, consent_type, display_name, display_names, redirect_uris, post_logout_redirect_uris, permissions, requirements, settings, properties, json_web_key_set, enabled)^
--- The new client.
+-- name: create(tenant_id, client_id, application_type, client_type, consent_type, display_name, display_names, redirect_uris, post_logout_redirect_uris, backchannel_logout_uri, backchannel_logout_session_required, frontchannel_logout_uri, frontchannel_logout_session_required, permissions, requirements, settings, properties, json_web_key_set, enabled)^
+-- The new client, or no row when the client_id is a user's sub (RFC 9068 section 5).
 -- @row Client
 insert into authority.clients (
     tenant_id,
@@ -89,6 +99,10 @@ insert into authority.clients (
     display_names,
     redirect_uris,
     post_logout_redirect_uris,
+    backchannel_logout_uri,
+    backchannel_logout_session_required,
+    frontchannel_logout_uri,
+    frontchannel_logout_session_required,
     permissions,
     requirements,
     settings,
@@ -96,7 +110,7 @@ insert into authority.clients (
     json_web_key_set,
     enabled
 )
-values (
+select
     :tenant_id,
     :client_id,
     :application_type,
@@ -106,23 +120,36 @@ values (
     :display_names,
     :redirect_uris,
     :post_logout_redirect_uris,
+    :backchannel_logout_uri,
+    :backchannel_logout_session_required,
+    :frontchannel_logout_uri,
+    :frontchannel_logout_session_required,
     :permissions,
     :requirements,
     :settings,
     :properties,
     :json_web_key_set,
     :enabled
-)
+where
+    not exists (
+        select from authority.users
+        where
+            users.tenant_id = :tenant_id
+            and users.subject_id = :client_id
+    )
 returning
     clients.tenant_id, clients.id, clients.client_id, clients.application_type,
     clients.client_type, clients.consent_type, clients.display_name,
     clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
+    clients.backchannel_logout_uri, clients.backchannel_logout_session_required,
+    clients.frontchannel_logout_uri, clients.frontchannel_logout_session_required,
     clients.permissions, clients.requirements, clients.settings, clients.properties,
     clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
     clients.created_at, clients.updated_at, clients.row_version;
 
--- name: update(tenant_id, client_uuid, row_version, client_id, application_type, client_type, consent_type, display_name, display_names, redirect_uris, post_logout_redirect_uris, permissions, requirements, settings, properties, json_web_key_set, enabled)^
--- The changed client, or no row when the client is not at this version.
+-- name: update(tenant_id, client_uuid, row_version, client_id, application_type, client_type, consent_type, display_name, display_names, redirect_uris, post_logout_redirect_uris, backchannel_logout_uri, backchannel_logout_session_required, frontchannel_logout_uri, frontchannel_logout_session_required, permissions, requirements, settings, properties, json_web_key_set, enabled)^
+-- The changed client, or no row when the client is not at this version, or the
+-- client_id is a user's sub.
 -- @row Client
 update authority.clients
 set
@@ -134,6 +161,10 @@ set
     display_names = :display_names,
     redirect_uris = :redirect_uris,
     post_logout_redirect_uris = :post_logout_redirect_uris,
+    backchannel_logout_uri = :backchannel_logout_uri,
+    backchannel_logout_session_required = :backchannel_logout_session_required,
+    frontchannel_logout_uri = :frontchannel_logout_uri,
+    frontchannel_logout_session_required = :frontchannel_logout_session_required,
     permissions = :permissions,
     requirements = :requirements,
     settings = :settings,
@@ -146,10 +177,18 @@ where
     clients.tenant_id = :tenant_id
     and clients.id = :client_uuid
     and clients.row_version = :row_version
+    and not exists (
+        select from authority.users
+        where
+            users.tenant_id = :tenant_id
+            and users.subject_id = :client_id
+    )
 returning
     clients.tenant_id, clients.id, clients.client_id, clients.application_type,
     clients.client_type, clients.consent_type, clients.display_name,
     clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
+    clients.backchannel_logout_uri, clients.backchannel_logout_session_required,
+    clients.frontchannel_logout_uri, clients.frontchannel_logout_session_required,
     clients.permissions, clients.requirements, clients.settings, clients.properties,
     clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
     clients.created_at, clients.updated_at, clients.row_version;
@@ -181,6 +220,8 @@ returning
     clients.tenant_id, clients.id, clients.client_id, clients.application_type,
     clients.client_type, clients.consent_type, clients.display_name,
     clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
+    clients.backchannel_logout_uri, clients.backchannel_logout_session_required,
+    clients.frontchannel_logout_uri, clients.frontchannel_logout_session_required,
     clients.permissions, clients.requirements, clients.settings, clients.properties,
     clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
     clients.created_at, clients.updated_at, clients.row_version;

@@ -7,6 +7,8 @@ select
     consents.user_id,
     consents.client_uuid,
     consents.scopes,
+    consents.resources,
+    consents.authorization_details,
     consents.properties,
     consents.revoked_at,
     consents.revocation_reason,
@@ -30,9 +32,9 @@ where
 -- @row Consent
 select
     consents.tenant_id, consents.id, consents.user_id, consents.client_uuid,
-    consents.scopes, consents.properties, consents.revoked_at,
-    consents.revocation_reason, consents.created_at, consents.updated_at,
-    consents.row_version
+    consents.scopes, consents.resources, consents.authorization_details,
+    consents.properties, consents.revoked_at, consents.revocation_reason,
+    consents.created_at, consents.updated_at, consents.row_version
 from authority.consents
 where
     consents.tenant_id = :tenant_id
@@ -41,12 +43,12 @@ where
 order by consents.id
 limit :page_size;
 
--- name: grant(tenant_id, user_id, client_id, scopes, properties)^
--- The consent that is now in force: a new one, or the existing one with these
--- scopes added (OpenID Connect Core section 3.1.2.4); or no row when the tenant has
--- no such client. A revoked consent stays revoked. The statement locks the client
--- and the user against deletion before it locks the consent, because a deletion
--- locks the consent last.
+-- name: grant(tenant_id, user_id, client_id, scopes, resources, authorization_details, properties)^
+-- The consent that is now in force: a new one, or the existing one with these scopes,
+-- resources and authorization details added (OpenID Connect Core section 3.1.2.4); or
+-- no row when the tenant has no such client. A revoked consent stays revoked. The
+-- statement locks the client and the user against deletion before it locks the consent,
+-- because a deletion locks the consent last.
 -- @row Consent
 with granted_to as (
     select clients.id
@@ -67,39 +69,69 @@ granted_by as (
     for key share of users
 )
 
-insert into authority.consents (tenant_id, user_id, client_uuid, scopes, properties)
+insert into authority.consents (
+    tenant_id,
+    user_id,
+    client_uuid,
+    scopes,
+    resources,
+    authorization_details,
+    properties
+)
 select
     :tenant_id,
     :user_id,
     granted_to.id,
     :scopes,
+    :resources,
+    :authorization_details,
     :properties
 from granted_to
 left join granted_by on true
 on conflict (tenant_id, user_id, client_uuid) where revoked_at is null do update
     set
-        scopes = authority.merge_scopes(consents.scopes, excluded.scopes),
+        scopes = authority.merge_texts(consents.scopes, excluded.scopes),
+        resources = authority.merge_texts(consents.resources, excluded.resources),
+        authorization_details = authority.merge_details(
+            consents.authorization_details, excluded.authorization_details
+        ),
         properties = excluded.properties,
         updated_at = authority.clock(),
         row_version = consents.row_version + 1
 returning
     consents.tenant_id, consents.id, consents.user_id, consents.client_uuid,
-    consents.scopes, consents.properties, consents.revoked_at,
-    consents.revocation_reason, consents.created_at, consents.updated_at,
-    consents.row_version;
+    consents.scopes, consents.resources, consents.authorization_details,
+    consents.properties, consents.revoked_at, consents.revocation_reason,
+    consents.created_at, consents.updated_at, consents.row_version;
 
--- name: narrow(tenant_id, user_id, client_id, scopes)^
--- The consent that is in force, reduced to these of its scopes, or no row when
--- none is in force. Tokens under it that carry another scope are dead while the
--- consent lacks that scope.
+-- name: narrow(tenant_id, user_id, client_id, scopes, resources, authorization_details)^
+-- The consent that is in force, reduced to these of its scopes, resources and
+-- authorization details, or no row when none is in force. Null keeps all. Tokens under
+-- it that carry another one are dead while the consent lacks it.
 -- @row Consent
 update authority.consents
 set
     scopes = array(
         select kept.name
         from unnest(consents.scopes) as kept (name)
-        where kept.name = any(:scopes::text[])
+        where :scopes::text[] is null or kept.name = any(:scopes)
         order by kept.name
+    ),
+    resources = array(
+        select kept.uri
+        from unnest(consents.resources) as kept (uri)
+        where :resources::text[] is null or kept.uri = any(:resources)
+        order by kept.uri
+    ),
+    authorization_details = (
+        select coalesce(jsonb_agg(kept.detail order by kept.number), '[]')
+        from jsonb_array_elements(consents.authorization_details)
+            with ordinality as kept (detail, number)
+        where
+            :authorization_details::jsonb is null
+            or authority.covers_details(
+                :authorization_details, jsonb_build_array(kept.detail)
+            )
     ),
     updated_at = authority.clock(),
     row_version = consents.row_version + 1
@@ -113,9 +145,9 @@ where
     and consents.revoked_at is null
 returning
     consents.tenant_id, consents.id, consents.user_id, consents.client_uuid,
-    consents.scopes, consents.properties, consents.revoked_at,
-    consents.revocation_reason, consents.created_at, consents.updated_at,
-    consents.row_version;
+    consents.scopes, consents.resources, consents.authorization_details,
+    consents.properties, consents.revoked_at, consents.revocation_reason,
+    consents.created_at, consents.updated_at, consents.row_version;
 
 -- name: revoke(tenant_id, user_id, client_id, reason)!
 -- Revokes the consent that is in force, which ends every token under it, including

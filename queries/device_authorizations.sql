@@ -1,4 +1,4 @@
--- name: create(tenant_id, device_code_hash, user_code_hash, client_id, scopes, cnf_jkt, properties, poll_interval, lifetime)^
+-- name: create(tenant_id, device_code_hash, user_code_hash, client_id, scopes, resources, authorization_details, cnf_jkt, properties, poll_interval, lifetime)^
 -- The outcome of a device authorization request (RFC 8628 section 3.1): created,
 -- or the reason why not. The statement locks the client against deletion and
 -- checks it after the wait for that lock.
@@ -23,6 +23,8 @@ device as (
         user_code_hash,
         client_uuid,
         scopes,
+        resources,
+        authorization_details,
         cnf_jkt,
         properties,
         poll_interval,
@@ -34,6 +36,8 @@ device as (
         :user_code_hash,
         asked_by.id as client_uuid,
         :scopes,
+        :resources,
+        :authorization_details,
         :cnf_jkt,
         :properties,
         :poll_interval,
@@ -72,6 +76,8 @@ select
     clients.client_id,
     clients.display_name as client_display_name,
     device_authorizations.scopes,
+    device_authorizations.resources,
+    device_authorizations.authorization_details,
     device_authorizations.properties,
     device_authorizations.expires_at,
     device_authorizations.created_at
@@ -87,16 +93,17 @@ where
     and device_authorizations.expires_at > authority.clock()
     and clients.enabled;
 
--- name: approve(tenant_id, user_code_hash, user_id, scopes, properties, authenticated_at, family_lifetime)^
+-- name: approve(tenant_id, user_code_hash, user_id, scopes, resources, authorization_details, properties, authenticated_at, acr, amr, max_age, acr_values, requested_at, family_lifetime)^
 -- The outcome of a user's approval (RFC 8628 section 3.3), and the authorization (the
 -- family) of all tokens that the device code will be redeemed for: approved, or the
 -- reason why not. Until the code expires, redemptions.redeem with the type device_code
 -- redeems it. invalid: the code is unknown, expired or already decided.
 --
--- The user must have signed in after the last sign-out from everywhere, and must have
--- consented, unless the client's consent_type is implicit. Null scopes are the
--- requested ones; other scopes must be among these. With a null family_lifetime the
--- family never expires. A null authenticated_at means now.
+-- The user's sign-in and consent must meet the rules of grants.issue_code. Null scopes,
+-- resources or authorization details are the requested ones; others must be among
+-- these, and an empty list of resources is an invalid_target if the device requested
+-- any. With a null family_lifetime the family never expires. A null authenticated_at or
+-- requested_at means now.
 --
 -- The statement locks the request and judges it after the wait: of any number of
 -- decisions one takes effect. Before that it locks the client and the user against
@@ -105,8 +112,16 @@ where
 -- @row DeviceApproval
 -- @when outcome = approved -- token_id, authorization_id, scopes, expires_at
 -- @param user_id notnull
+-- @param max_age nullable
 -- @param family_lifetime nullable
-with presented as (
+with given as (
+    select
+        :tenant_id::uuid as tenant_id,
+        authority.clock() as moment,
+        authority.sign_in_time(:authenticated_at) as authenticated_at
+),
+
+presented as (
     select
         device_authorizations.id,
         device_authorizations.client_uuid
@@ -146,6 +161,8 @@ device as (
         device_authorizations.device_code_hash,
         device_authorizations.client_uuid,
         device_authorizations.scopes,
+        device_authorizations.resources,
+        device_authorizations.authorization_details,
         device_authorizations.cnf_jkt,
         device_authorizations.status,
         device_authorizations.properties,
@@ -160,6 +177,16 @@ device as (
     for no key update of device_authorizations
 ),
 
+wanted as (
+    select
+        device.id,
+        coalesce(:scopes::text[], device.scopes) as scopes,
+        coalesce(:resources::text[], device.resources) as resources,
+        coalesce(:authorization_details::jsonb, device.authorization_details)
+            as authorization_details
+    from device
+),
+
 asked as (
     select
         device.id,
@@ -169,30 +196,48 @@ asked as (
         device.properties,
         device.expires_at,
         consents.id as consent_id,
-        coalesce(:scopes::text[], device.scopes) as scopes,
+        wanted.scopes,
+        wanted.resources,
+        wanted.authorization_details,
         case
             when active_tenants.id is null then 'tenant_inactive'
             when
                 device.id is null
                 or device.status <> 'pending'
-                or device.expires_at <= authority.clock()
+                or device.expires_at <= given.moment
                 then 'invalid'
             when asked_by.enabled is not true then 'client_inactive'
             when (decided_by.status is distinct from 'active') then 'user_inactive'
             when
-                authority.sign_in_time(:authenticated_at)
+                given.authenticated_at
                 <= greatest(
                     active_tenants.tokens_valid_after, decided_by.tokens_valid_after
                 )
+                or coalesce(:authenticated_at, given.moment) + :max_age::interval
+                < coalesce(:requested_at, given.moment)
                 then 'login_required'
+            when
+                :acr_values::text[] is not null
+                and (:acr::text = any(:acr_values)) is not true
+                then 'unmet_authentication_requirements'
             when not :scopes::text[] <@ device.scopes then 'invalid_scope'
+            when
+                not :resources::text[] <@ device.resources
+                or (:resources = '{}' and device.resources <> '{}')
+                then 'invalid_target'
+            when
+                not authority.covers_details(
+                    device.authorization_details, :authorization_details::jsonb
+                )
+                then 'invalid_authorization_details'
             when asked_by.consent_type <> 'implicit' and consents.id is null
                 then 'consent_required'
             else 'approved'
         end as outcome
-    from (values (:tenant_id::uuid)) as given (tenant_id)
+    from given
     left join authority.active_tenants on active_tenants.id = :tenant_id
     left join device on true
+    left join wanted on true
     left join asked_by on true
     left join decided_by on true
     left join authority.consents
@@ -201,7 +246,11 @@ asked as (
             and consents.user_id = :user_id
             and asked_by.id = consents.client_uuid
             and consents.revoked_at is null
-            and coalesce(:scopes::text[], device.scopes) <@ consents.scopes
+            and wanted.scopes <@ consents.scopes
+            and wanted.resources <@ consents.resources
+            and authority.covers_details(
+                consents.authorization_details, wanted.authorization_details
+            )
 ),
 
 decided as (
@@ -224,6 +273,10 @@ family as (
         user_id,
         consent_id,
         scopes,
+        resources,
+        authorization_details,
+        acr,
+        amr,
         expires_at,
         tokens_expire_at
     )
@@ -233,9 +286,14 @@ family as (
         :user_id,
         asked.consent_id,
         asked.scopes,
-        authority.clock() + :family_lifetime as expires_at,
+        asked.resources,
+        asked.authorization_details,
+        :acr,
+        :amr,
+        given.moment + :family_lifetime as expires_at,
         asked.expires_at as tokens_expire_at
     from asked
+    cross join given
     where asked.outcome = 'approved'
     returning
         authorizations.id,
@@ -251,6 +309,8 @@ code as (
         user_id,
         authorization_id,
         scopes,
+        resources,
+        authorization_details,
         cnf_jkt,
         properties,
         authenticated_at,
@@ -264,12 +324,15 @@ code as (
         :user_id,
         family.id,
         asked.scopes,
+        asked.resources,
+        asked.authorization_details,
         asked.cnf_jkt,
         asked.properties || :properties::jsonb as properties,
-        authority.sign_in_time(:authenticated_at) as authenticated_at,
+        given.authenticated_at,
         least(asked.expires_at, family.expires_at) as expires_at
     from asked
     cross join family
+    cross join given
     returning
         tokens.id,
         tokens.authorization_id,
@@ -323,7 +386,13 @@ where
 -- @row DevicePoll
 -- @when outcome = authorization_pending, slow_down -- poll_interval
 -- @param cnf_jkt nullable
-with device as (
+with given as (
+    select
+        :tenant_id::uuid as tenant_id,
+        authority.clock() as moment
+),
+
+device as (
     select
         device_authorizations.id,
         device_authorizations.client_uuid,
@@ -347,20 +416,21 @@ verdict as (
             when device.status = 'denied' then 'access_denied'
             when device.status = 'approved' and codes.redeemed_at is not null
                 then 'approved'
-            when device.expires_at <= authority.clock() then 'expired_token'
+            when device.expires_at <= given.moment then 'expired_token'
             when device.status = 'approved' then 'approved'
-            when device.next_poll_at > authority.clock() then 'slow_down'
+            when device.next_poll_at > given.moment then 'slow_down'
             else 'authorization_pending'
         end as outcome,
         device.poll_interval + case
             when
                 device.status = 'pending'
-                and device.expires_at > authority.clock()
-                and device.next_poll_at > authority.clock()
+                and device.expires_at > given.moment
+                and device.next_poll_at > given.moment
                 then interval '5 seconds'
             else interval '0'
         end as poll_interval
     from device
+    cross join given
     inner join authority.clients
         on
             clients.tenant_id = :tenant_id
@@ -382,10 +452,11 @@ paced as (
         poll_interval = verdict.poll_interval,
         next_poll_at = greatest(
             device_authorizations.next_poll_at,
-            authority.clock() + verdict.poll_interval
+            given.moment + verdict.poll_interval
         ),
-        updated_at = authority.clock()
+        updated_at = given.moment
     from verdict
+    cross join given
     where
         device_authorizations.tenant_id = :tenant_id
         and device_authorizations.id = verdict.id
@@ -395,7 +466,7 @@ paced as (
 select
     coalesce(verdict.outcome, 'invalid') as outcome,
     verdict.poll_interval
-from (values (:tenant_id::uuid)) as given (tenant_id)
+from given
 left join verdict on true;
 
 -- name: prune_expired(older_than, batch_size)!

@@ -1,4 +1,4 @@
--- name: redeem(tenant_id, token_hash, type, client_id, redirect_uri, code_challenge, cnf_jkt, cnf_x5t_s256, scopes, redemption_id, leeway, access_token_hash, access_lifetime, refresh_token_hash, refresh_lifetime)^
+-- name: redeem(tenant_id, token_hash, type, client_id, redirect_uri, code_challenge, cnf_jkt, cnf_x5t_s256, scopes, resources, authorization_details, redemption_id, leeway, access_token_hash, access_lifetime, refresh_token_hash, refresh_lifetime)^
 -- The outcome of presenting a code or refresh token, and the authorization (the family)
 -- of its tokens. Of any number of racing requests one redeems the token.
 --
@@ -17,6 +17,11 @@
 --   unless it is revoked already (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2).
 -- - invalid_scope: the request has scopes that the token does not carry (RFC 6749
 --   section 6). The token is not used up.
+-- - invalid_target: the request names resources that the token does not name, or an
+--   empty list although the token names some (RFC 8707 section 2.2). The token is not
+--   used up.
+-- - invalid_authorization_details: one of the request's authorization details equals
+--   none of the token's (RFC 9396 section 6.1). The token is not used up.
 -- - invalid: the token is not alive, was not issued to this client_id, redirect_uri and
 --   PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6), or is bound to
 --   another key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). The
@@ -33,16 +38,23 @@
 -- deletion. The successors' foreign keys would lock them too late: a deletion locks
 -- them first and their families afterwards.
 --
--- Null scopes are all scopes of the token. Fewer scopes restrict only the access token
--- (RFC 6749 section 6). A refresh token is bound to the key of a public client (RFC
--- 9449 section 5, RFC 8705 section 4). It expires when it stays idle, and the family
--- ends in any case (RFC 9700 section 4.14.2).
+-- Null scopes, resources or authorization details are all those of the token. Fewer of
+-- them restrict only the access token (RFC 6749 section 6). A refresh token is bound to
+-- the key of a public client (RFC 9449 section 5, RFC 8705 section 4). It expires when
+-- it stays idle, and the family ends in any case (RFC 9700 section 4.14.2).
 -- @row Redemption
 -- @when outcome = redeemed, refreshed, already_redeemed, recently_redeemed --
---   authorization_id, scopes, properties, authenticated_at
+--   authorization_id, scopes, resources, authorization_details, properties,
+--   authenticated_at
 -- @param access_lifetime nullable
 -- @param refresh_lifetime nullable
-with presented as (
+with given as (
+    select
+        :tenant_id::uuid as tenant_id,
+        authority.clock() as moment
+),
+
+presented as (
     select
         tokens.id,
         tokens.client_uuid,
@@ -97,6 +109,9 @@ family as (
         authorizations.id,
         authorizations.expires_at,
         authorizations.revoked_at,
+        authorizations.session_id,
+        authorizations.acr,
+        authorizations.amr,
         issued_to.has_one_uri,
         presented.id as token_id
     from presented
@@ -117,6 +132,8 @@ token as (
         tokens.user_id,
         tokens.service_account_id,
         tokens.scopes,
+        tokens.resources,
+        tokens.authorization_details,
         tokens.code_challenge,
         tokens.redirect_uri,
         tokens.nonce,
@@ -130,8 +147,13 @@ token as (
         family.id as authorization_id,
         family.expires_at as family_expires_at,
         family.revoked_at as family_revoked_at,
-        family.has_one_uri
+        family.session_id,
+        family.acr,
+        family.amr,
+        family.has_one_uri,
+        given.moment
     from family
+    cross join given
     inner join authority.tokens
         on
             tokens.tenant_id = :tenant_id
@@ -159,9 +181,14 @@ verdict as (
         token.service_account_id,
         token.authorization_id,
         token.scopes,
+        token.resources,
+        token.authorization_details,
         token.nonce,
         token.properties,
         token.authenticated_at,
+        token.session_id,
+        token.acr,
+        token.amr,
         token.family_expires_at,
         token_states.subject_id,
         case
@@ -195,7 +222,7 @@ verdict as (
             when
                 :leeway > interval '0'
                 and token.family_revoked_at is null
-                and token.redeemed_at + :leeway > authority.clock()
+                and token.redeemed_at + :leeway > token.moment
                 and not exists (
                     select from successor
                     where successor.redeemed_at is not null
@@ -208,6 +235,15 @@ verdict as (
                 or token_states.dead_because is not null
                 then 'invalid'
             when not :scopes::text[] <@ token.scopes then 'invalid_scope'
+            when
+                not :resources::text[] <@ token.resources
+                or (:resources = '{}' and token.resources <> '{}')
+                then 'invalid_target'
+            when
+                not authority.covers_details(
+                    token.authorization_details, :authorization_details::jsonb
+                )
+                then 'invalid_authorization_details'
             when :type <> 'refresh' or :refresh_token_hash::bytea is not null
                 then 'redeemed'
             when
@@ -246,6 +282,8 @@ issued as (
         authorization_id,
         parent_id,
         scopes,
+        resources,
+        authorization_details,
         cnf_jkt,
         cnf_x5t_s256,
         properties,
@@ -266,6 +304,15 @@ issued as (
             else verdict.scopes
         end as scopes,
         case successors.type
+            when 'access' then coalesce(:resources, verdict.resources)
+            else verdict.resources
+        end as resources,
+        case successors.type
+            when 'access'
+                then coalesce(:authorization_details, verdict.authorization_details)
+            else verdict.authorization_details
+        end as authorization_details,
+        case successors.type
             when 'access' then :cnf_jkt else verdict.refresh_cnf_jkt
         end as cnf_jkt,
         case successors.type
@@ -273,9 +320,10 @@ issued as (
         end as cnf_x5t_s256,
         verdict.properties,
         verdict.authenticated_at,
-        least(authority.clock() + successors.lifetime, verdict.family_expires_at)
+        least(given.moment + successors.lifetime, verdict.family_expires_at)
             as expires_at
     from verdict
+    cross join given
     cross join (
         values
         ('access', :access_token_hash::bytea, :access_lifetime::interval),
@@ -288,6 +336,8 @@ issued as (
         tokens.id,
         tokens.type,
         tokens.scopes,
+        tokens.resources,
+        tokens.authorization_details,
         tokens.expires_at
 ),
 
@@ -298,15 +348,14 @@ kept as (
             authorizations.tokens_expire_at,
             (select max(issued.expires_at) + interval '24 hours' from issued)
         ),
-        revoked_at = case
-            when verdict.outcome = 'reused' then authority.clock()
-        end,
+        revoked_at = case when verdict.outcome = 'reused' then given.moment end,
         revocation_reason = case
             when verdict.outcome = 'reused' then 'token_reuse'
         end,
-        updated_at = authority.clock(),
+        updated_at = given.moment,
         row_version = authorizations.row_version + 1
     from verdict
+    cross join given
     where
         authorizations.tenant_id = :tenant_id
         and authorizations.id = verdict.authorization_id
@@ -323,6 +372,8 @@ successors as (
         issued.id,
         issued.type,
         issued.scopes,
+        issued.resources,
+        issued.authorization_details,
         issued.expires_at
     from issued
     union all
@@ -330,6 +381,8 @@ successors as (
         tokens.id,
         tokens.type,
         tokens.scopes,
+        tokens.resources,
+        tokens.authorization_details,
         tokens.expires_at
     from verdict
     inner join authority.tokens
@@ -347,14 +400,24 @@ select
     verdict.subject_id,
     verdict.service_account_id,
     coalesce(access.scopes, verdict.scopes) as scopes,
+    coalesce(access.resources, verdict.resources) as resources,
+    coalesce(access.authorization_details, verdict.authorization_details)
+        as authorization_details,
     verdict.nonce,
     verdict.properties,
     verdict.authenticated_at,
+    sessions.sid,
+    verdict.acr,
+    verdict.amr,
     access.id as access_token_id,
     access.expires_at as access_expires_at,
     refresh.id as refresh_token_id,
     refresh.expires_at as refresh_expires_at
-from (values (:tenant_id::uuid)) as given (tenant_id)
+from given
 left join verdict on verdict.outcome <> 'invalid'
+left join authority.sessions
+    on
+        sessions.tenant_id = :tenant_id
+        and verdict.session_id = sessions.id
 left join successors as access on access.type = 'access'
 left join successors as refresh on refresh.type = 'refresh';

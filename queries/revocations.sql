@@ -48,6 +48,7 @@ returning
     revocations.sequence,
     revocations.category,
     revocations.target,
+    revocations.scopes,
     revocations.reason,
     revocations.properties,
     revocations.effective_at,
@@ -60,7 +61,7 @@ returning
 -- @row Revocation
 select
     revocations.tenant_id, revocations.sequence, revocations.category,
-    revocations.target, revocations.reason, revocations.properties,
+    revocations.target, revocations.scopes, revocations.reason, revocations.properties,
     revocations.effective_at, revocations.expires_at, revocations.created_at
 from authority.revocations
 where
@@ -90,7 +91,7 @@ listen authority_revocations;
 -- @row Revocation
 select
     revocations.tenant_id, revocations.sequence, revocations.category,
-    revocations.target, revocations.reason, revocations.properties,
+    revocations.target, revocations.scopes, revocations.reason, revocations.properties,
     revocations.effective_at, revocations.expires_at, revocations.created_at
 from authority.revocations
 where

@@ -10,6 +10,7 @@ select
     service_accounts.enabled,
     service_accounts.tokens_valid_after,
     service_accounts.allowed_scopes,
+    service_accounts.allowed_resources,
     service_accounts.authorized_client_uuids,
     service_accounts.attributes,
     service_accounts.created_at,
@@ -27,9 +28,10 @@ select
     service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
     service_accounts.display_name, service_accounts.description,
     service_accounts.enabled, service_accounts.tokens_valid_after,
-    service_accounts.allowed_scopes, service_accounts.authorized_client_uuids,
-    service_accounts.attributes, service_accounts.created_at,
-    service_accounts.updated_at, service_accounts.row_version
+    service_accounts.allowed_scopes, service_accounts.allowed_resources,
+    service_accounts.authorized_client_uuids, service_accounts.attributes,
+    service_accounts.created_at, service_accounts.updated_at,
+    service_accounts.row_version
 from authority.service_accounts
 where
     service_accounts.tenant_id = :tenant_id
@@ -42,9 +44,10 @@ select
     service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
     service_accounts.display_name, service_accounts.description,
     service_accounts.enabled, service_accounts.tokens_valid_after,
-    service_accounts.allowed_scopes, service_accounts.authorized_client_uuids,
-    service_accounts.attributes, service_accounts.created_at,
-    service_accounts.updated_at, service_accounts.row_version
+    service_accounts.allowed_scopes, service_accounts.allowed_resources,
+    service_accounts.authorized_client_uuids, service_accounts.attributes,
+    service_accounts.created_at, service_accounts.updated_at,
+    service_accounts.row_version
 from authority.service_accounts
 where
     service_accounts.tenant_id = :tenant_id
@@ -60,9 +63,10 @@ select
     service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
     service_accounts.display_name, service_accounts.description,
     service_accounts.enabled, service_accounts.tokens_valid_after,
-    service_accounts.allowed_scopes, service_accounts.authorized_client_uuids,
-    service_accounts.attributes, service_accounts.created_at,
-    service_accounts.updated_at, service_accounts.row_version
+    service_accounts.allowed_scopes, service_accounts.allowed_resources,
+    service_accounts.authorized_client_uuids, service_accounts.attributes,
+    service_accounts.created_at, service_accounts.updated_at,
+    service_accounts.row_version
 from authority.service_accounts
 where
     service_accounts.tenant_id = :tenant_id
@@ -70,8 +74,9 @@ where
 order by service_accounts.account_id desc
 limit :page_size;
 
--- name: create(tenant_id, account_id, display_name, description, enabled, allowed_scopes, authorized_client_uuids, attributes)^
--- The new service account.
+-- name: create(tenant_id, account_id, display_name, description, enabled, allowed_scopes, allowed_resources, authorized_client_uuids, attributes)^
+-- The new service account, or no row when the account_id is a user's sub (RFC 9068
+-- section 5).
 -- @row ServiceAccount
 insert into authority.service_accounts (
     tenant_id,
@@ -80,29 +85,39 @@ insert into authority.service_accounts (
     description,
     enabled,
     allowed_scopes,
+    allowed_resources,
     authorized_client_uuids,
     attributes
 )
-values (
+select
     :tenant_id,
     :account_id,
     :display_name,
     :description,
     :enabled,
     :allowed_scopes,
+    :allowed_resources,
     :authorized_client_uuids,
     :attributes
-)
+where
+    not exists (
+        select from authority.users
+        where
+            users.tenant_id = :tenant_id
+            and users.subject_id = :account_id
+    )
 returning
     service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
     service_accounts.display_name, service_accounts.description,
     service_accounts.enabled, service_accounts.tokens_valid_after,
-    service_accounts.allowed_scopes, service_accounts.authorized_client_uuids,
-    service_accounts.attributes, service_accounts.created_at,
-    service_accounts.updated_at, service_accounts.row_version;
+    service_accounts.allowed_scopes, service_accounts.allowed_resources,
+    service_accounts.authorized_client_uuids, service_accounts.attributes,
+    service_accounts.created_at, service_accounts.updated_at,
+    service_accounts.row_version;
 
--- name: update(tenant_id, service_account_id, row_version, account_id, display_name, description, enabled, allowed_scopes, authorized_client_uuids, attributes)^
--- The changed service account, or no row when the account is not at this version.
+-- name: update(tenant_id, service_account_id, row_version, account_id, display_name, description, enabled, allowed_scopes, allowed_resources, authorized_client_uuids, attributes)^
+-- The changed service account, or no row when the account is not at this version, or
+-- the account_id is a user's sub.
 -- @row ServiceAccount
 update authority.service_accounts
 set
@@ -111,6 +126,7 @@ set
     description = :description,
     enabled = :enabled,
     allowed_scopes = :allowed_scopes,
+    allowed_resources = :allowed_resources,
     authorized_client_uuids = :authorized_client_uuids,
     attributes = :attributes,
     updated_at = authority.clock(),
@@ -119,13 +135,20 @@ where
     service_accounts.tenant_id = :tenant_id
     and service_accounts.id = :service_account_id
     and service_accounts.row_version = :row_version
+    and not exists (
+        select from authority.users
+        where
+            users.tenant_id = :tenant_id
+            and users.subject_id = :account_id
+    )
 returning
     service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
     service_accounts.display_name, service_accounts.description,
     service_accounts.enabled, service_accounts.tokens_valid_after,
-    service_accounts.allowed_scopes, service_accounts.authorized_client_uuids,
-    service_accounts.attributes, service_accounts.created_at,
-    service_accounts.updated_at, service_accounts.row_version;
+    service_accounts.allowed_scopes, service_accounts.allowed_resources,
+    service_accounts.authorized_client_uuids, service_accounts.attributes,
+    service_accounts.created_at, service_accounts.updated_at,
+    service_accounts.row_version;
 
 -- name: delete(tenant_id, service_account_id)!
 -- Deletes the service account with everything issued to it.
@@ -154,6 +177,7 @@ returning
     service_accounts.tenant_id, service_accounts.id, service_accounts.account_id,
     service_accounts.display_name, service_accounts.description,
     service_accounts.enabled, service_accounts.tokens_valid_after,
-    service_accounts.allowed_scopes, service_accounts.authorized_client_uuids,
-    service_accounts.attributes, service_accounts.created_at,
-    service_accounts.updated_at, service_accounts.row_version;
+    service_accounts.allowed_scopes, service_accounts.allowed_resources,
+    service_accounts.authorized_client_uuids, service_accounts.attributes,
+    service_accounts.created_at, service_accounts.updated_at,
+    service_accounts.row_version;

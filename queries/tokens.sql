@@ -14,6 +14,8 @@ select
     tokens.subject_authorization_id,
     tokens.actor,
     tokens.scopes,
+    tokens.resources,
+    tokens.authorization_details,
     tokens.code_challenge,
     tokens.redirect_uri,
     tokens.nonce,
@@ -39,10 +41,11 @@ select
     tokens.tenant_id, tokens.id, tokens.type, tokens.token_hash, tokens.client_uuid,
     tokens.user_id, tokens.service_account_id, tokens.authorization_id,
     tokens.parent_id, tokens.subject_authorization_id, tokens.actor, tokens.scopes,
-    tokens.code_challenge, tokens.redirect_uri, tokens.nonce, tokens.cnf_jkt,
-    tokens.cnf_x5t_s256, tokens.payload, tokens.properties, tokens.expires_at,
-    tokens.redeemed_at, tokens.revoked_at, tokens.revocation_reason,
-    tokens.authenticated_at, tokens.created_at
+    tokens.resources, tokens.authorization_details, tokens.code_challenge,
+    tokens.redirect_uri, tokens.nonce, tokens.cnf_jkt, tokens.cnf_x5t_s256,
+    tokens.payload, tokens.properties, tokens.expires_at, tokens.redeemed_at,
+    tokens.revoked_at, tokens.revocation_reason, tokens.authenticated_at,
+    tokens.created_at
 from authority.tokens
 where
     tokens.tenant_id = :tenant_id
@@ -63,6 +66,8 @@ select
     token_states.user_id,
     token_states.service_account_id,
     token_states.scopes,
+    token_states.resources,
+    token_states.authorization_details,
     token_states.redeemed_at,
     token_states.revoked_at,
     token_states.revocation_reason,
@@ -74,10 +79,11 @@ where
     token_states.tenant_id = :tenant_id
     and token_states.token_hash = :token_hash;
 
--- name: verify(tenant_id, token_hash, type)^
+-- name: verify(tenant_id, token_hash, type, resource)^
 -- The live token with this hash, and what a resource server needs to know of its
 -- client and subject (RFC 7662 section 2.2), or no row. Callers cannot tell why a
--- token was rejected. The caller must check that the presenter holds the key or
+-- token was rejected. With a resource, the token must name it (RFC 8707); a null
+-- resource requires nothing. The caller must check that the presenter holds the key or
 -- the certificate that the token is bound to (RFC 9449 section 7.1, RFC 8705
 -- section 3).
 -- @row VerifiedToken
@@ -94,20 +100,26 @@ select
     verified_tokens.account_id,
     verified_tokens.actor,
     verified_tokens.scopes,
+    verified_tokens.resources,
+    verified_tokens.authorization_details,
     verified_tokens.cnf_jkt,
     verified_tokens.cnf_x5t_s256,
     verified_tokens.payload,
     verified_tokens.properties,
     verified_tokens.authenticated_at,
+    verified_tokens.acr,
+    verified_tokens.amr,
     verified_tokens.created_at,
-    verified_tokens.expires_at
+    verified_tokens.expires_at,
+    verified_tokens.depends_on
 from authority.verified_tokens
 where
     verified_tokens.tenant_id = :tenant_id
     and verified_tokens.token_hash = :token_hash
-    and verified_tokens.type = :type;
+    and verified_tokens.type = :type
+    and (:resource::text is null or :resource = any(verified_tokens.resources));
 
--- name: verify_by_token(tenant_id, token_hash, type)^
+-- name: verify_by_token(tenant_id, token_hash, type, resource)^
 -- As verify, in one trip, for a transaction that works for no tenant yet.
 -- @as verify -- The function reads the same view.
 select
@@ -115,13 +127,17 @@ select
     verified_tokens.client_id, verified_tokens.authorization_id,
     verified_tokens.user_id, verified_tokens.subject_id, verified_tokens.username,
     verified_tokens.service_account_id, verified_tokens.account_id,
-    verified_tokens.actor, verified_tokens.scopes, verified_tokens.cnf_jkt,
+    verified_tokens.actor, verified_tokens.scopes, verified_tokens.resources,
+    verified_tokens.authorization_details, verified_tokens.cnf_jkt,
     verified_tokens.cnf_x5t_s256, verified_tokens.payload, verified_tokens.properties,
-    verified_tokens.authenticated_at, verified_tokens.created_at,
-    verified_tokens.expires_at
-from authority.find_live_token(:tenant_id, :token_hash, :type) as verified_tokens;
+    verified_tokens.authenticated_at, verified_tokens.acr, verified_tokens.amr,
+    verified_tokens.created_at, verified_tokens.expires_at, verified_tokens.depends_on
+from
+    authority.find_live_token(
+        :tenant_id, :token_hash, :type, :resource
+    ) as verified_tokens;
 
--- name: create(tenant_id, type, token_hash, client_uuid, user_id, service_account_id, authorization_id, scopes, code_challenge, redirect_uri, nonce, cnf_jkt, cnf_x5t_s256, payload, properties, authenticated_at, lifetime)^
+-- name: create(tenant_id, type, token_hash, client_uuid, user_id, service_account_id, authorization_id, scopes, resources, authorization_details, code_challenge, redirect_uri, nonce, cnf_jkt, cnf_x5t_s256, payload, properties, authenticated_at, lifetime)^
 -- The new token, or no row when the tenant is not active. The statement checks no
 -- rule of OAuth, because it is for tokens from another store; queries/grants.sql
 -- issues new ones. The token expires with its authorization if that is earlier. A
@@ -149,6 +165,8 @@ insert into authority.tokens (
     service_account_id,
     authorization_id,
     scopes,
+    resources,
+    authorization_details,
     code_challenge,
     redirect_uri,
     nonce,
@@ -168,6 +186,8 @@ select
     :service_account_id,
     :authorization_id,
     :scopes,
+    :resources,
+    :authorization_details,
     :code_challenge,
     :redirect_uri,
     :nonce,
@@ -187,10 +207,11 @@ returning
     tokens.tenant_id, tokens.id, tokens.type, tokens.token_hash, tokens.client_uuid,
     tokens.user_id, tokens.service_account_id, tokens.authorization_id,
     tokens.parent_id, tokens.subject_authorization_id, tokens.actor, tokens.scopes,
-    tokens.code_challenge, tokens.redirect_uri, tokens.nonce, tokens.cnf_jkt,
-    tokens.cnf_x5t_s256, tokens.payload, tokens.properties, tokens.expires_at,
-    tokens.redeemed_at, tokens.revoked_at, tokens.revocation_reason,
-    tokens.authenticated_at, tokens.created_at;
+    tokens.resources, tokens.authorization_details, tokens.code_challenge,
+    tokens.redirect_uri, tokens.nonce, tokens.cnf_jkt, tokens.cnf_x5t_s256,
+    tokens.payload, tokens.properties, tokens.expires_at, tokens.redeemed_at,
+    tokens.revoked_at, tokens.revocation_reason, tokens.authenticated_at,
+    tokens.created_at;
 
 -- name: revoke(tenant_id, token_hash, client_id, reason)!
 -- Revokes the token if it was issued to this client_id. Unless it is an access
@@ -277,6 +298,7 @@ select
     live_tokens.client_uuid, live_tokens.user_id, live_tokens.service_account_id,
     live_tokens.authorization_id, live_tokens.parent_id,
     live_tokens.subject_authorization_id, live_tokens.actor, live_tokens.scopes,
+    live_tokens.resources, live_tokens.authorization_details,
     live_tokens.code_challenge, live_tokens.redirect_uri, live_tokens.nonce,
     live_tokens.cnf_jkt, live_tokens.cnf_x5t_s256, live_tokens.payload,
     live_tokens.properties, live_tokens.expires_at, live_tokens.redeemed_at,
@@ -302,6 +324,7 @@ select
     live_tokens.client_uuid, live_tokens.user_id, live_tokens.service_account_id,
     live_tokens.authorization_id, live_tokens.parent_id,
     live_tokens.subject_authorization_id, live_tokens.actor, live_tokens.scopes,
+    live_tokens.resources, live_tokens.authorization_details,
     live_tokens.code_challenge, live_tokens.redirect_uri, live_tokens.nonce,
     live_tokens.cnf_jkt, live_tokens.cnf_x5t_s256, live_tokens.payload,
     live_tokens.properties, live_tokens.expires_at, live_tokens.redeemed_at,

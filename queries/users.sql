@@ -35,6 +35,20 @@ where
     users.tenant_id = :tenant_id
     and users.username_key = :username_key;
 
+-- name: get_by_verified_email(tenant_id, email)^
+-- The user who has verified this address, in any case of its ASCII letters, or no row.
+-- @row User
+select
+    users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
+    users.email, users.email_verified, users.display_name, users.password_hash,
+    users.status, users.tokens_valid_after, users.attributes, users.created_at,
+    users.updated_at, users.row_version
+from authority.users
+where
+    users.tenant_id = :tenant_id
+    and users.email_verified
+    and users.email_key = lower(:email collate "C");
+
 -- name: get_by_subject_id(tenant_id, subject_id)^
 -- The user with this sub claim, or no row.
 -- @row User
@@ -118,11 +132,13 @@ where
 order by users.username_key desc
 limit :page_size;
 
--- name: create(tenant_id, username, username_key, email, email_verified, display_name, password_hash, status, attributes)^
--- The new user, with a new subject id.
+-- name: create(tenant_id, subject_id, username, username_key, email, email_verified, display_name, password_hash, status, attributes)^
+-- The new user, or no row when the subject_id is that of a client or a service account
+-- (RFC 9068 section 5). A null subject_id makes one: a random UUID.
 -- @row User
 insert into authority.users (
     tenant_id,
+    subject_id,
     username,
     username_key,
     email,
@@ -132,8 +148,9 @@ insert into authority.users (
     status,
     attributes
 )
-values (
+select
     :tenant_id,
+    coalesce(:subject_id, gen_random_uuid()::text) as subject_id,
     :username,
     :username_key,
     :email,
@@ -142,22 +159,36 @@ values (
     :password_hash,
     :status,
     :attributes
-)
+where
+    not exists (
+        select from authority.clients
+        where
+            clients.tenant_id = :tenant_id
+            and clients.client_id = :subject_id
+    )
+    and not exists (
+        select from authority.service_accounts
+        where
+            service_accounts.tenant_id = :tenant_id
+            and service_accounts.account_id = :subject_id
+    )
 returning
     users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
     users.email, users.email_verified, users.display_name, users.password_hash,
     users.status, users.tokens_valid_after, users.attributes, users.created_at,
     users.updated_at, users.row_version;
 
--- name: update(tenant_id, user_id, row_version, username, username_key, email, email_verified, display_name, status, attributes)^
--- The changed user, or no row when the user is not at this version.
+-- name: update(tenant_id, user_id, row_version, username, username_key, email, display_name, status, attributes)^
+-- The changed user, or no row when the user is not at this version. Another address,
+-- except in the case of ASCII letters, is not verified.
 -- @row User
 update authority.users
 set
     username = :username,
     username_key = :username_key,
     email = :email,
-    email_verified = :email_verified,
+    email_verified = users.email_verified
+    and users.email_key is not distinct from lower(:email collate "C"),
     display_name = :display_name,
     status = :status,
     attributes = :attributes,
@@ -167,6 +198,25 @@ where
     users.tenant_id = :tenant_id
     and users.id = :user_id
     and users.row_version = :row_version
+returning
+    users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
+    users.email, users.email_verified, users.display_name, users.password_hash,
+    users.status, users.tokens_valid_after, users.attributes, users.created_at,
+    users.updated_at, users.row_version;
+
+-- name: verify_email(tenant_id, user_id, email)^
+-- The user, who has proven control of this address, or no row when the user has
+-- another address by now. Of two users of the tenant only one can verify an address.
+-- @row User
+update authority.users
+set
+    email_verified = true,
+    updated_at = authority.clock(),
+    row_version = users.row_version + 1
+where
+    users.tenant_id = :tenant_id
+    and users.id = :user_id
+    and users.email_key = lower(:email collate "C")
 returning
     users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
     users.email, users.email_verified, users.display_name, users.password_hash,
@@ -201,20 +251,50 @@ returning
 
 -- name: revoke_tokens(tenant_id, user_id)^
 -- The user with tokens_valid_after set to now. Every token of an earlier sign-in
--- is dead, including those that a concurrent rotation issues. The statement
--- changes one row, however many tokens there are.
+-- is dead, including those that a concurrent rotation issues. One row ends them, however
+-- many there are. The statement also ends the user's sessions, as sessions.end_all does:
+-- their clients are notified.
 -- @row User
 -- @nullable tokens_valid_after
-update authority.users
-set
-    tokens_valid_after = greatest(users.tokens_valid_after, authority.clock()),
-    updated_at = authority.clock(),
-    row_version = users.row_version + 1
-where
-    users.tenant_id = :tenant_id
-    and users.id = :user_id
-returning
-    users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
-    users.email, users.email_verified, users.display_name, users.password_hash,
-    users.status, users.tokens_valid_after, users.attributes, users.created_at,
-    users.updated_at, users.row_version;
+with signed_out as (
+    update authority.users
+    set
+        tokens_valid_after = greatest(users.tokens_valid_after, authority.clock()),
+        updated_at = authority.clock(),
+        row_version = users.row_version + 1
+    where
+        users.tenant_id = :tenant_id
+        and users.id = :user_id
+    returning
+        users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
+        users.email, users.email_verified, users.display_name, users.password_hash,
+        users.status, users.tokens_valid_after, users.attributes, users.created_at,
+        users.updated_at, users.row_version
+),
+
+-- It reads signed_out, so the user is locked before the sessions, as by a deletion.
+ended as (
+    select count(ended_sessions.id) as number
+    from signed_out
+    left join lateral authority.end_sessions(
+        signed_out.tenant_id,
+        array(
+            select sessions.id
+            from authority.sessions
+            where
+                sessions.tenant_id = :tenant_id
+                and sessions.user_id = signed_out.id
+                and sessions.revoked_at is null
+        ),
+        'user_signed_out'
+    ) as ended_sessions on true
+)
+
+select
+    signed_out.tenant_id, signed_out.id, signed_out.subject_id, signed_out.username,
+    signed_out.username_key, signed_out.email, signed_out.email_verified,
+    signed_out.display_name, signed_out.password_hash, signed_out.status,
+    signed_out.tokens_valid_after, signed_out.attributes, signed_out.created_at,
+    signed_out.updated_at, signed_out.row_version
+from signed_out
+cross join ended;

@@ -133,7 +133,7 @@ insert into authority.users (
 select
     pg_temp.tenant_of(n) as tenant_id,
     pg_temp.id_of('user', n) as id,
-    pg_temp.id_of('subject', n) as subject_id,
+    pg_temp.id_of('subject', n)::text as subject_id,
     'User.' || pg_temp.id_of('username', n) as username,
     'user.' || pg_temp.id_of('username', n) as username_key,
     'user.' || n || '@example.com' as email,
@@ -165,6 +165,118 @@ select
     case when n % 50 = 0 then now() - interval '5 days' end as expires_at,
     now() - (25346 - n) * interval '40 minutes' as created_at
 from generate_series(0, 25345) as n;
+
+-- A third of the users signs in with another provider.
+insert into authority.user_identities (
+    tenant_id,
+    issuer,
+    subject,
+    user_id,
+    profile,
+    last_used_at,
+    created_at,
+    updated_at
+)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    case
+        when n % 2 = 0 then 'https://accounts.google.com'
+        else 'https://idp.example/' || n % 10
+    end as issuer,
+    pg_temp.id_of('identity', n)::text as subject,
+    pg_temp.id_of('user', n) as user_id,
+    jsonb_build_object('name', 'User ' || n, 'locale', 'en') as profile,
+    now() - n * interval '7 minutes' as last_used_at,
+    now() - interval '90 days' - n * interval '10 minutes' as created_at,
+    now() - n * interval '7 minutes' as updated_at
+from generate_series(0, 6332) as n;
+
+-- Half of the users have a passkey, and some of these a security key too.
+insert into authority.webauthn_credentials (
+    tenant_id,
+    id,
+    user_id,
+    credential_id,
+    user_handle,
+    public_key,
+    sign_count,
+    aaguid,
+    transports,
+    discoverable,
+    backup_eligible,
+    backed_up,
+    uv_initialized,
+    name,
+    last_used_at,
+    created_at
+)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('webauthn credential', n) as id,
+    pg_temp.id_of('user', n % 9500) as user_id,
+    sha256(('credential id ' || n)::bytea) as credential_id,
+    uuid_send(pg_temp.id_of('user', n % 9500)) as user_handle,
+    sha512(('public key ' || n)::bytea) || decode('a50102032620', 'hex') as public_key,
+    case when n >= 9500 then n % 300 else 0 end as sign_count,
+    pg_temp.id_of('model', n % 20) as aaguid,
+    case when n >= 9500 then array['nfc', 'usb'] else array['hybrid', 'internal'] end
+        as transports,
+    n < 9500 as discoverable,
+    n < 9500 as backup_eligible,
+    n < 9500 and n % 4 <> 0 as backed_up,
+    true as uv_initialized,
+    case when n >= 9500 then 'Key' else 'Phone' end as name,
+    now() - n * interval '4 minutes' as last_used_at,
+    now() - interval '30 days' - n * interval '40 minutes' as created_at
+from generate_series(0, 11399) as n;
+
+-- A third of the users have an application for one-time codes. A few never typed the
+-- first code.
+insert into authority.totp_credentials (
+    tenant_id,
+    id,
+    user_id,
+    secret_ciphertext,
+    encryption_key_id,
+    algorithm,
+    digits,
+    period,
+    name,
+    pending_until,
+    confirmed_at,
+    last_used_step,
+    last_used_at,
+    created_at
+)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('totp credential', n) as id,
+    pg_temp.id_of('user', n % 5700) as user_id,
+    decode('01', 'hex') || sha512(('totp secret ' || n)::bytea) as secret_ciphertext,
+    case when n % 4 = 0 then '2025' else '2026' end as encryption_key_id,
+    'SHA1' as algorithm,
+    6 as digits,
+    interval '30 seconds' as period,
+    'Phone' as name,
+    case when n >= 5700 then now() - interval '1 hour' end as pending_until,
+    case when n < 5700 then now() - interval '30 days' end as confirmed_at,
+    case when n < 5700 then extract(epoch from now())::bigint / 30 - 2 - n end
+        as last_used_step,
+    case when n < 5700 then now() - interval '1 minute' - n * interval '30 seconds' end
+        as last_used_at,
+    now() - interval '31 days' as created_at
+from generate_series(0, 6079) as n;
+
+insert into authority.recovery_codes (tenant_id, user_id, code_hashes, created_at)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('user', n) as user_id,
+    array_agg(sha256((n || ' recovery code ' || position)::bytea)) as code_hashes,
+    now() - n * interval '40 minutes' as created_at
+from generate_series(0, 5699) as n
+cross join generate_series(1, 10) as position
+group by n
+order by n;
 
 insert into authority.clients (
     tenant_id,
@@ -256,6 +368,101 @@ select
     now() - (19000 - n) * interval '10 minutes' as created_at
 from generate_series(0, 18999, 4) as n;
 
+-- A session of each user in the last two days. One in eight was ended.
+with dated as (
+    select
+        n,
+        now() - (19000 - n) * interval '9 seconds' as created_at
+    from generate_series(0, 18999) as n
+)
+
+insert into authority.sessions (
+    tenant_id,
+    id,
+    sid,
+    cookie_hash,
+    user_id,
+    acr,
+    amr,
+    authenticated_at,
+    idle_timeout,
+    last_used_at,
+    expires_at,
+    address,
+    user_agent,
+    revoked_at,
+    revocation_reason,
+    created_at
+)
+select
+    pg_temp.tenant_of(dated.n) as tenant_id,
+    pg_temp.id_of('session', dated.n) as id,
+    pg_temp.id_of('sid', dated.n) as sid,
+    sha256(('cookie ' || dated.n)::bytea) as cookie_hash,
+    pg_temp.id_of('user', dated.n) as user_id,
+    'urn:example:two-factors' as acr,
+    array['pwd', 'otp'] as amr,
+    dated.created_at as authenticated_at,
+    interval '30 minutes' as idle_timeout,
+    least(now(), dated.created_at + dated.n % 120 * interval '1 minute')
+        as last_used_at,
+    dated.created_at + interval '12 hours' as expires_at,
+    '198.51.100.7' as address,
+    'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0'
+        as user_agent,
+    case when dated.n % 8 = 0 then dated.created_at + interval '1 hour' end
+        as revoked_at,
+    case when dated.n % 8 = 0 then 'signed_out' end as revocation_reason,
+    dated.created_at
+from dated;
+
+insert into authority.session_clients
+(tenant_id, session_id, client_uuid, created_at)
+select
+    sessions.tenant_id,
+    sessions.id as session_id,
+    pg_temp.id_of('client', (n + place * 38) % 3800) as client_uuid,
+    sessions.created_at
+from generate_series(0, 18999) as n
+cross join generate_series(0, 1) as place
+inner join authority.sessions
+    on
+        sessions.tenant_id = pg_temp.tenant_of(n)
+        and sessions.id = pg_temp.id_of('session', n)
+order by n, place;
+
+-- The notices of the last sessions wait.
+insert into authority.logout_notices (
+    tenant_id,
+    id,
+    session_id,
+    client_uuid,
+    status,
+    attempts,
+    next_attempt_at,
+    finished_at,
+    expires_at,
+    created_at
+)
+select
+    sessions.tenant_id,
+    pg_temp.id_of('notice', n) as id,
+    sessions.id as session_id,
+    pg_temp.id_of('client', n % 3800) as client_uuid,
+    case when n < 18240 then 'delivered' else 'waiting' end as status,
+    1 as attempts,
+    sessions.revoked_at + interval '1 minute' as next_attempt_at,
+    case when n < 18240 then sessions.revoked_at + interval '1 second' end
+        as finished_at,
+    sessions.revoked_at + interval '24 hours' as expires_at,
+    sessions.revoked_at as created_at
+from generate_series(0, 18999, 8) as n
+inner join authority.sessions
+    on
+        sessions.tenant_id = pg_temp.tenant_of(n)
+        and sessions.id = pg_temp.id_of('session', n)
+order by n;
+
 -- One sign-in of each user in the last forty days, and some of a service account.
 insert into authority.authorizations (
     tenant_id,
@@ -264,6 +471,8 @@ insert into authority.authorizations (
     user_id,
     service_account_id,
     consent_id,
+    session_id,
+    ends_with_session,
     scopes,
     expires_at,
     tokens_expire_at,
@@ -279,6 +488,9 @@ select
     case when n % 20 = 9 then pg_temp.id_of('service account', n % 1900) end
         as service_account_id,
     case when n % 4 = 0 then pg_temp.id_of('consent', n) end as consent_id,
+    case when n % 20 <> 9 and n >= 17000 then pg_temp.id_of('session', n) end
+        as session_id,
+    n % 20 <> 9 and n >= 17000 and n % 3 = 0 as ends_with_session,
     array['openid', 'profile', 'offline_access'] as scopes,
     now() + (n + 1) * interval '182 seconds' as expires_at,
     now() - (19000 - n) * interval '182 seconds' + interval '31 days'
@@ -493,6 +705,81 @@ select
     dated.created_at + interval '30 minutes' as expires_at,
     dated.created_at
 from dated;
+
+-- Links and codes in mails, one for each purpose and user, of the last two days. Those
+-- that expired more than a day ago have been pruned (one_time_tokens.prune_expired).
+with dated as (
+    select
+        n,
+        now() - (5700 - n) * interval '30 seconds' as created_at
+    from generate_series(0, 5699) as n
+)
+
+insert into authority.one_time_tokens (
+    tenant_id,
+    id,
+    purpose,
+    user_id,
+    email,
+    token_hash,
+    code_hash,
+    expires_at,
+    used_at,
+    created_at
+)
+select
+    pg_temp.tenant_of(dated.n) as tenant_id,
+    pg_temp.id_of('one-time token', dated.n) as id,
+    case when dated.n % 4 = 0 then 'sign_in' else 'password_reset' end as purpose,
+    pg_temp.id_of('user', dated.n) as user_id,
+    'user-' || dated.n || '@example.com' as email,
+    sha256(('one-time token ' || dated.n)::bytea) as token_hash,
+    case when dated.n % 4 = 0 then sha256(('code ' || dated.n)::bytea) end as code_hash,
+    dated.created_at + interval '10 minutes' as expires_at,
+    case when dated.n % 3 > 0 then dated.created_at + interval '2 minutes' end
+        as used_at,
+    dated.created_at
+from dated;
+
+-- Each tenant rotates the keys of two algorithms every 30 days. Keys that left the key
+-- set more than a day ago have been pruned (signing_keys.prune_expired).
+insert into authority.signing_keys (
+    tenant_id,
+    kid,
+    alg,
+    public_jwk,
+    private_key,
+    encryption_key_id,
+    signs_from,
+    activated_at,
+    retired_at,
+    published_until,
+    created_at
+)
+select
+    tenants.id as tenant_id,
+    kids.kid,
+    algs.alg,
+    jsonb_build_object(
+        'kty', algs.kty, 'kid', kids.kid, 'alg', algs.alg, 'use', 'sig'
+    ) as public_jwk,
+    case
+        when ages.age < 2
+            then '\x01'::bytea || sha256(kids.kid::bytea) || sha256(kids.kid::bytea)
+    end as private_key,
+    case when ages.age < 2 then '2026-11' end as encryption_key_id,
+    now() + (1 - ages.age) * interval '30 days' as signs_from,
+    case when ages.age > 0 then now() + (1 - ages.age) * interval '30 days' end
+        as activated_at,
+    case when ages.age > 1 then now() - interval '1 minute' end as retired_at,
+    case when ages.age > 1 then now() + interval '1 hour' end as published_until,
+    now() - ages.age * interval '30 days' as created_at
+from authority.tenants
+cross join (values ('RS256', 'RSA'), ('ES256', 'EC')) as algs (alg, kty)
+cross join generate_series(0, 2) as ages (age)
+cross join lateral (
+    values (md5(tenants.code || ' ' || algs.alg || ' ' || ages.age))
+) as kids (kid);
 
 with dated as (
     select

@@ -50,6 +50,78 @@ COMMENT ON FUNCTION authority.address_site(address inet) IS 'Returns the network
 IPv6 address, because one customer has one (RFC 6177), or authority.address_prefix of an
 IPv4 address.';
 
+-- append_revocations
+
+CREATE FUNCTION authority.append_revocations(tenant_id uuid, category text, targets text[], ends timestamp with time zone[], scopes text[], reason text, effective_at timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+begin
+    with next_sequence as (
+        insert into authority.revocation_sequences (tenant_id, last_sequence)
+        values (append_revocations.tenant_id, cardinality(targets))
+        on conflict on constraint revocation_sequences_tenant_id_pk do update
+            set
+                last_sequence
+                = revocation_sequences.last_sequence + excluded.last_sequence,
+                updated_at = excluded.updated_at
+        returning
+            revocation_sequences.last_sequence,
+            case
+                when
+                    (current_setting('authority.feed', true) is distinct from 'silent')
+                    and pg_notification_queue_usage() < 0.5
+                    then pg_notify(
+                        'authority_revocations', revocation_sequences.tenant_id::text
+                    )
+            end as hint
+    )
+    insert into authority.revocations
+    (tenant_id, sequence, category, target, scopes, reason, effective_at, expires_at)
+    select
+        append_revocations.tenant_id,
+        next_sequence.last_sequence - cardinality(targets) + ended.number,
+        append_revocations.category,
+        ended.target,
+        append_revocations.scopes,
+        append_revocations.reason,
+        append_revocations.effective_at,
+        ended.expires_at
+    from next_sequence
+    cross join unnest(targets, ends) with ordinality
+        as ended (target, expires_at, number);
+end
+$$;
+
+COMMENT ON FUNCTION authority.append_revocations(tenant_id uuid, category text, targets text[], ends timestamp with time zone[], scopes text[], reason text, effective_at timestamp with time zone) IS 'Appends an entry for each target, with its end, to the feed of the tenant. The
+transaction notifies followers, unless the setting authority.feed is silent.';
+
+-- are_digests
+
+CREATE FUNCTION authority.are_digests(digests bytea[]) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    digest bytea;
+begin
+    foreach digest in array coalesce(digests, '{}')
+    loop
+        if
+            octet_length(digest) is distinct from 32
+            or cardinality(array_positions(digests, digest)) > 1
+        then
+            return false;
+        end if;
+    end loop;
+    return true;
+end
+$$;
+
+COMMENT ON FUNCTION authority.are_digests(digests bytea[]) IS 'Returns whether each element has 32 octets, without duplicates. Null passes.';
+
 -- are_tokens_alive
 
 CREATE FUNCTION authority.are_tokens_alive(tenant_id uuid, token_ids uuid[]) RETURNS boolean
@@ -176,15 +248,15 @@ CREATE POLICY audit_chains_maintenance_policy ON authority.audit_chains TO autho
 
 CREATE POLICY audit_chains_owner_policy ON authority.audit_chains TO pg_database_owner USING (true);
 
-CREATE POLICY audit_chains_tenant_id_policy ON authority.audit_chains USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY audit_chains_tenant_id_policy ON authority.audit_chains USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- audit_events
 
@@ -296,15 +368,15 @@ ALTER TABLE authority.audit_events ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY audit_events_owner_policy ON authority.audit_events FOR SELECT TO pg_database_owner USING ((number IS NULL));
 
-CREATE POLICY audit_events_tenant_id_policy ON authority.audit_events USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY audit_events_tenant_id_policy ON authority.audit_events USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- audit_events_default
 
@@ -371,15 +443,15 @@ CREATE INDEX audit_events_default_tenant_id_user_id_idx ON authority.audit_event
 
 ALTER TABLE authority.audit_events_default ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY audit_events_default_tenant_id_policy ON authority.audit_events_default USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY audit_events_default_tenant_id_policy ON authority.audit_events_default USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- audit_events_default_created_at_idx
 
@@ -423,7 +495,13 @@ CREATE TABLE authority.authorizations (
     user_id uuid,
     service_account_id uuid,
     consent_id uuid,
+    session_id uuid,
+    ends_with_session boolean DEFAULT false NOT NULL,
     scopes text[] DEFAULT '{}'::text[] NOT NULL,
+    resources text[] DEFAULT '{}'::text[] NOT NULL,
+    authorization_details jsonb DEFAULT '[]'::jsonb NOT NULL,
+    acr text,
+    amr text[],
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
     expires_at timestamp with time zone,
     tokens_expire_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
@@ -432,13 +510,18 @@ CREATE TABLE authority.authorizations (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
+    CONSTRAINT authorizations_acr_check CHECK (((acr ~ '^[!-~]+$'::text) AND (char_length(acr) <= 255))),
+    CONSTRAINT authorizations_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (64)::bigint))),
+    CONSTRAINT authorizations_authorization_details_check CHECK (((jsonb_typeof(authorization_details) = 'array'::text) AND authority.is_details_list(authorization_details) AND authority.is_bounded_json(authorization_details))),
     CONSTRAINT authorizations_consent_id_user_id_check CHECK (((consent_id IS NULL) OR (user_id IS NOT NULL))),
     CONSTRAINT authorizations_expires_at_check CHECK ((expires_at > created_at)),
     CONSTRAINT authorizations_moments_check CHECK (((LEAST(expires_at, tokens_expire_at, revoked_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, tokens_expire_at, revoked_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT authorizations_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
+    CONSTRAINT authorizations_resources_check CHECK (((array_position(resources, NULL::text) IS NULL) AND authority.is_resource_list(resources))),
     CONSTRAINT authorizations_revocation_reason_check CHECK ((char_length(revocation_reason) <= 2000)),
     CONSTRAINT authorizations_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
     CONSTRAINT authorizations_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes))),
+    CONSTRAINT authorizations_session_id_ends_with_session_check CHECK (((session_id IS NOT NULL) OR (NOT ends_with_session))),
     CONSTRAINT authorizations_user_id_service_account_id_check CHECK ((num_nonnulls(user_id, service_account_id) <= 1))
 )
 WITH (autovacuum_vacuum_scale_factor='0.05');
@@ -454,7 +537,16 @@ COMMENT ON COLUMN authority.authorizations.user_id IS 'The user who granted it. 
 COMMENT ON COLUMN authority.authorizations.service_account_id IS 'The service account that the client acts as. Null: none.';
 COMMENT ON COLUMN authority.authorizations.consent_id IS 'The consent that the grant depends on, of the same user and client. Revoking the
 consent ends the grant. Null: none was needed.';
+COMMENT ON COLUMN authority.authorizations.session_id IS 'The browser''s session in which it was granted. Null: none. There is no foreign key: a
+family may outlive the row of its session.';
+COMMENT ON COLUMN authority.authorizations.ends_with_session IS 'The tokens are dead when the session is ended or its row deleted. False: they outlive
+it (offline_access, OpenID Connect Core section 11).';
 COMMENT ON COLUMN authority.authorizations.scopes IS 'Names of the granted scopes.';
+COMMENT ON COLUMN authority.authorizations.resources IS 'Resources that the grant is for (RFC 8707). Empty: its tokens name no audience.';
+COMMENT ON COLUMN authority.authorizations.authorization_details IS 'Granted authorization details (RFC 9396), a list of objects with a type each.';
+COMMENT ON COLUMN authority.authorizations.acr IS 'Authentication context class of the sign-in that all tokens of the family descend from
+(OpenID Connect Core section 2). Null: not known.';
+COMMENT ON COLUMN authority.authorizations.amr IS 'Methods of that sign-in (RFC 8176), such as pwd and otp. Null: not known.';
 COMMENT ON COLUMN authority.authorizations.properties IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.authorizations.expires_at IS 'When the family ends, however often it is refreshed. Null: never.';
 COMMENT ON COLUMN authority.authorizations.tokens_expire_at IS 'No token of the family is alive from this time on, and the family may be pruned with
@@ -494,21 +586,45 @@ ALTER TABLE ONLY authority.authorizations
 ALTER TABLE ONLY authority.authorizations
     ADD CONSTRAINT authorizations_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
+CREATE CONSTRAINT TRIGGER authorizations_deleted_feed AFTER DELETE ON authority.authorizations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.tokens_expire_at > authority.clock()) AND (old.revoked_at IS NULL) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_revocation('authorization');
+
+CREATE CONSTRAINT TRIGGER authorizations_revoked_feed AFTER UPDATE OF revoked_at ON authority.authorizations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL) AND (new.tokens_expire_at > authority.clock()) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_revocation('authorization');
+
 ALTER TABLE authority.authorizations ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY authorizations_lock_policy ON authority.authorizations AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
 
 CREATE POLICY authorizations_maintenance_policy ON authority.authorizations TO authority_maintenance USING (true);
 
-CREATE POLICY authorizations_tenant_id_policy ON authority.authorizations USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY authorizations_tenant_id_policy ON authority.authorizations USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
+-- await_families
+
+CREATE FUNCTION authority.await_families() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+begin
+    perform from authority.consents
+    where consents.tenant_id = new.tenant_id and consents.id = new.id
+    for update;
+    return null;
+end
+$$;
+
+COMMENT ON FUNCTION authority.await_families() IS 'Waits for the transactions that are inserting families under the consent, and makes
+later ones wait, so that publish_consent sees every family that may have a living
+token.';
 
 -- await_seat
 
@@ -599,15 +715,15 @@ CREATE TRIGGER client_secrets_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF 
 
 ALTER TABLE authority.client_secrets ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY client_secrets_tenant_id_policy ON authority.client_secrets USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY client_secrets_tenant_id_policy ON authority.client_secrets USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- clients
 
@@ -622,6 +738,10 @@ CREATE TABLE authority.clients (
     display_names jsonb DEFAULT '{}'::jsonb NOT NULL,
     redirect_uris text[] DEFAULT '{}'::text[] NOT NULL,
     post_logout_redirect_uris text[] DEFAULT '{}'::text[] NOT NULL,
+    backchannel_logout_uri text,
+    backchannel_logout_session_required boolean DEFAULT false NOT NULL,
+    frontchannel_logout_uri text,
+    frontchannel_logout_session_required boolean DEFAULT false NOT NULL,
     permissions text[] DEFAULT '{}'::text[] NOT NULL,
     requirements text[] DEFAULT '{}'::text[] NOT NULL,
     settings jsonb DEFAULT '{}'::jsonb NOT NULL,
@@ -633,11 +753,13 @@ CREATE TABLE authority.clients (
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT clients_application_type_check CHECK ((application_type = ANY (ARRAY['web'::text, 'native'::text]))),
+    CONSTRAINT clients_backchannel_logout_uri_check CHECK ((((backchannel_logout_uri COLLATE "C") ~ '^https?://[!"$-~]+$'::text) AND (char_length(backchannel_logout_uri) <= 2048))),
     CONSTRAINT clients_client_id_check CHECK (((client_id ~ '^[ -~]+$'::text) AND (char_length(client_id) <= 255) AND authority.is_visible(client_id))),
     CONSTRAINT clients_client_type_check CHECK ((client_type = ANY (ARRAY['confidential'::text, 'public'::text]))),
     CONSTRAINT clients_consent_type_check CHECK ((consent_type = ANY (ARRAY['explicit'::text, 'external'::text, 'implicit'::text, 'systematic'::text]))),
     CONSTRAINT clients_display_name_check CHECK ((char_length(display_name) <= 256)),
     CONSTRAINT clients_display_names_check CHECK (((jsonb_typeof(display_names) = 'object'::text) AND authority.is_bounded_json(display_names))),
+    CONSTRAINT clients_frontchannel_logout_uri_check CHECK ((((frontchannel_logout_uri COLLATE "C") ~ '^https?://[!"$-~]+$'::text) AND (char_length(frontchannel_logout_uri) <= 2048))),
     CONSTRAINT clients_json_web_key_set_check CHECK (((jsonb_typeof(json_web_key_set) = 'object'::text) AND ((json_web_key_set IS NULL) = ((json_web_key_set -> 'keys'::text) IS NULL)) AND (jsonb_typeof((json_web_key_set -> 'keys'::text)) = 'array'::text) AND authority.is_bounded_json(json_web_key_set))),
     CONSTRAINT clients_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT clients_permissions_check CHECK (((array_position(permissions, NULL::text) IS NULL) AND authority.is_text_list(permissions, (500)::bigint, (512)::bigint))),
@@ -662,6 +784,12 @@ COMMENT ON COLUMN authority.clients.display_names IS 'Translations: object of la
 COMMENT ON COLUMN authority.clients.redirect_uris IS 'Redirect URIs, compared exactly (RFC 9700 section 2.1) except for the port of a native
 application''s loopback address (RFC 8252 section 7.3).';
 COMMENT ON COLUMN authority.clients.post_logout_redirect_uris IS 'URIs that the browser may be redirected to after sign-out.';
+COMMENT ON COLUMN authority.clients.backchannel_logout_uri IS 'Where the server posts logout tokens: an absolute http or https URI without a fragment
+(OpenID Connect Back-Channel Logout section 2.2). Null: the client receives none.';
+COMMENT ON COLUMN authority.clients.backchannel_logout_session_required IS 'A logout token must have the sid.';
+COMMENT ON COLUMN authority.clients.frontchannel_logout_uri IS 'What the page of a sign-out loads in the browser: an absolute http or https URI without
+a fragment (OpenID Connect Front-Channel Logout section 2). Null: nothing.';
+COMMENT ON COLUMN authority.clients.frontchannel_logout_session_required IS 'The frontchannel_logout_uri must be loaded with iss and sid.';
 COMMENT ON COLUMN authority.clients.permissions IS 'What the client may use, in OpenIddict''s spelling: ept:token, gt:refresh_token, …';
 COMMENT ON COLUMN authority.clients.requirements IS 'What the client must use, in OpenIddict''s spelling: ft:pkce, …';
 COMMENT ON COLUMN authority.clients.settings IS 'Object of OpenIddict settings, such as token lifetimes.';
@@ -685,17 +813,25 @@ ALTER TABLE ONLY authority.clients
 
 CREATE TRIGGER clients_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.clients FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
 
+CREATE CONSTRAINT TRIGGER clients_deleted_feed AFTER DELETE ON authority.clients DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((old.enabled AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('client', 'client_deleted');
+
+CREATE CONSTRAINT TRIGGER clients_disabled_feed AFTER UPDATE OF enabled ON authority.clients DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((old.enabled AND (NOT new.enabled) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('client', 'client_disabled');
+
+CREATE CONSTRAINT TRIGGER clients_renamed_feed AFTER UPDATE OF client_id ON authority.clients DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.client_id <> old.client_id) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('client', 'client_renamed');
+
+CREATE CONSTRAINT TRIGGER clients_signed_out_feed AFTER UPDATE OF tokens_valid_after ON authority.clients DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.tokens_valid_after IS NOT NULL) AND ((old.tokens_valid_after IS NULL) OR (new.tokens_valid_after > old.tokens_valid_after)) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('client', 'client_signed_out');
+
 ALTER TABLE authority.clients ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY clients_tenant_id_policy ON authority.clients USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY clients_tenant_id_policy ON authority.clients USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- clock
 
@@ -714,14 +850,18 @@ CREATE TABLE authority.consents (
     user_id uuid NOT NULL,
     client_uuid uuid NOT NULL,
     scopes text[] NOT NULL,
+    resources text[] DEFAULT '{}'::text[] NOT NULL,
+    authorization_details jsonb DEFAULT '[]'::jsonb NOT NULL,
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
     revoked_at timestamp with time zone,
     revocation_reason text,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
+    CONSTRAINT consents_authorization_details_check CHECK (((jsonb_typeof(authorization_details) = 'array'::text) AND authority.is_details_list(authorization_details) AND authority.is_bounded_json(authorization_details))),
     CONSTRAINT consents_moments_check CHECK (((LEAST(revoked_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(revoked_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT consents_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
+    CONSTRAINT consents_resources_check CHECK (((array_position(resources, NULL::text) IS NULL) AND authority.is_resource_list(resources))),
     CONSTRAINT consents_revocation_reason_check CHECK ((char_length(revocation_reason) <= 2000)),
     CONSTRAINT consents_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
     CONSTRAINT consents_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes)))
@@ -737,6 +877,10 @@ COMMENT ON COLUMN authority.consents.user_id IS 'The user who consented.';
 COMMENT ON COLUMN authority.consents.client_uuid IS 'The client''s clients.id.';
 COMMENT ON COLUMN authority.consents.scopes IS 'Names of the scopes that the user allows. A token under this consent is dead if it has
 any other scope.';
+COMMENT ON COLUMN authority.consents.resources IS 'Resources that the user allows (RFC 8707). A token under this consent is dead if it
+names any other resource.';
+COMMENT ON COLUMN authority.consents.authorization_details IS 'Authorization details that the user allows (RFC 9396), each exactly as it is. A token
+under this consent is dead if it has any other one.';
 COMMENT ON COLUMN authority.consents.properties IS 'Open object of the embedding service, such as the text that the user saw. The store
 never reads it.';
 COMMENT ON COLUMN authority.consents.revoked_at IS 'No token under this consent verifies from this time on. Null: in force.';
@@ -767,21 +911,45 @@ ALTER TABLE ONLY authority.consents
 
 CREATE TRIGGER consents_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.consents FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
 
+CREATE TRIGGER consents_families_feed AFTER UPDATE OF revoked_at, scopes ON authority.consents FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND ((new.revoked_at IS NOT NULL) OR (NOT (old.scopes <@ new.scopes))) AND authority.is_feed_on())) EXECUTE FUNCTION authority.await_families();
+
+CREATE CONSTRAINT TRIGGER consents_narrowed_feed AFTER UPDATE OF revoked_at, scopes ON authority.consents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND ((new.revoked_at IS NOT NULL) OR (NOT (old.scopes <@ new.scopes))) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_consent();
+
 ALTER TABLE authority.consents ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY consents_lock_policy ON authority.consents AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
 
 CREATE POLICY consents_maintenance_policy ON authority.consents TO authority_maintenance USING (true);
 
-CREATE POLICY consents_tenant_id_policy ON authority.consents USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY consents_tenant_id_policy ON authority.consents USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
+-- covers_details
+
+CREATE FUNCTION authority.covers_details(granted jsonb, asked jsonb) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if asked = '[]' then
+        return true;
+    elsif jsonb_typeof(asked) <> 'array' or jsonb_array_length(asked) > 100 then
+        return false;
+    end if;
+    return array(select jsonb_array_elements(asked))
+        <@ array(select jsonb_array_elements(granted));
+end
+$$;
+
+COMMENT ON FUNCTION authority.covers_details(granted jsonb, asked jsonb) IS 'Returns whether each of the asked authorization details equals a granted one (RFC 9396
+section 6.1). A detail with fewer fields is another one: a field may restrict it.';
 
 -- create_audit_event_partitions
 
@@ -929,6 +1097,8 @@ CREATE TABLE authority.device_authorizations (
     user_code_hash bytea NOT NULL,
     client_uuid uuid NOT NULL,
     scopes text[] DEFAULT '{}'::text[] NOT NULL,
+    resources text[] DEFAULT '{}'::text[] NOT NULL,
+    authorization_details jsonb DEFAULT '[]'::jsonb NOT NULL,
     cnf_jkt text,
     status text DEFAULT 'pending'::text NOT NULL,
     user_id uuid,
@@ -938,6 +1108,7 @@ CREATE TABLE authority.device_authorizations (
     expires_at timestamp with time zone NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT device_authorizations_authorization_details_check CHECK (((jsonb_typeof(authorization_details) = 'array'::text) AND authority.is_details_list(authorization_details) AND authority.is_bounded_json(authorization_details))),
     CONSTRAINT device_authorizations_cnf_jkt_check CHECK (((cnf_jkt ~ '^[A-Za-z0-9_-]+$'::text) AND (char_length(cnf_jkt) = 43))),
     CONSTRAINT device_authorizations_device_code_hash_check CHECK ((octet_length(device_code_hash) = 32)),
     CONSTRAINT device_authorizations_durations_check CHECK (((LEAST(poll_interval) >= '00:00:00'::interval) AND (GREATEST(poll_interval) <= '876600:00:00'::interval))),
@@ -945,6 +1116,7 @@ CREATE TABLE authority.device_authorizations (
     CONSTRAINT device_authorizations_moments_check CHECK (((LEAST(next_poll_at, expires_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(next_poll_at, expires_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT device_authorizations_poll_interval_check CHECK ((poll_interval > '00:00:00'::interval)),
     CONSTRAINT device_authorizations_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
+    CONSTRAINT device_authorizations_resources_check CHECK (((array_position(resources, NULL::text) IS NULL) AND authority.is_resource_list(resources))),
     CONSTRAINT device_authorizations_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes))),
     CONSTRAINT device_authorizations_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'approved'::text, 'denied'::text]))),
     CONSTRAINT device_authorizations_status_user_id_check CHECK (((status = 'pending'::text) = (user_id IS NULL))),
@@ -962,6 +1134,8 @@ COMMENT ON COLUMN authority.device_authorizations.user_code_hash IS 'SHA-256 of 
 codes are few enough to try them all. They live for minutes.';
 COMMENT ON COLUMN authority.device_authorizations.client_uuid IS 'clients.id of the requesting client.';
 COMMENT ON COLUMN authority.device_authorizations.scopes IS 'Names of the requested scopes. The user may approve fewer.';
+COMMENT ON COLUMN authority.device_authorizations.resources IS 'Requested resources (RFC 8707). The user may approve fewer.';
+COMMENT ON COLUMN authority.device_authorizations.authorization_details IS 'Requested authorization details (RFC 9396). The user may approve fewer.';
 COMMENT ON COLUMN authority.device_authorizations.cnf_jkt IS 'JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC 9449 section 6).
 Null: any key.';
 COMMENT ON COLUMN authority.device_authorizations.status IS 'pending until a user decides, then approved or denied. It does not change when the
@@ -1005,15 +1179,15 @@ CREATE POLICY device_authorizations_lock_policy ON authority.device_authorizatio
 
 CREATE POLICY device_authorizations_maintenance_policy ON authority.device_authorizations TO authority_maintenance USING (true);
 
-CREATE POLICY device_authorizations_tenant_id_policy ON authority.device_authorizations USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY device_authorizations_tenant_id_policy ON authority.device_authorizations USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- digest_of_actor
 
@@ -1134,6 +1308,87 @@ COMMENT ON FUNCTION authority.drop_partitions(parent regclass, retention interva
 many. Never drops a row younger than the retention. Locks the table briefly, and gives
 up after waiting 2 s.';
 
+-- end_sessions
+
+CREATE FUNCTION authority.end_sessions(tenant_id uuid, session_ids uuid[], reason text) RETURNS TABLE(id uuid, sid uuid, user_id uuid, notices bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+#variable_conflict use_column
+declare
+    locked_ids uuid[];
+begin
+    -- A statement of its own: the next one then sees the clients that received a code
+    -- while this one waited. The order of the locks prevents deadlocks.
+    select array_agg(locked.id)
+    into locked_ids
+    from (
+        select sessions.id
+        from authority.sessions
+        where
+            sessions.tenant_id = end_sessions.tenant_id
+            and sessions.id = any(session_ids)
+            and sessions.revoked_at is null
+        order by sessions.id
+        for no key update
+    ) as locked;
+    return query
+    with ended as (
+        update authority.sessions
+        set
+            revoked_at = authority.clock(),
+            revocation_reason = reason
+        where
+            sessions.tenant_id = end_sessions.tenant_id
+            and sessions.id = any(locked_ids)
+        returning
+            sessions.id,
+            sessions.sid,
+            sessions.user_id
+    ),
+    notified as (
+        select
+            session_clients.session_id,
+            clients.id as client_uuid
+        from authority.session_clients
+        inner join authority.clients
+            on
+                clients.tenant_id = end_sessions.tenant_id
+                and session_clients.client_uuid = clients.id
+        where
+            session_clients.tenant_id = end_sessions.tenant_id
+            and session_clients.session_id = any(locked_ids)
+            and clients.backchannel_logout_uri is not null
+        order by clients.id
+        for key share of clients
+    ),
+    queued as (
+        insert into authority.logout_notices
+        (tenant_id, session_id, client_uuid, expires_at)
+        select
+            end_sessions.tenant_id,
+            notified.session_id,
+            notified.client_uuid,
+            authority.clock() + interval '24 hours' as expires_at
+        from notified
+        returning logout_notices.session_id
+    )
+    select
+        ended.id,
+        ended.sid,
+        ended.user_id,
+        (select count(*) from queued where queued.session_id = ended.id)
+    from ended;
+end
+$$;
+
+COMMENT ON FUNCTION authority.end_sessions(tenant_id uuid, session_ids uuid[], reason text) IS 'Ends those of these sessions that were not ended before, and queues a notice for each
+client of theirs with a backchannel_logout_uri. Returns the sessions that it ended, each
+with the number of its notices. Issuing a code locks the session too, so a client is
+notified or receives no code.';
+
 -- end_sign_ins
 
 CREATE FUNCTION authority.end_sign_ins(tenant_id uuid, user_id uuid, feed_for interval) RETURNS boolean
@@ -1157,7 +1412,7 @@ begin
         where
             revocations.tenant_id = end_sign_ins.tenant_id
             and revocations.category = 'subject'
-            and revocations.target = account.subject_id::text
+            and revocations.target = account.subject_id
             and revocations.reason = 'user_erased'
             and revocations.expires_at > authority.clock()
     );
@@ -1174,34 +1429,15 @@ begin
         users.tenant_id = end_sign_ins.tenant_id
         and users.id = end_sign_ins.user_id;
     if not is_published then
-        with next_sequence as (
-            insert into authority.revocation_sequences (tenant_id, last_sequence)
-            values (end_sign_ins.tenant_id, 1)
-            on conflict on constraint revocation_sequences_tenant_id_pk do update
-                set
-                    last_sequence = revocation_sequences.last_sequence + 1,
-                    updated_at = authority.clock()
-            returning
-                revocation_sequences.tenant_id,
-                revocation_sequences.last_sequence,
-                case
-                    when pg_notification_queue_usage() < 0.5
-                        then pg_notify(
-                            'authority_revocations',
-                            revocation_sequences.tenant_id::text
-                        )
-                end as hint
-        )
-        insert into authority.revocations
-        (tenant_id, sequence, category, target, reason, expires_at)
-        select
-            next_sequence.tenant_id,
-            next_sequence.last_sequence,
+        perform authority.append_revocations(
+            end_sign_ins.tenant_id,
             'subject',
-            account.subject_id::text,
+            array[account.subject_id],
+            array[authority.clock() + feed_for],
+            null,
             'user_erased',
-            authority.clock() + feed_for
-        from next_sequence;
+            authority.clock()
+        );
     end if;
     return true;
 end
@@ -1319,6 +1555,7 @@ CREATE FUNCTION authority.erase_tenant(tenant_id uuid, batch_size bigint, OUT ta
     AS $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
+    feed_before constant text := current_setting('authority.feed', true);
     is_locked boolean;
     erasable record;
 begin
@@ -1326,6 +1563,7 @@ begin
         raise invalid_parameter_value using message = 'batch_size must be 1 or more';
     end if;
     perform set_config('authority.tenant_id', erase_tenant.tenant_id::text, true);
+    perform set_config('authority.feed', 'off', true);
     erased := 0;
     <<passes>>
     -- The first pass does not lock the tenant. When it finds no row, the second pass
@@ -1371,6 +1609,7 @@ begin
         table_name := case when erased > 0 then 'tenants' end;
     end if;
     perform set_config('authority.tenant_id', tenant_before, true);
+    perform set_config('authority.feed', feed_before, true);
 end
 $$;
 
@@ -1391,6 +1630,7 @@ CREATE FUNCTION authority.erase_user(tenant_id uuid, user_id uuid, other_names t
     AS $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
+    feed_before constant text := current_setting('authority.feed', true);
     is_locked boolean;
     names text[];
     erasable record;
@@ -1402,10 +1642,12 @@ begin
         raise invalid_parameter_value using message = 'feed_for must be 0 or more';
     end if;
     perform set_config('authority.tenant_id', erase_user.tenant_id::text, true);
+    perform set_config('authority.feed', 'off', true);
     erased := 0;
     if authority.end_sign_ins(erase_user.tenant_id, erase_user.user_id, feed_for) then
         table_name := 'users';
         perform set_config('authority.tenant_id', tenant_before, true);
+        perform set_config('authority.feed', feed_before, true);
         return;
     end if;
     names := authority.names_of_user(
@@ -1459,6 +1701,7 @@ begin
     end loop passes;
     table_name := case when erased > 0 then table_name end;
     perform set_config('authority.tenant_id', tenant_before, true);
+    perform set_config('authority.feed', feed_before, true);
 end
 $$;
 
@@ -1543,9 +1786,96 @@ COMMENT ON FUNCTION authority.export_rows(tenant_id uuid, user_id uuid, other_na
 the tenant, or with a user_id those that concern the user. A row has the columns that
 the caller may read, so that a reader exports no hash.';
 
+-- find_dependencies
+
+CREATE FUNCTION authority.find_dependencies(tenant_id uuid, token_ids uuid[]) RETURNS text[]
+    LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+begin
+    return (
+        select array_agg(distinct named.name)
+        from authority.token_states
+        cross join lateral unnest(
+            array[
+                'token:' || token_states.id,
+                'authorization:' || token_states.authorization_id,
+                'authorization:' || token_states.subject_authorization_id,
+                'client:' || token_states.client_id,
+                'subject:' || token_states.subject_id,
+                'subject:' || token_states.account_id
+            ]
+        ) as named (name)
+        where
+            token_states.tenant_id = find_dependencies.tenant_id
+            and token_states.id = any(find_dependencies.token_ids)
+            and named.name is not null
+    );
+end
+$$;
+
+COMMENT ON FUNCTION authority.find_dependencies(tenant_id uuid, token_ids uuid[]) IS 'Returns what ends these tokens, as category:target of authority.revocations.';
+
+-- find_live_session
+
+CREATE FUNCTION authority.find_live_session(tenant_id uuid, cookie_hash bytea) RETURNS SETOF authority.live_sessions
+    LANGUAGE plpgsql ROWS 1
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    tenant_now constant text
+        := set_config('authority.tenant_id', tenant_id::text, true);
+    tenant_after text;
+begin
+    return query
+    with live as (
+        select live_sessions.*
+        from authority.live_sessions
+        where
+            live_sessions.tenant_id = find_live_session.tenant_id
+            and live_sessions.cookie_hash = find_live_session.cookie_hash
+    ),
+    -- Another request of the browser that has locked the row writes the same time.
+    untouched as (
+        select sessions.id
+        from live
+        inner join authority.sessions
+            on
+                sessions.tenant_id = find_live_session.tenant_id
+                and live.id = sessions.id
+        where
+            sessions.last_used_at
+            + least(interval '1 minute', sessions.idle_timeout / 10)
+            <= authority.clock()
+        for no key update of sessions skip locked
+    ),
+    touched as (
+        update authority.sessions
+        set last_used_at = authority.clock()
+        from untouched
+        where
+            sessions.tenant_id = find_live_session.tenant_id
+            and sessions.id = untouched.id
+    )
+    select live.* from live;
+    -- An assignment, because PERFORM would run a query.
+    tenant_after := set_config('authority.tenant_id', tenant_before, true);
+end
+$$;
+
+COMMENT ON FUNCTION authority.find_live_session(tenant_id uuid, cookie_hash bytea) IS 'Returns the live session with this cookie, and notes that it was used, at most once a
+minute. Sets the tenant during the call, then restores the previous one, so that a
+caller that knows only a cookie needs one round trip. Waits for no lock.';
+
 -- find_live_token
 
-CREATE FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text) RETURNS SETOF authority.verified_tokens
+CREATE FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text, resource text) RETURNS SETOF authority.verified_tokens
     LANGUAGE plpgsql ROWS 1
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
@@ -1564,13 +1894,18 @@ begin
     where
         verified_tokens.tenant_id = find_live_token.tenant_id
         and verified_tokens.token_hash = find_live_token.token_hash
-        and verified_tokens.type = find_live_token.type;
+        and verified_tokens.type = find_live_token.type
+        and (
+            find_live_token.resource is null
+            or find_live_token.resource = any(verified_tokens.resources)
+        );
     -- An assignment, because PERFORM would run a query.
     tenant_after := set_config('authority.tenant_id', tenant_before, true);
 end
 $$;
 
-COMMENT ON FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text) IS 'Returns the live token of this tenant, hash and type. Sets the tenant during the call,
+COMMENT ON FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text, resource text) IS 'Returns the live token of this tenant, hash and type. If resource is not null, the
+token must name that resource. Sets the tenant during the call,
 then restores the previous one, so that a caller that knows only a token needs one round
 trip.';
 
@@ -1702,6 +2037,42 @@ $_$;
 COMMENT ON FUNCTION authority.is_bounded_json(value jsonb) IS 'Returns whether a document has at most 65,536 octets as text and at most 32 levels,
 counting its values, so that every parser can read it.';
 
+-- is_details_list
+
+CREATE FUNCTION authority.is_details_list(details jsonb) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+begin
+    if details = '[]' then
+        return true;
+    elsif jsonb_typeof(details) <> 'array' or jsonb_array_length(details) > 100 then
+        return false;
+    end if;
+    -- The filter of a strict path drops an object without a type.
+    return jsonb_array_length(details) = jsonb_array_length(
+        jsonb_path_query_array(
+            details,
+            'strict $[*] ? (
+                @.type() == "object" && @."type".type() == "string" && @."type" != ""
+            )'
+        )
+    );
+end
+$_$;
+
+COMMENT ON FUNCTION authority.is_details_list(details jsonb) IS 'Returns whether a document is a list of at most 100 objects, each with a type (RFC 9396
+section 2).';
+
+-- is_feed_on
+
+CREATE FUNCTION authority.is_feed_on() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ((current_setting('authority.feed'::text, true) IS DISTINCT FROM 'off'::text) OR (CURRENT_USER <> 'pg_database_owner'::name));
+
+COMMENT ON FUNCTION authority.is_feed_on() IS 'Returns false only in the functions that erase a tenant or a user. They run as owner
+of the database with the setting authority.feed = off, and publish by themselves.';
+
 -- is_password_hash
 
 CREATE FUNCTION authority.is_password_hash(hash text) RETURNS boolean
@@ -1711,6 +2082,40 @@ CREATE FUNCTION authority.is_password_hash(hash text) RETURNS boolean
 COMMENT ON FUNCTION authority.is_password_hash(hash text) IS 'Returns whether a sign-in can verify this hash: Argon2, PBKDF2 or scrypt as a PHC
 string, bcrypt or {SSHA}, each in one spelling and at a cost of at most about a
 second.';
+
+-- is_resource_list
+
+CREATE FUNCTION authority.is_resource_list(resources text[]) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    resource text;
+begin
+    if array_ndims(resources) > 1 or cardinality(resources) > 100 then
+        return false;
+    end if;
+    foreach resource in array coalesce(resources, '{}')
+    loop
+        if
+            resource is null
+            or char_length(resource) > 2048
+            or resource !~ (
+                '^[A-Za-z][A-Za-z0-9+.-]*:'
+                '(?:[]A-Za-z0-9._~:/?@!$&''()*+,;=[-]|%[0-9A-Fa-f]{2})+$'
+            )
+            or cardinality(array_positions(resources, resource)) > 1
+        then
+            return false;
+        end if;
+    end loop;
+    return true;
+end
+$_$;
+
+COMMENT ON FUNCTION authority.is_resource_list(resources text[]) IS 'Returns whether the list has at most 100 resources, without duplicates, each an
+absolute URI without a fragment (RFC 8707 section 2) of at most 2048 characters. Null
+passes.';
 
 -- is_scope_list
 
@@ -1741,6 +2146,28 @@ $_$;
 
 COMMENT ON FUNCTION authority.is_scope_list(scopes text[]) IS 'Returns whether the list has at most 100 scopes, without duplicates, each a scope-token
 (RFC 6749 section 3.3) of at most 255 characters. Null passes.';
+
+-- is_session_in_force
+
+CREATE FUNCTION authority.is_session_in_force(tenant_id uuid, session_id uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+begin
+    return exists (
+        select from authority.sessions
+        where
+            sessions.tenant_id = is_session_in_force.tenant_id
+            and sessions.id = is_session_in_force.session_id
+            and sessions.revoked_at is null
+    );
+end
+$$;
+
+COMMENT ON FUNCTION authority.is_session_in_force(tenant_id uuid, session_id uuid) IS 'Returns whether this session was not ended. authority.token_states calls it only for
+families that end with their session, so that other tokens cost no more.';
 
 -- is_text_list
 
@@ -1807,18 +2234,20 @@ declare
         (select relname from pg_class where oid = target),
         tenant_column
     );
-    -- A uuid in lower case, or null. The subquery makes PostgreSQL evaluate it once a
-    -- statement instead of once a row. A function would cost as much as a small query.
+    -- A uuid in lower case, or null. The cast is outside the case, so that PostgreSQL
+    -- casts nothing but what the case returns. No subquery: PostgreSQL evaluates one for
+    -- each table, and this once for all tables that a query joins by their tenant. A
+    -- function would cost as much as a small query.
     session_tenant constant text := $policy$(
-        select case
+        case
             when current_setting('authority.tenant_id', true)
                 like '________-____-____-____-____________'
             and translate(
                 current_setting('authority.tenant_id', true), '0123456789abcdef', ''
             ) = '----'
-                then current_setting('authority.tenant_id', true)::uuid
+                then current_setting('authority.tenant_id', true)
         end
-    )$policy$;
+    )::uuid$policy$;
 begin
     execute format(
         'alter table %s enable row level security, force row level security', target
@@ -1906,15 +2335,15 @@ ALTER TABLE ONLY authority.license_seats
 
 ALTER TABLE authority.license_seats ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY license_seats_tenant_id_policy ON authority.license_seats USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY license_seats_tenant_id_policy ON authority.license_seats USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- license_states
 
@@ -2033,15 +2462,15 @@ CREATE POLICY license_usage_lock_policy ON authority.license_usage AS RESTRICTIV
 
 CREATE POLICY license_usage_maintenance_policy ON authority.license_usage TO authority_maintenance USING (true);
 
-CREATE POLICY license_usage_tenant_id_policy ON authority.license_usage USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY license_usage_tenant_id_policy ON authority.license_usage USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- license_usage_totals
 
@@ -2086,15 +2515,15 @@ ALTER TABLE ONLY authority.license_usage_totals
 
 ALTER TABLE authority.license_usage_totals ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY license_usage_totals_tenant_id_policy ON authority.license_usage_totals USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY license_usage_totals_tenant_id_policy ON authority.license_usage_totals USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- licenses
 
@@ -2173,15 +2602,15 @@ CREATE TRIGGER licenses_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON author
 
 ALTER TABLE authority.licenses ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY licenses_tenant_id_policy ON authority.licenses USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY licenses_tenant_id_policy ON authority.licenses USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- list_audit_months
 
@@ -2274,6 +2703,37 @@ $$;
 COMMENT ON FUNCTION authority.list_exported_tables(is_of_user boolean) IS 'Returns the tables that an export reads, of a user or of a tenant. A table follows all
 tables that it references.';
 
+-- live_sessions
+
+CREATE VIEW authority.live_sessions WITH (security_invoker='true') AS
+ SELECT sessions.tenant_id,
+    sessions.id,
+    sessions.sid,
+    sessions.cookie_hash,
+    sessions.user_id,
+    users.subject_id,
+    users.username,
+    sessions.acr,
+    sessions.amr,
+    sessions.authenticated_at,
+    sessions.idle_timeout,
+    sessions.last_used_at,
+    sessions.expires_at,
+    sessions.address,
+    sessions.user_agent,
+    sessions.properties,
+    sessions.created_at
+   FROM ((authority.sessions
+     JOIN authority.active_tenants ON ((sessions.tenant_id = active_tenants.id)))
+     JOIN authority.users ON (((sessions.tenant_id = users.tenant_id) AND (sessions.user_id = users.id))))
+  WHERE ((sessions.revoked_at IS NULL) AND (sessions.expires_at > authority.clock()) AND ((sessions.last_used_at + sessions.idle_timeout) > authority.clock()) AND (users.status = 'active'::text) AND ((sessions.authenticated_at <= GREATEST(active_tenants.tokens_valid_after, users.tokens_valid_after)) IS NOT TRUE));
+
+COMMENT ON VIEW authority.live_sessions IS 'The sessions in which the user is signed in now, by the database''s clock: not ended,
+not idle for too long, of an active user, and begun after the last sign-out from
+everywhere.';
+COMMENT ON COLUMN authority.live_sessions.subject_id IS 'The sub claim of its user.';
+COMMENT ON COLUMN authority.live_sessions.username IS 'Username of its user.';
+
 -- live_tokens
 
 CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
@@ -2290,6 +2750,8 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
     exchanged_from,
     actor,
     scopes,
+    resources,
+    authorization_details,
     code_challenge,
     redirect_uri,
     nonce,
@@ -2305,6 +2767,8 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
     created_at,
     client_id,
     client_type,
+    acr,
+    amr,
     subject_id,
     username,
     account_id
@@ -2370,15 +2834,15 @@ ALTER TABLE authority.login_attempts
 
 ALTER TABLE authority.login_attempts ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY login_attempts_tenant_id_policy ON authority.login_attempts USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY login_attempts_tenant_id_policy ON authority.login_attempts USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- login_attempts_default
 
@@ -2418,15 +2882,15 @@ CREATE INDEX login_attempts_default_tenant_id_username_created_at_idx ON authori
 
 ALTER TABLE authority.login_attempts_default ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY login_attempts_default_tenant_id_policy ON authority.login_attempts_default USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY login_attempts_default_tenant_id_policy ON authority.login_attempts_default USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- login_attempts_default_pkey
 
@@ -2509,26 +2973,107 @@ CREATE POLICY login_throttles_lock_policy ON authority.login_throttles AS RESTRI
 
 CREATE POLICY login_throttles_maintenance_policy ON authority.login_throttles TO authority_maintenance USING (true);
 
-CREATE POLICY login_throttles_tenant_id_policy ON authority.login_throttles USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY login_throttles_tenant_id_policy ON authority.login_throttles USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
--- merge_scopes
+-- logout_notices
 
-CREATE FUNCTION authority.merge_scopes(scopes text[], others text[]) RETURNS text[]
+CREATE TABLE authority.logout_notices (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    session_id uuid NOT NULL,
+    client_uuid uuid NOT NULL,
+    status text DEFAULT 'waiting'::text NOT NULL COLLATE pg_catalog."C",
+    attempts bigint DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    last_error text,
+    finished_at timestamp with time zone,
+    expires_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT logout_notices_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT logout_notices_expires_at_check CHECK ((expires_at > created_at)),
+    CONSTRAINT logout_notices_last_error_check CHECK ((char_length(last_error) <= 2000)),
+    CONSTRAINT logout_notices_moments_check CHECK (((LEAST(next_attempt_at, finished_at, expires_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(next_attempt_at, finished_at, expires_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT logout_notices_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'delivered'::text, 'given_up'::text]))),
+    CONSTRAINT logout_notices_status_finished_at_check CHECK (((status = 'waiting'::text) = (finished_at IS NULL)))
+);
+ALTER TABLE ONLY authority.logout_notices FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.logout_notices IS 'A logout token to send to a client whose user''s session was ended. Workers claim
+notices for the time of a lease. A notice whose worker died is claimed again after it.';
+COMMENT ON COLUMN authority.logout_notices.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.logout_notices.id IS 'Random. The jti of the logout token, the same in each attempt.';
+COMMENT ON COLUMN authority.logout_notices.session_id IS 'The session that was ended. Its sid and its user''s sub are in the logout token.';
+COMMENT ON COLUMN authority.logout_notices.client_uuid IS 'clients.id of the client to notify, at its backchannel_logout_uri.';
+COMMENT ON COLUMN authority.logout_notices.status IS 'waiting for an attempt or for the outcome of one, then delivered or given_up.';
+COMMENT ON COLUMN authority.logout_notices.attempts IS 'How often workers have claimed it.';
+COMMENT ON COLUMN authority.logout_notices.next_attempt_at IS 'No worker claims it before this time: the end of a lease, or of the pause after a
+failure.';
+COMMENT ON COLUMN authority.logout_notices.last_error IS 'Why the last attempt failed. Null: none has.';
+COMMENT ON COLUMN authority.logout_notices.finished_at IS 'When it was delivered or given up. Null: waiting.';
+COMMENT ON COLUMN authority.logout_notices.expires_at IS 'No worker sends it from this time on, and the row may be pruned.';
+COMMENT ON COLUMN authority.logout_notices.created_at IS 'When the session was ended.';
+
+ALTER TABLE ONLY authority.logout_notices
+    ADD CONSTRAINT logout_notices_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY authority.logout_notices
+    ADD CONSTRAINT logout_notices_tenant_id_session_id_client_uuid_key UNIQUE (tenant_id, session_id, client_uuid);
+
+CREATE INDEX logout_notices_expires_at_idx ON authority.logout_notices USING btree (expires_at);
+
+CREATE INDEX logout_notices_tenant_id_client_uuid_idx ON authority.logout_notices USING btree (tenant_id, client_uuid);
+
+CREATE INDEX logout_notices_tenant_id_next_attempt_at_idx ON authority.logout_notices USING btree (tenant_id, next_attempt_at) WHERE (status = 'waiting'::text);
+
+ALTER TABLE ONLY authority.logout_notices
+    ADD CONSTRAINT logout_notices_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY authority.logout_notices
+    ADD CONSTRAINT logout_notices_tenant_id_session_id_fk FOREIGN KEY (tenant_id, session_id) REFERENCES authority.sessions(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.logout_notices ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY logout_notices_lock_policy ON authority.logout_notices AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY logout_notices_maintenance_policy ON authority.logout_notices TO authority_maintenance USING (true);
+
+CREATE POLICY logout_notices_tenant_id_policy ON authority.logout_notices USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
+-- merge_details
+
+CREATE FUNCTION authority.merge_details(details jsonb, others jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (details || COALESCE((SELECT jsonb_agg(added.detail ORDER BY added.number) AS jsonb_agg FROM (SELECT other.detail, min(other.number) AS number FROM jsonb_array_elements(merge_details.others) WITH ORDINALITY other(detail, number) WHERE (NOT authority.covers_details(merge_details.details, jsonb_build_array(other.detail))) GROUP BY other.detail) added), '[]'::jsonb));
+
+COMMENT ON FUNCTION authority.merge_details(details jsonb, others jsonb) IS 'Returns the authorization details of the first list, and those that only the second
+list has, without duplicates.';
+
+-- merge_texts
+
+CREATE FUNCTION authority.merge_texts(texts text[], others text[]) RETURNS text[]
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-select array(select distinct unnest(scopes || others) collate "C" order by 1)
+select array(select distinct unnest(texts || others) collate "C" order by 1)
 $$;
 
-COMMENT ON FUNCTION authority.merge_scopes(scopes text[], others text[]) IS 'Returns the scopes of both lists without duplicates, sorted by their bytes.';
+COMMENT ON FUNCTION authority.merge_texts(texts text[], others text[]) IS 'Returns the texts of both lists without duplicates, sorted by their bytes.';
 
 -- names_of_user
 
@@ -2540,7 +3085,7 @@ CREATE FUNCTION authority.names_of_user(tenant_id uuid, user_id uuid, other_name
     AS $$
 select coalesce(array_agg(distinct named.name), '{}')
 from (
-    select users.subject_id::text as name
+    select users.subject_id as name
     from authority.users
     where
         users.tenant_id = names_of_user.tenant_id
@@ -2559,7 +3104,7 @@ from (
 ) as named
 where
     named.name <> ''
-    -- An address or a former name can be the name of somebody else.
+    -- An address, a former name or the sub can be the name of somebody else.
     and not exists (
         select from authority.users as others
         where
@@ -2580,6 +3125,102 @@ CREATE FUNCTION authority.oldest_package() RETURNS text
 
 COMMENT ON FUNCTION authority.oldest_package() IS 'Returns the newest migration of the oldest package that may use this database. Older
 packages refuse to open it.';
+
+-- one_time_tokens
+
+CREATE TABLE authority.one_time_tokens (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    purpose text NOT NULL COLLATE pg_catalog."C",
+    user_id uuid,
+    email text NOT NULL,
+    recipient text GENERATED ALWAYS AS (COALESCE((user_id)::text, lower((email COLLATE "C")))) STORED NOT NULL COLLATE pg_catalog."C",
+    token_hash bytea,
+    code_hash bytea,
+    failed_attempts bigint DEFAULT 0 NOT NULL,
+    max_attempts bigint DEFAULT 5 NOT NULL,
+    properties jsonb DEFAULT '{}'::jsonb NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT one_time_tokens_code_hash_check CHECK ((octet_length(code_hash) = 32)),
+    CONSTRAINT one_time_tokens_email_check CHECK ((authority.is_visible(email) AND (char_length(email) <= 254) AND ((email COLLATE "C") ~ '^[^\u0001- "(),.:;<>@[\\\]\u007f]+(\.[^\u0001- "(),.:;<>@[\\\]\u007f]+)*@[^\u0001-,./:-@[-`{-\u007f]+(\.[^\u0001-,./:-@[-`{-\u007f]+)*$'::text))),
+    CONSTRAINT one_time_tokens_expires_at_check CHECK (((expires_at > created_at) AND (expires_at <= (created_at +
+CASE
+    WHEN (code_hash IS NOT NULL) THEN '00:30:00'::interval
+    WHEN (purpose = 'invitation'::text) THEN '720:00:00'::interval
+    WHEN (purpose = 'email_verification'::text) THEN '168:00:00'::interval
+    WHEN (purpose = 'password_reset'::text) THEN '24:00:00'::interval
+    ELSE '01:00:00'::interval
+END)))),
+    CONSTRAINT one_time_tokens_failed_attempts_check CHECK (((failed_attempts >= 0) AND (failed_attempts <= max_attempts))),
+    CONSTRAINT one_time_tokens_max_attempts_check CHECK (((max_attempts >= 1) AND (max_attempts <= 10))),
+    CONSTRAINT one_time_tokens_moments_check CHECK (((LEAST(expires_at, used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT one_time_tokens_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
+    CONSTRAINT one_time_tokens_purpose_check CHECK ((purpose = ANY (ARRAY['password_reset'::text, 'email_verification'::text, 'invitation'::text, 'sign_in'::text]))),
+    CONSTRAINT one_time_tokens_purpose_user_id_check CHECK (((user_id IS NOT NULL) OR (purpose <> 'password_reset'::text))),
+    CONSTRAINT one_time_tokens_recipient_check CHECK ((authority.is_visible(recipient) AND (char_length(recipient) <= 254))),
+    CONSTRAINT one_time_tokens_token_hash_check CHECK ((octet_length(token_hash) = 32)),
+    CONSTRAINT one_time_tokens_token_hash_code_hash_check CHECK (((token_hash IS NOT NULL) OR (code_hash IS NOT NULL)))
+);
+ALTER TABLE ONLY authority.one_time_tokens FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.one_time_tokens IS 'A link, a short code or both, sent to an e-mail address and used once. A recipient has
+at most one for each purpose: a newer one takes its place.';
+COMMENT ON COLUMN authority.one_time_tokens.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.one_time_tokens.id IS 'Random. The id of the newest one, because a newer one takes the row.';
+COMMENT ON COLUMN authority.one_time_tokens.purpose IS 'What its use proves or permits.';
+COMMENT ON COLUMN authority.one_time_tokens.user_id IS 'Whose it is. Null: the recipient is no user yet.';
+COMMENT ON COLUMN authority.one_time_tokens.email IS 'The address that it was sent to, as typed. Addresses are compared as lower(email
+collate "C").';
+COMMENT ON COLUMN authority.one_time_tokens.recipient IS 'The user_id, or without one lower(email collate "C"): a code is found by it.';
+COMMENT ON COLUMN authority.one_time_tokens.token_hash IS 'SHA-256 of the token in the link, 32 octets. Null: only a code was sent.';
+COMMENT ON COLUMN authority.one_time_tokens.code_hash IS 'SHA-256 of the tenant, the purpose and the short code, 32 octets. It does not protect
+the code: codes are few enough to try them all. Null: only a link was sent.';
+COMMENT ON COLUMN authority.one_time_tokens.failed_attempts IS 'How many wrong codes were presented.';
+COMMENT ON COLUMN authority.one_time_tokens.max_attempts IS 'After so many wrong codes the code is dead. The link is not: it cannot be guessed.';
+COMMENT ON COLUMN authority.one_time_tokens.properties IS 'Open object of the embedding service, such as the roles of an invitation. The store
+never reads it.';
+COMMENT ON COLUMN authority.one_time_tokens.expires_at IS 'Dead from this time on, by the database''s clock. At most 30 minutes after created_at
+with a code, else 1 hour for a sign_in, 24 hours for a password_reset, 7 days for an
+email_verification, 30 days for an invitation.';
+COMMENT ON COLUMN authority.one_time_tokens.used_at IS 'When it was used. Null: not used.';
+COMMENT ON COLUMN authority.one_time_tokens.created_at IS 'When it was created.';
+
+ALTER TABLE ONLY authority.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY authority.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_tenant_id_purpose_recipient_key UNIQUE (tenant_id, purpose, recipient);
+
+ALTER TABLE ONLY authority.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_tenant_id_token_hash_key UNIQUE (tenant_id, token_hash);
+
+CREATE INDEX one_time_tokens_expires_at_idx ON authority.one_time_tokens USING btree (expires_at);
+
+CREATE INDEX one_time_tokens_tenant_id_user_id_idx ON authority.one_time_tokens USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
+
+ALTER TABLE ONLY authority.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
+
+ALTER TABLE ONLY authority.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.one_time_tokens ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY one_time_tokens_lock_policy ON authority.one_time_tokens AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY one_time_tokens_maintenance_policy ON authority.one_time_tokens TO authority_maintenance USING (true);
+
+CREATE POLICY one_time_tokens_tenant_id_policy ON authority.one_time_tokens USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- open_audit_chain
 
@@ -2733,6 +3374,169 @@ $_$;
 COMMENT ON FUNCTION authority.prune_default_partition(parent regclass, retention interval, batch_size bigint) IS 'Deletes up to batch_size rows older than the retention from the default partition,
 which is never dropped, and returns how many.';
 
+-- publish_consent
+
+CREATE FUNCTION authority.publish_consent() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    tenant_now constant text
+        := set_config('authority.tenant_id', new.tenant_id::text, true);
+    families text[];
+    ends timestamptz[];
+begin
+    select
+        array_agg(authorizations.id::text order by authorizations.id),
+        array_agg(authorizations.tokens_expire_at order by authorizations.id)
+    into families, ends
+    from authority.authorizations
+    where
+        authorizations.tenant_id = new.tenant_id
+        and authorizations.consent_id = new.id
+        and authorizations.user_id = new.user_id
+        and authorizations.client_uuid = new.client_uuid
+        and authorizations.revoked_at is null
+        and authorizations.tokens_expire_at > authority.clock();
+    if families is not null then
+        perform authority.append_revocations(
+            new.tenant_id,
+            'authorization',
+            families,
+            ends,
+            case when new.revoked_at is null then new.scopes end,
+            case
+                when new.revoked_at is null then 'consent_narrowed'
+                else 'consent_revoked'
+            end,
+            authority.clock()
+        );
+    end if;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return null;
+end
+$$;
+
+COMMENT ON FUNCTION authority.publish_consent() IS 'Publishes the end of each living family under the consent: of all its tokens if the
+consent is revoked, else of those with a scope beyond the ones that are left.';
+
+-- publish_end
+
+CREATE FUNCTION authority.publish_end() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    category constant text := tg_argv[0];
+    reason constant text := tg_argv[1];
+    effective_at timestamptz := authority.clock();
+    tenant_id uuid;
+    target text;
+begin
+    if tg_table_name = 'tenants' then
+        tenant_id := old.id;
+        target := old.id;
+    else
+        tenant_id := old.tenant_id;
+    end if;
+    if tg_table_name = 'users' then
+        target := old.subject_id;
+    elsif tg_table_name = 'service_accounts' then
+        target := old.account_id;
+    elsif tg_table_name = 'clients' then
+        target := old.client_id;
+    end if;
+    perform set_config('authority.tenant_id', tenant_id::text, true);
+    if reason like '%_signed_out' then
+        effective_at := new.tokens_valid_after;
+    end if;
+    if reason <> 'tenant_inactive' or not exists (
+        select from authority.active_tenants where active_tenants.id = old.id
+    ) then
+        perform authority.append_revocations(
+            tenant_id,
+            category,
+            array[target],
+            array[
+                case when tg_op = 'DELETE' then effective_at + interval '2160 hours' end
+            ],
+            null,
+            reason,
+            effective_at
+        );
+    end if;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return null;
+end
+$$;
+
+COMMENT ON FUNCTION authority.publish_end() IS 'Publishes that a tenant, user, client or service account was signed out, disabled,
+renamed or deleted, by the name that its tokens carry. The entry has no end, except for
+a deletion.';
+
+-- publish_revocation
+
+CREATE FUNCTION authority.publish_revocation() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    tenant_now constant text
+        := set_config('authority.tenant_id', old.tenant_id::text, true);
+    category constant text := tg_argv[0];
+    reason text := category || '_deleted';
+    ends timestamptz;
+begin
+    if tg_op = 'UPDATE' then
+        reason := new.revocation_reason;
+    end if;
+    if category = 'token' then
+        ends := old.expires_at;
+    elsif tg_op = 'UPDATE' then
+        ends := new.tokens_expire_at;
+    elsif exists (
+        select from authority.clients
+        where clients.tenant_id = old.tenant_id and clients.id = old.client_uuid
+    ) and (
+        old.user_id is null
+        or exists (
+            select from authority.users
+            where users.tenant_id = old.tenant_id and users.id = old.user_id
+        )
+    ) then
+        -- The client and the user exist: their deletion has not ended the family.
+        ends := old.tokens_expire_at;
+    end if;
+    if ends > authority.clock() then
+        perform authority.append_revocations(
+            old.tenant_id,
+            category,
+            array[old.id::text],
+            array[ends],
+            null,
+            reason,
+            authority.clock()
+        );
+    end if;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return null;
+end
+$$;
+
+COMMENT ON FUNCTION authority.publish_revocation() IS 'Publishes the end of a token or a family until its tokens have expired.';
+
 -- pushed_requests
 
 CREATE TABLE authority.pushed_requests (
@@ -2747,7 +3551,7 @@ CREATE TABLE authority.pushed_requests (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT pushed_requests_expires_at_check CHECK (((expires_at > created_at) AND ((expires_at - created_at) <= '00:10:00'::interval))),
     CONSTRAINT pushed_requests_moments_check CHECK (((LEAST(expires_at, redeemed_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, redeemed_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT pushed_requests_parameters_check CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (NOT (parameters ?| ARRAY['request_uri'::text, 'client_secret'::text, 'client_assertion'::text])) AND authority.is_bounded_json(parameters) AND ((((parameters ->> 'scope'::text) ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'::text) AND (cardinality(string_to_array((parameters ->> 'scope'::text), ' '::text)) <= 100)) IS NOT FALSE))),
+    CONSTRAINT pushed_requests_parameters_check CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (NOT (parameters ?| ARRAY['request_uri'::text, 'client_secret'::text, 'client_assertion'::text])) AND authority.is_bounded_json(parameters) AND ((((parameters ->> 'scope'::text) ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'::text) AND (cardinality(string_to_array((parameters ->> 'scope'::text), ' '::text)) <= 100)) IS NOT FALSE) AND (NOT jsonb_path_exists(parameters, '$."resource"[*]?(!(@.type() == "string" && @ like_regex "^[A-Za-z][A-Za-z0-9+.-]*:(?:[]A-Za-z0-9._~:/?@!$&''()*+,;=[-]|%[0-9A-Fa-f]{2})+$"))'::jsonpath)))),
     CONSTRAINT pushed_requests_redeemed_at_redemption_hash_check CHECK (((redeemed_at IS NULL) = (redemption_hash IS NULL))),
     CONSTRAINT pushed_requests_redemption_hash_check CHECK ((octet_length(redemption_hash) = 32)),
     CONSTRAINT pushed_requests_request_uri_hash_check CHECK ((octet_length(request_uri_hash) = 32))
@@ -2763,8 +3567,8 @@ COMMENT ON COLUMN authority.pushed_requests.request_uri_hash IS 'SHA-256 of the 
 COMMENT ON COLUMN authority.pushed_requests.client_uuid IS 'clients.id of the client that pushed it. No other client may use it.';
 COMMENT ON COLUMN authority.pushed_requests.parameters IS 'Object of the request''s parameters, including dpop_jkt (RFC 9449 section 10). The
 store does not interpret it. It never contains a request_uri (RFC 9126 section 2.1) or
-the client''s credentials, and its scope is valid (RFC 6749 section 3.3) with at most
-100 values.';
+the client''s credentials. Its scope is valid (RFC 6749 section 3.3) with at most 100
+values, and its resource is an absolute URI or a list of them (RFC 8707 section 2).';
 COMMENT ON COLUMN authority.pushed_requests.expires_at IS 'The request is dead from this time on, by the database''s clock. At most ten minutes
 after it was pushed (RFC 9126 section 2.2).';
 COMMENT ON COLUMN authority.pushed_requests.redeemed_at IS 'When it was used. Null: not used.';
@@ -2791,15 +3595,15 @@ CREATE POLICY pushed_requests_lock_policy ON authority.pushed_requests AS RESTRI
 
 CREATE POLICY pushed_requests_maintenance_policy ON authority.pushed_requests TO authority_maintenance USING (true);
 
-CREATE POLICY pushed_requests_tenant_id_policy ON authority.pushed_requests USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY pushed_requests_tenant_id_policy ON authority.pushed_requests USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- record_change
 
@@ -2898,6 +3702,48 @@ $$;
 COMMENT ON FUNCTION authority.record_change() IS 'Records the insertion, update or deletion of a row as an audit event. Its arguments are
 lists of columns: the key, columns whose values it hides, and columns that it ignores.
 Runs as its owner, so that no other role can write such an event.';
+
+-- recovery_codes
+
+CREATE TABLE authority.recovery_codes (
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    code_hashes bytea[] NOT NULL,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT recovery_codes_code_hashes_check CHECK (((array_position(code_hashes, NULL::bytea) IS NULL) AND (cardinality(code_hashes) <= 32) AND authority.are_digests(code_hashes))),
+    CONSTRAINT recovery_codes_moments_check CHECK (((LEAST(last_used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(last_used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone)))
+);
+ALTER TABLE ONLY authority.recovery_codes FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.recovery_codes IS 'The unused recovery codes of a user (look-up secrets of NIST SP 800-63B), in one row,
+so that a new set replaces the old one at once.';
+COMMENT ON COLUMN authority.recovery_codes.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.recovery_codes.user_id IS 'The user who may sign in with the codes.';
+COMMENT ON COLUMN authority.recovery_codes.code_hashes IS 'SHA-256 of tenant, user and code, 32 octets each. A code has 120 random bits, so that
+its hash cannot be guessed. A used code is removed.';
+COMMENT ON COLUMN authority.recovery_codes.last_used_at IS 'When a code of the set was last used. Null: never.';
+COMMENT ON COLUMN authority.recovery_codes.created_at IS 'When the set was made.';
+
+ALTER TABLE ONLY authority.recovery_codes
+    ADD CONSTRAINT recovery_codes_tenant_id_user_id_pk PRIMARY KEY (tenant_id, user_id);
+
+ALTER TABLE ONLY authority.recovery_codes
+    ADD CONSTRAINT recovery_codes_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+CREATE TRIGGER recovery_codes_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF user_id, code_hashes ON authority.recovery_codes FOR EACH ROW EXECUTE FUNCTION authority.record_change('{user_id}', '{code_hashes}', '{tenant_id,created_at,updated_at,row_version,last_used_at}');
+
+ALTER TABLE authority.recovery_codes ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY recovery_codes_tenant_id_policy ON authority.recovery_codes USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- redact_events_of_user
 
@@ -3155,15 +4001,15 @@ ALTER TABLE ONLY authority.revocation_sequences
 
 ALTER TABLE authority.revocation_sequences ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY revocation_sequences_tenant_id_policy ON authority.revocation_sequences USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY revocation_sequences_tenant_id_policy ON authority.revocation_sequences USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- revocations
 
@@ -3172,32 +4018,39 @@ CREATE TABLE authority.revocations (
     sequence bigint NOT NULL,
     category text NOT NULL COLLATE pg_catalog."C",
     target text NOT NULL COLLATE pg_catalog."C",
+    scopes text[],
     reason text NOT NULL,
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
     effective_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     expires_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT revocations_category_check CHECK ((category = ANY (ARRAY['token'::text, 'subject'::text, 'client'::text, 'key'::text, 'authorization'::text]))),
+    CONSTRAINT revocations_category_check CHECK ((category = ANY (ARRAY['token'::text, 'authorization'::text, 'session'::text, 'subject'::text, 'client'::text, 'tenant'::text, 'key'::text]))),
     CONSTRAINT revocations_category_expires_at_check CHECK (((expires_at IS NOT NULL) OR (category <> ALL (ARRAY['token'::text, 'authorization'::text])))),
+    CONSTRAINT revocations_category_scopes_check CHECK (((scopes IS NULL) OR (category = 'authorization'::text))),
     CONSTRAINT revocations_expires_at_check CHECK ((expires_at > effective_at)),
     CONSTRAINT revocations_moments_check CHECK (((LEAST(effective_at, expires_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(effective_at, expires_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT revocations_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
     CONSTRAINT revocations_reason_check CHECK ((char_length(reason) <= 2000)),
+    CONSTRAINT revocations_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes))),
     CONSTRAINT revocations_target_check CHECK ((authority.is_visible(target) AND (char_length(target) <= 256)))
 );
 ALTER TABLE ONLY authority.revocations FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.revocations IS 'A feed entry: what verifiers with a cache or with self-contained tokens must refuse.
-Append-only. Tokens in this store are revoked in their own rows.';
+Append-only. Triggers publish whatever ends living tokens of this store.';
 COMMENT ON COLUMN authority.revocations.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.revocations.sequence IS 'Position in the tenant''s feed, from 1, in the order of commits. A follower resumes
 after it.';
-COMMENT ON COLUMN authority.revocations.category IS 'What the target is: a token, subject, client, key (for signing) or authorization.';
-COMMENT ON COLUMN authority.revocations.target IS 'The jti, sub, client_id, kid or authorization id, depending on the category. Never a
-token.';
+COMMENT ON COLUMN authority.revocations.category IS 'What the target is: a token, authorization, session, subject, client, tenant, or key
+(for signing).';
+COMMENT ON COLUMN authority.revocations.target IS 'The jti, authorization id, sid, sub, client_id, tenant id or kid, depending on the
+category. The sub of a service account is its account_id. Never a token.';
+COMMENT ON COLUMN authority.revocations.scopes IS 'Verifiers refuse only tokens of the target that carry another scope. Null: all of its
+tokens.';
 COMMENT ON COLUMN authority.revocations.reason IS 'Why it was revoked, for people and reports.';
 COMMENT ON COLUMN authority.revocations.properties IS 'Open object of the embedding service. The store never reads it.';
-COMMENT ON COLUMN authority.revocations.effective_at IS 'Verifiers refuse what was issued at or before this time.';
+COMMENT ON COLUMN authority.revocations.effective_at IS 'Verifiers that cannot ask the store refuse what was issued at or before this time. A
+token, an authorization and a session are refused at any time.';
 COMMENT ON COLUMN authority.revocations.expires_at IS 'Everything that the entry refuses has expired by this time, and the entry may be
 pruned. Null: no such time. Required for a token and an authorization.';
 COMMENT ON COLUMN authority.revocations.created_at IS 'When it was published.';
@@ -3220,15 +4073,15 @@ CREATE POLICY revocations_lock_policy ON authority.revocations AS RESTRICTIVE FO
 
 CREATE POLICY revocations_maintenance_policy ON authority.revocations TO authority_maintenance USING (true);
 
-CREATE POLICY revocations_tenant_id_policy ON authority.revocations USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY revocations_tenant_id_policy ON authority.revocations USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- role_permissions
 
@@ -3265,15 +4118,15 @@ ALTER TABLE authority.role_permissions ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY role_permissions_maintenance_policy ON authority.role_permissions TO authority_maintenance USING (true);
 
-CREATE POLICY role_permissions_tenant_id_policy ON authority.role_permissions USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY role_permissions_tenant_id_policy ON authority.role_permissions USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- roles
 
@@ -3317,15 +4170,15 @@ ALTER TABLE authority.roles ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY roles_maintenance_policy ON authority.roles TO authority_maintenance USING (true);
 
-CREATE POLICY roles_tenant_id_policy ON authority.roles USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY roles_tenant_id_policy ON authority.roles USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- rows_of_users
 
@@ -3339,7 +4192,8 @@ from (
     -- The entry that erase_user publishes stays until its end.
     (
         1, 'revocations', true, null,
-        'held.category = ''subject'' and held.target = any($3)
+        'held.category = ''subject''
+        and held.target = any((select authority.subs_of_user($1, $2, $3))::text[])
         and not (
             held.reason = ''user_erased''
             and held.expires_at is not null
@@ -3366,7 +4220,9 @@ from (
         'held.actor is not null and jsonb_path_exists(
             held.actor,
             ''strict $.** ? (@.type() == "string" && @ == $names[*])'',
-            jsonb_build_object(''names'', to_jsonb($3))
+            jsonb_build_object(
+                ''names'', to_jsonb((select authority.subs_of_user($1, $2, $3)))
+            )
         )'
     ),
     (5, 'tokens', true, null, 'held.user_id = $2'),
@@ -3385,11 +4241,14 @@ from (
         'held.parameters ->> ''login_hint'' = any($3)'
     ),
     (11, 'user_roles', true, null, 'held.user_id = $2'),
-    (12, 'user_roles', false, 'granted_by = null', 'held.granted_by = any($3)'),
+    (
+        12, 'user_roles', false, 'granted_by = null',
+        'held.granted_by = any((select authority.subs_of_user($1, $2, $3))::text[])'
+    ),
     (
         13, 'license_seats', true,
         'holder = null, leased_until = null, updated_at = authority.clock()',
-        'held.holder = any($3)'
+        'held.holder = any((select authority.subs_of_user($1, $2, $3))::text[])'
     ),
     -- INVALID stands for all names that no user can have.
     (
@@ -3402,6 +4261,30 @@ from (
         and held.username = any(array_remove($3, ''INVALID''))'
     ),
     (16, 'login_attempts', true, null, 'held.user_id = $2'),
+    (
+        100, 'logout_notices', true, null,
+        'held.session_id in (
+            select sessions.id from authority.sessions
+            where sessions.tenant_id = $1 and sessions.user_id = $2
+        )'
+    ),
+    (
+        101, 'session_clients', true, null,
+        'held.session_id in (
+            select sessions.id from authority.sessions
+            where sessions.tenant_id = $1 and sessions.user_id = $2
+        )'
+    ),
+    (102, 'sessions', true, null, 'held.user_id = $2'),
+    (200, 'one_time_tokens', true, null, 'held.user_id = $2'),
+    (
+        201, 'one_time_tokens', true, null,
+        'held.user_id is null and held.recipient = any($3)'
+    ),
+    (300, 'webauthn_credentials', true, null, 'held.user_id = $2'),
+    (301, 'totp_credentials', true, null, 'held.user_id = $2'),
+    (302, 'recovery_codes', true, null, 'held.user_id = $2'),
+    (400, 'user_identities', true, null, 'held.user_id = $2'),
     -- An event stays, as a digest. An export has no other user's address. A short name
     -- can be any word: of an event about another row it redacts nothing.
     (
@@ -3439,7 +4322,7 @@ from (
         )'
     ),
     -- The last one, so that a run that has ended early can be repeated.
-    (1000, 'users', true, null, 'held.id = $2')
+    (9999, 'users', true, null, 'held.id = $2')
 ) as listed (number, name, is_exported, clears, condition)
 $_$;
 
@@ -3478,7 +4361,7 @@ CREATE TABLE authority.scopes (
     CONSTRAINT scopes_moments_check CHECK (((LEAST(created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT scopes_name_check CHECK (((name ~ '^[]!#-[^-~]+$'::text) AND (char_length(name) <= 255))),
     CONSTRAINT scopes_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
-    CONSTRAINT scopes_resources_check CHECK (((array_position(resources, NULL::text) IS NULL) AND authority.is_text_list(resources, (100)::bigint, (2048)::bigint)))
+    CONSTRAINT scopes_resources_check CHECK (((array_position(resources, NULL::text) IS NULL) AND authority.is_resource_list(resources)))
 );
 ALTER TABLE ONLY authority.scopes FORCE ROW LEVEL SECURITY;
 
@@ -3490,7 +4373,8 @@ COMMENT ON COLUMN authority.scopes.display_name IS 'Name on the consent page whe
 COMMENT ON COLUMN authority.scopes.display_names IS 'Translations: object of language tag (BCP 47) to name.';
 COMMENT ON COLUMN authority.scopes.description IS 'What the user allows by consenting. May be empty.';
 COMMENT ON COLUMN authority.scopes.descriptions IS 'Translations: object of language tag (BCP 47) to description.';
-COMMENT ON COLUMN authority.scopes.resources IS 'Audiences of an access token with this scope (RFC 8707).';
+COMMENT ON COLUMN authority.scopes.resources IS 'Resources that have this scope: absolute URIs (RFC 8707 section 2). The caller chooses
+from them the resources of a request that names none. The store never reads them.';
 COMMENT ON COLUMN authority.scopes.properties IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.scopes.is_system IS 'Copied from authority.system_scopes. A system scope cannot be renamed or deleted.';
 COMMENT ON COLUMN authority.scopes.created_at IS 'When the row was inserted.';
@@ -3512,15 +4396,15 @@ ALTER TABLE authority.scopes ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY scopes_maintenance_policy ON authority.scopes TO authority_maintenance USING (true);
 
-CREATE POLICY scopes_tenant_id_policy ON authority.scopes USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY scopes_tenant_id_policy ON authority.scopes USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- seal_audit_events
 
@@ -3621,12 +4505,14 @@ CREATE TABLE authority.service_accounts (
     enabled boolean DEFAULT true NOT NULL,
     tokens_valid_after timestamp with time zone,
     allowed_scopes text[] DEFAULT '{}'::text[] NOT NULL,
+    allowed_resources text[] DEFAULT '{}'::text[] NOT NULL,
     authorized_client_uuids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT service_accounts_account_id_check CHECK (((account_id ~ '^[a-z0-9][a-z0-9_.-]*$'::text) AND (char_length(account_id) <= 100))),
+    CONSTRAINT service_accounts_allowed_resources_check CHECK (((array_position(allowed_resources, NULL::text) IS NULL) AND authority.is_resource_list(allowed_resources))),
     CONSTRAINT service_accounts_allowed_scopes_check CHECK (((array_position(allowed_scopes, NULL::text) IS NULL) AND authority.is_scope_list(allowed_scopes))),
     CONSTRAINT service_accounts_attributes_check CHECK (((jsonb_typeof(attributes) = 'object'::text) AND authority.is_bounded_json(attributes))),
     CONSTRAINT service_accounts_authorized_client_uuids_check CHECK (((array_position(authorized_client_uuids, NULL::uuid) IS NULL) AND (cardinality(authorized_client_uuids) <= 1000))),
@@ -3646,6 +4532,7 @@ COMMENT ON COLUMN authority.service_accounts.enabled IS 'The tokens of a disable
 COMMENT ON COLUMN authority.service_accounts.tokens_valid_after IS 'Tokens whose authenticated_at is at or before this time are dead. Only increases. Null:
 never set.';
 COMMENT ON COLUMN authority.service_accounts.allowed_scopes IS 'Names of the scopes that its tokens may have. Checked when a token is issued.';
+COMMENT ON COLUMN authority.service_accounts.allowed_resources IS 'Resources that its tokens may name. Checked when a token is issued.';
 COMMENT ON COLUMN authority.service_accounts.authorized_client_uuids IS 'clients.id of each client that may act as it. Checked when a token is issued. There is
 no foreign key: ids are never reused, so the id of a deleted client is harmless.';
 COMMENT ON COLUMN authority.service_accounts.attributes IS 'Open object of the embedding service. The store never reads it.';
@@ -3664,17 +4551,162 @@ ALTER TABLE ONLY authority.service_accounts
 
 CREATE TRIGGER service_accounts_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.service_accounts FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
 
+CREATE CONSTRAINT TRIGGER service_accounts_deleted_feed AFTER DELETE ON authority.service_accounts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((old.enabled AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('subject', 'service_account_deleted');
+
+CREATE CONSTRAINT TRIGGER service_accounts_disabled_feed AFTER UPDATE OF enabled ON authority.service_accounts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((old.enabled AND (NOT new.enabled) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('subject', 'service_account_disabled');
+
+CREATE CONSTRAINT TRIGGER service_accounts_renamed_feed AFTER UPDATE OF account_id ON authority.service_accounts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.account_id <> old.account_id) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('subject', 'service_account_renamed');
+
+CREATE CONSTRAINT TRIGGER service_accounts_signed_out_feed AFTER UPDATE OF tokens_valid_after ON authority.service_accounts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.tokens_valid_after IS NOT NULL) AND ((old.tokens_valid_after IS NULL) OR (new.tokens_valid_after > old.tokens_valid_after)) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('subject', 'service_account_signed_out');
+
 ALTER TABLE authority.service_accounts ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY service_accounts_tenant_id_policy ON authority.service_accounts USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY service_accounts_tenant_id_policy ON authority.service_accounts USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
+-- session_clients
+
+CREATE TABLE authority.session_clients (
+    tenant_id uuid NOT NULL,
+    session_id uuid NOT NULL,
+    client_uuid uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT session_clients_moments_check CHECK (((LEAST(created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone)))
+);
+ALTER TABLE ONLY authority.session_clients FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.session_clients IS 'A client that received a code in a session, and is notified when the session ends.';
+COMMENT ON COLUMN authority.session_clients.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.session_clients.session_id IS 'The session.';
+COMMENT ON COLUMN authority.session_clients.client_uuid IS 'The client''s clients.id.';
+COMMENT ON COLUMN authority.session_clients.created_at IS 'When the client first received a code in the session.';
+
+ALTER TABLE ONLY authority.session_clients
+    ADD CONSTRAINT session_clients_tenant_id_session_id_client_uuid_pk PRIMARY KEY (tenant_id, session_id, client_uuid);
+
+CREATE INDEX session_clients_tenant_id_client_uuid_idx ON authority.session_clients USING btree (tenant_id, client_uuid);
+
+ALTER TABLE ONLY authority.session_clients
+    ADD CONSTRAINT session_clients_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY authority.session_clients
+    ADD CONSTRAINT session_clients_tenant_id_session_id_fk FOREIGN KEY (tenant_id, session_id) REFERENCES authority.sessions(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.session_clients ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY session_clients_tenant_id_policy ON authority.session_clients USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
+-- sessions
+
+CREATE TABLE authority.sessions (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    sid uuid DEFAULT gen_random_uuid() NOT NULL,
+    cookie_hash bytea NOT NULL,
+    user_id uuid NOT NULL,
+    acr text,
+    amr text[],
+    authenticated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    idle_timeout interval NOT NULL,
+    last_used_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    address inet,
+    user_agent text,
+    properties jsonb DEFAULT '{}'::jsonb NOT NULL,
+    revoked_at timestamp with time zone,
+    revocation_reason text,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT sessions_acr_check CHECK (((acr ~ '^[!-~]+$'::text) AND (char_length(acr) <= 255))),
+    CONSTRAINT sessions_address_check CHECK ((masklen(address) = ANY (ARRAY[32, 128]))),
+    CONSTRAINT sessions_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (100)::bigint))),
+    CONSTRAINT sessions_authenticated_at_check CHECK ((authenticated_at <= last_used_at)),
+    CONSTRAINT sessions_cookie_hash_check CHECK ((octet_length(cookie_hash) = 32)),
+    CONSTRAINT sessions_durations_check CHECK (((LEAST(idle_timeout) >= '00:00:00'::interval) AND (GREATEST(idle_timeout) <= '876600:00:00'::interval))),
+    CONSTRAINT sessions_expires_at_check CHECK ((expires_at > created_at)),
+    CONSTRAINT sessions_idle_timeout_check CHECK ((idle_timeout > '00:00:00'::interval)),
+    CONSTRAINT sessions_moments_check CHECK (((LEAST(authenticated_at, last_used_at, expires_at, revoked_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(authenticated_at, last_used_at, expires_at, revoked_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT sessions_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
+    CONSTRAINT sessions_revocation_reason_check CHECK ((char_length(revocation_reason) <= 2000)),
+    CONSTRAINT sessions_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
+    CONSTRAINT sessions_user_agent_check CHECK ((char_length(user_agent) <= 1024))
+)
+WITH (fillfactor='80');
+ALTER TABLE ONLY authority.sessions FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.sessions IS 'A browser in which a user has signed in to the provider. It is over when it was ended,
+was idle for too long, or has reached its end. A row is kept until its end.';
+COMMENT ON COLUMN authority.sessions.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.sessions.id IS 'Random. Key inside the store.';
+COMMENT ON COLUMN authority.sessions.sid IS 'The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel Logout
+section 3). Random. It stays the same when the cookie changes, and is no secret.';
+COMMENT ON COLUMN authority.sessions.cookie_hash IS 'SHA-256 of the cookie''s token string, 32 octets. A new sign-in in the session replaces
+the cookie, so that a cookie that somebody planted or saw before is worthless.';
+COMMENT ON COLUMN authority.sessions.user_id IS 'The user who signed in.';
+COMMENT ON COLUMN authority.sessions.acr IS 'The acr claim: the class of the last sign-in (OpenID Connect Core section 2). Null:
+none.';
+COMMENT ON COLUMN authority.sessions.amr IS 'The amr claim: the methods of the last sign-in (RFC 8176). Null: not known.';
+COMMENT ON COLUMN authority.sessions.authenticated_at IS 'The auth_time claim: when the user last signed in here. Compared with
+tokens_valid_after.';
+COMMENT ON COLUMN authority.sessions.idle_timeout IS 'The session is over when it was not used for this time.';
+COMMENT ON COLUMN authority.sessions.last_used_at IS 'When the cookie was last verified, to the minute, or to a tenth of a shorter
+idle_timeout.';
+COMMENT ON COLUMN authority.sessions.expires_at IS 'The session is over from this time on, however often it is used. Its families that end
+with it end by this time too.';
+COMMENT ON COLUMN authority.sessions.address IS 'The address of the browser when the session began. Null: not recorded.';
+COMMENT ON COLUMN authority.sessions.user_agent IS 'The User-Agent of the browser when the session began. Null: not recorded.';
+COMMENT ON COLUMN authority.sessions.properties IS 'Open object of the embedding service, such as the device''s name. The store never reads
+it.';
+COMMENT ON COLUMN authority.sessions.revoked_at IS 'The session was ended at this time, with the families that end with it. Null: not
+ended.';
+COMMENT ON COLUMN authority.sessions.revocation_reason IS 'Why it was ended.';
+COMMENT ON COLUMN authority.sessions.created_at IS 'When the row was inserted.';
+
+ALTER TABLE ONLY authority.sessions
+    ADD CONSTRAINT sessions_tenant_id_cookie_hash_key UNIQUE (tenant_id, cookie_hash);
+
+ALTER TABLE ONLY authority.sessions
+    ADD CONSTRAINT sessions_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY authority.sessions
+    ADD CONSTRAINT sessions_tenant_id_sid_key UNIQUE (tenant_id, sid);
+
+CREATE INDEX sessions_expires_at_idx ON authority.sessions USING btree (expires_at);
+
+CREATE INDEX sessions_tenant_id_user_id_id_idx ON authority.sessions USING btree (tenant_id, user_id, id);
+
+ALTER TABLE ONLY authority.sessions
+    ADD CONSTRAINT sessions_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.sessions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY sessions_lock_policy ON authority.sessions AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY sessions_maintenance_policy ON authority.sessions TO authority_maintenance USING (true);
+
+CREATE POLICY sessions_tenant_id_policy ON authority.sessions USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- sign_in_time
 
@@ -3686,6 +4718,150 @@ COMMENT ON FUNCTION authority.sign_in_time(claimed timestamp with time zone) IS 
 A time up to a minute in the future comes from a fast clock: the result is a minute ago,
 so that the tokens do not survive a sign-out. A later time is returned as it is, and a
 check refuses it.';
+
+-- signing_key_states
+
+CREATE VIEW authority.signing_key_states WITH (security_invoker='true') AS
+ SELECT signing_keys.tenant_id,
+    signing_keys.kid,
+    signing_keys.alg,
+        CASE
+            WHEN (signing_keys.compromised_at IS NOT NULL) THEN 'compromised'::text
+            WHEN (signing_keys.published_until <= moment.now) THEN 'expired'::text
+            WHEN (signing_keys.retired_at IS NOT NULL) THEN 'retired'::text
+            WHEN (signing_keys.activated_at IS NOT NULL) THEN 'signing'::text
+            ELSE 'next'::text
+        END AS state,
+    signing_keys.public_jwk,
+    signing_keys.encryption_key_id,
+    signing_keys.signs_from,
+    signing_keys.activated_at,
+    signing_keys.retired_at,
+    signing_keys.published_until,
+    signing_keys.compromised_at,
+    signing_keys.created_at,
+    signing_keys.updated_at
+   FROM (authority.signing_keys
+     CROSS JOIN LATERAL ( VALUES (authority.clock())) moment(now));
+
+COMMENT ON VIEW authority.signing_key_states IS 'Each signing key with its state, by the database''s clock, without its private key.';
+COMMENT ON COLUMN authority.signing_key_states.state IS 'next, signing and retired keys are in the key set. expired and compromised ones are
+not.';
+
+-- signing_keys
+
+CREATE TABLE authority.signing_keys (
+    tenant_id uuid NOT NULL,
+    kid text NOT NULL COLLATE pg_catalog."C",
+    alg text NOT NULL COLLATE pg_catalog."C",
+    public_jwk jsonb NOT NULL,
+    private_key bytea,
+    encryption_key_id text COLLATE pg_catalog."C",
+    signs_from timestamp with time zone NOT NULL,
+    activated_at timestamp with time zone,
+    retired_at timestamp with time zone,
+    published_until timestamp with time zone,
+    compromised_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT signing_keys_alg_check CHECK ((alg = ANY (ARRAY['RS256'::text, 'RS384'::text, 'RS512'::text, 'PS256'::text, 'PS384'::text, 'PS512'::text, 'ES256'::text, 'ES384'::text, 'ES512'::text, 'EdDSA'::text, 'Ed25519'::text]))),
+    CONSTRAINT signing_keys_compromised_at_check CHECK (((compromised_at IS NULL) OR (published_until <= compromised_at))),
+    CONSTRAINT signing_keys_encryption_key_id_check CHECK ((authority.is_visible(encryption_key_id) AND (char_length(encryption_key_id) <= 256))),
+    CONSTRAINT signing_keys_kid_check CHECK ((authority.is_visible(kid) AND (char_length(kid) <= 256))),
+    CONSTRAINT signing_keys_moments_check CHECK (((LEAST(signs_from, activated_at, retired_at, published_until, compromised_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(signs_from, activated_at, retired_at, published_until, compromised_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT signing_keys_private_key_check CHECK ((((octet_length(private_key) >= 30) AND (octet_length(private_key) <= 16384)) AND (SUBSTRING(private_key FROM 1 FOR 1) = '\x01'::bytea))),
+    CONSTRAINT signing_keys_private_key_retired_at_check CHECK ((((private_key IS NULL) = (retired_at IS NOT NULL)) AND ((encryption_key_id IS NULL) = (retired_at IS NOT NULL)))),
+    CONSTRAINT signing_keys_public_jwk_check CHECK (((jsonb_typeof(public_jwk) = 'object'::text) AND authority.is_bounded_json(public_jwk) AND (NOT (public_jwk ?| ARRAY['d'::text, 'p'::text, 'q'::text, 'dp'::text, 'dq'::text, 'qi'::text, 'oth'::text, 'k'::text, 'priv'::text])) AND ((((public_jwk ->> 'kid'::text) = kid) AND ((public_jwk ->> 'alg'::text) = alg) AND ((public_jwk ->> 'use'::text) = 'sig'::text) AND ((public_jwk ->> 'kty'::text) =
+CASE
+    WHEN (alg ~~ 'ES%'::text) THEN 'EC'::text
+    WHEN (alg ~~ 'Ed%'::text) THEN 'OKP'::text
+    ELSE 'RSA'::text
+END)) IS TRUE))),
+    CONSTRAINT signing_keys_retired_at_published_until_check CHECK (((retired_at IS NULL) = (published_until IS NULL)))
+);
+ALTER TABLE ONLY authority.signing_keys FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.signing_keys IS 'A key pair that the tenant''s authority signs tokens with. It is published before it
+signs, signs until the next one of its algorithm replaces it, and stays published until
+its tokens have expired.';
+COMMENT ON COLUMN authority.signing_keys.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.signing_keys.kid IS 'The kid of the JWK and of the headers of tokens. Its JWK SHA-256 thumbprint (RFC 7638),
+if mint_signing_key made it.';
+COMMENT ON COLUMN authority.signing_keys.alg IS 'The algorithm of its signatures (RFC 7518 section 3.1, RFC 8037, RFC 9864).';
+COMMENT ON COLUMN authority.signing_keys.public_jwk IS 'The public JWK (RFC 7517) as it is published, with kid, alg and the use sig. A check
+refuses members of a private key.';
+COMMENT ON COLUMN authority.signing_keys.private_key IS 'The private key in PKCS #8 PEM, encrypted by the service (Keyring) for this row. Null:
+it is retired, and its private key is destroyed.';
+COMMENT ON COLUMN authority.signing_keys.encryption_key_id IS 'The id of the key that decrypts private_key. The database never sees that key. Null: it
+is retired.';
+COMMENT ON COLUMN authority.signing_keys.signs_from IS 'It does not sign before this time, so that every verifier has it by then. Ignored if no
+other key of its algorithm signs.';
+COMMENT ON COLUMN authority.signing_keys.activated_at IS 'When it became the key that signs. Null: it has not signed.';
+COMMENT ON COLUMN authority.signing_keys.retired_at IS 'When it stopped signing, or was withdrawn. Null: it signs, or will.';
+COMMENT ON COLUMN authority.signing_keys.published_until IS 'Everything that it signed has expired by this time: it leaves the key set, and may be
+pruned. Null: it signs, or will.';
+COMMENT ON COLUMN authority.signing_keys.compromised_at IS 'When it was withdrawn because others may have its private key. Null: never.';
+COMMENT ON COLUMN authority.signing_keys.created_at IS 'When it was published.';
+COMMENT ON COLUMN authority.signing_keys.updated_at IS 'When the row last changed.';
+
+ALTER TABLE ONLY authority.signing_keys
+    ADD CONSTRAINT signing_keys_tenant_id_kid_pk PRIMARY KEY (tenant_id, kid);
+
+CREATE INDEX signing_keys_published_until_idx ON authority.signing_keys USING btree (published_until) WHERE (published_until IS NOT NULL);
+
+CREATE UNIQUE INDEX signing_keys_tenant_id_alg_key ON authority.signing_keys USING btree (tenant_id, alg, ((activated_at IS NULL))) WHERE (retired_at IS NULL);
+
+ALTER TABLE ONLY authority.signing_keys
+    ADD CONSTRAINT signing_keys_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
+
+CREATE TRIGGER signing_keys_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.signing_keys FOR EACH ROW EXECUTE FUNCTION authority.record_change('{kid}', '{private_key}', '{tenant_id,created_at,updated_at,row_version}');
+
+ALTER TABLE authority.signing_keys ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY signing_keys_lock_policy ON authority.signing_keys AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY signing_keys_maintenance_policy ON authority.signing_keys TO authority_maintenance USING (true);
+
+CREATE POLICY signing_keys_tenant_id_policy ON authority.signing_keys USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
+-- subs_of_user
+
+CREATE FUNCTION authority.subs_of_user(tenant_id uuid, user_id uuid, names text[]) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+select coalesce(array_agg(distinct called.sub), '{}')
+from (
+    select users.subject_id as sub
+    from authority.users
+    where
+        users.tenant_id = subs_of_user.tenant_id
+        and users.id = subs_of_user.user_id
+    union all
+    select named.sub
+    from unnest(names) as named (sub)
+    where not exists (
+        select from authority.users as others
+        where
+            others.tenant_id = subs_of_user.tenant_id
+            and others.id <> subs_of_user.user_id
+            and others.subject_id = named.sub
+    )
+) as called
+$$;
+
+COMMENT ON FUNCTION authority.subs_of_user(tenant_id uuid, user_id uuid, names text[]) IS 'Returns what the feed, actors, seats and assignments of roles may call the user: the
+sub, and the names that are not the sub of another user.';
 
 -- system_roles
 
@@ -3833,17 +5009,21 @@ ALTER TABLE ONLY authority.tenants
 
 CREATE TRIGGER tenants_audit_trigger AFTER INSERT OR UPDATE ON authority.tenants FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
 
+CREATE CONSTRAINT TRIGGER tenants_inactive_feed AFTER UPDATE OF status ON authority.tenants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.status <> old.status) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('tenant', 'tenant_inactive');
+
+CREATE CONSTRAINT TRIGGER tenants_signed_out_feed AFTER UPDATE OF tokens_valid_after ON authority.tenants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.tokens_valid_after IS NOT NULL) AND ((old.tokens_valid_after IS NULL) OR (new.tokens_valid_after > old.tokens_valid_after)) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('tenant', 'tenant_signed_out');
+
 ALTER TABLE authority.tenants ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY tenants_id_policy ON authority.tenants USING ((id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY tenants_id_policy ON authority.tenants USING ((id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 CREATE POLICY tenants_maintenance_policy ON authority.tenants TO authority_maintenance USING (true);
 
@@ -3865,6 +5045,8 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
     tokens.exchanged_from,
     tokens.actor,
     tokens.scopes,
+    tokens.resources,
+    tokens.authorization_details,
     tokens.code_challenge,
     tokens.redirect_uri,
     tokens.nonce,
@@ -3880,6 +5062,8 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
     tokens.created_at,
     clients.client_id,
     clients.client_type,
+    authorizations.acr,
+    authorizations.amr,
     users.subject_id,
     users.username,
     service_accounts.account_id,
@@ -3907,8 +5091,9 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
                     WHEN (tokens.expires_at <= authority.clock()) THEN 'expired'::text
                     WHEN (authorizations.revoked_at IS NOT NULL) THEN 'authorization_revoked'::text
                     WHEN (authorizations.expires_at <= authority.clock()) THEN 'authorization_expired'::text
+                    WHEN (authorizations.ends_with_session AND (NOT authority.is_session_in_force(tokens.tenant_id, authorizations.session_id))) THEN 'session_ended'::text
                     WHEN (consents.revoked_at IS NOT NULL) THEN 'consent_revoked'::text
-                    WHEN (NOT (tokens.scopes <@ consents.scopes)) THEN 'consent_narrowed'::text
+                    WHEN ((NOT (tokens.scopes <@ consents.scopes)) OR (NOT (tokens.resources <@ consents.resources)) OR ((tokens.authorization_details <> '[]'::jsonb) AND (NOT authority.covers_details(consents.authorization_details, tokens.authorization_details)))) THEN 'consent_narrowed'::text
                     WHEN (active_tenants.id IS NULL) THEN 'tenant_inactive'::text
                     WHEN (tokens.authenticated_at <= active_tenants.tokens_valid_after) THEN 'tenant_signed_out'::text
                     WHEN (NOT clients.enabled) THEN 'client_disabled'::text
@@ -3930,8 +5115,8 @@ token only learns whether it is active (RFC 7662 section 2.2).';
 COMMENT ON COLUMN authority.token_states.subject_id IS 'The sub claim of its user. Null: the token has no user.';
 COMMENT ON COLUMN authority.token_states.username IS 'Username of its user. Null: the token has no user.';
 COMMENT ON COLUMN authority.token_states.account_id IS 'account_id of its service account. Null: the token has no service account.';
-COMMENT ON COLUMN authority.token_states.own_dead_because IS 'The first reason why it is dead, in the order token, family, consent, tenant, client,
-subject. Null: none of these.';
+COMMENT ON COLUMN authority.token_states.own_dead_because IS 'The first reason why it is dead, in the order token, family, session, consent, tenant,
+client, subject. Null: none of these.';
 COMMENT ON COLUMN authority.token_states.dead_because IS 'own_dead_because, or exchanged_from_dead if a token that it was exchanged for is dead
 or deleted. Null: it is alive.';
 
@@ -3951,6 +5136,8 @@ CREATE TABLE authority.tokens (
     exchanged_from uuid[],
     actor jsonb,
     scopes text[] DEFAULT '{}'::text[] NOT NULL,
+    resources text[] DEFAULT '{}'::text[] NOT NULL,
+    authorization_details jsonb DEFAULT '[]'::jsonb NOT NULL,
     code_challenge text,
     redirect_uri text,
     nonce text,
@@ -3967,6 +5154,7 @@ CREATE TABLE authority.tokens (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT tokens_actor_check CHECK (((jsonb_typeof(actor) = 'object'::text) AND (actor ? 'sub'::text) AND authority.is_bounded_json(actor))),
     CONSTRAINT tokens_authenticated_at_check CHECK ((authenticated_at <= created_at)),
+    CONSTRAINT tokens_authorization_details_check CHECK (((jsonb_typeof(authorization_details) = 'array'::text) AND authority.is_details_list(authorization_details) AND authority.is_bounded_json(authorization_details))),
     CONSTRAINT tokens_cnf_jkt_check CHECK (((cnf_jkt ~ '^[A-Za-z0-9_-]+$'::text) AND (char_length(cnf_jkt) = 43))),
     CONSTRAINT tokens_cnf_x5t_s256_check CHECK (((cnf_x5t_s256 ~ '^[A-Za-z0-9_-]+$'::text) AND (char_length(cnf_x5t_s256) = 43))),
     CONSTRAINT tokens_code_challenge_check CHECK (((code_challenge ~ '^[A-Za-z0-9_-]+$'::text) AND (char_length(code_challenge) = 43))),
@@ -3983,6 +5171,7 @@ END),
     CONSTRAINT tokens_redeemed_at_redemption_hash_check CHECK (((redeemed_at IS NULL) = (redemption_hash IS NULL))),
     CONSTRAINT tokens_redemption_hash_check CHECK ((octet_length(redemption_hash) = 32)),
     CONSTRAINT tokens_redirect_uri_check CHECK ((char_length(redirect_uri) <= 2048)),
+    CONSTRAINT tokens_resources_check CHECK (((array_position(resources, NULL::text) IS NULL) AND authority.is_resource_list(resources))),
     CONSTRAINT tokens_revocation_reason_check CHECK ((char_length(revocation_reason) <= 2000)),
     CONSTRAINT tokens_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
     CONSTRAINT tokens_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes))),
@@ -4021,6 +5210,9 @@ them are, and expires with the first one. Null: not exchanged.';
 COMMENT ON COLUMN authority.tokens.actor IS 'The act claim of an exchanged token (RFC 8693 section 4.1): the sub of the actor, and
 in a nested act the earlier actors. Null: no actor.';
 COMMENT ON COLUMN authority.tokens.scopes IS 'Names of its scopes.';
+COMMENT ON COLUMN authority.tokens.resources IS 'Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it names no
+audience.';
+COMMENT ON COLUMN authority.tokens.authorization_details IS 'Its authorization details (RFC 9396), a list of objects with a type each.';
 COMMENT ON COLUMN authority.tokens.code_challenge IS 'PKCE code challenge, method S256 only: base64url of SHA-256 (RFC 7636 section 4.2).';
 COMMENT ON COLUMN authority.tokens.redirect_uri IS 'The redirect URI that the code was sent to. The redemption must repeat it (RFC 6749
 section 4.1.3).';
@@ -4075,21 +5267,107 @@ ALTER TABLE ONLY authority.tokens
 ALTER TABLE ONLY authority.tokens
     ADD CONSTRAINT tokens_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
+CREATE CONSTRAINT TRIGGER tokens_deleted_feed AFTER DELETE ON authority.tokens DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.type = 'access'::text) AND (old.expires_at > authority.clock()) AND (old.revoked_at IS NULL) AND (pg_trigger_depth() = 0) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_revocation('token');
+
+CREATE CONSTRAINT TRIGGER tokens_revoked_feed AFTER UPDATE OF revoked_at ON authority.tokens DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.type = 'access'::text) AND (old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL) AND (new.expires_at > authority.clock()) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_revocation('token');
+
 ALTER TABLE authority.tokens ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY tokens_lock_policy ON authority.tokens AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
 
 CREATE POLICY tokens_maintenance_policy ON authority.tokens TO authority_maintenance USING (true);
 
-CREATE POLICY tokens_tenant_id_policy ON authority.tokens USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY tokens_tenant_id_policy ON authority.tokens USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
+-- totp_credentials
+
+CREATE TABLE authority.totp_credentials (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    user_id uuid NOT NULL,
+    secret_ciphertext bytea NOT NULL,
+    encryption_key_id text NOT NULL COLLATE pg_catalog."C",
+    algorithm text NOT NULL,
+    digits bigint NOT NULL,
+    period interval NOT NULL,
+    name text NOT NULL,
+    pending_until timestamp with time zone,
+    confirmed_at timestamp with time zone,
+    last_used_step bigint,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT totp_credentials_algorithm_check CHECK ((algorithm = ANY (ARRAY['SHA1'::text, 'SHA256'::text, 'SHA512'::text]))),
+    CONSTRAINT totp_credentials_digits_check CHECK (((digits >= 6) AND (digits <= 8))),
+    CONSTRAINT totp_credentials_durations_check CHECK (((LEAST(period) >= '00:00:00'::interval) AND (GREATEST(period) <= '876600:00:00'::interval))),
+    CONSTRAINT totp_credentials_encryption_key_id_check CHECK (((encryption_key_id <> ''::text) AND (char_length(encryption_key_id) <= 256))),
+    CONSTRAINT totp_credentials_moments_check CHECK (((LEAST(pending_until, confirmed_at, last_used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(pending_until, confirmed_at, last_used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT totp_credentials_name_check CHECK ((char_length(name) <= 256)),
+    CONSTRAINT totp_credentials_pending_until_confirmed_at_check CHECK (((num_nonnulls(pending_until, confirmed_at) = 1) AND (num_nonnulls(pending_until, last_used_step) = 1) AND (num_nonnulls(pending_until, last_used_at) = 1))),
+    CONSTRAINT totp_credentials_period_check CHECK (((period >= '00:00:15'::interval) AND (period <= '00:05:00'::interval) AND (period = date_trunc('second'::text, period)))),
+    CONSTRAINT totp_credentials_secret_ciphertext_check CHECK (((octet_length(secret_ciphertext) >= 30) AND (octet_length(secret_ciphertext) <= 512) AND (get_byte(secret_ciphertext, 0) = 1)))
+);
+ALTER TABLE ONLY authority.totp_credentials FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.totp_credentials IS 'A secret shared with an application that computes one-time codes (RFC 6238). Pending
+until the user has typed a first code.';
+COMMENT ON COLUMN authority.totp_credentials.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.totp_credentials.id IS 'Random. Another one after each enrollment.';
+COMMENT ON COLUMN authority.totp_credentials.user_id IS 'The user who signs in with the codes.';
+COMMENT ON COLUMN authority.totp_credentials.secret_ciphertext IS 'The shared secret, encrypted by the caller (Keyring in Python) for this tenant and
+user. The store cannot read it.';
+COMMENT ON COLUMN authority.totp_credentials.encryption_key_id IS 'Id of the key that decrypts the secret, in the caller''s own terms.';
+COMMENT ON COLUMN authority.totp_credentials.algorithm IS 'Hash function of the HMAC. Many applications compute SHA1 whatever they were told.';
+COMMENT ON COLUMN authority.totp_credentials.digits IS 'Length of a code: 6 to 8.';
+COMMENT ON COLUMN authority.totp_credentials.period IS 'Length of a time step, in full seconds. Each step has one code.';
+COMMENT ON COLUMN authority.totp_credentials.name IS 'What the user calls it, such as the device. May be empty.';
+COMMENT ON COLUMN authority.totp_credentials.pending_until IS 'A first code must be accepted before this time. The next enrollment of the user
+replaces a pending one. Null: confirmed.';
+COMMENT ON COLUMN authority.totp_credentials.confirmed_at IS 'When the first code was accepted. Null: pending, and no factor yet.';
+COMMENT ON COLUMN authority.totp_credentials.last_used_step IS 'The time step of the last accepted code. Only grows: codes of this and of earlier steps
+are refused (RFC 6238 section 5.2). Null: pending.';
+COMMENT ON COLUMN authority.totp_credentials.last_used_at IS 'When a code was last accepted. Null: pending.';
+COMMENT ON COLUMN authority.totp_credentials.created_at IS 'When the secret was enrolled.';
+
+ALTER TABLE ONLY authority.totp_credentials
+    ADD CONSTRAINT totp_credentials_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
+
+CREATE INDEX totp_credentials_tenant_id_user_id_idx ON authority.totp_credentials USING btree (tenant_id, user_id);
+
+CREATE UNIQUE INDEX totp_credentials_tenant_id_user_id_key ON authority.totp_credentials USING btree (tenant_id, user_id) WHERE (confirmed_at IS NULL);
+
+ALTER TABLE ONLY authority.totp_credentials
+    ADD CONSTRAINT totp_credentials_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+CREATE TRIGGER totp_credentials_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, user_id, secret_ciphertext, encryption_key_id, algorithm, digits, period, name, pending_until, confirmed_at ON authority.totp_credentials FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{secret_ciphertext}', '{tenant_id,created_at,updated_at,row_version,last_used_step,last_used_at}');
+
+ALTER TABLE authority.totp_credentials ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY totp_credentials_tenant_id_policy ON authority.totp_credentials USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
+-- totp_step
+
+CREATE FUNCTION authority.totp_step(period interval) RETURNS bigint
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN floor((EXTRACT(epoch FROM authority.clock()) / EXTRACT(epoch FROM period)));
+
+COMMENT ON FUNCTION authority.totp_step(period interval) IS 'Returns the current time step (RFC 6238 section 4.2): how many periods have passed
+since 1970.';
 
 -- usable_licenses
 
@@ -4121,21 +5399,23 @@ CREATE TABLE authority.used_jtis (
     CONSTRAINT used_jtis_expires_at_check CHECK (((expires_at > created_at) AND ((expires_at - created_at) <= '24:00:00'::interval))),
     CONSTRAINT used_jtis_issuer_check CHECK (((issuer ~ '^[ -~]+$'::text) AND (char_length(issuer) <= 255))),
     CONSTRAINT used_jtis_jti_hash_check CHECK ((octet_length(jti_hash) = 32)),
-    CONSTRAINT used_jtis_kind_check CHECK ((kind = ANY (ARRAY['client_assertion'::text, 'dpop_proof'::text]))),
+    CONSTRAINT used_jtis_kind_check CHECK ((kind = ANY (ARRAY['client_assertion'::text, 'dpop_proof'::text, 'webauthn_challenge'::text]))),
     CONSTRAINT used_jtis_kind_issuer_check CHECK (((kind <> 'dpop_proof'::text) OR (issuer ~ '^[A-Za-z0-9_-]{43}$'::text))),
     CONSTRAINT used_jtis_moments_check CHECK (((LEAST(expires_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone)))
 );
 ALTER TABLE ONLY authority.used_jtis FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE authority.used_jtis IS 'The jti of an accepted client assertion (RFC 7523) or DPoP proof (RFC 9449), remembered
-while it could be accepted again.';
+COMMENT ON TABLE authority.used_jtis IS 'The jti of an accepted client assertion (RFC 7523) or DPoP proof (RFC 9449), or a used
+challenge of WebAuthn, remembered while it could be accepted again.';
 COMMENT ON COLUMN authority.used_jtis.tenant_id IS 'Owner of the row.';
-COMMENT ON COLUMN authority.used_jtis.kind IS 'client_assertion or dpop_proof.';
+COMMENT ON COLUMN authority.used_jtis.kind IS 'client_assertion, dpop_proof or webauthn_challenge.';
 COMMENT ON COLUMN authority.used_jtis.issuer IS 'The creator of the jti, which is unique only per issuer: the client_id for an
-assertion, the JWK SHA-256 thumbprint of the key for a proof (RFC 7638).';
-COMMENT ON COLUMN authority.used_jtis.jti_hash IS 'SHA-256 of the jti in UTF-8, 32 octets. A jti can have any length.';
-COMMENT ON COLUMN authority.used_jtis.expires_at IS 'From this time on the assertion or proof is too old to be accepted, by the database''s
-clock, and the jti may be used again. At most a day after its use.';
+assertion, the JWK SHA-256 thumbprint of the key for a proof (RFC 7638), webauthn for a
+challenge.';
+COMMENT ON COLUMN authority.used_jtis.jti_hash IS 'SHA-256 of the jti in UTF-8, or of the challenge, 32 octets. Both can have any
+length.';
+COMMENT ON COLUMN authority.used_jtis.expires_at IS 'From this time on the assertion, proof or challenge is too old to be accepted, by the
+database''s clock, and the jti may be used again. At most a day after its use.';
 COMMENT ON COLUMN authority.used_jtis.created_at IS 'When it was last used. A jti can be used again after expires_at.';
 
 ALTER TABLE ONLY authority.used_jtis
@@ -4152,15 +5432,68 @@ CREATE POLICY used_jtis_lock_policy ON authority.used_jtis AS RESTRICTIVE FOR UP
 
 CREATE POLICY used_jtis_maintenance_policy ON authority.used_jtis TO authority_maintenance USING (true);
 
-CREATE POLICY used_jtis_tenant_id_policy ON authority.used_jtis USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY used_jtis_tenant_id_policy ON authority.used_jtis USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
+-- user_identities
+
+CREATE TABLE authority.user_identities (
+    tenant_id uuid NOT NULL,
+    issuer text NOT NULL COLLATE pg_catalog."C",
+    subject text NOT NULL COLLATE pg_catalog."C",
+    user_id uuid NOT NULL,
+    profile jsonb DEFAULT '{}'::jsonb NOT NULL,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT user_identities_issuer_check CHECK (((issuer ~ '^[!-~]+$'::text) AND (char_length(issuer) <= 1024))),
+    CONSTRAINT user_identities_moments_check CHECK (((LEAST(last_used_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(last_used_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT user_identities_profile_check CHECK (((jsonb_typeof(profile) = 'object'::text) AND authority.is_bounded_json(profile))),
+    CONSTRAINT user_identities_subject_check CHECK (((char_length(subject) <= 256) AND authority.is_visible(subject)))
+);
+ALTER TABLE ONLY authority.user_identities FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.user_identities IS 'An account at another identity provider, with which a user signs in.';
+COMMENT ON COLUMN authority.user_identities.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.user_identities.issuer IS 'The iss of the provider''s ID tokens (OpenID Connect Core section 2), or the entityID of
+a SAML provider. Compared exactly.';
+COMMENT ON COLUMN authority.user_identities.subject IS 'The sub of the provider''s ID tokens, or a persistent NameID of SAML. Never an e-mail
+address or a name, which a provider gives to another person. Compared exactly.';
+COMMENT ON COLUMN authority.user_identities.user_id IS 'The user who signs in with the account. An account belongs to one user of the tenant.';
+COMMENT ON COLUMN authority.user_identities.profile IS 'Claims that the provider sent last, such as name and picture. No tokens of the
+provider. The store never reads it.';
+COMMENT ON COLUMN authority.user_identities.last_used_at IS 'When the user last signed in with it. Null: never.';
+COMMENT ON COLUMN authority.user_identities.created_at IS 'When it was linked.';
+COMMENT ON COLUMN authority.user_identities.updated_at IS 'When the profile was last stored.';
+
+ALTER TABLE ONLY authority.user_identities
+    ADD CONSTRAINT user_identities_tenant_id_issuer_subject_pk PRIMARY KEY (tenant_id, issuer, subject);
+
+CREATE INDEX user_identities_tenant_id_user_id_idx ON authority.user_identities USING btree (tenant_id, user_id);
+
+ALTER TABLE ONLY authority.user_identities
+    ADD CONSTRAINT user_identities_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+CREATE TRIGGER user_identities_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF issuer, subject, user_id, profile ON authority.user_identities FOR EACH ROW EXECUTE FUNCTION authority.record_change('{issuer,subject}', '{profile}', '{tenant_id,created_at,updated_at,row_version,last_used_at}');
+
+ALTER TABLE authority.user_identities ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY user_identities_tenant_id_policy ON authority.user_identities USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- user_roles
 
@@ -4206,25 +5539,26 @@ CREATE POLICY user_roles_lock_policy ON authority.user_roles AS RESTRICTIVE FOR 
 
 CREATE POLICY user_roles_maintenance_policy ON authority.user_roles TO authority_maintenance USING (true);
 
-CREATE POLICY user_roles_tenant_id_policy ON authority.user_roles USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY user_roles_tenant_id_policy ON authority.user_roles USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- users
 
 CREATE TABLE authority.users (
     tenant_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
-    subject_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    subject_id text DEFAULT (gen_random_uuid())::text NOT NULL COLLATE pg_catalog."C",
     username text NOT NULL COLLATE pg_catalog."C",
     username_key text NOT NULL COLLATE pg_catalog."C",
     email text,
+    email_key text GENERATED ALWAYS AS (lower((email COLLATE "C"))) STORED COLLATE pg_catalog."C",
     email_verified boolean DEFAULT false NOT NULL,
     display_name text DEFAULT ''::text NOT NULL,
     password_hash text,
@@ -4236,10 +5570,12 @@ CREATE TABLE authority.users (
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT users_attributes_check CHECK (((jsonb_typeof(attributes) = 'object'::text) AND authority.is_bounded_json(attributes))),
     CONSTRAINT users_display_name_check CHECK ((char_length(display_name) <= 256)),
-    CONSTRAINT users_email_check CHECK ((authority.is_visible(email) AND (char_length(email) <= 254) AND ((email COLLATE "C") ~ '^[^\u0001- "(),.:;<>@[\\\]\u007f]+(\.[^\u0001- "(),.:;<>@[\\\]\u007f]+)*@[^\u0001-,./:-@[-`{-\u007f]+(\.[^\u0001-,./:-@[-`{-\u007f]+)*$'::text))),
+    CONSTRAINT users_email_check CHECK ((authority.is_visible(email) AND (char_length(email) <= 254) AND (char_length(email_key) <= 254) AND ((email COLLATE "C") ~ '^[^\u0001- "(),.:;<>@[\\\]\u007f]+(\.[^\u0001- "(),.:;<>@[\\\]\u007f]+)*@[^\u0001-,./:-@[-`{-\u007f]+(\.[^\u0001-,./:-@[-`{-\u007f]+)*$'::text))),
+    CONSTRAINT users_email_email_verified_check CHECK (((email IS NOT NULL) OR (NOT email_verified))),
     CONSTRAINT users_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT users_password_hash_check CHECK ((authority.is_password_hash(password_hash) AND (char_length(password_hash) <= 1024))),
     CONSTRAINT users_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'active'::text, 'suspended'::text]))),
+    CONSTRAINT users_subject_id_check CHECK (((subject_id ~ '^[ -~]+$'::text) AND (char_length(subject_id) <= 255) AND authority.is_visible(subject_id))),
     CONSTRAINT users_username_check CHECK ((authority.is_username_key(username, username_key) AND (char_length(username) <= 256) AND (char_length(username_key) <= 256)))
 );
 ALTER TABLE ONLY authority.users FORCE ROW LEVEL SECURITY;
@@ -4247,13 +5583,15 @@ ALTER TABLE ONLY authority.users FORCE ROW LEVEL SECURITY;
 COMMENT ON TABLE authority.users IS 'A person (OpenID Connect end-user) who can sign in to one tenant.';
 COMMENT ON COLUMN authority.users.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.users.id IS 'Random. Key inside the store.';
-COMMENT ON COLUMN authority.users.subject_id IS 'The sub claim. Random, therefore globally unique. Never given to another user.';
+COMMENT ON COLUMN authority.users.subject_id IS 'The sub claim (OpenID Connect Core section 2): printable ASCII, case-sensitive, unique
+in the tenant. Never changes. A random UUID, unless the creation passes one.';
 COMMENT ON COLUMN authority.users.username IS 'As typed at registration.';
 COMMENT ON COLUMN authority.users.username_key IS 'Sign-in looks up this key: username_key in Python (RFC 8265, case-folded). Names that
 differ only in case or Unicode form have the same key. In plain SQL it is lower(username
 collate "C") for a name in printable ASCII.';
-COMMENT ON COLUMN authority.users.email IS 'Contact address as typed, or null. Not a login name, and not unique.';
-COMMENT ON COLUMN authority.users.email_verified IS 'The email_verified claim: the user has proven control of the address.';
+COMMENT ON COLUMN authority.users.email IS 'Contact address as typed, or null. Only one user of the tenant can have verified it.';
+COMMENT ON COLUMN authority.users.email_key IS 'The address by which addresses are compared: its ASCII letters in lower case.';
+COMMENT ON COLUMN authority.users.email_verified IS 'The email_verified claim: the user has proven control of this address.';
 COMMENT ON COLUMN authority.users.display_name IS 'Name shown to people. May be empty.';
 COMMENT ON COLUMN authority.users.password_hash IS 'Argon2id hash with its own salt and parameters. An imported hash of another kind stays
 until the next sign-in. Null: no password sign-in.';
@@ -4274,22 +5612,32 @@ ALTER TABLE ONLY authority.users
 ALTER TABLE ONLY authority.users
     ADD CONSTRAINT users_tenant_id_username_key_key UNIQUE (tenant_id, username_key);
 
+CREATE UNIQUE INDEX users_tenant_id_email_key_key ON authority.users USING btree (tenant_id, email_key) WHERE email_verified;
+
 ALTER TABLE ONLY authority.users
     ADD CONSTRAINT users_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 CREATE TRIGGER users_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.users FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{password_hash}', '{tenant_id,created_at,updated_at,row_version}');
 
+CREATE CONSTRAINT TRIGGER users_deleted_feed AFTER DELETE ON authority.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.status = 'active'::text) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('subject', 'user_deleted');
+
+CREATE CONSTRAINT TRIGGER users_inactive_feed AFTER UPDATE OF status ON authority.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.status = 'active'::text) AND (new.status <> 'active'::text) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('subject', 'user_inactive');
+
+CREATE CONSTRAINT TRIGGER users_renamed_feed AFTER UPDATE OF subject_id ON authority.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.subject_id <> old.subject_id) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('subject', 'user_renamed');
+
+CREATE CONSTRAINT TRIGGER users_signed_out_feed AFTER UPDATE OF tokens_valid_after ON authority.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.tokens_valid_after IS NOT NULL) AND ((old.tokens_valid_after IS NULL) OR (new.tokens_valid_after > old.tokens_valid_after)) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('subject', 'user_signed_out');
+
 ALTER TABLE authority.users ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY users_tenant_id_policy ON authority.users USING ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case"))) WITH CHECK ((tenant_id = ( SELECT
-        CASE
-            WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN (current_setting('authority.tenant_id'::text, true))::uuid
-            ELSE NULL::uuid
-        END AS "case")));
+CREATE POLICY users_tenant_id_policy ON authority.users USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- verified_tokens
 
@@ -4307,16 +5655,23 @@ CREATE VIEW authority.verified_tokens WITH (security_invoker='true') AS
     account_id,
     actor,
     scopes,
+    resources,
+    authorization_details,
     cnf_jkt,
     cnf_x5t_s256,
     payload,
     properties,
     authenticated_at,
+    acr,
+    amr,
     created_at,
-    expires_at
+    expires_at,
+    authority.find_dependencies(tenant_id, exchanged_from) AS depends_on
    FROM authority.live_tokens;
 
 COMMENT ON VIEW authority.verified_tokens IS 'The columns of live tokens that a resource server may read.';
+COMMENT ON COLUMN authority.verified_tokens.depends_on IS 'What ends an exchanged token together with those that it was exchanged for, as
+category:target of authority.revocations. Null: not exchanged.';
 
 -- verify_audit_events
 
@@ -4443,6 +5798,91 @@ $$;
 
 COMMENT ON FUNCTION authority.verify_audit_link(chain authority.audit_chains) IS 'Returns whether the chain follows the one that it names, or the first one that is
 kept.';
+
+-- webauthn_credentials
+
+CREATE TABLE authority.webauthn_credentials (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    user_id uuid NOT NULL,
+    credential_id bytea NOT NULL,
+    user_handle bytea NOT NULL,
+    public_key bytea NOT NULL,
+    sign_count bigint NOT NULL,
+    aaguid uuid NOT NULL,
+    transports text[] NOT NULL,
+    discoverable boolean,
+    backup_eligible boolean NOT NULL,
+    backed_up boolean NOT NULL,
+    uv_initialized boolean NOT NULL,
+    name text NOT NULL,
+    clone_suspected_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT webauthn_credentials_backup_eligible_backed_up_check CHECK ((backup_eligible OR (NOT backed_up))),
+    CONSTRAINT webauthn_credentials_credential_id_check CHECK (((octet_length(credential_id) >= 16) AND (octet_length(credential_id) <= 1023))),
+    CONSTRAINT webauthn_credentials_moments_check CHECK (((LEAST(clone_suspected_at, last_used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(clone_suspected_at, last_used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT webauthn_credentials_name_check CHECK ((char_length(name) <= 256)),
+    CONSTRAINT webauthn_credentials_public_key_check CHECK (((octet_length(public_key) >= 1) AND (octet_length(public_key) <= 4096))),
+    CONSTRAINT webauthn_credentials_sign_count_check CHECK (((sign_count >= 0) AND (sign_count <= '4294967295'::bigint))),
+    CONSTRAINT webauthn_credentials_transports_check CHECK (((array_position(transports, NULL::text) IS NULL) AND authority.is_text_list(transports, (16)::bigint, (64)::bigint))),
+    CONSTRAINT webauthn_credentials_user_handle_check CHECK (((octet_length(user_handle) >= 1) AND (octet_length(user_handle) <= 64)))
+);
+ALTER TABLE ONLY authority.webauthn_credentials FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.webauthn_credentials IS 'A public key credential of a user: a passkey or a security key (WebAuthn level 3
+section 4, credential record).';
+COMMENT ON COLUMN authority.webauthn_credentials.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.webauthn_credentials.id IS 'Random. Key inside the store.';
+COMMENT ON COLUMN authority.webauthn_credentials.user_id IS 'The user who signs in with the credential.';
+COMMENT ON COLUMN authority.webauthn_credentials.credential_id IS 'Credential ID that the authenticator chose, as raw octets. A credential belongs to one
+user of the tenant.';
+COMMENT ON COLUMN authority.webauthn_credentials.user_handle IS 'The user.id of the registration, which a discoverable credential returns. The 16 octets
+of users.id, unless the credential came from another system. No personal data (WebAuthn
+level 3 section 14.6.1).';
+COMMENT ON COLUMN authority.webauthn_credentials.public_key IS 'Public key in COSE_Key format, as the authenticator sent it.';
+COMMENT ON COLUMN authority.webauthn_credentials.sign_count IS 'The highest signature counter that was accepted. Only grows. 0: the authenticator has
+no counter, as most passkeys.';
+COMMENT ON COLUMN authority.webauthn_credentials.aaguid IS 'Model of the authenticator. All zeros: not disclosed.';
+COMMENT ON COLUMN authority.webauthn_credentials.transports IS 'How clients reach the authenticator, such as usb or internal, for allowCredentials and
+excludeCredentials. Includes values that no specification has yet.';
+COMMENT ON COLUMN authority.webauthn_credentials.discoverable IS 'The authenticator finds the credential without its id, so the user need not type a
+name (the property rk of credProps). Null: the client did not report it.';
+COMMENT ON COLUMN authority.webauthn_credentials.backup_eligible IS 'The flag BE: the credential may be synchronized to other devices. Never changes.';
+COMMENT ON COLUMN authority.webauthn_credentials.backed_up IS 'The flag BS of the last accepted use: the credential has a backup now. The loss of one
+device does not lose it.';
+COMMENT ON COLUMN authority.webauthn_credentials.uv_initialized IS 'The authenticator has verified the user (PIN, fingerprint) at registration, or later
+with another factor beside it. Only then can it be the only factor.';
+COMMENT ON COLUMN authority.webauthn_credentials.name IS 'What the user calls it, such as the device. May be empty.';
+COMMENT ON COLUMN authority.webauthn_credentials.clone_suspected_at IS 'When an assertion last came with a signature counter that had not grown, which may be
+one of a clone. Null: never.';
+COMMENT ON COLUMN authority.webauthn_credentials.last_used_at IS 'When an assertion was last accepted. Null: never.';
+COMMENT ON COLUMN authority.webauthn_credentials.created_at IS 'When the credential was registered.';
+
+ALTER TABLE ONLY authority.webauthn_credentials
+    ADD CONSTRAINT webauthn_credentials_tenant_id_credential_id_key UNIQUE (tenant_id, credential_id);
+
+ALTER TABLE ONLY authority.webauthn_credentials
+    ADD CONSTRAINT webauthn_credentials_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
+
+CREATE INDEX webauthn_credentials_tenant_id_user_id_idx ON authority.webauthn_credentials USING btree (tenant_id, user_id);
+
+ALTER TABLE ONLY authority.webauthn_credentials
+    ADD CONSTRAINT webauthn_credentials_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+CREATE TRIGGER webauthn_credentials_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, user_id, credential_id, user_handle, public_key, aaguid, transports, discoverable, backup_eligible, backed_up, uv_initialized, name, clone_suspected_at ON authority.webauthn_credentials FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version,sign_count,last_used_at}');
+
+ALTER TABLE authority.webauthn_credentials ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY webauthn_credentials_tenant_id_policy ON authority.webauthn_credentials USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- without_loopback_port
 

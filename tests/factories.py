@@ -14,6 +14,7 @@ from authority_queries.records import (
     License,
     PushedRequest,
     ServiceAccount,
+    Session,
     Tenant,
     Token,
     TokenType,
@@ -72,6 +73,24 @@ def make_authorization(store: Store, client: Client, **fields: Any) -> Authoriza
     return store.authorizations.create(
         tenant_id=client.tenant_id, client_uuid=client.id, **fields
     )
+
+
+def make_session(
+    store: Store, user: User, **fields: Any
+) -> tuple[TokenString, Session]:
+    """Return the cookie of a new session, and the session."""
+    cookie = mint_token("session", user.tenant_id)
+    session = store.sessions.start(
+        tenant_id=user.tenant_id,
+        **{
+            "cookie_hash": cookie.hash,
+            "user_id": user.id,
+            "authenticated_at": None,
+            **fields,
+        },
+    )
+    assert session is not None
+    return cookie, session
 
 
 def make_token(

@@ -10,7 +10,7 @@ import psycopg
 
 from authority_queries import Store
 from authority_queries.service.retention import StepName
-from tests.factories import make_client, make_license, make_tenant
+from tests.factories import make_client, make_license, make_tenant, make_user
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
 DAY = timedelta(days=1)
@@ -76,6 +76,25 @@ PRUNABLE: Mapping[StepName, Prunable] = {
         f"{_ENDS}, {_ENDS} - interval '9 minutes'",
         prolong="expires_at = authority.clock() + interval '8 minutes', "
         "created_at = authority.clock()",
+    ),
+    "one_time_tokens": Prunable(
+        table="one_time_tokens",
+        made="made as (select gen_random_uuid() as id from numbers)",
+        columns="tenant_id, id, purpose, email, token_hash, expires_at, created_at",
+        values="%(tenant_id)s, made.id, 'sign_in', made.id || '@example.com', "
+        f"sha256(uuid_send(made.id)), {_ENDS}, {_ENDS} - interval '9 minutes'",
+        prolong="expires_at = authority.clock() + interval '8 minutes', "
+        "created_at = authority.clock()",
+    ),
+    "signing_keys": Prunable(
+        table="signing_keys",
+        made="made as (select gen_random_uuid()::text as kid from numbers)",
+        columns="tenant_id, kid, alg, public_jwk, signs_from, retired_at, "
+        "published_until",
+        values="%(tenant_id)s, made.kid, 'ES256', jsonb_build_object("
+        "'kty', 'EC', 'kid', made.kid, 'alg', 'ES256', 'use', 'sig'), "
+        f"now(), now(), {_ENDS}",
+        prolong="published_until = authority.clock() + interval '1 hour'",
     ),
     "tokens": Prunable(
         table="tokens",
@@ -167,6 +186,38 @@ PRUNABLE: Mapping[StepName, Prunable] = {
         f"{_ENDS} - interval '399 days', 'left'",
         prolong="revoked_at = authority.clock()",
     ),
+    "logout_notices": Prunable(
+        table="logout_notices",
+        made=f"""
+            made as (
+                insert into authority.sessions (
+                    tenant_id, user_id, cookie_hash, authenticated_at, idle_timeout,
+                    last_used_at, created_at, expires_at
+                )
+                select
+                    %(tenant_id)s, %(user_id)s, sha256(uuid_send(gen_random_uuid())),
+                    {_ENDS} - interval '2 days', interval '1 day',
+                    {_ENDS} - interval '2 days', {_ENDS} - interval '2 days',
+                    {_ENDS} + interval '20 days'
+                from numbers
+                returning id
+            )
+        """,  # noqa: S608 -- our own
+        columns="tenant_id, session_id, client_uuid, created_at, expires_at",
+        values="%(tenant_id)s, made.id, %(client_uuid)s, "
+        f"{_ENDS} - interval '1 day', {_ENDS}",
+        prolong="expires_at = authority.clock() + interval '1 hour'",
+    ),
+    "sessions": Prunable(
+        table="sessions",
+        columns="tenant_id, user_id, cookie_hash, authenticated_at, idle_timeout, "
+        "last_used_at, created_at, expires_at",
+        values="%(tenant_id)s, %(user_id)s, sha256(uuid_send(gen_random_uuid())), "
+        f"{_ENDS} - interval '1 day', interval '1 day', {_ENDS} - interval '1 day', "
+        f"{_ENDS} - interval '1 day', {_ENDS}",
+        prolong="expires_at = authority.clock() + interval '1 hour'",
+        counted="expires_at < authority.clock() + interval '10 days'",
+    ),
     "user_roles": Prunable(
         table="user_roles",
         made="""
@@ -210,6 +261,7 @@ class World:
     client_uuid: UUID
     license_id: UUID
     role_id: UUID
+    user_id: UUID
 
     @classmethod
     def make(cls, store: Store, dba: Dba) -> "World":
@@ -222,6 +274,7 @@ class World:
             client_uuid=client.id,
             license_id=license_.id,
             role_id=role.id,
+            user_id=make_user(store, client.tenant_id).id,
         )
 
     def insert(self, step: StepName, count: int, remaining: timedelta = OVER) -> None:
@@ -236,6 +289,7 @@ class World:
             client_uuid=self.client_uuid,
             license_id=self.license_id,
             role_id=self.role_id,
+            user_id=self.user_id,
             remaining=remaining,
             count=count,
             before=self.count(step),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 
-from authority_queries.cli import audit, erase, export, generation, prune
+from authority_queries.cli import audit, check, erase, export, generation, prune
 from authority_queries.cli.psql import run_psql
 from authority_queries.errors import AuthorityError, ConfigurationError
 from authority_queries.service.backend import running_backend
@@ -84,6 +84,9 @@ def _add_commands(
         help="remove the lock of a killed run; make sure that none is running",
     )
     add("doctor", _doctor, "check the settings, the database, its roles and schema")
+    check.add_arguments(
+        add("check", _check, "compare the database with what this release made")
+    )
     prune.add_arguments(add("prune", _prune, "delete expired data of all tenants"))
     erase.add_arguments(add("erase", _erase, "delete a tenant or a user completely"))
     export.add_arguments(add("export", _export, "write a tenant or a user as JSON"))
@@ -108,6 +111,13 @@ def _doctor(settings: Settings, _: object, __: object) -> int:
 
     with running_backend(settings) as conninfo:
         return examine(settings, conninfo)
+
+
+def _check(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
+    try:
+        return check.run_check(settings, arguments)
+    except AuthorityError as error:
+        return _fail(check.UNCHECKED, str(error))
 
 
 def _prune(settings: Settings, arguments: argparse.Namespace, _: object) -> int:

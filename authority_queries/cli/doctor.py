@@ -21,10 +21,12 @@ from authority_queries.service.migration_books import (
     safe_conninfo,
 )
 from authority_queries.service.migrations import packaged_migrations
+from authority_queries.service.schema_check import check_database
 from authority_queries.service.settings import Settings
 
 _OLDEST: Final = 150000
 _NEWEST: Final = 189999
+_MANY: Final = 4  # differences that are counted instead of named
 _CLOCK_TOLERANCE: Final = timedelta(seconds=2)
 
 _Check = tuple[str, str, str]
@@ -60,6 +62,7 @@ def _all_checks(settings: Settings, conninfo: str) -> list[_Check]:
         ("unsafe objects", traps or "none", _verdict(not traps, advice)),
         _foreign_objects(find_planted(conninfo)),
         _migrations(server, todo, may_be_read=is_readable or not books.are_there),
+        *_differences(conninfo, todo),
     ]
 
 
@@ -159,6 +162,15 @@ def _migrations(
     if server.may_migrate:
         return "pending migrations", found, "authority migrate"
     return "pending migrations", found, "authority migrate, as the database's owner"
+
+
+def _differences(conninfo: str, todo: Sequence[str]) -> Iterator[_Check]:
+    """Compare a database that all migrations were applied to with the release."""
+    if todo:
+        return
+    names = [each.object for each in check_database(conninfo).differences]
+    found = ", ".join(names) if len(names) < _MANY else f"{len(names)} objects"
+    yield "differences", found or "none", _verdict(not names, "authority check")
 
 
 def _verdict(good: object, advice: str) -> str:

@@ -13,6 +13,7 @@ from authority_queries.engine.runtime import (
     AsyncQueryFile,
     AsyncStream,
     Call,
+    JsonArray,
     JsonObject,
     Parameters,
     QueryFile,
@@ -23,10 +24,10 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import Authorization
 
 _TEXTS = {
-    "get_by_id": "79bd80d78ac5",
-    "list_by_user": "dc39d6a277ff",
-    "list_by_client": "e29e88f5b351",
-    "create": "4de0ba2d5440",
+    "get_by_id": "e5aba347f742",
+    "list_by_user": "b365bad47c70",
+    "list_by_client": "a1bb784e0f5b",
+    "create": "6aee02df5fa0",
     "revoke": "fc39819b1d4b",
     "prune_expired": "2ea746abb760",
 }
@@ -88,6 +89,10 @@ _create_takes = Parameters(
     service_account_id=checks.optional(checks.uuid),
     consent_id=checks.optional(checks.uuid),
     scopes=checks.scope_list,
+    resources=checks.resource_list,
+    authorization_details=checks.jsonb("array", 65536),
+    acr=checks.optional(checks.text(0, 255)),
+    amr=checks.optional(checks.text_list(20, 64)),
     properties=checks.jsonb("object", 65536),
     lifetime=checks.optional(checks.duration),
 )
@@ -157,7 +162,7 @@ def list_by_user(
         tenant_id: Owner of the row.
         user_id: The user who granted it.
 
-    queries/authorizations.sql:25
+    queries/authorizations.sql:31
     """
     return _list_by_user(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -173,7 +178,7 @@ async def list_by_user_async(
         tenant_id: Owner of the row.
         user_id: The user who granted it.
 
-    queries/authorizations.sql:25
+    queries/authorizations.sql:31
     """
     return await _list_by_user_async(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -192,7 +197,7 @@ def list_by_user_stream(
         tenant_id: Owner of the row.
         user_id: The user who granted it.
 
-    queries/authorizations.sql:25
+    queries/authorizations.sql:31
     """
     return _list_by_user_stream(connection, size, tenant_id=tenant_id, user_id=user_id)
 
@@ -215,7 +220,7 @@ def list_by_user_stream_async(
         tenant_id: Owner of the row.
         user_id: The user who granted it.
 
-    queries/authorizations.sql:25
+    queries/authorizations.sql:31
     """
     return _list_by_user_stream_async(
         connection, size, tenant_id=tenant_id, user_id=user_id
@@ -237,7 +242,7 @@ def list_by_client(
         tenant_id: Owner of the row.
         client_uuid: The client's clients.id.
 
-    queries/authorizations.sql:57
+    queries/authorizations.sql:66
     """
     return _list_by_client(
         connection,
@@ -263,7 +268,7 @@ async def list_by_client_async(
         tenant_id: Owner of the row.
         client_uuid: The client's clients.id.
 
-    queries/authorizations.sql:57
+    queries/authorizations.sql:66
     """
     return await _list_by_client_async(
         connection,
@@ -293,7 +298,7 @@ def list_by_client_stream(
         tenant_id: Owner of the row.
         client_uuid: The client's clients.id.
 
-    queries/authorizations.sql:57
+    queries/authorizations.sql:66
     """
     return _list_by_client_stream(
         connection,
@@ -324,7 +329,7 @@ def list_by_client_stream_async(
         tenant_id: Owner of the row.
         client_uuid: The client's clients.id.
 
-    queries/authorizations.sql:57
+    queries/authorizations.sql:66
     """
     return _list_by_client_stream_async(
         connection,
@@ -345,6 +350,10 @@ def create(
     service_account_id: UUID | None,
     consent_id: UUID | None,
     scopes: Sequence[str],
+    resources: Sequence[str],
+    authorization_details: JsonArray,
+    acr: str | None,
+    amr: Sequence[str] | None,
     properties: JsonObject,
     lifetime: timedelta | None,
 ) -> Authorization | None:
@@ -357,9 +366,15 @@ def create(
         service_account_id: The service account that the client acts as.
         consent_id: The consent that the grant depends on, of the same user and client.
         scopes: Names of the granted scopes.
+        resources: Resources that the grant is for (RFC 8707).
+        authorization_details: Granted authorization details (RFC 9396), a list of
+            objects with a type each.
+        acr: Authentication context class of the sign-in that all tokens of the family
+            descend from (OpenID Connect Core section 2).
+        amr: Methods of that sign-in (RFC 8176), such as pwd and otp.
         properties: Open object of the embedding service.
 
-    queries/authorizations.sql:89
+    queries/authorizations.sql:101
     """
     return _create(
         connection,
@@ -369,6 +384,10 @@ def create(
         service_account_id=service_account_id,
         consent_id=consent_id,
         scopes=scopes,
+        resources=resources,
+        authorization_details=authorization_details,
+        acr=acr,
+        amr=amr,
         properties=properties,
         lifetime=lifetime,
     )
@@ -383,6 +402,10 @@ async def create_async(
     service_account_id: UUID | None,
     consent_id: UUID | None,
     scopes: Sequence[str],
+    resources: Sequence[str],
+    authorization_details: JsonArray,
+    acr: str | None,
+    amr: Sequence[str] | None,
     properties: JsonObject,
     lifetime: timedelta | None,
 ) -> Authorization | None:
@@ -395,9 +418,15 @@ async def create_async(
         service_account_id: The service account that the client acts as.
         consent_id: The consent that the grant depends on, of the same user and client.
         scopes: Names of the granted scopes.
+        resources: Resources that the grant is for (RFC 8707).
+        authorization_details: Granted authorization details (RFC 9396), a list of
+            objects with a type each.
+        acr: Authentication context class of the sign-in that all tokens of the family
+            descend from (OpenID Connect Core section 2).
+        amr: Methods of that sign-in (RFC 8176), such as pwd and otp.
         properties: Open object of the embedding service.
 
-    queries/authorizations.sql:89
+    queries/authorizations.sql:101
     """
     return await _create_async(
         connection,
@@ -407,6 +436,10 @@ async def create_async(
         service_account_id=service_account_id,
         consent_id=consent_id,
         scopes=scopes,
+        resources=resources,
+        authorization_details=authorization_details,
+        acr=acr,
+        amr=amr,
         properties=properties,
         lifetime=lifetime,
     )
@@ -426,7 +459,7 @@ def revoke(
         tenant_id: Owner of the row.
         reason: Why it was revoked. token_reuse: a redeemed token was presented again.
 
-    queries/authorizations.sql:123
+    queries/authorizations.sql:146
     """
     return _revoke(
         connection,
@@ -450,7 +483,7 @@ async def revoke_async(
         tenant_id: Owner of the row.
         reason: Why it was revoked. token_reuse: a redeemed token was presented again.
 
-    queries/authorizations.sql:123
+    queries/authorizations.sql:146
     """
     return await _revoke_async(
         connection,
@@ -468,7 +501,7 @@ def prune_expired(
     (RFC 9700 section 4.14.2). Each row is checked again once it is locked: an
     authorization that a redemption prolongs meanwhile stays.
 
-    queries/authorizations.sql:137
+    queries/authorizations.sql:160
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -481,7 +514,7 @@ async def prune_expired_async(
     (RFC 9700 section 4.14.2). Each row is checked again once it is locked: an
     authorization that a redemption prolongs meanwhile stays.
 
-    queries/authorizations.sql:137
+    queries/authorizations.sql:160
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

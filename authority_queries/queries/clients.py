@@ -27,14 +27,14 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "get_by_id": "7733fa01fc0a",
-    "get_by_client_id": "b4ae759724a1",
-    "list_after": "c06ba00a76cf",
-    "list_before": "7eb4f470eb26",
-    "create": "833ccf2bfd85",
-    "update": "c2e060462b0b",
+    "get_by_id": "e069ae7ee044",
+    "get_by_client_id": "b09198c0ae88",
+    "list_after": "c3f2f7a08c99",
+    "list_before": "0bfdef7a1c9b",
+    "create": "79e11b27fb44",
+    "update": "1200b88d3abd",
     "delete": "1fe03dbdec74",
-    "revoke_tokens": "dc518dc6dccb",
+    "revoke_tokens": "37438fc82549",
 }
 _QUERIES = QueryFile(FOLDER / "clients.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "clients.sql", texts=_TEXTS)
@@ -104,6 +104,10 @@ _create_takes = Parameters(
     display_names=checks.jsonb("object", 65536),
     redirect_uris=checks.text_list(100, 2048),
     post_logout_redirect_uris=checks.text_list(100, 2048),
+    backchannel_logout_uri=checks.optional(checks.text(0, 2048)),
+    backchannel_logout_session_required=checks.boolean,
+    frontchannel_logout_uri=checks.optional(checks.text(0, 2048)),
+    frontchannel_logout_session_required=checks.boolean,
     permissions=checks.text_list(500, 512),
     requirements=checks.text_list(100, 512),
     settings=checks.jsonb("object", 65536),
@@ -111,8 +115,8 @@ _create_takes = Parameters(
     json_web_key_set=checks.optional(checks.jsonb("object", 65536)),
     enabled=checks.boolean,
 )
-_create: Call[Client] = _QUERIES.sure_row("create", Client, takes=_create_takes)
-_create_async: AsyncCall[Client] = _ASYNC_QUERIES.sure_row(
+_create: Call[Client | None] = _QUERIES.row("create", Client, takes=_create_takes)
+_create_async: AsyncCall[Client | None] = _ASYNC_QUERIES.row(
     "create", Client, takes=_create_takes
 )
 _update_takes = Parameters(
@@ -128,6 +132,10 @@ _update_takes = Parameters(
     display_names=checks.jsonb("object", 65536),
     redirect_uris=checks.text_list(100, 2048),
     post_logout_redirect_uris=checks.text_list(100, 2048),
+    backchannel_logout_uri=checks.optional(checks.text(0, 2048)),
+    backchannel_logout_session_required=checks.boolean,
+    frontchannel_logout_uri=checks.optional(checks.text(0, 2048)),
+    frontchannel_logout_session_required=checks.boolean,
     permissions=checks.text_list(500, 512),
     requirements=checks.text_list(100, 512),
     settings=checks.jsonb("object", 65536),
@@ -197,7 +205,7 @@ def get_by_client_id(
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
 
-    queries/clients.sql:30
+    queries/clients.sql:34
     """
     return _get_by_client_id(connection, tenant_id=tenant_id, client_id=client_id)
 
@@ -212,7 +220,7 @@ async def get_by_client_id_async(
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
 
-    queries/clients.sql:30
+    queries/clients.sql:34
     """
     return await _get_by_client_id_async(
         connection, tenant_id=tenant_id, client_id=client_id
@@ -231,7 +239,7 @@ def list_after(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:45
+    queries/clients.sql:51
     """
     return _list_after(
         connection, tenant_id=tenant_id, after=after, page_size=page_size
@@ -250,7 +258,7 @@ async def list_after_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:45
+    queries/clients.sql:51
     """
     return await _list_after_async(
         connection, tenant_id=tenant_id, after=after, page_size=page_size
@@ -273,7 +281,7 @@ def list_after_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:45
+    queries/clients.sql:51
     """
     return _list_after_stream(
         connection, size, tenant_id=tenant_id, after=after, page_size=page_size
@@ -296,7 +304,7 @@ def list_after_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:45
+    queries/clients.sql:51
     """
     return _list_after_stream_async(
         connection, size, tenant_id=tenant_id, after=after, page_size=page_size
@@ -311,7 +319,7 @@ def list_before(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:62
+    queries/clients.sql:70
     """
     return _list_before(
         connection, tenant_id=tenant_id, before=before, page_size=page_size
@@ -326,7 +334,7 @@ async def list_before_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:62
+    queries/clients.sql:70
     """
     return await _list_before_async(
         connection, tenant_id=tenant_id, before=before, page_size=page_size
@@ -349,7 +357,7 @@ def list_before_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:62
+    queries/clients.sql:70
     """
     return _list_before_stream(
         connection, size, tenant_id=tenant_id, before=before, page_size=page_size
@@ -372,7 +380,7 @@ def list_before_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:62
+    queries/clients.sql:70
     """
     return _list_before_stream_async(
         connection, size, tenant_id=tenant_id, before=before, page_size=page_size
@@ -391,14 +399,19 @@ def create(
     display_names: JsonObject,
     redirect_uris: Sequence[str],
     post_logout_redirect_uris: Sequence[str],
+    backchannel_logout_uri: str | None,
+    backchannel_logout_session_required: bool,
+    frontchannel_logout_uri: str | None,
+    frontchannel_logout_session_required: bool,
     permissions: Sequence[str],
     requirements: Sequence[str],
     settings: JsonObject,
     properties: JsonObject,
     json_web_key_set: JsonObject | None,
     enabled: bool,
-) -> Client:
-    """The new client.
+) -> Client | None:
+    """The new client, or no row when the client_id is a user's sub (RFC 9068 section
+    5).
 
     Args:
         tenant_id: Owner of the row.
@@ -415,6 +428,15 @@ def create(
             the port of a native application's loopback address (RFC 8252 section 7.3).
         post_logout_redirect_uris: URIs that the browser may be redirected to after
             sign-out.
+        backchannel_logout_uri: Where the server posts logout tokens: an absolute http
+            or https URI without a fragment (OpenID Connect Back-Channel Logout section
+            2.2).
+        backchannel_logout_session_required: A logout token must have the sid.
+        frontchannel_logout_uri: What the page of a sign-out loads in the browser: an
+            absolute http or https URI without a fragment (OpenID Connect Front-Channel
+            Logout section 2).
+        frontchannel_logout_session_required: The frontchannel_logout_uri must be loaded
+            with iss and sid.
         permissions: What the client may use, in OpenIddict's spelling: ept:token,
             gt:refresh_token, …
         requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
@@ -423,7 +445,7 @@ def create(
         json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
         enabled: A disabled client has no live secrets, and its tokens do not verify.
 
-    queries/clients.sql:79
+    queries/clients.sql:89
     """
     return _create(
         connection,
@@ -436,6 +458,10 @@ def create(
         display_names=display_names,
         redirect_uris=redirect_uris,
         post_logout_redirect_uris=post_logout_redirect_uris,
+        backchannel_logout_uri=backchannel_logout_uri,
+        backchannel_logout_session_required=backchannel_logout_session_required,
+        frontchannel_logout_uri=frontchannel_logout_uri,
+        frontchannel_logout_session_required=frontchannel_logout_session_required,
         permissions=permissions,
         requirements=requirements,
         settings=settings,
@@ -457,14 +483,19 @@ async def create_async(
     display_names: JsonObject,
     redirect_uris: Sequence[str],
     post_logout_redirect_uris: Sequence[str],
+    backchannel_logout_uri: str | None,
+    backchannel_logout_session_required: bool,
+    frontchannel_logout_uri: str | None,
+    frontchannel_logout_session_required: bool,
     permissions: Sequence[str],
     requirements: Sequence[str],
     settings: JsonObject,
     properties: JsonObject,
     json_web_key_set: JsonObject | None,
     enabled: bool,
-) -> Client:
-    """The new client.
+) -> Client | None:
+    """The new client, or no row when the client_id is a user's sub (RFC 9068 section
+    5).
 
     Args:
         tenant_id: Owner of the row.
@@ -481,6 +512,15 @@ async def create_async(
             the port of a native application's loopback address (RFC 8252 section 7.3).
         post_logout_redirect_uris: URIs that the browser may be redirected to after
             sign-out.
+        backchannel_logout_uri: Where the server posts logout tokens: an absolute http
+            or https URI without a fragment (OpenID Connect Back-Channel Logout section
+            2.2).
+        backchannel_logout_session_required: A logout token must have the sid.
+        frontchannel_logout_uri: What the page of a sign-out loads in the browser: an
+            absolute http or https URI without a fragment (OpenID Connect Front-Channel
+            Logout section 2).
+        frontchannel_logout_session_required: The frontchannel_logout_uri must be loaded
+            with iss and sid.
         permissions: What the client may use, in OpenIddict's spelling: ept:token,
             gt:refresh_token, …
         requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
@@ -489,7 +529,7 @@ async def create_async(
         json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
         enabled: A disabled client has no live secrets, and its tokens do not verify.
 
-    queries/clients.sql:79
+    queries/clients.sql:89
     """
     return await _create_async(
         connection,
@@ -502,6 +542,10 @@ async def create_async(
         display_names=display_names,
         redirect_uris=redirect_uris,
         post_logout_redirect_uris=post_logout_redirect_uris,
+        backchannel_logout_uri=backchannel_logout_uri,
+        backchannel_logout_session_required=backchannel_logout_session_required,
+        frontchannel_logout_uri=frontchannel_logout_uri,
+        frontchannel_logout_session_required=frontchannel_logout_session_required,
         permissions=permissions,
         requirements=requirements,
         settings=settings,
@@ -525,6 +569,10 @@ def update(
     display_names: JsonObject,
     redirect_uris: Sequence[str],
     post_logout_redirect_uris: Sequence[str],
+    backchannel_logout_uri: str | None,
+    backchannel_logout_session_required: bool,
+    frontchannel_logout_uri: str | None,
+    frontchannel_logout_session_required: bool,
     permissions: Sequence[str],
     requirements: Sequence[str],
     settings: JsonObject,
@@ -532,7 +580,8 @@ def update(
     json_web_key_set: JsonObject | None,
     enabled: bool,
 ) -> Client | None:
-    """The changed client, or no row when the client is not at this version.
+    """The changed client, or no row when the client is not at this version, or the
+    client_id is a user's sub.
 
     Args:
         tenant_id: Owner of the row.
@@ -550,6 +599,15 @@ def update(
             the port of a native application's loopback address (RFC 8252 section 7.3).
         post_logout_redirect_uris: URIs that the browser may be redirected to after
             sign-out.
+        backchannel_logout_uri: Where the server posts logout tokens: an absolute http
+            or https URI without a fragment (OpenID Connect Back-Channel Logout section
+            2.2).
+        backchannel_logout_session_required: A logout token must have the sid.
+        frontchannel_logout_uri: What the page of a sign-out loads in the browser: an
+            absolute http or https URI without a fragment (OpenID Connect Front-Channel
+            Logout section 2).
+        frontchannel_logout_session_required: The frontchannel_logout_uri must be loaded
+            with iss and sid.
         permissions: What the client may use, in OpenIddict's spelling: ept:token,
             gt:refresh_token, …
         requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
@@ -558,7 +616,7 @@ def update(
         json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
         enabled: A disabled client has no live secrets, and its tokens do not verify.
 
-    queries/clients.sql:124
+    queries/clients.sql:150
     """
     return _update(
         connection,
@@ -573,6 +631,10 @@ def update(
         display_names=display_names,
         redirect_uris=redirect_uris,
         post_logout_redirect_uris=post_logout_redirect_uris,
+        backchannel_logout_uri=backchannel_logout_uri,
+        backchannel_logout_session_required=backchannel_logout_session_required,
+        frontchannel_logout_uri=frontchannel_logout_uri,
+        frontchannel_logout_session_required=frontchannel_logout_session_required,
         permissions=permissions,
         requirements=requirements,
         settings=settings,
@@ -596,6 +658,10 @@ async def update_async(
     display_names: JsonObject,
     redirect_uris: Sequence[str],
     post_logout_redirect_uris: Sequence[str],
+    backchannel_logout_uri: str | None,
+    backchannel_logout_session_required: bool,
+    frontchannel_logout_uri: str | None,
+    frontchannel_logout_session_required: bool,
     permissions: Sequence[str],
     requirements: Sequence[str],
     settings: JsonObject,
@@ -603,7 +669,8 @@ async def update_async(
     json_web_key_set: JsonObject | None,
     enabled: bool,
 ) -> Client | None:
-    """The changed client, or no row when the client is not at this version.
+    """The changed client, or no row when the client is not at this version, or the
+    client_id is a user's sub.
 
     Args:
         tenant_id: Owner of the row.
@@ -621,6 +688,15 @@ async def update_async(
             the port of a native application's loopback address (RFC 8252 section 7.3).
         post_logout_redirect_uris: URIs that the browser may be redirected to after
             sign-out.
+        backchannel_logout_uri: Where the server posts logout tokens: an absolute http
+            or https URI without a fragment (OpenID Connect Back-Channel Logout section
+            2.2).
+        backchannel_logout_session_required: A logout token must have the sid.
+        frontchannel_logout_uri: What the page of a sign-out loads in the browser: an
+            absolute http or https URI without a fragment (OpenID Connect Front-Channel
+            Logout section 2).
+        frontchannel_logout_session_required: The frontchannel_logout_uri must be loaded
+            with iss and sid.
         permissions: What the client may use, in OpenIddict's spelling: ept:token,
             gt:refresh_token, …
         requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
@@ -629,7 +705,7 @@ async def update_async(
         json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
         enabled: A disabled client has no live secrets, and its tokens do not verify.
 
-    queries/clients.sql:124
+    queries/clients.sql:150
     """
     return await _update_async(
         connection,
@@ -644,6 +720,10 @@ async def update_async(
         display_names=display_names,
         redirect_uris=redirect_uris,
         post_logout_redirect_uris=post_logout_redirect_uris,
+        backchannel_logout_uri=backchannel_logout_uri,
+        backchannel_logout_session_required=backchannel_logout_session_required,
+        frontchannel_logout_uri=frontchannel_logout_uri,
+        frontchannel_logout_session_required=frontchannel_logout_session_required,
         permissions=permissions,
         requirements=requirements,
         settings=settings,
@@ -661,7 +741,7 @@ def delete(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:157
+    queries/clients.sql:196
     """
     return _delete(connection, tenant_id=tenant_id, client_uuid=client_uuid)
 
@@ -674,7 +754,7 @@ async def delete_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:157
+    queries/clients.sql:196
     """
     return await _delete_async(connection, tenant_id=tenant_id, client_uuid=client_uuid)
 
@@ -689,7 +769,7 @@ def revoke_tokens(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:164
+    queries/clients.sql:203
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, client_uuid=client_uuid)
 
@@ -704,7 +784,7 @@ async def revoke_tokens_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:164
+    queries/clients.sql:203
     """
     return await _revoke_tokens_async(
         connection, tenant_id=tenant_id, client_uuid=client_uuid

@@ -13,6 +13,7 @@ from authority_queries.engine.runtime import (
     AsyncQueryFile,
     AsyncStream,
     Call,
+    JsonArray,
     JsonObject,
     Parameters,
     QueryFile,
@@ -23,10 +24,10 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import Consent
 
 _TEXTS = {
-    "get": "385b613f8ee8",
-    "list_by_user": "50ffb27d2094",
-    "grant": "36d6d5508eb0",
-    "narrow": "c826d48f5959",
+    "get": "c7158ac384bb",
+    "list_by_user": "0d2e9b627e78",
+    "grant": "0edb60ac1be8",
+    "narrow": "b66c7081b1e1",
     "revoke": "100924d591fe",
     "prune_revoked": "fb2e23c41cb9",
 }
@@ -68,6 +69,8 @@ _grant_takes = Parameters(
     user_id=checks.uuid,
     client_id=checks.text(),
     scopes=checks.scope_list,
+    resources=checks.resource_list,
+    authorization_details=checks.jsonb("array", 65536),
     properties=checks.jsonb("object", 65536),
 )
 _grant: Call[Consent | None] = _QUERIES.row("grant", Consent, takes=_grant_takes)
@@ -79,7 +82,9 @@ _narrow_takes = Parameters(
     tenant_id=checks.uuid,
     user_id=checks.uuid,
     client_id=checks.text(),
-    scopes=checks.array(checks.text()),
+    scopes=checks.optional(checks.array(checks.text())),
+    resources=checks.optional(checks.array(checks.text())),
+    authorization_details=checks.optional(checks.jsonb()),
 )
 _narrow: Call[Consent | None] = _QUERIES.row("narrow", Consent, takes=_narrow_takes)
 _narrow_async: AsyncCall[Consent | None] = _ASYNC_QUERIES.row(
@@ -158,7 +163,7 @@ def list_by_user(
         tenant_id: Owner of the row.
         user_id: The user who consented.
 
-    queries/consents.sql:27
+    queries/consents.sql:29
     """
     return _list_by_user(
         connection,
@@ -184,7 +189,7 @@ async def list_by_user_async(
         tenant_id: Owner of the row.
         user_id: The user who consented.
 
-    queries/consents.sql:27
+    queries/consents.sql:29
     """
     return await _list_by_user_async(
         connection,
@@ -214,7 +219,7 @@ def list_by_user_stream(
         tenant_id: Owner of the row.
         user_id: The user who consented.
 
-    queries/consents.sql:27
+    queries/consents.sql:29
     """
     return _list_by_user_stream(
         connection,
@@ -245,7 +250,7 @@ def list_by_user_stream_async(
         tenant_id: Owner of the row.
         user_id: The user who consented.
 
-    queries/consents.sql:27
+    queries/consents.sql:29
     """
     return _list_by_user_stream_async(
         connection,
@@ -264,13 +269,15 @@ def grant(
     user_id: UUID,
     client_id: str,
     scopes: Sequence[str],
+    resources: Sequence[str],
+    authorization_details: JsonArray,
     properties: JsonObject,
 ) -> Consent | None:
     """The consent that is now in force: a new one, or the existing one with these
-    scopes added (OpenID Connect Core section 3.1.2.4); or no row when the tenant has
-    no such client. A revoked consent stays revoked. The statement locks the client
-    and the user against deletion before it locks the consent, because a deletion
-    locks the consent last.
+    scopes, resources and authorization details added (OpenID Connect Core section
+    3.1.2.4); or no row when the tenant has no such client. A revoked consent stays
+    revoked. The statement locks the client and the user against deletion before it
+    locks the consent, because a deletion locks the consent last.
 
     Args:
         tenant_id: Owner of the row.
@@ -278,10 +285,13 @@ def grant(
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
         scopes: Names of the scopes that the user allows.
+        resources: Resources that the user allows (RFC 8707).
+        authorization_details: Authorization details that the user allows (RFC 9396),
+            each exactly as it is.
         properties: Open object of the embedding service, such as the text that the user
             saw.
 
-    queries/consents.sql:44
+    queries/consents.sql:46
     """
     return _grant(
         connection,
@@ -289,6 +299,8 @@ def grant(
         user_id=user_id,
         client_id=client_id,
         scopes=scopes,
+        resources=resources,
+        authorization_details=authorization_details,
         properties=properties,
     )
 
@@ -300,13 +312,15 @@ async def grant_async(
     user_id: UUID,
     client_id: str,
     scopes: Sequence[str],
+    resources: Sequence[str],
+    authorization_details: JsonArray,
     properties: JsonObject,
 ) -> Consent | None:
     """The consent that is now in force: a new one, or the existing one with these
-    scopes added (OpenID Connect Core section 3.1.2.4); or no row when the tenant has
-    no such client. A revoked consent stays revoked. The statement locks the client
-    and the user against deletion before it locks the consent, because a deletion
-    locks the consent last.
+    scopes, resources and authorization details added (OpenID Connect Core section
+    3.1.2.4); or no row when the tenant has no such client. A revoked consent stays
+    revoked. The statement locks the client and the user against deletion before it
+    locks the consent, because a deletion locks the consent last.
 
     Args:
         tenant_id: Owner of the row.
@@ -314,10 +328,13 @@ async def grant_async(
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
         scopes: Names of the scopes that the user allows.
+        resources: Resources that the user allows (RFC 8707).
+        authorization_details: Authorization details that the user allows (RFC 9396),
+            each exactly as it is.
         properties: Open object of the embedding service, such as the text that the user
             saw.
 
-    queries/consents.sql:44
+    queries/consents.sql:46
     """
     return await _grant_async(
         connection,
@@ -325,6 +342,8 @@ async def grant_async(
         user_id=user_id,
         client_id=client_id,
         scopes=scopes,
+        resources=resources,
+        authorization_details=authorization_details,
         properties=properties,
     )
 
@@ -335,11 +354,13 @@ def narrow(
     tenant_id: UUID,
     user_id: UUID,
     client_id: str,
-    scopes: Sequence[str],
+    scopes: Sequence[str] | None,
+    resources: Sequence[str] | None,
+    authorization_details: bool | int | float | str | JsonArray | JsonObject | None,
 ) -> Consent | None:
-    """The consent that is in force, reduced to these of its scopes, or no row when
-    none is in force. Tokens under it that carry another scope are dead while the
-    consent lacks that scope.
+    """The consent that is in force, reduced to these of its scopes, resources and
+    authorization details, or no row when none is in force. Null keeps all. Tokens under
+    it that carry another one are dead while the consent lacks it.
 
     Args:
         tenant_id: Owner of the row.
@@ -347,7 +368,7 @@ def narrow(
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
 
-    queries/consents.sql:91
+    queries/consents.sql:107
     """
     return _narrow(
         connection,
@@ -355,6 +376,8 @@ def narrow(
         user_id=user_id,
         client_id=client_id,
         scopes=scopes,
+        resources=resources,
+        authorization_details=authorization_details,
     )
 
 
@@ -364,11 +387,13 @@ async def narrow_async(
     tenant_id: UUID,
     user_id: UUID,
     client_id: str,
-    scopes: Sequence[str],
+    scopes: Sequence[str] | None,
+    resources: Sequence[str] | None,
+    authorization_details: bool | int | float | str | JsonArray | JsonObject | None,
 ) -> Consent | None:
-    """The consent that is in force, reduced to these of its scopes, or no row when
-    none is in force. Tokens under it that carry another scope are dead while the
-    consent lacks that scope.
+    """The consent that is in force, reduced to these of its scopes, resources and
+    authorization details, or no row when none is in force. Null keeps all. Tokens under
+    it that carry another one are dead while the consent lacks it.
 
     Args:
         tenant_id: Owner of the row.
@@ -376,7 +401,7 @@ async def narrow_async(
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
 
-    queries/consents.sql:91
+    queries/consents.sql:107
     """
     return await _narrow_async(
         connection,
@@ -384,6 +409,8 @@ async def narrow_async(
         user_id=user_id,
         client_id=client_id,
         scopes=scopes,
+        resources=resources,
+        authorization_details=authorization_details,
     )
 
 
@@ -406,7 +433,7 @@ def revoke(
             tenant.
         reason: Why it was revoked.
 
-    queries/consents.sql:120
+    queries/consents.sql:152
     """
     return _revoke(
         connection,
@@ -436,7 +463,7 @@ async def revoke_async(
             tenant.
         reason: Why it was revoked.
 
-    queries/consents.sql:120
+    queries/consents.sql:152
     """
     return await _revoke_async(
         connection,
@@ -454,7 +481,7 @@ def prune_revoked(
     with the authorizations under them, which have been dead for as long and stay
     dead.
 
-    queries/consents.sql:139
+    queries/consents.sql:171
     """
     return _prune_revoked(connection, older_than=older_than, batch_size=batch_size)
 
@@ -466,7 +493,7 @@ async def prune_revoked_async(
     with the authorizations under them, which have been dead for as long and stay
     dead.
 
-    queries/consents.sql:139
+    queries/consents.sql:171
     """
     return await _prune_revoked_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -34,11 +34,11 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "create": "b90007322d1b",
-    "get_by_user_code": "c60a3b6dca6a",
-    "approve": "6f741fe01340",
+    "create": "47969389bac5",
+    "get_by_user_code": "7a8159cb491c",
+    "approve": "6fa473022288",
     "deny": "4026a17a2a8d",
-    "poll": "549472d79623",
+    "poll": "90d0685fc46e",
     "prune_expired": "a371cc3ef7d8",
 }
 _QUERIES = QueryFile(FOLDER / "device_authorizations.sql", texts=_TEXTS)
@@ -68,6 +68,8 @@ _create_takes = Parameters(
     user_code_hash=checks.octets(32, 32),
     client_id=checks.text(),
     scopes=checks.scope_list,
+    resources=checks.resource_list,
+    authorization_details=checks.jsonb("array", 65536),
     cnf_jkt=checks.optional(checks.text(43, 43)),
     properties=checks.jsonb("object", 65536),
     poll_interval=checks.duration,
@@ -105,9 +107,12 @@ _approve_row: Callable[..., DeviceApproval] = by_case(
             "client_inactive",
             "consent_required",
             "invalid",
+            "invalid_authorization_details",
             "invalid_scope",
+            "invalid_target",
             "login_required",
             "tenant_inactive",
+            "unmet_authentication_requirements",
             "user_inactive",
         ),
         DeviceApprovalOtherwise,
@@ -120,8 +125,15 @@ _approve_takes = Parameters(
     user_code_hash=checks.octets(),
     user_id=checks.uuid,
     scopes=checks.optional(checks.scope_list),
+    resources=checks.optional(checks.resource_list),
+    authorization_details=checks.optional(checks.jsonb("array", 65536)),
     properties=checks.jsonb(),
     authenticated_at=checks.optional(checks.moment),
+    acr=checks.optional(checks.text(0, 255)),
+    amr=checks.optional(checks.text_list(20, 64)),
+    max_age=checks.optional(checks.duration),
+    acr_values=checks.optional(checks.array(checks.text())),
+    requested_at=checks.optional(checks.moment),
     family_lifetime=checks.optional(checks.duration),
 )
 _approve: Call[DeviceApproval] = _QUERIES.sure_row(
@@ -190,6 +202,8 @@ def create(
     user_code_hash: bytes,
     client_id: str,
     scopes: Sequence[str],
+    resources: Sequence[str],
+    authorization_details: JsonArray,
     cnf_jkt: str | None,
     properties: JsonObject,
     poll_interval: timedelta,
@@ -206,6 +220,8 @@ def create(
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
         scopes: Names of the requested scopes.
+        resources: Requested resources (RFC 8707).
+        authorization_details: Requested authorization details (RFC 9396).
         cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
             9449 section 6).
         properties: Open object of the embedding service, such as the device's name.
@@ -220,6 +236,8 @@ def create(
         user_code_hash=user_code_hash,
         client_id=client_id,
         scopes=scopes,
+        resources=resources,
+        authorization_details=authorization_details,
         cnf_jkt=cnf_jkt,
         properties=properties,
         poll_interval=poll_interval,
@@ -235,6 +253,8 @@ async def create_async(
     user_code_hash: bytes,
     client_id: str,
     scopes: Sequence[str],
+    resources: Sequence[str],
+    authorization_details: JsonArray,
     cnf_jkt: str | None,
     properties: JsonObject,
     poll_interval: timedelta,
@@ -251,6 +271,8 @@ async def create_async(
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
         scopes: Names of the requested scopes.
+        resources: Requested resources (RFC 8707).
+        authorization_details: Requested authorization details (RFC 9396).
         cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
             9449 section 6).
         properties: Open object of the embedding service, such as the device's name.
@@ -265,6 +287,8 @@ async def create_async(
         user_code_hash=user_code_hash,
         client_id=client_id,
         scopes=scopes,
+        resources=resources,
+        authorization_details=authorization_details,
         cnf_jkt=cnf_jkt,
         properties=properties,
         poll_interval=poll_interval,
@@ -284,7 +308,7 @@ def get_by_user_code(
         tenant_id: Owner of the row.
         user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
 
-    queries/device_authorizations.sql:62
+    queries/device_authorizations.sql:66
     """
     return _get_by_user_code(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -303,7 +327,7 @@ async def get_by_user_code_async(
         tenant_id: Owner of the row.
         user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
 
-    queries/device_authorizations.sql:62
+    queries/device_authorizations.sql:66
     """
     return await _get_by_user_code_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -317,8 +341,15 @@ def approve(
     user_code_hash: bytes,
     user_id: UUID,
     scopes: Sequence[str] | None,
+    resources: Sequence[str] | None,
+    authorization_details: JsonArray | None,
     properties: bool | int | float | str | JsonArray | JsonObject,
     authenticated_at: datetime | None,
+    acr: str | None,
+    amr: Sequence[str] | None,
+    max_age: timedelta | None,
+    acr_values: Sequence[str] | None,
+    requested_at: datetime | None,
     family_lifetime: timedelta | None,
 ) -> DeviceApproval:
     """The outcome of a user's approval (RFC 8628 section 3.3), and the authorization
@@ -326,10 +357,11 @@ def approve(
     the reason why not. Until the code expires, redemptions.redeem with the type
     device_code redeems it. invalid: the code is unknown, expired or already decided.
 
-    The user must have signed in after the last sign-out from everywhere, and must have
-    consented, unless the client's consent_type is implicit. Null scopes are the
-    requested ones; other scopes must be among these. With a null family_lifetime the
-    family never expires. A null authenticated_at means now.
+    The user's sign-in and consent must meet the rules of grants.issue_code. Null
+    scopes, resources or authorization details are the requested ones; others must be
+    among these, and an empty list of resources is an invalid_target if the device
+    requested any. With a null family_lifetime the family never expires. A null
+    authenticated_at or requested_at means now.
 
     The statement locks the request and judges it after the wait: of any number of
     decisions one takes effect. Before that it locks the client and the user against
@@ -341,8 +373,14 @@ def approve(
         user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
         user_id: The user who decided.
         scopes: Names of the granted scopes.
+        resources: Resources that the grant is for (RFC 8707).
+        authorization_details: Granted authorization details (RFC 9396), a list of
+            objects with a type each.
+        acr: Authentication context class of the sign-in that all tokens of the family
+            descend from (OpenID Connect Core section 2).
+        amr: Methods of that sign-in (RFC 8176), such as pwd and otp.
 
-    queries/device_authorizations.sql:90
+    queries/device_authorizations.sql:96
     """
     return _approve(
         connection,
@@ -350,8 +388,15 @@ def approve(
         user_code_hash=user_code_hash,
         user_id=user_id,
         scopes=scopes,
+        resources=resources,
+        authorization_details=authorization_details,
         properties=properties,
         authenticated_at=authenticated_at,
+        acr=acr,
+        amr=amr,
+        max_age=max_age,
+        acr_values=acr_values,
+        requested_at=requested_at,
         family_lifetime=family_lifetime,
     )
 
@@ -363,8 +408,15 @@ async def approve_async(
     user_code_hash: bytes,
     user_id: UUID,
     scopes: Sequence[str] | None,
+    resources: Sequence[str] | None,
+    authorization_details: JsonArray | None,
     properties: bool | int | float | str | JsonArray | JsonObject,
     authenticated_at: datetime | None,
+    acr: str | None,
+    amr: Sequence[str] | None,
+    max_age: timedelta | None,
+    acr_values: Sequence[str] | None,
+    requested_at: datetime | None,
     family_lifetime: timedelta | None,
 ) -> DeviceApproval:
     """The outcome of a user's approval (RFC 8628 section 3.3), and the authorization
@@ -372,10 +424,11 @@ async def approve_async(
     the reason why not. Until the code expires, redemptions.redeem with the type
     device_code redeems it. invalid: the code is unknown, expired or already decided.
 
-    The user must have signed in after the last sign-out from everywhere, and must have
-    consented, unless the client's consent_type is implicit. Null scopes are the
-    requested ones; other scopes must be among these. With a null family_lifetime the
-    family never expires. A null authenticated_at means now.
+    The user's sign-in and consent must meet the rules of grants.issue_code. Null
+    scopes, resources or authorization details are the requested ones; others must be
+    among these, and an empty list of resources is an invalid_target if the device
+    requested any. With a null family_lifetime the family never expires. A null
+    authenticated_at or requested_at means now.
 
     The statement locks the request and judges it after the wait: of any number of
     decisions one takes effect. Before that it locks the client and the user against
@@ -387,8 +440,14 @@ async def approve_async(
         user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
         user_id: The user who decided.
         scopes: Names of the granted scopes.
+        resources: Resources that the grant is for (RFC 8707).
+        authorization_details: Granted authorization details (RFC 9396), a list of
+            objects with a type each.
+        acr: Authentication context class of the sign-in that all tokens of the family
+            descend from (OpenID Connect Core section 2).
+        amr: Methods of that sign-in (RFC 8176), such as pwd and otp.
 
-    queries/device_authorizations.sql:90
+    queries/device_authorizations.sql:96
     """
     return await _approve_async(
         connection,
@@ -396,8 +455,15 @@ async def approve_async(
         user_code_hash=user_code_hash,
         user_id=user_id,
         scopes=scopes,
+        resources=resources,
+        authorization_details=authorization_details,
         properties=properties,
         authenticated_at=authenticated_at,
+        acr=acr,
+        amr=amr,
+        max_age=max_age,
+        acr_values=acr_values,
+        requested_at=requested_at,
         family_lifetime=family_lifetime,
     )
 
@@ -417,7 +483,7 @@ def deny(
         user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
         user_id: The user who decided.
 
-    queries/device_authorizations.sql:289
+    queries/device_authorizations.sql:352
     """
     return _deny(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -439,7 +505,7 @@ async def deny_async(
         user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
         user_id: The user who decided.
 
-    queries/device_authorizations.sql:289
+    queries/device_authorizations.sql:352
     """
     return await _deny_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -481,7 +547,7 @@ def poll(
         cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
             9449 section 6).
 
-    queries/device_authorizations.sql:304
+    queries/device_authorizations.sql:367
     """
     return _poll(
         connection,
@@ -527,7 +593,7 @@ async def poll_async(
         cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
             9449 section 6).
 
-    queries/device_authorizations.sql:304
+    queries/device_authorizations.sql:367
     """
     return await _poll_async(
         connection,
@@ -544,7 +610,7 @@ def prune_expired(
     """Deletes requests of all tenants that expired longer ago than older_than. Their
     authorizations and codes stay.
 
-    queries/device_authorizations.sql:401
+    queries/device_authorizations.sql:472
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -555,7 +621,7 @@ async def prune_expired_async(
     """Deletes requests of all tenants that expired longer ago than older_than. Their
     authorizations and codes stay.
 
-    queries/device_authorizations.sql:401
+    queries/device_authorizations.sql:472
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -12,6 +12,7 @@ from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     Call,
+    JsonArray,
     JsonObject,
     Parameters,
     QueryFile,
@@ -26,15 +27,11 @@ from authority_queries.records import (
     CodeIssuance,
     CodeIssuanceIssued,
     CodeIssuanceOtherwise,
-    TokenExchange,
-    TokenExchangeIssued,
-    TokenExchangeOtherwise,
 )
 
 _TEXTS = {
-    "issue_code": "b9932070c81b",
-    "issue_to_client": "2b849b0d2ada",
-    "exchange": "4ac5884665eb",
+    "issue_code": "f3080902c523",
+    "issue_to_client": "ae1298beb225",
 }
 _QUERIES = QueryFile(FOLDER / "grants.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "grants.sql", texts=_TEXTS)
@@ -55,6 +52,7 @@ _issue_code_row: Callable[..., CodeIssuance] = by_case(
             "pkce_required",
             "redirect_uri_not_registered",
             "tenant_inactive",
+            "unmet_authentication_requirements",
             "user_inactive",
         ),
         CodeIssuanceOtherwise,
@@ -68,12 +66,20 @@ _issue_code_takes = Parameters(
     client_id=checks.text(),
     user_id=checks.uuid,
     scopes=checks.scope_list,
+    resources=checks.resource_list,
+    authorization_details=checks.jsonb("array", 65536),
     redirect_uri=checks.optional(checks.text(0, 2048)),
     code_challenge=checks.optional(checks.text(43, 43)),
     nonce=checks.optional(checks.text(0, 2048)),
     cnf_jkt=checks.optional(checks.text(43, 43)),
     properties=checks.jsonb("object", 65536),
+    session_id=checks.optional(checks.uuid),
     authenticated_at=checks.optional(checks.moment),
+    acr=checks.optional(checks.text(0, 255)),
+    amr=checks.optional(checks.text_list(20, 64)),
+    max_age=checks.optional(checks.duration),
+    acr_values=checks.optional(checks.array(checks.text())),
+    requested_at=checks.optional(checks.moment),
     lifetime=checks.duration,
     family_lifetime=checks.optional(checks.duration),
 )
@@ -97,6 +103,7 @@ _issue_to_client_row: Callable[..., ClientTokenIssuance] = by_case(
             "client_not_authorized",
             "client_public",
             "invalid_scope",
+            "invalid_target",
             "service_account_inactive",
             "tenant_inactive",
         ),
@@ -111,6 +118,8 @@ _issue_to_client_takes = Parameters(
     client_id=checks.text(),
     service_account_id=checks.optional(checks.uuid),
     scopes=checks.scope_list,
+    resources=checks.resource_list,
+    authorization_details=checks.jsonb("array", 65536),
     cnf_jkt=checks.optional(checks.text(43, 43)),
     cnf_x5t_s256=checks.optional(checks.text(43, 43)),
     payload=checks.optional(checks.octets(0, 65536)),
@@ -123,45 +132,6 @@ _issue_to_client: Call[ClientTokenIssuance] = _QUERIES.sure_row(
 _issue_to_client_async: AsyncCall[ClientTokenIssuance] = _ASYNC_QUERIES.sure_row(
     "issue_to_client", _issue_to_client_row, takes=_issue_to_client_takes
 )
-_exchange_row: Callable[..., TokenExchange] = by_case(
-    "grants.exchange",
-    0,
-    (("issued",), TokenExchangeIssued, {"token_id": 1, "scopes": 2, "expires_at": 3}),
-    (
-        (
-            "binding_required",
-            "client_inactive",
-            "client_public",
-            "invalid_actor_token",
-            "invalid_scope",
-            "invalid_subject_token",
-            "tenant_inactive",
-            "too_many_exchanges",
-        ),
-        TokenExchangeOtherwise,
-        {},
-    ),
-)
-_exchange_takes = Parameters(
-    "grants.exchange",
-    tenant_id=checks.uuid,
-    token_hash=checks.octets(32, 32),
-    client_id=checks.text(),
-    subject_token_hash=checks.octets(),
-    actor_token_hash=checks.optional(checks.octets()),
-    scopes=checks.optional(checks.scope_list),
-    cnf_jkt=checks.optional(checks.text(43, 43)),
-    cnf_x5t_s256=checks.optional(checks.text(43, 43)),
-    payload=checks.optional(checks.octets(0, 65536)),
-    properties=checks.jsonb("object", 65536),
-    lifetime=checks.duration,
-)
-_exchange: Call[TokenExchange] = _QUERIES.sure_row(
-    "exchange", _exchange_row, takes=_exchange_takes
-)
-_exchange_async: AsyncCall[TokenExchange] = _ASYNC_QUERIES.sure_row(
-    "exchange", _exchange_row, takes=_exchange_takes
-)
 
 
 def issue_code(
@@ -172,12 +142,20 @@ def issue_code(
     client_id: str,
     user_id: UUID,
     scopes: Sequence[str],
+    resources: Sequence[str],
+    authorization_details: JsonArray,
     redirect_uri: str | None,
     code_challenge: str | None,
     nonce: str | None,
     cnf_jkt: str | None,
     properties: JsonObject,
+    session_id: UUID | None,
     authenticated_at: datetime | None,
+    acr: str | None,
+    amr: Sequence[str] | None,
+    max_age: timedelta | None,
+    acr_values: Sequence[str] | None,
+    requested_at: datetime | None,
     lifetime: timedelta,
     family_lifetime: timedelta | None,
 ) -> CodeIssuance:
@@ -188,14 +166,25 @@ def issue_code(
     The redirect_uri must be one of the client's, compared exactly except for the port
     of a native client's loopback address (RFC 9700 section 2.1, RFC 8252 section 7.3).
     A public client, and a client that requires ft:pkce, must use PKCE (RFC 9700 section
-    2.1.1). The user must have signed in after the last sign-out from everywhere, or the
-    outcome is login_required (OpenID Connect Core section 3.1.2.6). The user must have
-    consented, unless the client's consent_type is implicit (section 3.1.2.4); even then
-    the family ends when a consent that covers the scopes is revoked. With a null
-    family_lifetime the family never expires. A null authenticated_at means now.
+    2.1.1). The user must have consented, unless the client's consent_type is implicit
+    (OpenID Connect Core section 3.1.2.4); even then the family ends when a consent that
+    covers the scopes, the resources and the authorization details is revoked. With a
+    null family_lifetime the family never expires.
 
-    The statement locks the client and the user against deletion and checks them after
-    the wait for that lock.
+    The user must have signed in after the last sign-out from everywhere, and no longer
+    than max_age before the request, which was received at requested_at; otherwise the
+    outcome is login_required (section 3.1.2.1). A null authenticated_at or requested_at
+    means now. The acr of the sign-in must be one of acr_values, or the outcome is
+    unmet_authentication_requirements (RFC 9470 section 5). A null max_age or acr_values
+    requires nothing.
+
+    With a session_id the sign-in is that of the session, and authenticated_at, acr and
+    amr are ignored. If the session is over or another user's, the outcome is
+    login_required. Unless the scopes contain offline_access, the family ends with the
+    session. The client is noted as one of the session, and is notified of its end.
+
+    The statement locks the client and the user against deletion and the session against
+    its end, and checks them after the wait for that lock.
 
     Args:
         tenant_id: Owner of the row.
@@ -204,6 +193,9 @@ def issue_code(
             tenant.
         user_id: The user who granted it.
         scopes: Names of the granted scopes.
+        resources: Resources that the grant is for (RFC 8707).
+        authorization_details: Granted authorization details (RFC 9396), a list of
+            objects with a type each.
         redirect_uri: The redirect URI that the code was sent to.
         code_challenge: PKCE code challenge, method S256 only: base64url of SHA-256 (RFC
             7636 section 4.2).
@@ -211,6 +203,9 @@ def issue_code(
             3.1.2.1).
         cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
         properties: Open object of the embedding service.
+        acr: Authentication context class of the sign-in that all tokens of the family
+            descend from (OpenID Connect Core section 2).
+        amr: Methods of that sign-in (RFC 8176), such as pwd and otp.
 
     queries/grants.sql:1
     """
@@ -221,12 +216,20 @@ def issue_code(
         client_id=client_id,
         user_id=user_id,
         scopes=scopes,
+        resources=resources,
+        authorization_details=authorization_details,
         redirect_uri=redirect_uri,
         code_challenge=code_challenge,
         nonce=nonce,
         cnf_jkt=cnf_jkt,
         properties=properties,
+        session_id=session_id,
         authenticated_at=authenticated_at,
+        acr=acr,
+        amr=amr,
+        max_age=max_age,
+        acr_values=acr_values,
+        requested_at=requested_at,
         lifetime=lifetime,
         family_lifetime=family_lifetime,
     )
@@ -240,12 +243,20 @@ async def issue_code_async(
     client_id: str,
     user_id: UUID,
     scopes: Sequence[str],
+    resources: Sequence[str],
+    authorization_details: JsonArray,
     redirect_uri: str | None,
     code_challenge: str | None,
     nonce: str | None,
     cnf_jkt: str | None,
     properties: JsonObject,
+    session_id: UUID | None,
     authenticated_at: datetime | None,
+    acr: str | None,
+    amr: Sequence[str] | None,
+    max_age: timedelta | None,
+    acr_values: Sequence[str] | None,
+    requested_at: datetime | None,
     lifetime: timedelta,
     family_lifetime: timedelta | None,
 ) -> CodeIssuance:
@@ -256,14 +267,25 @@ async def issue_code_async(
     The redirect_uri must be one of the client's, compared exactly except for the port
     of a native client's loopback address (RFC 9700 section 2.1, RFC 8252 section 7.3).
     A public client, and a client that requires ft:pkce, must use PKCE (RFC 9700 section
-    2.1.1). The user must have signed in after the last sign-out from everywhere, or the
-    outcome is login_required (OpenID Connect Core section 3.1.2.6). The user must have
-    consented, unless the client's consent_type is implicit (section 3.1.2.4); even then
-    the family ends when a consent that covers the scopes is revoked. With a null
-    family_lifetime the family never expires. A null authenticated_at means now.
+    2.1.1). The user must have consented, unless the client's consent_type is implicit
+    (OpenID Connect Core section 3.1.2.4); even then the family ends when a consent that
+    covers the scopes, the resources and the authorization details is revoked. With a
+    null family_lifetime the family never expires.
 
-    The statement locks the client and the user against deletion and checks them after
-    the wait for that lock.
+    The user must have signed in after the last sign-out from everywhere, and no longer
+    than max_age before the request, which was received at requested_at; otherwise the
+    outcome is login_required (section 3.1.2.1). A null authenticated_at or requested_at
+    means now. The acr of the sign-in must be one of acr_values, or the outcome is
+    unmet_authentication_requirements (RFC 9470 section 5). A null max_age or acr_values
+    requires nothing.
+
+    With a session_id the sign-in is that of the session, and authenticated_at, acr and
+    amr are ignored. If the session is over or another user's, the outcome is
+    login_required. Unless the scopes contain offline_access, the family ends with the
+    session. The client is noted as one of the session, and is notified of its end.
+
+    The statement locks the client and the user against deletion and the session against
+    its end, and checks them after the wait for that lock.
 
     Args:
         tenant_id: Owner of the row.
@@ -272,6 +294,9 @@ async def issue_code_async(
             tenant.
         user_id: The user who granted it.
         scopes: Names of the granted scopes.
+        resources: Resources that the grant is for (RFC 8707).
+        authorization_details: Granted authorization details (RFC 9396), a list of
+            objects with a type each.
         redirect_uri: The redirect URI that the code was sent to.
         code_challenge: PKCE code challenge, method S256 only: base64url of SHA-256 (RFC
             7636 section 4.2).
@@ -279,6 +304,9 @@ async def issue_code_async(
             3.1.2.1).
         cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
         properties: Open object of the embedding service.
+        acr: Authentication context class of the sign-in that all tokens of the family
+            descend from (OpenID Connect Core section 2).
+        amr: Methods of that sign-in (RFC 8176), such as pwd and otp.
 
     queries/grants.sql:1
     """
@@ -289,12 +317,20 @@ async def issue_code_async(
         client_id=client_id,
         user_id=user_id,
         scopes=scopes,
+        resources=resources,
+        authorization_details=authorization_details,
         redirect_uri=redirect_uri,
         code_challenge=code_challenge,
         nonce=nonce,
         cnf_jkt=cnf_jkt,
         properties=properties,
+        session_id=session_id,
         authenticated_at=authenticated_at,
+        acr=acr,
+        amr=amr,
+        max_age=max_age,
+        acr_values=acr_values,
+        requested_at=requested_at,
         lifetime=lifetime,
         family_lifetime=family_lifetime,
     )
@@ -308,6 +344,8 @@ def issue_to_client(
     client_id: str,
     service_account_id: UUID | None,
     scopes: Sequence[str],
+    resources: Sequence[str],
+    authorization_details: JsonArray,
     cnf_jkt: str | None,
     cnf_x5t_s256: str | None,
     payload: bytes | None,
@@ -317,8 +355,9 @@ def issue_to_client(
     """The outcome of issuing an access token to a client that acts for itself or for a
     service account (RFC 6749 section 4.4): issued, or the reason why not. The
     client must be confidential. A service account must authorize the client and
-    allow the scopes. The statement locks both against deletion and checks them
-    after the wait for that lock.
+    allow the scopes and the resources. The caller decides which authorization details
+    the token gets, and what a client may have that acts for itself. The statement locks
+    both against deletion and checks them after the wait for that lock.
 
     Args:
         tenant_id: Owner of the row.
@@ -327,13 +366,16 @@ def issue_to_client(
             tenant.
         service_account_id: The service account that it represents.
         scopes: Names of its scopes.
+        resources: Resources that it is for: absolute URIs (RFC 8707).
+        authorization_details: Its authorization details (RFC 9396), a list of objects
+            with a type each.
         cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
         cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
             3.1).
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/grants.sql:179
+    queries/grants.sql:288
     """
     return _issue_to_client(
         connection,
@@ -342,6 +384,8 @@ def issue_to_client(
         client_id=client_id,
         service_account_id=service_account_id,
         scopes=scopes,
+        resources=resources,
+        authorization_details=authorization_details,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
         payload=payload,
@@ -358,6 +402,8 @@ async def issue_to_client_async(
     client_id: str,
     service_account_id: UUID | None,
     scopes: Sequence[str],
+    resources: Sequence[str],
+    authorization_details: JsonArray,
     cnf_jkt: str | None,
     cnf_x5t_s256: str | None,
     payload: bytes | None,
@@ -367,8 +413,9 @@ async def issue_to_client_async(
     """The outcome of issuing an access token to a client that acts for itself or for a
     service account (RFC 6749 section 4.4): issued, or the reason why not. The
     client must be confidential. A service account must authorize the client and
-    allow the scopes. The statement locks both against deletion and checks them
-    after the wait for that lock.
+    allow the scopes and the resources. The caller decides which authorization details
+    the token gets, and what a client may have that acts for itself. The statement locks
+    both against deletion and checks them after the wait for that lock.
 
     Args:
         tenant_id: Owner of the row.
@@ -377,13 +424,16 @@ async def issue_to_client_async(
             tenant.
         service_account_id: The service account that it represents.
         scopes: Names of its scopes.
+        resources: Resources that it is for: absolute URIs (RFC 8707).
+        authorization_details: Its authorization details (RFC 9396), a list of objects
+            with a type each.
         cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
         cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
             3.1).
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/grants.sql:179
+    queries/grants.sql:288
     """
     return await _issue_to_client_async(
         connection,
@@ -392,126 +442,8 @@ async def issue_to_client_async(
         client_id=client_id,
         service_account_id=service_account_id,
         scopes=scopes,
-        cnf_jkt=cnf_jkt,
-        cnf_x5t_s256=cnf_x5t_s256,
-        payload=payload,
-        properties=properties,
-        lifetime=lifetime,
-    )
-
-
-def exchange(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    token_hash: bytes,
-    client_id: str,
-    subject_token_hash: bytes,
-    actor_token_hash: bytes | None,
-    scopes: Sequence[str] | None,
-    cnf_jkt: str | None,
-    cnf_x5t_s256: str | None,
-    payload: bytes | None,
-    properties: JsonObject,
-    lifetime: timedelta,
-) -> TokenExchange:
-    """The outcome of exchanging an access token for another one that has no more
-    scopes (RFC 8693 section 2): issued, or the reason why not.
-
-    The new token has the same subject, a user or a service account. Its actor is the
-    subject of the actor token, and contains the earlier actor (section 4.1); without an
-    actor token the actor stays as it was. The new token is alive while all tokens
-    behind it are, including the actor token, and expires with the first of them. At
-    most 16 tokens may be behind it. Only a confidential client may exchange, because
-    otherwise a stolen token would be enough (section 2.1); the caller decides whether
-    this client may. A token that is bound to a key or certificate cannot become an
-    unbound one (RFC 9700 section 2.2.1): the new token is bound to what the client has
-    proved. Null scopes are those of the subject's token.
-
-    The statement locks the rows that the new token refers to against deletion.
-
-    Args:
-        tenant_id: Owner of the row.
-        token_hash: SHA-256 of the token string, 32 octets.
-        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
-            tenant.
-        scopes: Names of its scopes.
-        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
-        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
-            3.1).
-        payload: Encrypted content of a reference token.
-        properties: Open object of the embedding service.
-
-    queries/grants.sql:274
-    """
-    return _exchange(
-        connection,
-        tenant_id=tenant_id,
-        token_hash=token_hash,
-        client_id=client_id,
-        subject_token_hash=subject_token_hash,
-        actor_token_hash=actor_token_hash,
-        scopes=scopes,
-        cnf_jkt=cnf_jkt,
-        cnf_x5t_s256=cnf_x5t_s256,
-        payload=payload,
-        properties=properties,
-        lifetime=lifetime,
-    )
-
-
-async def exchange_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    token_hash: bytes,
-    client_id: str,
-    subject_token_hash: bytes,
-    actor_token_hash: bytes | None,
-    scopes: Sequence[str] | None,
-    cnf_jkt: str | None,
-    cnf_x5t_s256: str | None,
-    payload: bytes | None,
-    properties: JsonObject,
-    lifetime: timedelta,
-) -> TokenExchange:
-    """The outcome of exchanging an access token for another one that has no more
-    scopes (RFC 8693 section 2): issued, or the reason why not.
-
-    The new token has the same subject, a user or a service account. Its actor is the
-    subject of the actor token, and contains the earlier actor (section 4.1); without an
-    actor token the actor stays as it was. The new token is alive while all tokens
-    behind it are, including the actor token, and expires with the first of them. At
-    most 16 tokens may be behind it. Only a confidential client may exchange, because
-    otherwise a stolen token would be enough (section 2.1); the caller decides whether
-    this client may. A token that is bound to a key or certificate cannot become an
-    unbound one (RFC 9700 section 2.2.1): the new token is bound to what the client has
-    proved. Null scopes are those of the subject's token.
-
-    The statement locks the rows that the new token refers to against deletion.
-
-    Args:
-        tenant_id: Owner of the row.
-        token_hash: SHA-256 of the token string, 32 octets.
-        client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
-            tenant.
-        scopes: Names of its scopes.
-        cnf_jkt: JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6).
-        cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
-            3.1).
-        payload: Encrypted content of a reference token.
-        properties: Open object of the embedding service.
-
-    queries/grants.sql:274
-    """
-    return await _exchange_async(
-        connection,
-        tenant_id=tenant_id,
-        token_hash=token_hash,
-        client_id=client_id,
-        subject_token_hash=subject_token_hash,
-        actor_token_hash=actor_token_hash,
-        scopes=scopes,
+        resources=resources,
+        authorization_details=authorization_details,
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
         payload=payload,

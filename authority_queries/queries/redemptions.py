@@ -12,6 +12,7 @@ from authority_queries.engine.runtime import (
     AsyncCall,
     AsyncQueryFile,
     Call,
+    JsonArray,
     Parameters,
     QueryFile,
     by_case,
@@ -26,7 +27,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "redeem": "3983e4460ef7",
+    "redeem": "d940cefb8f20",
 }
 _QUERIES = QueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
@@ -42,12 +43,21 @@ _redeem_row: Callable[..., Redemption] = by_case(
             "recently_redeemed",
         ),
         RedemptionRedeemed,
-        {"authorization_id": 1, "scopes": 5, "properties": 7, "authenticated_at": 8},
+        {
+            "authorization_id": 1,
+            "scopes": 5,
+            "resources": 6,
+            "authorization_details": 7,
+            "properties": 9,
+            "authenticated_at": 10,
+        },
     ),
     (
         (
             "invalid",
+            "invalid_authorization_details",
             "invalid_scope",
+            "invalid_target",
             "reused",
             "rotation_required",
         ),
@@ -66,6 +76,8 @@ _redeem_takes = Parameters(
     cnf_jkt=checks.optional(checks.text(43, 43)),
     cnf_x5t_s256=checks.optional(checks.text(43, 43)),
     scopes=checks.optional(checks.scope_list),
+    resources=checks.optional(checks.resource_list),
+    authorization_details=checks.optional(checks.jsonb("array", 65536)),
     redemption_id=checks.uuid,
     leeway=checks.duration,
     access_token_hash=checks.optional(checks.octets(32, 32)),
@@ -93,6 +105,8 @@ def redeem(
     cnf_jkt: str | None,
     cnf_x5t_s256: str | None,
     scopes: Sequence[str] | None,
+    resources: Sequence[str] | None,
+    authorization_details: JsonArray | None,
     redemption_id: UUID,
     leeway: timedelta,
     access_token_hash: bytes | None,
@@ -116,6 +130,10 @@ def redeem(
     redeemed the token. The statement revokes the family,   unless it is revoked already
     (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). - invalid_scope: the request has
     scopes that the token does not carry (RFC 6749   section 6). The token is not used
+    up. - invalid_target: the request names resources that the token does not name, or
+    an   empty list although the token names some (RFC 8707 section 2.2). The token is
+    not   used up. - invalid_authorization_details: one of the request's authorization
+    details equals   none of the token's (RFC 9396 section 6.1). The token is not used
     up. - invalid: the token is not alive, was not issued to this client_id,
     redirect_uri and   PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6), or
     is bound to   another key or certificate (RFC 9449 sections 5 and 10, RFC 8705
@@ -132,10 +150,10 @@ def redeem(
     deletion. The successors' foreign keys would lock them too late: a deletion locks
     them first and their families afterwards.
 
-    Null scopes are all scopes of the token. Fewer scopes restrict only the access token
-    (RFC 6749 section 6). A refresh token is bound to the key of a public client (RFC
-    9449 section 5, RFC 8705 section 4). It expires when it stays idle, and the family
-    ends in any case (RFC 9700 section 4.14.2).
+    Null scopes, resources or authorization details are all those of the token. Fewer of
+    them restrict only the access token (RFC 6749 section 6). A refresh token is bound
+    to the key of a public client (RFC 9449 section 5, RFC 8705 section 4). It expires
+    when it stays idle, and the family ends in any case (RFC 9700 section 4.14.2).
 
     Args:
         tenant_id: Owner of the row.
@@ -150,6 +168,9 @@ def redeem(
         cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
             3.1).
         scopes: Names of its scopes.
+        resources: Resources that it is for: absolute URIs (RFC 8707).
+        authorization_details: Its authorization details (RFC 9396), a list of objects
+            with a type each.
         access_token_hash: SHA-256 of the token string, 32 octets.
         refresh_token_hash: SHA-256 of the token string, 32 octets.
 
@@ -166,6 +187,8 @@ def redeem(
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
         scopes=scopes,
+        resources=resources,
+        authorization_details=authorization_details,
         redemption_id=redemption_id,
         leeway=leeway,
         access_token_hash=access_token_hash,
@@ -187,6 +210,8 @@ async def redeem_async(
     cnf_jkt: str | None,
     cnf_x5t_s256: str | None,
     scopes: Sequence[str] | None,
+    resources: Sequence[str] | None,
+    authorization_details: JsonArray | None,
     redemption_id: UUID,
     leeway: timedelta,
     access_token_hash: bytes | None,
@@ -210,6 +235,10 @@ async def redeem_async(
     redeemed the token. The statement revokes the family,   unless it is revoked already
     (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2). - invalid_scope: the request has
     scopes that the token does not carry (RFC 6749   section 6). The token is not used
+    up. - invalid_target: the request names resources that the token does not name, or
+    an   empty list although the token names some (RFC 8707 section 2.2). The token is
+    not   used up. - invalid_authorization_details: one of the request's authorization
+    details equals   none of the token's (RFC 9396 section 6.1). The token is not used
     up. - invalid: the token is not alive, was not issued to this client_id,
     redirect_uri and   PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6), or
     is bound to   another key or certificate (RFC 9449 sections 5 and 10, RFC 8705
@@ -226,10 +255,10 @@ async def redeem_async(
     deletion. The successors' foreign keys would lock them too late: a deletion locks
     them first and their families afterwards.
 
-    Null scopes are all scopes of the token. Fewer scopes restrict only the access token
-    (RFC 6749 section 6). A refresh token is bound to the key of a public client (RFC
-    9449 section 5, RFC 8705 section 4). It expires when it stays idle, and the family
-    ends in any case (RFC 9700 section 4.14.2).
+    Null scopes, resources or authorization details are all those of the token. Fewer of
+    them restrict only the access token (RFC 6749 section 6). A refresh token is bound
+    to the key of a public client (RFC 9449 section 5, RFC 8705 section 4). It expires
+    when it stays idle, and the family ends in any case (RFC 9700 section 4.14.2).
 
     Args:
         tenant_id: Owner of the row.
@@ -244,6 +273,9 @@ async def redeem_async(
         cnf_x5t_s256: SHA-256 thumbprint of the holder's certificate (RFC 8705 section
             3.1).
         scopes: Names of its scopes.
+        resources: Resources that it is for: absolute URIs (RFC 8707).
+        authorization_details: Its authorization details (RFC 9396), a list of objects
+            with a type each.
         access_token_hash: SHA-256 of the token string, 32 octets.
         refresh_token_hash: SHA-256 of the token string, 32 octets.
 
@@ -260,6 +292,8 @@ async def redeem_async(
         cnf_jkt=cnf_jkt,
         cnf_x5t_s256=cnf_x5t_s256,
         scopes=scopes,
+        resources=resources,
+        authorization_details=authorization_details,
         redemption_id=redemption_id,
         leeway=leeway,
         access_token_hash=access_token_hash,

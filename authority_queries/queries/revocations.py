@@ -22,11 +22,11 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import Revocation, RevocationCategory
 
 _TEXTS = {
-    "publish": "cb59e9307172",
-    "list_since": "2f139efa4f8d",
+    "publish": "71b3554e4d9e",
+    "list_since": "b92c88177d2c",
     "get_position": "1226136b5ac6",
     "listen": "59f5fcc38d7e",
-    "list_active": "e77680ead9f2",
+    "list_active": "618ba9b62dac",
     "prune_expired": "ad87ec1a770d",
     "prune_superseded": "f9135225f236",
 }
@@ -36,7 +36,9 @@ _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "revocations.sql", texts=_TEXTS)
 _publish_takes = Parameters(
     "revocations.publish",
     tenant_id=checks.uuid,
-    category=checks.one_of("authorization", "client", "key", "subject", "token"),
+    category=checks.one_of(
+        "authorization", "client", "key", "session", "subject", "tenant", "token"
+    ),
     target=checks.text(0, 256),
     reason=checks.text(0, 2000),
     properties=checks.jsonb("object", 65536),
@@ -82,7 +84,9 @@ _list_active_takes = Parameters(
     "revocations.list_active",
     tenant_id=checks.uuid,
     category=checks.optional(
-        checks.one_of("authorization", "client", "key", "subject", "token")
+        checks.one_of(
+            "authorization", "client", "key", "session", "subject", "tenant", "token"
+        )
     ),
     target=checks.optional(checks.text()),
     after=checks.int8,
@@ -142,13 +146,14 @@ def publish(
 
     Args:
         tenant_id: Owner of the row.
-        category: What the target is: a token, subject, client, key (for signing) or
-            authorization.
-        target: The jti, sub, client_id, kid or authorization id, depending on the
-            category.
+        category: What the target is: a token, authorization, session, subject, client,
+            tenant, or key (for signing).
+        target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
+            depending on the category.
         reason: Why it was revoked, for people and reports.
         properties: Open object of the embedding service.
-        effective_at: Verifiers refuse what was issued at or before this time.
+        effective_at: Verifiers that cannot ask the store refuse what was issued at or
+            before this time.
         expires_at: Everything that the entry refuses has expired by this time, and the
             entry may be pruned.
 
@@ -187,13 +192,14 @@ async def publish_async(
 
     Args:
         tenant_id: Owner of the row.
-        category: What the target is: a token, subject, client, key (for signing) or
-            authorization.
-        target: The jti, sub, client_id, kid or authorization id, depending on the
-            category.
+        category: What the target is: a token, authorization, session, subject, client,
+            tenant, or key (for signing).
+        target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
+            depending on the category.
         reason: Why it was revoked, for people and reports.
         properties: Open object of the embedding service.
-        effective_at: Verifiers refuse what was issued at or before this time.
+        effective_at: Verifiers that cannot ask the store refuse what was issued at or
+            before this time.
         expires_at: Everything that the entry refuses has expired by this time, and the
             entry may be pruned.
 
@@ -221,7 +227,7 @@ def list_since(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:57
+    queries/revocations.sql:58
     """
     return _list_since(
         connection, tenant_id=tenant_id, sequence=sequence, page_size=page_size
@@ -241,7 +247,7 @@ async def list_since_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:57
+    queries/revocations.sql:58
     """
     return await _list_since_async(
         connection, tenant_id=tenant_id, sequence=sequence, page_size=page_size
@@ -265,7 +271,7 @@ def list_since_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:57
+    queries/revocations.sql:58
     """
     return _list_since_stream(
         connection, size, tenant_id=tenant_id, sequence=sequence, page_size=page_size
@@ -289,7 +295,7 @@ def list_since_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:57
+    queries/revocations.sql:58
     """
     return _list_since_stream_async(
         connection, size, tenant_id=tenant_id, sequence=sequence, page_size=page_size
@@ -303,7 +309,7 @@ def get_position(connection: Connection[object], *, tenant_id: UUID) -> int:
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:72
+    queries/revocations.sql:73
     """
     return _get_position(connection, tenant_id=tenant_id)
 
@@ -317,7 +323,7 @@ async def get_position_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:72
+    queries/revocations.sql:73
     """
     return await _get_position_async(connection, tenant_id=tenant_id)
 
@@ -327,7 +333,7 @@ def listen(connection: Connection[object]) -> None:
     tenant's id. Followers must not depend on them: a notification does not survive
     a lost connection.
 
-    queries/revocations.sql:81
+    queries/revocations.sql:82
     """
     _listen(connection)
 
@@ -337,7 +343,7 @@ async def listen_async(connection: AsyncConnection[object]) -> None:
     tenant's id. Followers must not depend on them: a notification does not survive
     a lost connection.
 
-    queries/revocations.sql:81
+    queries/revocations.sql:82
     """
     await _listen_async(connection)
 
@@ -356,12 +362,12 @@ def list_active(
 
     Args:
         tenant_id: Owner of the row.
-        category: What the target is: a token, subject, client, key (for signing) or
-            authorization.
-        target: The jti, sub, client_id, kid or authorization id, depending on the
-            category.
+        category: What the target is: a token, authorization, session, subject, client,
+            tenant, or key (for signing).
+        target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
+            depending on the category.
 
-    queries/revocations.sql:87
+    queries/revocations.sql:88
     """
     return _list_active(
         connection,
@@ -387,12 +393,12 @@ async def list_active_async(
 
     Args:
         tenant_id: Owner of the row.
-        category: What the target is: a token, subject, client, key (for signing) or
-            authorization.
-        target: The jti, sub, client_id, kid or authorization id, depending on the
-            category.
+        category: What the target is: a token, authorization, session, subject, client,
+            tenant, or key (for signing).
+        target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
+            depending on the category.
 
-    queries/revocations.sql:87
+    queries/revocations.sql:88
     """
     return await _list_active_async(
         connection,
@@ -422,12 +428,12 @@ def list_active_stream(
 
     Args:
         tenant_id: Owner of the row.
-        category: What the target is: a token, subject, client, key (for signing) or
-            authorization.
-        target: The jti, sub, client_id, kid or authorization id, depending on the
-            category.
+        category: What the target is: a token, authorization, session, subject, client,
+            tenant, or key (for signing).
+        target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
+            depending on the category.
 
-    queries/revocations.sql:87
+    queries/revocations.sql:88
     """
     return _list_active_stream(
         connection,
@@ -458,12 +464,12 @@ def list_active_stream_async(
 
     Args:
         tenant_id: Owner of the row.
-        category: What the target is: a token, subject, client, key (for signing) or
-            authorization.
-        target: The jti, sub, client_id, kid or authorization id, depending on the
-            category.
+        category: What the target is: a token, authorization, session, subject, client,
+            tenant, or key (for signing).
+        target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
+            depending on the category.
 
-    queries/revocations.sql:87
+    queries/revocations.sql:88
     """
     return _list_active_stream_async(
         connection,
@@ -481,7 +487,7 @@ def prune_expired(
 ) -> int:
     """Deletes entries of all tenants that expired longer ago than older_than.
 
-    queries/revocations.sql:106
+    queries/revocations.sql:107
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -491,7 +497,7 @@ async def prune_expired_async(
 ) -> int:
     """Deletes entries of all tenants that expired longer ago than older_than.
 
-    queries/revocations.sql:106
+    queries/revocations.sql:107
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
@@ -506,7 +512,7 @@ def prune_superseded(
     everything that they refuse, is in force, and was published longer ago than
     older_than.
 
-    queries/revocations.sql:129
+    queries/revocations.sql:130
     """
     return _prune_superseded(connection, older_than=older_than, batch_size=batch_size)
 
@@ -519,7 +525,7 @@ async def prune_superseded_async(
     everything that they refuse, is in force, and was published longer ago than
     older_than.
 
-    queries/revocations.sql:129
+    queries/revocations.sql:130
     """
     return await _prune_superseded_async(
         connection, older_than=older_than, batch_size=batch_size

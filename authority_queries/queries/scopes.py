@@ -96,7 +96,7 @@ _create_takes = Parameters(
     display_names=checks.jsonb("object", 65536),
     description=checks.text(0, 2000),
     descriptions=checks.jsonb("object", 65536),
-    resources=checks.text_list(100, 2048),
+    resources=checks.resource_list,
     properties=checks.jsonb("object", 65536),
 )
 _create: Call[Scope] = _QUERIES.sure_row("create", Scope, takes=_create_takes)
@@ -113,7 +113,7 @@ _update_takes = Parameters(
     display_names=checks.jsonb("object", 65536),
     description=checks.text(0, 2000),
     descriptions=checks.jsonb("object", 65536),
-    resources=checks.text_list(100, 2048),
+    resources=checks.resource_list,
     properties=checks.jsonb("object", 65536),
 )
 _update: Call[Scope | None] = _QUERIES.row("update", Scope, takes=_update_takes)
@@ -378,7 +378,7 @@ def create(
         display_names: Translations: object of language tag (BCP 47) to name.
         description: What the user allows by consenting.
         descriptions: Translations: object of language tag (BCP 47) to description.
-        resources: Audiences of an access token with this scope (RFC 8707).
+        resources: Resources that have this scope: absolute URIs (RFC 8707 section 2).
         properties: Open object of the embedding service.
 
     queries/scopes.sql:63
@@ -418,7 +418,7 @@ async def create_async(
         display_names: Translations: object of language tag (BCP 47) to name.
         description: What the user allows by consenting.
         descriptions: Translations: object of language tag (BCP 47) to description.
-        resources: Audiences of an access token with this scope (RFC 8707).
+        resources: Resources that have this scope: absolute URIs (RFC 8707 section 2).
         properties: Open object of the embedding service.
 
     queries/scopes.sql:63
@@ -462,7 +462,7 @@ def update(
         display_names: Translations: object of language tag (BCP 47) to name.
         description: What the user allows by consenting.
         descriptions: Translations: object of language tag (BCP 47) to description.
-        resources: Audiences of an access token with this scope (RFC 8707).
+        resources: Resources that have this scope: absolute URIs (RFC 8707 section 2).
         properties: Open object of the embedding service.
 
     queries/scopes.sql:91
@@ -508,7 +508,7 @@ async def update_async(
         display_names: Translations: object of language tag (BCP 47) to name.
         description: What the user allows by consenting.
         descriptions: Translations: object of language tag (BCP 47) to description.
-        resources: Audiences of an access token with this scope (RFC 8707).
+        resources: Resources that have this scope: absolute URIs (RFC 8707 section 2).
         properties: Open object of the embedding service.
 
     queries/scopes.sql:91

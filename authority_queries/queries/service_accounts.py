@@ -22,14 +22,14 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import ServiceAccount
 
 _TEXTS = {
-    "get_by_id": "f8c937a87973",
-    "get_by_account_id": "1a37eaccc3b9",
-    "list_after": "d52a9aa62e82",
-    "list_before": "5a437631ff22",
-    "create": "c69dd3cf40ee",
-    "update": "b90cff738a45",
+    "get_by_id": "18e2b7a84783",
+    "get_by_account_id": "50d0e3d761ef",
+    "list_after": "1419362112b9",
+    "list_before": "6092e1ba86ce",
+    "create": "61a94f016158",
+    "update": "79ad1e4d7204",
     "delete": "94847ac1eb84",
-    "revoke_tokens": "67654d7fed0b",
+    "revoke_tokens": "7e18ea631b46",
 }
 _QUERIES = QueryFile(FOLDER / "service_accounts.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "service_accounts.sql", texts=_TEXTS)
@@ -100,13 +100,14 @@ _create_takes = Parameters(
     description=checks.text(0, 2000),
     enabled=checks.boolean,
     allowed_scopes=checks.scope_list,
+    allowed_resources=checks.resource_list,
     authorized_client_uuids=checks.array(checks.uuid),
     attributes=checks.jsonb("object", 65536),
 )
-_create: Call[ServiceAccount] = _QUERIES.sure_row(
+_create: Call[ServiceAccount | None] = _QUERIES.row(
     "create", ServiceAccount, takes=_create_takes
 )
-_create_async: AsyncCall[ServiceAccount] = _ASYNC_QUERIES.sure_row(
+_create_async: AsyncCall[ServiceAccount | None] = _ASYNC_QUERIES.row(
     "create", ServiceAccount, takes=_create_takes
 )
 _update_takes = Parameters(
@@ -119,6 +120,7 @@ _update_takes = Parameters(
     description=checks.text(0, 2000),
     enabled=checks.boolean,
     allowed_scopes=checks.scope_list,
+    allowed_resources=checks.resource_list,
     authorized_client_uuids=checks.array(checks.uuid),
     attributes=checks.jsonb("object", 65536),
 )
@@ -187,7 +189,7 @@ def get_by_account_id(
         tenant_id: Owner of the row.
         account_id: Identifier in lower case, unique in the tenant.
 
-    queries/service_accounts.sql:23
+    queries/service_accounts.sql:24
     """
     return _get_by_account_id(connection, tenant_id=tenant_id, account_id=account_id)
 
@@ -201,7 +203,7 @@ async def get_by_account_id_async(
         tenant_id: Owner of the row.
         account_id: Identifier in lower case, unique in the tenant.
 
-    queries/service_accounts.sql:23
+    queries/service_accounts.sql:24
     """
     return await _get_by_account_id_async(
         connection, tenant_id=tenant_id, account_id=account_id
@@ -220,7 +222,7 @@ def list_after(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:38
+    queries/service_accounts.sql:40
     """
     return _list_after(
         connection, tenant_id=tenant_id, after=after, page_size=page_size
@@ -239,7 +241,7 @@ async def list_after_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:38
+    queries/service_accounts.sql:40
     """
     return await _list_after_async(
         connection, tenant_id=tenant_id, after=after, page_size=page_size
@@ -262,7 +264,7 @@ def list_after_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:38
+    queries/service_accounts.sql:40
     """
     return _list_after_stream(
         connection, size, tenant_id=tenant_id, after=after, page_size=page_size
@@ -285,7 +287,7 @@ def list_after_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:38
+    queries/service_accounts.sql:40
     """
     return _list_after_stream_async(
         connection, size, tenant_id=tenant_id, after=after, page_size=page_size
@@ -301,7 +303,7 @@ def list_before(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:55
+    queries/service_accounts.sql:58
     """
     return _list_before(
         connection, tenant_id=tenant_id, before=before, page_size=page_size
@@ -317,7 +319,7 @@ async def list_before_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:55
+    queries/service_accounts.sql:58
     """
     return await _list_before_async(
         connection, tenant_id=tenant_id, before=before, page_size=page_size
@@ -341,7 +343,7 @@ def list_before_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:55
+    queries/service_accounts.sql:58
     """
     return _list_before_stream(
         connection, size, tenant_id=tenant_id, before=before, page_size=page_size
@@ -365,7 +367,7 @@ def list_before_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:55
+    queries/service_accounts.sql:58
     """
     return _list_before_stream_async(
         connection, size, tenant_id=tenant_id, before=before, page_size=page_size
@@ -381,10 +383,12 @@ def create(
     description: str,
     enabled: bool,
     allowed_scopes: Sequence[str],
+    allowed_resources: Sequence[str],
     authorized_client_uuids: Sequence[UUID],
     attributes: JsonObject,
-) -> ServiceAccount:
-    """The new service account.
+) -> ServiceAccount | None:
+    """The new service account, or no row when the account_id is a user's sub (RFC 9068
+    section 5).
 
     Args:
         tenant_id: Owner of the row.
@@ -393,10 +397,11 @@ def create(
         description: What the account is for.
         enabled: The tokens of a disabled account do not verify.
         allowed_scopes: Names of the scopes that its tokens may have.
+        allowed_resources: Resources that its tokens may name.
         authorized_client_uuids: clients.id of each client that may act as it.
         attributes: Open object of the embedding service.
 
-    queries/service_accounts.sql:73
+    queries/service_accounts.sql:77
     """
     return _create(
         connection,
@@ -406,6 +411,7 @@ def create(
         description=description,
         enabled=enabled,
         allowed_scopes=allowed_scopes,
+        allowed_resources=allowed_resources,
         authorized_client_uuids=authorized_client_uuids,
         attributes=attributes,
     )
@@ -420,10 +426,12 @@ async def create_async(
     description: str,
     enabled: bool,
     allowed_scopes: Sequence[str],
+    allowed_resources: Sequence[str],
     authorized_client_uuids: Sequence[UUID],
     attributes: JsonObject,
-) -> ServiceAccount:
-    """The new service account.
+) -> ServiceAccount | None:
+    """The new service account, or no row when the account_id is a user's sub (RFC 9068
+    section 5).
 
     Args:
         tenant_id: Owner of the row.
@@ -432,10 +440,11 @@ async def create_async(
         description: What the account is for.
         enabled: The tokens of a disabled account do not verify.
         allowed_scopes: Names of the scopes that its tokens may have.
+        allowed_resources: Resources that its tokens may name.
         authorized_client_uuids: clients.id of each client that may act as it.
         attributes: Open object of the embedding service.
 
-    queries/service_accounts.sql:73
+    queries/service_accounts.sql:77
     """
     return await _create_async(
         connection,
@@ -445,6 +454,7 @@ async def create_async(
         description=description,
         enabled=enabled,
         allowed_scopes=allowed_scopes,
+        allowed_resources=allowed_resources,
         authorized_client_uuids=authorized_client_uuids,
         attributes=attributes,
     )
@@ -461,10 +471,12 @@ def update(
     description: str,
     enabled: bool,
     allowed_scopes: Sequence[str],
+    allowed_resources: Sequence[str],
     authorized_client_uuids: Sequence[UUID],
     attributes: JsonObject,
 ) -> ServiceAccount | None:
-    """The changed service account, or no row when the account is not at this version.
+    """The changed service account, or no row when the account is not at this version,
+    or the account_id is a user's sub.
 
     Args:
         tenant_id: Owner of the row.
@@ -474,10 +486,11 @@ def update(
         description: What the account is for.
         enabled: The tokens of a disabled account do not verify.
         allowed_scopes: Names of the scopes that its tokens may have.
+        allowed_resources: Resources that its tokens may name.
         authorized_client_uuids: clients.id of each client that may act as it.
         attributes: Open object of the embedding service.
 
-    queries/service_accounts.sql:104
+    queries/service_accounts.sql:118
     """
     return _update(
         connection,
@@ -489,6 +502,7 @@ def update(
         description=description,
         enabled=enabled,
         allowed_scopes=allowed_scopes,
+        allowed_resources=allowed_resources,
         authorized_client_uuids=authorized_client_uuids,
         attributes=attributes,
     )
@@ -505,10 +519,12 @@ async def update_async(
     description: str,
     enabled: bool,
     allowed_scopes: Sequence[str],
+    allowed_resources: Sequence[str],
     authorized_client_uuids: Sequence[UUID],
     attributes: JsonObject,
 ) -> ServiceAccount | None:
-    """The changed service account, or no row when the account is not at this version.
+    """The changed service account, or no row when the account is not at this version,
+    or the account_id is a user's sub.
 
     Args:
         tenant_id: Owner of the row.
@@ -518,10 +534,11 @@ async def update_async(
         description: What the account is for.
         enabled: The tokens of a disabled account do not verify.
         allowed_scopes: Names of the scopes that its tokens may have.
+        allowed_resources: Resources that its tokens may name.
         authorized_client_uuids: clients.id of each client that may act as it.
         attributes: Open object of the embedding service.
 
-    queries/service_accounts.sql:104
+    queries/service_accounts.sql:118
     """
     return await _update_async(
         connection,
@@ -533,6 +550,7 @@ async def update_async(
         description=description,
         enabled=enabled,
         allowed_scopes=allowed_scopes,
+        allowed_resources=allowed_resources,
         authorized_client_uuids=authorized_client_uuids,
         attributes=attributes,
     )
@@ -546,7 +564,7 @@ def delete(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:130
+    queries/service_accounts.sql:153
     """
     return _delete(
         connection, tenant_id=tenant_id, service_account_id=service_account_id
@@ -561,7 +579,7 @@ async def delete_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:130
+    queries/service_accounts.sql:153
     """
     return await _delete_async(
         connection, tenant_id=tenant_id, service_account_id=service_account_id
@@ -578,7 +596,7 @@ def revoke_tokens(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:137
+    queries/service_accounts.sql:160
     """
     return _revoke_tokens(
         connection, tenant_id=tenant_id, service_account_id=service_account_id
@@ -595,7 +613,7 @@ async def revoke_tokens_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/service_accounts.sql:137
+    queries/service_accounts.sql:160
     """
     return await _revoke_tokens_async(
         connection, tenant_id=tenant_id, service_account_id=service_account_id

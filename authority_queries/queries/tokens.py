@@ -13,6 +13,7 @@ from authority_queries.engine.runtime import (
     AsyncQueryFile,
     AsyncStream,
     Call,
+    JsonArray,
     JsonObject,
     Parameters,
     QueryFile,
@@ -23,16 +24,16 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import Token, TokenDiagnosis, TokenType, VerifiedToken
 
 _TEXTS = {
-    "get_by_id": "5190a4525b19",
-    "get_by_hash": "d89fbccf91d2",
-    "diagnose": "f07aa625cc2c",
-    "verify": "d1de09ee9771",
-    "verify_by_token": "1ee8f002dd0d",
-    "create": "f8432e6fe019",
+    "get_by_id": "92ac6cd87a12",
+    "get_by_hash": "d300a790d781",
+    "diagnose": "dcdb0c448984",
+    "verify": "be7e94a0d139",
+    "verify_by_token": "521348499ec4",
+    "create": "63b5c15ac2d3",
     "revoke": "247b13f4ef7f",
     "revoke_by_id": "7a9416536c88",
-    "list_active_by_subject": "7de2435f0ce9",
-    "list_active_by_client": "77d6b97de3f5",
+    "list_active_by_subject": "2c3b952c324f",
+    "list_active_by_client": "73b439673d72",
     "prune_expired": "7059b75b8da1",
     "prune_refresh_tokens": "12c3d099974c",
 }
@@ -77,6 +78,7 @@ _verify_takes = Parameters(
     tenant_id=checks.uuid,
     token_hash=checks.octets(),
     type=checks.one_of("access", "authorization_code", "device_code", "refresh"),
+    resource=checks.optional(checks.text()),
 )
 _verify: Call[VerifiedToken | None] = _QUERIES.row(
     "verify", VerifiedToken, takes=_verify_takes
@@ -89,6 +91,7 @@ _verify_by_token_takes = Parameters(
     tenant_id=checks.optional(checks.uuid),
     token_hash=checks.optional(checks.octets()),
     type=checks.optional(checks.text()),
+    resource=checks.optional(checks.text()),
 )
 _verify_by_token: Call[VerifiedToken | None] = _QUERIES.row(
     "verify_by_token", VerifiedToken, takes=_verify_by_token_takes
@@ -103,6 +106,8 @@ _QUERIES.promise(
     "type",
     "client_id",
     "scopes",
+    "resources",
+    "authorization_details",
     "properties",
     "authenticated_at",
     "created_at",
@@ -115,6 +120,8 @@ _ASYNC_QUERIES.promise(
     "type",
     "client_id",
     "scopes",
+    "resources",
+    "authorization_details",
     "properties",
     "authenticated_at",
     "created_at",
@@ -130,6 +137,8 @@ _create_takes = Parameters(
     service_account_id=checks.optional(checks.uuid),
     authorization_id=checks.optional(checks.uuid),
     scopes=checks.scope_list,
+    resources=checks.resource_list,
+    authorization_details=checks.jsonb("array", 65536),
     code_challenge=checks.optional(checks.text(43, 43)),
     redirect_uri=checks.optional(checks.text(0, 2048)),
     nonce=checks.optional(checks.text(0, 2048)),
@@ -259,7 +268,7 @@ def get_by_hash(
         tenant_id: Owner of the row.
         token_hash: SHA-256 of the token string, 32 octets.
 
-    queries/tokens.sql:35
+    queries/tokens.sql:37
     """
     return _get_by_hash(connection, tenant_id=tenant_id, token_hash=token_hash)
 
@@ -273,7 +282,7 @@ async def get_by_hash_async(
         tenant_id: Owner of the row.
         token_hash: SHA-256 of the token string, 32 octets.
 
-    queries/tokens.sql:35
+    queries/tokens.sql:37
     """
     return await _get_by_hash_async(
         connection, tenant_id=tenant_id, token_hash=token_hash
@@ -291,7 +300,7 @@ def diagnose(
         tenant_id: Owner of the row.
         token_hash: SHA-256 of the token string, 32 octets.
 
-    queries/tokens.sql:51
+    queries/tokens.sql:54
     """
     return _diagnose(connection, tenant_id=tenant_id, token_hash=token_hash)
 
@@ -307,7 +316,7 @@ async def diagnose_async(
         tenant_id: Owner of the row.
         token_hash: SHA-256 of the token string, 32 octets.
 
-    queries/tokens.sql:51
+    queries/tokens.sql:54
     """
     return await _diagnose_async(connection, tenant_id=tenant_id, token_hash=token_hash)
 
@@ -318,10 +327,12 @@ def verify(
     tenant_id: UUID,
     token_hash: bytes,
     type: TokenType,
+    resource: str | None,
 ) -> VerifiedToken | None:
     """The live token with this hash, and what a resource server needs to know of its
     client and subject (RFC 7662 section 2.2), or no row. Callers cannot tell why a
-    token was rejected. The caller must check that the presenter holds the key or
+    token was rejected. With a resource, the token must name it (RFC 8707); a null
+    resource requires nothing. The caller must check that the presenter holds the key or
     the certificate that the token is bound to (RFC 9449 section 7.1, RFC 8705
     section 3).
 
@@ -330,9 +341,15 @@ def verify(
         token_hash: SHA-256 of the token string, 32 octets.
         type: access, refresh, authorization_code or device_code.
 
-    queries/tokens.sql:77
+    queries/tokens.sql:82
     """
-    return _verify(connection, tenant_id=tenant_id, token_hash=token_hash, type=type)
+    return _verify(
+        connection,
+        tenant_id=tenant_id,
+        token_hash=token_hash,
+        type=type,
+        resource=resource,
+    )
 
 
 async def verify_async(
@@ -341,10 +358,12 @@ async def verify_async(
     tenant_id: UUID,
     token_hash: bytes,
     type: TokenType,
+    resource: str | None,
 ) -> VerifiedToken | None:
     """The live token with this hash, and what a resource server needs to know of its
     client and subject (RFC 7662 section 2.2), or no row. Callers cannot tell why a
-    token was rejected. The caller must check that the presenter holds the key or
+    token was rejected. With a resource, the token must name it (RFC 8707); a null
+    resource requires nothing. The caller must check that the presenter holds the key or
     the certificate that the token is bound to (RFC 9449 section 7.1, RFC 8705
     section 3).
 
@@ -353,10 +372,14 @@ async def verify_async(
         token_hash: SHA-256 of the token string, 32 octets.
         type: access, refresh, authorization_code or device_code.
 
-    queries/tokens.sql:77
+    queries/tokens.sql:82
     """
     return await _verify_async(
-        connection, tenant_id=tenant_id, token_hash=token_hash, type=type
+        connection,
+        tenant_id=tenant_id,
+        token_hash=token_hash,
+        type=type,
+        resource=resource,
     )
 
 
@@ -366,13 +389,18 @@ def verify_by_token(
     tenant_id: UUID | None,
     token_hash: bytes | None,
     type: str | None,
+    resource: str | None,
 ) -> VerifiedToken | None:
     """As verify, in one trip, for a transaction that works for no tenant yet.
 
-    queries/tokens.sql:110
+    queries/tokens.sql:122
     """
     return _verify_by_token(
-        connection, tenant_id=tenant_id, token_hash=token_hash, type=type
+        connection,
+        tenant_id=tenant_id,
+        token_hash=token_hash,
+        type=type,
+        resource=resource,
     )
 
 
@@ -382,13 +410,18 @@ async def verify_by_token_async(
     tenant_id: UUID | None,
     token_hash: bytes | None,
     type: str | None,
+    resource: str | None,
 ) -> VerifiedToken | None:
     """As verify, in one trip, for a transaction that works for no tenant yet.
 
-    queries/tokens.sql:110
+    queries/tokens.sql:122
     """
     return await _verify_by_token_async(
-        connection, tenant_id=tenant_id, token_hash=token_hash, type=type
+        connection,
+        tenant_id=tenant_id,
+        token_hash=token_hash,
+        type=type,
+        resource=resource,
     )
 
 
@@ -403,6 +436,8 @@ def create(
     service_account_id: UUID | None,
     authorization_id: UUID | None,
     scopes: Sequence[str],
+    resources: Sequence[str],
+    authorization_details: JsonArray,
     code_challenge: str | None,
     redirect_uri: str | None,
     nonce: str | None,
@@ -427,6 +462,9 @@ def create(
         service_account_id: The service account that it represents.
         authorization_id: The family of the token, of the same client.
         scopes: Names of its scopes.
+        resources: Resources that it is for: absolute URIs (RFC 8707).
+        authorization_details: Its authorization details (RFC 9396), a list of objects
+            with a type each.
         code_challenge: PKCE code challenge, method S256 only: base64url of SHA-256 (RFC
             7636 section 4.2).
         redirect_uri: The redirect URI that the code was sent to.
@@ -438,7 +476,7 @@ def create(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/tokens.sql:124
+    queries/tokens.sql:140
     """
     return _create(
         connection,
@@ -450,6 +488,8 @@ def create(
         service_account_id=service_account_id,
         authorization_id=authorization_id,
         scopes=scopes,
+        resources=resources,
+        authorization_details=authorization_details,
         code_challenge=code_challenge,
         redirect_uri=redirect_uri,
         nonce=nonce,
@@ -473,6 +513,8 @@ async def create_async(
     service_account_id: UUID | None,
     authorization_id: UUID | None,
     scopes: Sequence[str],
+    resources: Sequence[str],
+    authorization_details: JsonArray,
     code_challenge: str | None,
     redirect_uri: str | None,
     nonce: str | None,
@@ -497,6 +539,9 @@ async def create_async(
         service_account_id: The service account that it represents.
         authorization_id: The family of the token, of the same client.
         scopes: Names of its scopes.
+        resources: Resources that it is for: absolute URIs (RFC 8707).
+        authorization_details: Its authorization details (RFC 9396), a list of objects
+            with a type each.
         code_challenge: PKCE code challenge, method S256 only: base64url of SHA-256 (RFC
             7636 section 4.2).
         redirect_uri: The redirect URI that the code was sent to.
@@ -508,7 +553,7 @@ async def create_async(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/tokens.sql:124
+    queries/tokens.sql:140
     """
     return await _create_async(
         connection,
@@ -520,6 +565,8 @@ async def create_async(
         service_account_id=service_account_id,
         authorization_id=authorization_id,
         scopes=scopes,
+        resources=resources,
+        authorization_details=authorization_details,
         code_challenge=code_challenge,
         redirect_uri=redirect_uri,
         nonce=nonce,
@@ -552,7 +599,7 @@ def revoke(
             tenant.
         reason: Why it was revoked.
 
-    queries/tokens.sql:195
+    queries/tokens.sql:216
     """
     return _revoke(
         connection,
@@ -583,7 +630,7 @@ async def revoke_async(
             tenant.
         reason: Why it was revoked.
 
-    queries/tokens.sql:195
+    queries/tokens.sql:216
     """
     return await _revoke_async(
         connection,
@@ -609,7 +656,7 @@ def revoke_by_id(
         tenant_id: Owner of the row.
         reason: Why it was revoked.
 
-    queries/tokens.sql:256
+    queries/tokens.sql:277
     """
     return _revoke_by_id(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -631,7 +678,7 @@ async def revoke_by_id_async(
         tenant_id: Owner of the row.
         reason: Why it was revoked.
 
-    queries/tokens.sql:256
+    queries/tokens.sql:277
     """
     return await _revoke_by_id_async(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -655,7 +702,7 @@ def list_active_by_subject(
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:269
+    queries/tokens.sql:290
     """
     return _list_active_by_subject(
         connection,
@@ -684,7 +731,7 @@ async def list_active_by_subject_async(
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:269
+    queries/tokens.sql:290
     """
     return await _list_active_by_subject_async(
         connection,
@@ -717,7 +764,7 @@ def list_active_by_subject_stream(
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:269
+    queries/tokens.sql:290
     """
     return _list_active_by_subject_stream(
         connection,
@@ -751,7 +798,7 @@ def list_active_by_subject_stream_async(
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:269
+    queries/tokens.sql:290
     """
     return _list_active_by_subject_stream_async(
         connection,
@@ -779,7 +826,7 @@ def list_active_by_client(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:296
+    queries/tokens.sql:318
     """
     return _list_active_by_client(
         connection,
@@ -805,7 +852,7 @@ async def list_active_by_client_async(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:296
+    queries/tokens.sql:318
     """
     return await _list_active_by_client_async(
         connection,
@@ -835,7 +882,7 @@ def list_active_by_client_stream(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:296
+    queries/tokens.sql:318
     """
     return _list_active_by_client_stream(
         connection,
@@ -866,7 +913,7 @@ def list_active_by_client_stream_async(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:296
+    queries/tokens.sql:318
     """
     return _list_active_by_client_stream_async(
         connection,
@@ -885,7 +932,7 @@ def prune_expired(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:318
+    queries/tokens.sql:341
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -897,7 +944,7 @@ async def prune_expired_async(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:318
+    queries/tokens.sql:341
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
@@ -911,7 +958,7 @@ def prune_refresh_tokens(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:343
+    queries/tokens.sql:366
     """
     return _prune_refresh_tokens(
         connection, older_than=older_than, batch_size=batch_size
@@ -925,7 +972,7 @@ async def prune_refresh_tokens_async(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:343
+    queries/tokens.sql:366
     """
     return await _prune_refresh_tokens_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -28,7 +28,7 @@ _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "used_jtis.sql", texts=_TEXTS)
 _use_takes = Parameters(
     "used_jtis.use",
     tenant_id=checks.uuid,
-    kind=checks.one_of("client_assertion", "dpop_proof"),
+    kind=checks.one_of("client_assertion", "dpop_proof", "webauthn_challenge"),
     issuer=checks.text(0, 255),
     jti_hash=checks.octets(32, 32),
     expires_at=checks.moment,
@@ -61,11 +61,11 @@ def use(
     others wait and then read it.
 
     Args:
-        kind: client_assertion or dpop_proof.
+        kind: client_assertion, dpop_proof or webauthn_challenge.
         issuer: The creator of the jti, which is unique only per issuer: the client_id
             for an assertion, the JWK SHA-256 thumbprint of the key for a proof (RFC
-            7638).
-        jti_hash: SHA-256 of the jti in UTF-8, 32 octets.
+            7638), webauthn for a challenge.
+        jti_hash: SHA-256 of the jti in UTF-8, or of the challenge, 32 octets.
         expires_at: when the caller refuses the assertion as expired
 
     queries/used_jtis.sql:1
@@ -96,11 +96,11 @@ async def use_async(
     others wait and then read it.
 
     Args:
-        kind: client_assertion or dpop_proof.
+        kind: client_assertion, dpop_proof or webauthn_challenge.
         issuer: The creator of the jti, which is unique only per issuer: the client_id
             for an assertion, the JWK SHA-256 thumbprint of the key for a proof (RFC
-            7638).
-        jti_hash: SHA-256 of the jti in UTF-8, 32 octets.
+            7638), webauthn for a challenge.
+        jti_hash: SHA-256 of the jti in UTF-8, or of the challenge, 32 octets.
         expires_at: when the caller refuses the assertion as expired
 
     queries/used_jtis.sql:1

@@ -23,14 +23,16 @@ from authority_queries.records import User, UserStatus
 _TEXTS = {
     "get_by_id": "88f0cc5f9bda",
     "get_by_username": "2213198cfc22",
+    "get_by_verified_email": "a399b166ba13",
     "get_by_subject_id": "64644cd3af11",
     "list_after": "06097c8832db",
     "list_before": "4a4bb9e78a0b",
-    "create": "248a91939d7e",
-    "update": "9a7d1eeb38ff",
+    "create": "954598a90ced",
+    "update": "79efba64033e",
+    "verify_email": "9ba3ba0692c3",
     "delete": "25641a9ca8b7",
     "set_password_hash": "d1a47bddb59b",
-    "revoke_tokens": "5d93658dc73a",
+    "revoke_tokens": "f59cf117ca04",
 }
 _QUERIES = QueryFile(FOLDER / "users.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "users.sql", texts=_TEXTS)
@@ -55,10 +57,21 @@ _get_by_username: Call[User | None] = _QUERIES.row(
 _get_by_username_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
     "get_by_username", User, takes=_get_by_username_takes
 )
+_get_by_verified_email_takes = Parameters(
+    "users.get_by_verified_email",
+    tenant_id=checks.uuid,
+    email=checks.text(),
+)
+_get_by_verified_email: Call[User | None] = _QUERIES.row(
+    "get_by_verified_email", User, takes=_get_by_verified_email_takes
+)
+_get_by_verified_email_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
+    "get_by_verified_email", User, takes=_get_by_verified_email_takes
+)
 _get_by_subject_id_takes = Parameters(
     "users.get_by_subject_id",
     tenant_id=checks.uuid,
-    subject_id=checks.uuid,
+    subject_id=checks.text(),
 )
 _get_by_subject_id: Call[User | None] = _QUERIES.row(
     "get_by_subject_id", User, takes=_get_by_subject_id_takes
@@ -107,6 +120,7 @@ _list_before_stream_async = _ASYNC_QUERIES.stream(
 _create_takes = Parameters(
     "users.create",
     tenant_id=checks.uuid,
+    subject_id=checks.optional(checks.text(0, 255)),
     username=checks.text(0, 256),
     username_key=checks.text(0, 256),
     email=checks.optional(checks.text(0, 254)),
@@ -116,8 +130,8 @@ _create_takes = Parameters(
     status=checks.one_of("active", "pending", "suspended"),
     attributes=checks.jsonb("object", 65536),
 )
-_create: Call[User] = _QUERIES.sure_row("create", User, takes=_create_takes)
-_create_async: AsyncCall[User] = _ASYNC_QUERIES.sure_row(
+_create: Call[User | None] = _QUERIES.row("create", User, takes=_create_takes)
+_create_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
     "create", User, takes=_create_takes
 )
 _update_takes = Parameters(
@@ -128,7 +142,6 @@ _update_takes = Parameters(
     username=checks.text(0, 256),
     username_key=checks.text(0, 256),
     email=checks.optional(checks.text(0, 254)),
-    email_verified=checks.boolean,
     display_name=checks.text(0, 256),
     status=checks.one_of("active", "pending", "suspended"),
     attributes=checks.jsonb("object", 65536),
@@ -136,6 +149,18 @@ _update_takes = Parameters(
 _update: Call[User | None] = _QUERIES.row("update", User, takes=_update_takes)
 _update_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
     "update", User, takes=_update_takes
+)
+_verify_email_takes = Parameters(
+    "users.verify_email",
+    tenant_id=checks.uuid,
+    user_id=checks.uuid,
+    email=checks.text(),
+)
+_verify_email: Call[User | None] = _QUERIES.row(
+    "verify_email", User, takes=_verify_email_takes
+)
+_verify_email_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
+    "verify_email", User, takes=_verify_email_takes
 )
 _delete_takes = Parameters(
     "users.delete",
@@ -228,30 +253,62 @@ async def get_by_username_async(
     )
 
 
+def get_by_verified_email(
+    connection: Connection[object], *, tenant_id: UUID, email: str
+) -> User | None:
+    """The user who has verified this address, in any case of its ASCII letters, or no
+    row.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/users.sql:38
+    """
+    return _get_by_verified_email(connection, tenant_id=tenant_id, email=email)
+
+
+async def get_by_verified_email_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID, email: str
+) -> User | None:
+    """The user who has verified this address, in any case of its ASCII letters, or no
+    row.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/users.sql:38
+    """
+    return await _get_by_verified_email_async(
+        connection, tenant_id=tenant_id, email=email
+    )
+
+
 def get_by_subject_id(
-    connection: Connection[object], *, tenant_id: UUID, subject_id: UUID
+    connection: Connection[object], *, tenant_id: UUID, subject_id: str
 ) -> User | None:
     """The user with this sub claim, or no row.
 
     Args:
         tenant_id: Owner of the row.
-        subject_id: The sub claim.
+        subject_id: The sub claim (OpenID Connect Core section 2): printable ASCII,
+            case-sensitive, unique in the tenant.
 
-    queries/users.sql:38
+    queries/users.sql:52
     """
     return _get_by_subject_id(connection, tenant_id=tenant_id, subject_id=subject_id)
 
 
 async def get_by_subject_id_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, subject_id: UUID
+    connection: AsyncConnection[object], *, tenant_id: UUID, subject_id: str
 ) -> User | None:
     """The user with this sub claim, or no row.
 
     Args:
         tenant_id: Owner of the row.
-        subject_id: The sub claim.
+        subject_id: The sub claim (OpenID Connect Core section 2): printable ASCII,
+            case-sensitive, unique in the tenant.
 
-    queries/users.sql:38
+    queries/users.sql:52
     """
     return await _get_by_subject_id_async(
         connection, tenant_id=tenant_id, subject_id=subject_id
@@ -277,7 +334,7 @@ def list_after(
             verify.
         role_id: The role.
 
-    queries/users.sql:51
+    queries/users.sql:65
     """
     return _list_after(
         connection,
@@ -309,7 +366,7 @@ async def list_after_async(
             verify.
         role_id: The role.
 
-    queries/users.sql:51
+    queries/users.sql:65
     """
     return await _list_after_async(
         connection,
@@ -345,7 +402,7 @@ def list_after_stream(
             verify.
         role_id: The role.
 
-    queries/users.sql:51
+    queries/users.sql:65
     """
     return _list_after_stream(
         connection,
@@ -382,7 +439,7 @@ def list_after_stream_async(
             verify.
         role_id: The role.
 
-    queries/users.sql:51
+    queries/users.sql:65
     """
     return _list_after_stream_async(
         connection,
@@ -415,7 +472,7 @@ def list_before(
             verify.
         role_id: The role.
 
-    queries/users.sql:86
+    queries/users.sql:100
     """
     return _list_before(
         connection,
@@ -447,7 +504,7 @@ async def list_before_async(
             verify.
         role_id: The role.
 
-    queries/users.sql:86
+    queries/users.sql:100
     """
     return await _list_before_async(
         connection,
@@ -483,7 +540,7 @@ def list_before_stream(
             verify.
         role_id: The role.
 
-    queries/users.sql:86
+    queries/users.sql:100
     """
     return _list_before_stream(
         connection,
@@ -520,7 +577,7 @@ def list_before_stream_async(
             verify.
         role_id: The role.
 
-    queries/users.sql:86
+    queries/users.sql:100
     """
     return _list_before_stream_async(
         connection,
@@ -538,6 +595,7 @@ def create(
     connection: Connection[object],
     *,
     tenant_id: UUID,
+    subject_id: str | None,
     username: str,
     username_key: str,
     email: str | None,
@@ -546,16 +604,19 @@ def create(
     password_hash: str | None,
     status: UserStatus,
     attributes: JsonObject,
-) -> User:
-    """The new user, with a new subject id.
+) -> User | None:
+    """The new user, or no row when the subject_id is that of a client or a service
+    account (RFC 9068 section 5). A null subject_id makes one: a random UUID.
 
     Args:
         tenant_id: Owner of the row.
+        subject_id: The sub claim (OpenID Connect Core section 2): printable ASCII,
+            case-sensitive, unique in the tenant.
         username: As typed at registration.
         username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
             case-folded).
         email: Contact address as typed, or null.
-        email_verified: The email_verified claim: the user has proven control of the
+        email_verified: The email_verified claim: the user has proven control of this
             address.
         display_name: Name shown to people.
         password_hash: Argon2id hash with its own salt and parameters.
@@ -563,11 +624,12 @@ def create(
             verify.
         attributes: Open object of the embedding service for claims.
 
-    queries/users.sql:121
+    queries/users.sql:135
     """
     return _create(
         connection,
         tenant_id=tenant_id,
+        subject_id=subject_id,
         username=username,
         username_key=username_key,
         email=email,
@@ -583,6 +645,7 @@ async def create_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
+    subject_id: str | None,
     username: str,
     username_key: str,
     email: str | None,
@@ -591,16 +654,19 @@ async def create_async(
     password_hash: str | None,
     status: UserStatus,
     attributes: JsonObject,
-) -> User:
-    """The new user, with a new subject id.
+) -> User | None:
+    """The new user, or no row when the subject_id is that of a client or a service
+    account (RFC 9068 section 5). A null subject_id makes one: a random UUID.
 
     Args:
         tenant_id: Owner of the row.
+        subject_id: The sub claim (OpenID Connect Core section 2): printable ASCII,
+            case-sensitive, unique in the tenant.
         username: As typed at registration.
         username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
             case-folded).
         email: Contact address as typed, or null.
-        email_verified: The email_verified claim: the user has proven control of the
+        email_verified: The email_verified claim: the user has proven control of this
             address.
         display_name: Name shown to people.
         password_hash: Argon2id hash with its own salt and parameters.
@@ -608,11 +674,12 @@ async def create_async(
             verify.
         attributes: Open object of the embedding service for claims.
 
-    queries/users.sql:121
+    queries/users.sql:135
     """
     return await _create_async(
         connection,
         tenant_id=tenant_id,
+        subject_id=subject_id,
         username=username,
         username_key=username_key,
         email=email,
@@ -633,12 +700,12 @@ def update(
     username: str,
     username_key: str,
     email: str | None,
-    email_verified: bool,
     display_name: str,
     status: UserStatus,
     attributes: JsonObject,
 ) -> User | None:
-    """The changed user, or no row when the user is not at this version.
+    """The changed user, or no row when the user is not at this version. Another
+    address, except in the case of ASCII letters, is not verified.
 
     Args:
         tenant_id: Owner of the row.
@@ -647,14 +714,12 @@ def update(
         username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
             case-folded).
         email: Contact address as typed, or null.
-        email_verified: The email_verified claim: the user has proven control of the
-            address.
         display_name: Name shown to people.
         status: Only an active user signs in, and only the tokens of an active user
             verify.
         attributes: Open object of the embedding service for claims.
 
-    queries/users.sql:152
+    queries/users.sql:181
     """
     return _update(
         connection,
@@ -664,7 +729,6 @@ def update(
         username=username,
         username_key=username_key,
         email=email,
-        email_verified=email_verified,
         display_name=display_name,
         status=status,
         attributes=attributes,
@@ -680,12 +744,12 @@ async def update_async(
     username: str,
     username_key: str,
     email: str | None,
-    email_verified: bool,
     display_name: str,
     status: UserStatus,
     attributes: JsonObject,
 ) -> User | None:
-    """The changed user, or no row when the user is not at this version.
+    """The changed user, or no row when the user is not at this version. Another
+    address, except in the case of ASCII letters, is not verified.
 
     Args:
         tenant_id: Owner of the row.
@@ -694,14 +758,12 @@ async def update_async(
         username_key: Sign-in looks up this key: username_key in Python (RFC 8265,
             case-folded).
         email: Contact address as typed, or null.
-        email_verified: The email_verified claim: the user has proven control of the
-            address.
         display_name: Name shown to people.
         status: Only an active user signs in, and only the tokens of an active user
             verify.
         attributes: Open object of the embedding service for claims.
 
-    queries/users.sql:152
+    queries/users.sql:181
     """
     return await _update_async(
         connection,
@@ -711,10 +773,39 @@ async def update_async(
         username=username,
         username_key=username_key,
         email=email,
-        email_verified=email_verified,
         display_name=display_name,
         status=status,
         attributes=attributes,
+    )
+
+
+def verify_email(
+    connection: Connection[object], *, tenant_id: UUID, user_id: UUID, email: str
+) -> User | None:
+    """The user, who has proven control of this address, or no row when the user has
+    another address by now. Of two users of the tenant only one can verify an address.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/users.sql:207
+    """
+    return _verify_email(connection, tenant_id=tenant_id, user_id=user_id, email=email)
+
+
+async def verify_email_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID, email: str
+) -> User | None:
+    """The user, who has proven control of this address, or no row when the user has
+    another address by now. Of two users of the tenant only one can verify an address.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/users.sql:207
+    """
+    return await _verify_email_async(
+        connection, tenant_id=tenant_id, user_id=user_id, email=email
     )
 
 
@@ -724,7 +815,7 @@ def delete(connection: Connection[object], *, tenant_id: UUID, user_id: UUID) ->
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:176
+    queries/users.sql:226
     """
     return _delete(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -737,7 +828,7 @@ async def delete_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:176
+    queries/users.sql:226
     """
     return await _delete_async(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -758,7 +849,7 @@ def set_password_hash(
         row_version: Optimistic lock: an update names the version that it read.
         password_hash: Argon2id hash with its own salt and parameters.
 
-    queries/users.sql:183
+    queries/users.sql:233
     """
     return _set_password_hash(
         connection,
@@ -785,7 +876,7 @@ async def set_password_hash_async(
         row_version: Optimistic lock: an update names the version that it read.
         password_hash: Argon2id hash with its own salt and parameters.
 
-    queries/users.sql:183
+    queries/users.sql:233
     """
     return await _set_password_hash_async(
         connection,
@@ -800,13 +891,14 @@ def revoke_tokens(
     connection: Connection[object], *, tenant_id: UUID, user_id: UUID
 ) -> User | None:
     """The user with tokens_valid_after set to now. Every token of an earlier sign-in
-    is dead, including those that a concurrent rotation issues. The statement
-    changes one row, however many tokens there are.
+    is dead, including those that a concurrent rotation issues. One row ends them,
+    however many there are. The statement also ends the user's sessions, as
+    sessions.end_all does: their clients are notified.
 
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:202
+    queries/users.sql:252
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -815,12 +907,13 @@ async def revoke_tokens_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
 ) -> User | None:
     """The user with tokens_valid_after set to now. Every token of an earlier sign-in
-    is dead, including those that a concurrent rotation issues. The statement
-    changes one row, however many tokens there are.
+    is dead, including those that a concurrent rotation issues. One row ends them,
+    however many there are. The statement also ends the user's sessions, as
+    sessions.end_all does: their clients are notified.
 
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:202
+    queries/users.sql:252
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, user_id=user_id)

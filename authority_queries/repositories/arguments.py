@@ -1,7 +1,7 @@
 """Checks of arguments beside those of the generated functions."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import Final, TypeVar
@@ -79,6 +79,18 @@ def check_leeway(value: object) -> timedelta:
     return leeway
 
 
+def check_max_age(value: object) -> timedelta | None:
+    """Return the max_age of a request, 0 or longer, or None."""
+    return None if value is None else check_not_negative("max_age", value)
+
+
+def check_acr_values(value: Sequence[str] | None) -> Sequence[str] | None:
+    """Return the values of which one must be met, or None: an empty list has none."""
+    if value is not None and len(value) == 0:
+        raise refusal("acr_values", "must not be empty: pass None to require nothing")
+    return value
+
+
 def check_count(name: str, value: object) -> int:
     """Return an int of 1 or more."""
     return _at_least(1, name, value)
@@ -108,6 +120,13 @@ def check_one_subject(user_id: UUID | None, service_account_id: UUID | None) -> 
     if (user_id is None) == (service_account_id is None):
         message = "pass either user_id or service_account_id"
         raise InvalidArgumentError(message, argument="user_id")
+
+
+def check_one_sign_in(session_id: object, **claims: object) -> None:
+    """Require a session, or what it would say of the user's sign-in, but not both."""
+    for name, value in claims.items():
+        if session_id is not None and value is not None:
+            raise refusal(name, "must be None with a session_id, which has it")
 
 
 def check_tenant_id(value: object) -> None:

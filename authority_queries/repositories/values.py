@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from authority_queries.engine.refusals import wrong_type
@@ -63,6 +63,25 @@ def is_confirmed(
     return _is_same(token.cnf_jkt, jkt) and (
         token.cnf_x5t_s256 is None or _is_same(token.cnf_x5t_s256, x5t_s256)
     )
+
+
+def is_sign_in_sufficient(
+    token: VerifiedToken,
+    *,
+    now: datetime,
+    acr_values: Sequence[str] | None = None,
+    max_age: timedelta | None = None,
+) -> bool:
+    """Return whether the sign-in behind a live token is strong and fresh enough.
+
+    `acr_values` are the authentication context classes of which one must be met, and
+    `max_age` is how long ago the user may have signed in, by the clock `now`; None
+    requires nothing. If the result is False, answer 401 with the error
+    insufficient_user_authentication and both values (RFC 9470 section 3). A token
+    without a user is as old as its issuance and has no acr.
+    """
+    is_strong = acr_values is None or token.acr in {*acr_values}
+    return is_strong and (max_age is None or now - token.authenticated_at <= max_age)
 
 
 def _is_same(bound: str | None, proved: str | None) -> bool:

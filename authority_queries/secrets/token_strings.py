@@ -25,6 +25,8 @@ TokenKind = Literal[
     "client_secret",
     "license_key",
     "request_uri",
+    "session",
+    "one_time",
 ]
 
 _PREFIXES: Final[dict[TokenKind, str]] = {
@@ -35,6 +37,8 @@ _PREFIXES: Final[dict[TokenKind, str]] = {
     "client_secret": "cs",
     "license_key": "lk",
     "request_uri": "ru",
+    "session": "se",
+    "one_time": "ot",
 }
 _KINDS: Final = {prefix: kind for kind, prefix in _PREFIXES.items()}
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

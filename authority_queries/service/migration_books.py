@@ -1,7 +1,7 @@
 """Yoyo's tables ("books"): their schema, and objects that others could abuse there."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 from psycopg import errors as sqlstate
@@ -24,18 +24,22 @@ class Books:
 
 def find_books(conninfo: str) -> Books:
     """Return whether yoyo's tables exist. Raises psycopg.OperationalError."""
-    with (
-        psycopg.connect(safe_conninfo(conninfo)) as connection,
-        connection.cursor(row_factory=class_row(Books)) as cursor,
-    ):
+    with psycopg.connect(safe_conninfo(conninfo)) as connection:
+        return books_of(connection)
+
+
+def books_of(connection: psycopg.Connection[Any]) -> Books:
+    """As find_books, in a session with search_path = pg_catalog."""
+    with connection.cursor(row_factory=class_row(Books)) as cursor:
         cursor.execute(_sql("find"))
         return cursor.fetchall()[0]
 
 
 def safe_conninfo(conninfo: str) -> str:
-    """Set search_path to pg_catalog, whatever the login's own path is."""
+    """Set search_path to pg_catalog and the time zone to UTC."""
     parameters = conninfo_to_dict(conninfo)
-    options = f"{parameters.get('options') or ''} -c search_path=pg_catalog"
+    ours = "-c search_path=pg_catalog -c timezone=UTC"
+    options = f"{parameters.get('options') or ''} {ours}"
     settings = {"client_encoding": "UTF8", "options": options}
     return make_conninfo("", **{**parameters, **settings})
 
@@ -56,8 +60,15 @@ def find_traps(conninfo: str) -> str | None:
 
     None if there is no such object. Raises psycopg.Error.
     """
+    with psycopg.connect(safe_conninfo(conninfo)) as connection:
+        return traps_of(connection)
+
+
+def traps_of(connection: psycopg.Connection[Any]) -> str | None:
+    """As find_traps, in a session with search_path = pg_catalog."""
     try:
-        _run(conninfo, "guard")
+        with connection.transaction():
+            connection.execute(_sql("guard"))
     except sqlstate.RaiseException as error:
         return error.diag.message_primary
     return None
@@ -79,6 +90,15 @@ def applied_migrations(conninfo: str) -> set[str]:
     return {*_names(conninfo, "applied")}
 
 
+def names_in(connection: psycopg.Connection[Any], query: str) -> list[str]:
+    """Return the names that a query of schema/books finds. Raises psycopg.Error.
+
+    The session must have search_path = pg_catalog. `applied` are the migrations that
+    yoyo has marked, `lock` is the holder of yoyo's lock. Call `traps_of` before both.
+    """
+    return [name for (name,) in connection.execute(_sql(query)).fetchall()]
+
+
 def _run(conninfo: str, name: str) -> None:
     with psycopg.connect(safe_conninfo(conninfo)) as connection:
         connection.execute(_sql(name))
@@ -86,7 +106,7 @@ def _run(conninfo: str, name: str) -> None:
 
 def _names(conninfo: str, query: str) -> list[str]:
     with psycopg.connect(safe_conninfo(conninfo)) as connection:
-        return [name for (name,) in connection.execute(_sql(query)).fetchall()]
+        return names_in(connection, query)
 
 
 def _sql(name: str) -> bytes:

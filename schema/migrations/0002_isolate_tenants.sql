@@ -31,18 +31,20 @@ declare
         (select relname from pg_class where oid = target),
         tenant_column
     );
-    -- A uuid in lower case, or null. The subquery makes PostgreSQL evaluate it once a
-    -- statement instead of once a row. A function would cost as much as a small query.
+    -- A uuid in lower case, or null. The cast is outside the case, so that PostgreSQL
+    -- casts nothing but what the case returns. No subquery: PostgreSQL evaluates one for
+    -- each table, and this once for all tables that a query joins by their tenant. A
+    -- function would cost as much as a small query.
     session_tenant constant text := $policy$(
-        select case
+        case
             when current_setting('authority.tenant_id', true)
                 like '________-____-____-____-____________'
             and translate(
                 current_setting('authority.tenant_id', true), '0123456789abcdef', ''
             ) = '----'
-                then current_setting('authority.tenant_id', true)::uuid
+                then current_setting('authority.tenant_id', true)
         end
-    )$policy$;
+    )::uuid$policy$;
 begin
     execute format(
         'alter table %s enable row level security, force row level security', target

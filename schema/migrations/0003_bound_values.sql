@@ -74,6 +74,69 @@ comment on function authority.is_scope_list(text[]) is
 'Returns whether the list has at most 100 scopes, without duplicates, each a scope-token
 (RFC 6749 section 3.3) of at most 255 characters. Null passes.';
 
+create or replace function authority.is_resource_list(resources text[])
+returns boolean
+language plpgsql
+immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    resource text;
+begin
+    if array_ndims(resources) > 1 or cardinality(resources) > 100 then
+        return false;
+    end if;
+    foreach resource in array coalesce(resources, '{}')
+    loop
+        if
+            resource is null
+            or char_length(resource) > 2048
+            or resource !~ (
+                '^[A-Za-z][A-Za-z0-9+.-]*:'
+                '(?:[]A-Za-z0-9._~:/?@!$&''()*+,;=[-]|%[0-9A-Fa-f]{2})+$'
+            )
+            or cardinality(array_positions(resources, resource)) > 1
+        then
+            return false;
+        end if;
+    end loop;
+    return true;
+end
+$$;
+
+comment on function authority.is_resource_list(text[]) is
+'Returns whether the list has at most 100 resources, without duplicates, each an
+absolute URI without a fragment (RFC 8707 section 2) of at most 2048 characters. Null
+passes.';
+
+create or replace function authority.is_details_list(details jsonb)
+returns boolean
+language plpgsql
+immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if details = '[]' then
+        return true;
+    elsif jsonb_typeof(details) <> 'array' or jsonb_array_length(details) > 100 then
+        return false;
+    end if;
+    -- The filter of a strict path drops an object without a type.
+    return jsonb_array_length(details) = jsonb_array_length(
+        jsonb_path_query_array(
+            details,
+            'strict $[*] ? (
+                @.type() == "object" && @."type".type() == "string" && @."type" != ""
+            )'
+        )
+    );
+end
+$$;
+
+comment on function authority.is_details_list(jsonb) is
+'Returns whether a document is a list of at most 100 objects, each with a type (RFC 9396
+section 2).';
+
 create or replace function authority.is_bounded_json(value jsonb)
 returns boolean
 language plpgsql
@@ -111,6 +174,8 @@ result.';
 revoke execute on function
 authority.is_text_list(text[], bigint, bigint),
 authority.is_scope_list(text[]),
+authority.is_resource_list(text[]),
+authority.is_details_list(jsonb),
 authority.is_bounded_json(jsonb),
 authority.is_visible(text)
 from public;
@@ -118,6 +183,8 @@ from public;
 grant execute on function
 authority.is_text_list(text[], bigint, bigint),
 authority.is_scope_list(text[]),
+authority.is_resource_list(text[]),
+authority.is_details_list(jsonb),
 authority.is_bounded_json(jsonb),
 authority.is_visible(text)
 to authority_app, authority_maintenance;

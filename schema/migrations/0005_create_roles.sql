@@ -1,7 +1,8 @@
 -- Creates the permission catalogue, the system roles that each new tenant gets, and the
 -- roles of tenants.
 --
--- Locks: share row exclusive on authority.tenants while its foreign key is added.
+-- Locks: share row exclusive on authority.tenants while its foreign key is added;
+-- access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -72,8 +73,6 @@ create table if not exists authority.roles (
     row_version bigint not null default 1,
     constraint roles_tenant_id_id_pk primary key (tenant_id, id),
     constraint roles_tenant_id_name_key unique (tenant_id, name),
-    constraint roles_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id) on delete restrict,
     constraint roles_name_check
     check (name ~ '^[a-z][a-z0-9_.:-]*$' and char_length(name) <= 100),
     constraint roles_description_check check (char_length(description) <= 2000),
@@ -105,11 +104,6 @@ create table if not exists authority.role_permissions (
     created_at timestamptz not null default authority.clock(),
     constraint role_permissions_tenant_id_role_id_permission_pk
     primary key (tenant_id, role_id, permission),
-    constraint role_permissions_tenant_id_role_id_fk
-    foreign key (tenant_id, role_id)
-    references authority.roles (tenant_id, id) on delete cascade,
-    constraint role_permissions_permission_fk foreign key (permission)
-    references authority.permissions (name),
     constraint role_permissions_permission_check
     check (char_length(permission) <= 255),
     constraint role_permissions_moments_check
@@ -134,6 +128,20 @@ on authority.role_permissions (permission);
 
 call authority.isolate_tenants('authority.roles');
 call authority.isolate_tenants('authority.role_permissions');
+
+alter table authority.roles
+drop constraint if exists roles_tenant_id_fk,
+add constraint roles_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
+
+alter table authority.role_permissions
+drop constraint if exists role_permissions_tenant_id_role_id_fk,
+add constraint role_permissions_tenant_id_role_id_fk
+foreign key (tenant_id, role_id)
+references authority.roles (tenant_id, id) on delete cascade,
+drop constraint if exists role_permissions_permission_fk,
+add constraint role_permissions_permission_fk foreign key (permission)
+references authority.permissions (name);
 -- Operators create tenants, each with copies of the system roles.
 drop policy if exists roles_maintenance_policy on authority.roles;
 create policy roles_maintenance_policy on authority.roles

@@ -1,7 +1,7 @@
--- Creates users and the roles assigned to them.
+-- Creates users.
 --
--- Locks: share row exclusive on authority.tenants and authority.roles while
--- foreign keys to them are added.
+-- Locks: share row exclusive on authority.tenants while its foreign key is added;
+-- access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -75,10 +75,11 @@ second.';
 create table if not exists authority.users (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
-    subject_id uuid not null default gen_random_uuid(),
+    subject_id text collate "C" not null default gen_random_uuid()::text,
     username text collate "C" not null,
     username_key text collate "C" not null,
     email text,
+    email_key text collate "C" generated always as (lower(email collate "C")) stored,
     email_verified boolean not null default false,
     display_name text not null default '',
     password_hash text,
@@ -91,8 +92,12 @@ create table if not exists authority.users (
     constraint users_tenant_id_id_pk primary key (tenant_id, id),
     constraint users_tenant_id_subject_id_key unique (tenant_id, subject_id),
     constraint users_tenant_id_username_key_key unique (tenant_id, username_key),
-    constraint users_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id) on delete restrict,
+    constraint users_subject_id_check
+    check (
+        subject_id ~ '^[ -~]+$'
+        and char_length(subject_id) <= 255
+        and authority.is_visible(subject_id)
+    ),
     constraint users_username_check
     check (
         authority.is_username_key(username, username_key)
@@ -102,11 +107,14 @@ create table if not exists authority.users (
     constraint users_email_check check (
         authority.is_visible(email)
         and char_length(email) <= 254
+        and char_length(email_key) <= 254
         and email collate "C" ~ (
             '^[^\u0001- "(),.:;<>@[\\\]\u007f]+(\.[^\u0001- "(),.:;<>@[\\\]\u007f]+)*'
             '@[^\u0001-,./:-@[-`{-\u007f]+(\.[^\u0001-,./:-@[-`{-\u007f]+)*$'
         )
     ),
+    constraint users_email_email_verified_check
+    check (email is not null or not email_verified),
     constraint users_password_hash_check
     check (
         authority.is_password_hash(password_hash)
@@ -132,16 +140,19 @@ comment on table authority.users is
 comment on column authority.users.tenant_id is 'Owner of the row.';
 comment on column authority.users.id is 'Random. Key inside the store.';
 comment on column authority.users.subject_id is
-'The sub claim. Random, therefore globally unique. Never given to another user.';
+'The sub claim (OpenID Connect Core section 2): printable ASCII, case-sensitive, unique
+in the tenant. Never changes. A random UUID, unless the creation passes one.';
 comment on column authority.users.username is 'As typed at registration.';
 comment on column authority.users.username_key is
 'Sign-in looks up this key: username_key in Python (RFC 8265, case-folded). Names that
 differ only in case or Unicode form have the same key. In plain SQL it is lower(username
 collate "C") for a name in printable ASCII.';
 comment on column authority.users.email is
-'Contact address as typed, or null. Not a login name, and not unique.';
+'Contact address as typed, or null. Only one user of the tenant can have verified it.';
+comment on column authority.users.email_key is
+'The address by which addresses are compared: its ASCII letters in lower case.';
 comment on column authority.users.email_verified is
-'The email_verified claim: the user has proven control of the address.';
+'The email_verified claim: the user has proven control of this address.';
 comment on column authority.users.display_name is 'Name shown to people. May be empty.';
 comment on column authority.users.password_hash is
 'Argon2id hash with its own salt and parameters. An imported hash of another kind stays
@@ -158,61 +169,32 @@ comment on column authority.users.updated_at is 'When the row last changed.';
 comment on column authority.users.row_version is
 'Optimistic lock: an update names the version that it read.';
 
-create table if not exists authority.user_roles (
-    tenant_id uuid not null,
-    user_id uuid not null,
-    role_id uuid not null,
-    granted_by text collate "C",
-    expires_at timestamptz,
-    created_at timestamptz not null default authority.clock(),
-    constraint user_roles_tenant_id_user_id_role_id_pk
-    primary key (tenant_id, user_id, role_id),
-    constraint user_roles_tenant_id_user_id_fk foreign key (tenant_id, user_id)
-    references authority.users (tenant_id, id) on delete cascade,
-    constraint user_roles_tenant_id_role_id_fk foreign key (tenant_id, role_id)
-    references authority.roles (tenant_id, id),
-    constraint user_roles_granted_by_check
-    check (authority.is_visible(granted_by) and char_length(granted_by) <= 256),
-    constraint user_roles_moments_check
-    check (
-        least(expires_at, created_at) >= '1900-01-01Z'
-        and greatest(expires_at, created_at) < '9000-01-01Z'
-    )
-);
-
-comment on table authority.user_roles is
-'The assignment of a role to a user, possibly until a set time.';
-comment on column authority.user_roles.tenant_id is 'Owner of the row.';
-comment on column authority.user_roles.user_id is 'The user who has the role.';
-comment on column authority.user_roles.role_id is
-'The role. It cannot be deleted while it is assigned.';
-comment on column authority.user_roles.granted_by is
-'The user or service that assigned the role, in the embedding service''s own terms.
-Null: not recorded.';
-comment on column authority.user_roles.expires_at is
-'The assignment has no effect from this time on, and may be pruned. Null: no end.';
-comment on column authority.user_roles.created_at is
-'When the role was first assigned.';
-
--- Serves the foreign key: roles.delete, and users filtered by role.
-create index if not exists user_roles_tenant_id_role_id_idx
-on authority.user_roles (tenant_id, role_id);
--- Serves user_roles.prune_expired.
-create index if not exists user_roles_expires_at_idx
-on authority.user_roles (expires_at) where expires_at is not null;
+-- Serves users.get_by_verified_email.
+create unique index if not exists users_tenant_id_email_key_key
+on authority.users (tenant_id, email_key) where email_verified;
 
 call authority.isolate_tenants('authority.users');
-call authority.isolate_tenants('authority.user_roles');
-call authority.let_operators_prune('authority.user_roles');
 
-grant select, insert, update, delete on authority.users to authority_app;
-grant select, insert, delete on authority.user_roles to authority_app;
-grant update (granted_by, expires_at) on authority.user_roles to authority_app;
-grant
-select (tenant_id, user_id, role_id, expires_at),
-update (created_at),
-delete
-on authority.user_roles to authority_maintenance;
+alter table authority.users
+drop constraint if exists users_tenant_id_fk,
+add constraint users_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
+
+-- All columns but the keys, because a sub never changes.
+grant select, insert, delete on authority.users to authority_app;
+grant update (
+    username,
+    username_key,
+    email,
+    email_verified,
+    display_name,
+    password_hash,
+    status,
+    tokens_valid_after,
+    attributes,
+    updated_at,
+    row_version
+) on authority.users to authority_app;
 -- All columns but the password hash.
 grant select (
     tenant_id,
@@ -221,6 +203,7 @@ grant select (
     username,
     username_key,
     email,
+    email_key,
     email_verified,
     display_name,
     status,
@@ -230,7 +213,6 @@ grant select (
     updated_at,
     row_version
 ) on authority.users to authority_reader;
-grant select on authority.user_roles to authority_reader;
 revoke execute on function authority.is_username_key(text, text) from public;
 grant execute on function authority.is_username_key(text, text) to authority_app;
 revoke execute on function authority.is_password_hash(text) from public;

@@ -1,5 +1,3 @@
 set local search_path = pg_catalog;
 set local role pg_database_owner;
-drop table if exists authority.client_secrets;
-drop function if exists authority.without_loopback_port(text);
 drop table if exists authority.clients;

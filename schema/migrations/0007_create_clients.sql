@@ -1,6 +1,7 @@
--- Creates clients and their secrets.
+-- Creates clients.
 --
--- Locks: share row exclusive on authority.tenants while its foreign key is added.
+-- Locks: share row exclusive on authority.tenants while its foreign key is added;
+-- access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -19,6 +20,10 @@ create table if not exists authority.clients (
     display_names jsonb not null default '{}',
     redirect_uris text[] not null default '{}',
     post_logout_redirect_uris text[] not null default '{}',
+    backchannel_logout_uri text,
+    backchannel_logout_session_required boolean not null default false,
+    frontchannel_logout_uri text,
+    frontchannel_logout_session_required boolean not null default false,
     permissions text[] not null default '{}',
     requirements text[] not null default '{}',
     settings jsonb not null default '{}',
@@ -31,8 +36,6 @@ create table if not exists authority.clients (
     row_version bigint not null default 1,
     constraint clients_tenant_id_id_pk primary key (tenant_id, id),
     constraint clients_tenant_id_client_id_key unique (tenant_id, client_id),
-    constraint clients_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id) on delete restrict,
     constraint clients_client_id_check
     check (
         client_id ~ '^[ -~]+$'
@@ -59,6 +62,16 @@ create table if not exists authority.clients (
     check (
         array_position(post_logout_redirect_uris, null) is null
         and authority.is_text_list(post_logout_redirect_uris, 100, 2048)
+    ),
+    constraint clients_backchannel_logout_uri_check
+    check (
+        backchannel_logout_uri collate "C" ~ '^https?://[!"$-~]+$'
+        and char_length(backchannel_logout_uri) <= 2048
+    ),
+    constraint clients_frontchannel_logout_uri_check
+    check (
+        frontchannel_logout_uri collate "C" ~ '^https?://[!"$-~]+$'
+        and char_length(frontchannel_logout_uri) <= 2048
     ),
     constraint clients_permissions_check
     check (
@@ -114,6 +127,16 @@ comment on column authority.clients.redirect_uris is
 application''s loopback address (RFC 8252 section 7.3).';
 comment on column authority.clients.post_logout_redirect_uris is
 'URIs that the browser may be redirected to after sign-out.';
+comment on column authority.clients.backchannel_logout_uri is
+'Where the server posts logout tokens: an absolute http or https URI without a fragment
+(OpenID Connect Back-Channel Logout section 2.2). Null: the client receives none.';
+comment on column authority.clients.backchannel_logout_session_required is
+'A logout token must have the sid.';
+comment on column authority.clients.frontchannel_logout_uri is
+'What the page of a sign-out loads in the browser: an absolute http or https URI without
+a fragment (OpenID Connect Front-Channel Logout section 2). Null: nothing.';
+comment on column authority.clients.frontchannel_logout_session_required is
+'The frontchannel_logout_uri must be loaded with iss and sid.';
 comment on column authority.clients.permissions is
 'What the client may use, in OpenIddict''s spelling: ept:token, gt:refresh_token, …';
 comment on column authority.clients.requirements is
@@ -134,108 +157,12 @@ comment on column authority.clients.updated_at is 'When the row last changed.';
 comment on column authority.clients.row_version is
 'Optimistic lock: an update names the version that it read.';
 
-create or replace function authority.without_loopback_port(uri text)
-returns text
-language sql
-immutable strict parallel safe
-set search_path = pg_catalog, pg_temp
-set standard_conforming_strings = on
-as $$
-select regexp_replace(
-    uri, '^(http://(127[.]0[.]0[.]1|[[]::1[]])):[0-9]{1,5}(?=[/?]|$)', e'\\1'
-)
-$$;
-
-comment on function authority.without_loopback_port(text) is
-'Returns a redirect URI without the port of a loopback address. Redirect URIs of native
-applications are compared in this form (RFC 8252 section 7.3).';
-
-revoke execute on function authority.without_loopback_port(text) from public;
-grant execute on function authority.without_loopback_port(text) to authority_app;
-
-create table if not exists authority.client_secrets (
-    tenant_id uuid not null,
-    id uuid not null default gen_random_uuid(),
-    client_uuid uuid not null,
-    secret_hash text not null,
-    description text not null default '',
-    valid_from timestamptz not null default authority.clock(),
-    valid_until timestamptz,
-    last_used_at timestamptz,
-    created_at timestamptz not null default authority.clock(),
-    constraint client_secrets_tenant_id_id_pk primary key (tenant_id, id),
-    constraint client_secrets_tenant_id_client_uuid_fk
-    foreign key (tenant_id, client_uuid)
-    references authority.clients (tenant_id, id) on delete cascade,
-    constraint client_secrets_secret_hash_check
-    check (
-        char_length(secret_hash) <= 1024
-        and case
-            when secret_hash collate "C" ~ '^\$sha256\$[A-Za-z0-9+/]{43}$' then true
-            else authority.is_password_hash(secret_hash)
-        end
-    ),
-    constraint client_secrets_valid_until_check check (valid_until >= valid_from),
-    constraint client_secrets_description_check
-    check (char_length(description) <= 2000),
-    constraint client_secrets_moments_check
-    check (
-        least(
-            valid_from,
-            valid_until,
-            last_used_at,
-            created_at
-        ) >= '1900-01-01Z'
-        and greatest(
-            valid_from,
-            valid_until,
-            last_used_at,
-            created_at
-        ) < '9000-01-01Z'
-    )
-);
-
-comment on table authority.client_secrets is
-'A secret of a confidential client. Several can be valid at once, so that rotation needs
-no downtime.';
-comment on column authority.client_secrets.tenant_id is 'Owner of the row.';
-comment on column authority.client_secrets.id is 'Random.';
-comment on column authority.client_secrets.client_uuid is
-'clients.id of the client that authenticates.';
-comment on column authority.client_secrets.secret_hash is
-'SHA-256 of a generated secret, which has 256 random bits, or for a chosen secret any
-hash that users.password_hash allows. The secret is never stored.';
-comment on column authority.client_secrets.description is
-'Where the secret is installed, for the person who rotates it. May be empty.';
-comment on column authority.client_secrets.valid_from is
-'The secret is refused before this time.';
-comment on column authority.client_secrets.valid_until is
-'The secret is refused from this time on. Null: no end.';
-comment on column authority.client_secrets.last_used_at is
-'When the secret was last accepted, to the minute. Shows when an old secret can be
-removed. Null: never.';
-comment on column authority.client_secrets.created_at is 'When the row was inserted.';
-
--- Serves client_secrets.list_live and the foreign key.
-create index if not exists client_secrets_tenant_id_client_uuid_idx
-on authority.client_secrets (tenant_id, client_uuid);
-
 call authority.isolate_tenants('authority.clients');
-call authority.isolate_tenants('authority.client_secrets');
+
+alter table authority.clients
+drop constraint if exists clients_tenant_id_fk,
+add constraint clients_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
 
 grant select, insert, update, delete on authority.clients to authority_app;
-grant select, insert, delete on authority.client_secrets to authority_app;
-grant update (valid_from, valid_until, last_used_at)
-on authority.client_secrets to authority_app;
 grant select on authority.clients to authority_reader;
--- All columns but the hash.
-grant select (
-    tenant_id,
-    id,
-    client_uuid,
-    description,
-    valid_from,
-    valid_until,
-    last_used_at,
-    created_at
-) on authority.client_secrets to authority_reader;

@@ -1,6 +1,7 @@
 -- Creates the standard scopes that each new tenant gets, and the scopes of tenants.
 --
--- Locks: share row exclusive on authority.tenants while its foreign key is added.
+-- Locks: share row exclusive on authority.tenants while its foreign key is added;
+-- access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -51,8 +52,6 @@ create table if not exists authority.scopes (
     row_version bigint not null default 1,
     constraint scopes_tenant_id_id_pk primary key (tenant_id, id),
     constraint scopes_tenant_id_name_key unique (tenant_id, name),
-    constraint scopes_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id) on delete restrict,
     constraint scopes_name_check
     check (name ~ '^[]!#-[^-~]+$' and char_length(name) <= 255),
     constraint scopes_display_names_check
@@ -68,7 +67,7 @@ create table if not exists authority.scopes (
     constraint scopes_resources_check
     check (
         array_position(resources, null) is null
-        and authority.is_text_list(resources, 100, 2048)
+        and authority.is_resource_list(resources)
     ),
     constraint scopes_properties_check
     check (
@@ -99,7 +98,8 @@ comment on column authority.scopes.description is
 comment on column authority.scopes.descriptions is
 'Translations: object of language tag (BCP 47) to description.';
 comment on column authority.scopes.resources is
-'Audiences of an access token with this scope (RFC 8707).';
+'Resources that have this scope: absolute URIs (RFC 8707 section 2). The caller chooses
+from them the resources of a request that names none. The store never reads them.';
 comment on column authority.scopes.properties is
 'Open object of the embedding service. The store never reads it.';
 comment on column authority.scopes.is_system is
@@ -110,6 +110,11 @@ comment on column authority.scopes.row_version is
 'Optimistic lock: an update names the version that it read.';
 
 call authority.isolate_tenants('authority.scopes');
+
+alter table authority.scopes
+drop constraint if exists scopes_tenant_id_fk,
+add constraint scopes_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
 -- Operators create tenants, each with copies of the standard scopes.
 drop policy if exists scopes_maintenance_policy on authority.scopes;
 create policy scopes_maintenance_policy on authority.scopes

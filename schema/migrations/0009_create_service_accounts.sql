@@ -1,6 +1,7 @@
 -- Creates service accounts: machine identities that clients act as.
 --
--- Locks: share row exclusive on authority.tenants while its foreign key is added.
+-- Locks: share row exclusive on authority.tenants while its foreign key is added;
+-- access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -16,6 +17,7 @@ create table if not exists authority.service_accounts (
     enabled boolean not null default true,
     tokens_valid_after timestamptz,
     allowed_scopes text[] not null default '{}',
+    allowed_resources text[] not null default '{}',
     authorized_client_uuids uuid[] not null default '{}',
     attributes jsonb not null default '{}',
     created_at timestamptz not null default authority.clock(),
@@ -24,14 +26,17 @@ create table if not exists authority.service_accounts (
     constraint service_accounts_tenant_id_id_pk primary key (tenant_id, id),
     constraint service_accounts_tenant_id_account_id_key
     unique (tenant_id, account_id),
-    constraint service_accounts_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id) on delete restrict,
     constraint service_accounts_account_id_check
     check (account_id ~ '^[a-z0-9][a-z0-9_.-]*$' and char_length(account_id) <= 100),
     constraint service_accounts_allowed_scopes_check
     check (
         array_position(allowed_scopes, null) is null
         and authority.is_scope_list(allowed_scopes)
+    ),
+    constraint service_accounts_allowed_resources_check
+    check (
+        array_position(allowed_resources, null) is null
+        and authority.is_resource_list(allowed_resources)
     ),
     constraint service_accounts_authorized_client_uuids_check
     check (
@@ -71,6 +76,8 @@ comment on column authority.service_accounts.tokens_valid_after is
 never set.';
 comment on column authority.service_accounts.allowed_scopes is
 'Names of the scopes that its tokens may have. Checked when a token is issued.';
+comment on column authority.service_accounts.allowed_resources is
+'Resources that its tokens may name. Checked when a token is issued.';
 comment on column authority.service_accounts.authorized_client_uuids is
 'clients.id of each client that may act as it. Checked when a token is issued. There is
 no foreign key: ids are never reused, so the id of a deleted client is harmless.';
@@ -82,6 +89,11 @@ comment on column authority.service_accounts.row_version is
 'Optimistic lock: an update names the version that it read.';
 
 call authority.isolate_tenants('authority.service_accounts');
+
+alter table authority.service_accounts
+drop constraint if exists service_accounts_tenant_id_fk,
+add constraint service_accounts_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
 
 grant select, insert, update, delete on authority.service_accounts to authority_app;
 grant select on authority.service_accounts to authority_reader;

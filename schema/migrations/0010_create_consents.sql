@@ -1,7 +1,7 @@
 -- Creates consents of users to clients.
 --
 -- Locks: share row exclusive on authority.clients and users while foreign keys to them
--- are added.
+-- are added; access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -14,6 +14,8 @@ create table if not exists authority.consents (
     user_id uuid not null,
     client_uuid uuid not null,
     scopes text[] not null,
+    resources text[] not null default '{}',
+    authorization_details jsonb not null default '[]',
     properties jsonb not null default '{}',
     revoked_at timestamptz,
     revocation_reason text,
@@ -23,14 +25,19 @@ create table if not exists authority.consents (
     constraint consents_tenant_id_id_pk primary key (tenant_id, id),
     constraint consents_tenant_id_id_user_id_client_uuid_key
     unique (tenant_id, id, user_id, client_uuid),
-    constraint consents_tenant_id_user_id_fk
-    foreign key (tenant_id, user_id)
-    references authority.users (tenant_id, id) on delete cascade,
-    constraint consents_tenant_id_client_uuid_fk
-    foreign key (tenant_id, client_uuid)
-    references authority.clients (tenant_id, id) on delete cascade,
     constraint consents_scopes_check
     check (array_position(scopes, null) is null and authority.is_scope_list(scopes)),
+    constraint consents_resources_check
+    check (
+        array_position(resources, null) is null
+        and authority.is_resource_list(resources)
+    ),
+    constraint consents_authorization_details_check
+    check (
+        jsonb_typeof(authorization_details) = 'array'
+        and authority.is_details_list(authorization_details)
+        and authority.is_bounded_json(authorization_details)
+    ),
     constraint consents_properties_check
     check (
         jsonb_typeof(properties) = 'object'
@@ -58,6 +65,12 @@ comment on column authority.consents.client_uuid is 'The client''s clients.id.';
 comment on column authority.consents.scopes is
 'Names of the scopes that the user allows. A token under this consent is dead if it has
 any other scope.';
+comment on column authority.consents.resources is
+'Resources that the user allows (RFC 8707). A token under this consent is dead if it
+names any other resource.';
+comment on column authority.consents.authorization_details is
+'Authorization details that the user allows (RFC 9396), each exactly as it is. A token
+under this consent is dead if it has any other one.';
 comment on column authority.consents.properties is
 'Open object of the embedding service, such as the text that the user saw. The store
 never reads it.';
@@ -82,27 +95,100 @@ on authority.consents (tenant_id, client_uuid);
 create index if not exists consents_revoked_at_idx
 on authority.consents (revoked_at) where revoked_at is not null;
 
-create or replace function authority.merge_scopes(scopes text[], others text[])
+create or replace function authority.merge_texts(texts text[], others text[])
 returns text[]
 language sql
 immutable strict parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-select array(select distinct unnest(scopes || others) collate "C" order by 1)
+select array(select distinct unnest(texts || others) collate "C" order by 1)
 $$;
 
-comment on function authority.merge_scopes(text[], text[]) is
-'Returns the scopes of both lists without duplicates, sorted by their bytes.';
+comment on function authority.merge_texts(text[], text[]) is
+'Returns the texts of both lists without duplicates, sorted by their bytes.';
 
-revoke execute on function authority.merge_scopes(text[], text[]) from public;
-grant execute on function authority.merge_scopes(text[], text[]) to authority_app;
+create or replace function authority.covers_details(granted jsonb, asked jsonb)
+returns boolean
+language plpgsql
+immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if asked = '[]' then
+        return true;
+    elsif jsonb_typeof(asked) <> 'array' or jsonb_array_length(asked) > 100 then
+        return false;
+    end if;
+    return array(select jsonb_array_elements(asked))
+        <@ array(select jsonb_array_elements(granted));
+end
+$$;
+
+comment on function authority.covers_details(jsonb, jsonb) is
+'Returns whether each of the asked authorization details equals a granted one (RFC 9396
+section 6.1). A detail with fewer fields is another one: a field may restrict it.';
+
+-- The order of jsonb depends on the locale: details keep the order of their arrival.
+create or replace function authority.merge_details(details jsonb, others jsonb)
+returns jsonb
+language sql
+immutable strict parallel safe
+return details || coalesce(
+    (
+        select jsonb_agg(added.detail order by added.number)
+        from (
+            select
+                other.detail,
+                min(other.number) as number
+            from jsonb_array_elements(others)
+                with ordinality as other (detail, number)
+            where
+                not authority.covers_details(details, jsonb_build_array(other.detail))
+            group by other.detail
+        ) as added
+    ),
+    '[]'
+);
+
+comment on function authority.merge_details(jsonb, jsonb) is
+'Returns the authorization details of the first list, and those that only the second
+list has, without duplicates.';
+
+revoke execute on function
+authority.merge_texts(text[], text[]),
+authority.merge_details(jsonb, jsonb),
+authority.covers_details(jsonb, jsonb)
+from public;
+grant execute on function
+authority.merge_texts(text[], text[]),
+authority.merge_details(jsonb, jsonb),
+authority.covers_details(jsonb, jsonb)
+to authority_app;
 
 call authority.isolate_tenants('authority.consents');
 call authority.let_operators_prune('authority.consents');
 
+alter table authority.consents
+drop constraint if exists consents_tenant_id_user_id_fk,
+add constraint consents_tenant_id_user_id_fk foreign key (tenant_id, user_id)
+references authority.users (tenant_id, id) on delete cascade,
+drop constraint if exists consents_tenant_id_client_uuid_fk,
+add constraint consents_tenant_id_client_uuid_fk
+foreign key (tenant_id, client_uuid)
+references authority.clients (tenant_id, id) on delete cascade;
+
 grant select, insert on authority.consents to authority_app;
 grant
-update (scopes, properties, revoked_at, revocation_reason, updated_at, row_version)
+update (
+    scopes,
+    resources,
+    authorization_details,
+    properties,
+    revoked_at,
+    revocation_reason,
+    updated_at,
+    row_version
+)
 on authority.consents to authority_app;
 grant select (tenant_id, id, revoked_at), update (properties), delete
 on authority.consents to authority_maintenance;

@@ -1,7 +1,7 @@
 -- Creates authorizations, the families of tokens.
 --
 -- Locks: share row exclusive on authority.clients, users, service_accounts and consents
--- while foreign keys to them are added.
+-- while foreign keys to them are added; access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -17,7 +17,13 @@ create table if not exists authority.authorizations (
     user_id uuid,
     service_account_id uuid,
     consent_id uuid,
+    session_id uuid,
+    ends_with_session boolean not null default false,
     scopes text[] not null default '{}',
+    resources text[] not null default '{}',
+    authorization_details jsonb not null default '[]',
+    acr text,
+    amr text[],
     properties jsonb not null default '{}',
     expires_at timestamptz,
     tokens_expire_at timestamptz not null default authority.clock(),
@@ -29,26 +35,33 @@ create table if not exists authority.authorizations (
     constraint authorizations_tenant_id_id_pk primary key (tenant_id, id),
     constraint authorizations_tenant_id_id_client_uuid_key
     unique (tenant_id, id, client_uuid),
-    constraint authorizations_tenant_id_client_uuid_fk
-    foreign key (tenant_id, client_uuid)
-    references authority.clients (tenant_id, id) on delete cascade,
-    constraint authorizations_tenant_id_user_id_fk
-    foreign key (tenant_id, user_id)
-    references authority.users (tenant_id, id) on delete cascade,
-    constraint authorizations_tenant_id_service_account_id_fk
-    foreign key (tenant_id, service_account_id)
-    references authority.service_accounts (tenant_id, id) on delete cascade,
-    constraint authorizations_tenant_id_consent_id_user_id_client_uuid_fk
-    foreign key (tenant_id, consent_id, user_id, client_uuid)
-    references authority.consents (tenant_id, id, user_id, client_uuid)
-    on delete cascade,
     constraint authorizations_user_id_service_account_id_check
     check (num_nonnulls(user_id, service_account_id) <= 1),
     constraint authorizations_consent_id_user_id_check
     check (consent_id is null or user_id is not null),
+    constraint authorizations_session_id_ends_with_session_check
+    check (session_id is not null or not ends_with_session),
     constraint authorizations_expires_at_check check (expires_at > created_at),
     constraint authorizations_scopes_check
     check (array_position(scopes, null) is null and authority.is_scope_list(scopes)),
+    constraint authorizations_resources_check
+    check (
+        array_position(resources, null) is null
+        and authority.is_resource_list(resources)
+    ),
+    constraint authorizations_authorization_details_check
+    check (
+        jsonb_typeof(authorization_details) = 'array'
+        and authority.is_details_list(authorization_details)
+        and authority.is_bounded_json(authorization_details)
+    ),
+    constraint authorizations_acr_check
+    check (acr ~ '^[!-~]+$' and char_length(acr) <= 255),
+    constraint authorizations_amr_check
+    check (
+        array_position(amr, null) is null
+        and authority.is_text_list(amr, 20, 64)
+    ),
     constraint authorizations_properties_check
     check (
         jsonb_typeof(properties) = 'object'
@@ -93,7 +106,22 @@ comment on column authority.authorizations.service_account_id is
 comment on column authority.authorizations.consent_id is
 'The consent that the grant depends on, of the same user and client. Revoking the
 consent ends the grant. Null: none was needed.';
+comment on column authority.authorizations.session_id is
+'The browser''s session in which it was granted. Null: none. There is no foreign key: a
+family may outlive the row of its session.';
+comment on column authority.authorizations.ends_with_session is
+'The tokens are dead when the session is ended or its row deleted. False: they outlive
+it (offline_access, OpenID Connect Core section 11).';
 comment on column authority.authorizations.scopes is 'Names of the granted scopes.';
+comment on column authority.authorizations.resources is
+'Resources that the grant is for (RFC 8707). Empty: its tokens name no audience.';
+comment on column authority.authorizations.authorization_details is
+'Granted authorization details (RFC 9396), a list of objects with a type each.';
+comment on column authority.authorizations.acr is
+'Authentication context class of the sign-in that all tokens of the family descend from
+(OpenID Connect Core section 2). Null: not known.';
+comment on column authority.authorizations.amr is
+'Methods of that sign-in (RFC 8176), such as pwd and otp. Null: not known.';
 comment on column authority.authorizations.properties is
 'Open object of the embedding service. The store never reads it.';
 comment on column authority.authorizations.expires_at is
@@ -131,6 +159,23 @@ on authority.authorizations (tokens_expire_at);
 
 call authority.isolate_tenants('authority.authorizations');
 call authority.let_operators_prune('authority.authorizations');
+
+alter table authority.authorizations
+drop constraint if exists authorizations_tenant_id_client_uuid_fk,
+add constraint authorizations_tenant_id_client_uuid_fk
+foreign key (tenant_id, client_uuid)
+references authority.clients (tenant_id, id) on delete cascade,
+drop constraint if exists authorizations_tenant_id_user_id_fk,
+add constraint authorizations_tenant_id_user_id_fk foreign key (tenant_id, user_id)
+references authority.users (tenant_id, id) on delete cascade,
+drop constraint if exists authorizations_tenant_id_service_account_id_fk,
+add constraint authorizations_tenant_id_service_account_id_fk
+foreign key (tenant_id, service_account_id)
+references authority.service_accounts (tenant_id, id) on delete cascade,
+drop constraint if exists authorizations_tenant_id_consent_id_user_id_client_uuid_fk,
+add constraint authorizations_tenant_id_consent_id_user_id_client_uuid_fk
+foreign key (tenant_id, consent_id, user_id, client_uuid)
+references authority.consents (tenant_id, id, user_id, client_uuid) on delete cascade;
 
 grant select, insert on authority.authorizations to authority_app;
 grant

@@ -1,7 +1,6 @@
 -- Creates tokens.
 --
--- Locks: share row exclusive on authority.clients, users, service_accounts and
--- authorizations while foreign keys to them are added.
+-- Locks: none on tables in use.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -24,6 +23,8 @@ create table if not exists authority.tokens (
     exchanged_from uuid[],
     actor jsonb,
     scopes text[] not null default '{}',
+    resources text[] not null default '{}',
+    authorization_details jsonb not null default '[]',
     code_challenge text,
     redirect_uri text,
     nonce text,
@@ -40,20 +41,6 @@ create table if not exists authority.tokens (
     created_at timestamptz not null default authority.clock(),
     constraint tokens_tenant_id_id_pk primary key (tenant_id, id),
     constraint tokens_tenant_id_token_hash_key unique (tenant_id, token_hash),
-    constraint tokens_tenant_id_client_uuid_fk foreign key (tenant_id, client_uuid)
-    references authority.clients (tenant_id, id) on delete cascade,
-    constraint tokens_tenant_id_user_id_fk foreign key (tenant_id, user_id)
-    references authority.users (tenant_id, id) on delete cascade,
-    constraint tokens_tenant_id_service_account_id_fk
-    foreign key (tenant_id, service_account_id)
-    references authority.service_accounts (tenant_id, id) on delete cascade,
-    constraint tokens_tenant_id_authorization_id_client_uuid_fk
-    foreign key (tenant_id, authorization_id, client_uuid)
-    references authority.authorizations (tenant_id, id, client_uuid)
-    on delete cascade,
-    constraint tokens_tenant_id_subject_authorization_id_fk
-    foreign key (tenant_id, subject_authorization_id)
-    references authority.authorizations (tenant_id, id) on delete cascade,
     constraint tokens_type_check
     check (type in ('access', 'refresh', 'authorization_code', 'device_code')),
     constraint tokens_token_hash_check check (octet_length(token_hash) = 32),
@@ -92,6 +79,17 @@ create table if not exists authority.tokens (
     check (type <> 'access' or redeemed_at is null),
     constraint tokens_scopes_check
     check (array_position(scopes, null) is null and authority.is_scope_list(scopes)),
+    constraint tokens_resources_check
+    check (
+        array_position(resources, null) is null
+        and authority.is_resource_list(resources)
+    ),
+    constraint tokens_authorization_details_check
+    check (
+        jsonb_typeof(authorization_details) = 'array'
+        and authority.is_details_list(authorization_details)
+        and authority.is_bounded_json(authorization_details)
+    ),
     constraint tokens_code_challenge_check
     check (code_challenge ~ '^[A-Za-z0-9_-]+$' and char_length(code_challenge) = 43),
     constraint tokens_cnf_jkt_check
@@ -118,20 +116,10 @@ create table if not exists authority.tokens (
     check (char_length(revocation_reason) <= 2000),
     constraint tokens_moments_check
     check (
-        least(
-            expires_at,
-            redeemed_at,
-            revoked_at,
-            authenticated_at,
-            created_at
-        ) >= '1900-01-01Z'
-        and greatest(
-            expires_at,
-            redeemed_at,
-            revoked_at,
-            authenticated_at,
-            created_at
-        ) < '9000-01-01Z'
+        least(expires_at, redeemed_at, revoked_at, authenticated_at, created_at)
+        >= '1900-01-01Z'
+        and greatest(expires_at, redeemed_at, revoked_at, authenticated_at, created_at)
+        < '9000-01-01Z'
     )
 ) with (
     fillfactor = 90,
@@ -173,6 +161,11 @@ comment on column authority.tokens.actor is
 'The act claim of an exchanged token (RFC 8693 section 4.1): the sub of the actor, and
 in a nested act the earlier actors. Null: no actor.';
 comment on column authority.tokens.scopes is 'Names of its scopes.';
+comment on column authority.tokens.resources is
+'Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it names no
+audience.';
+comment on column authority.tokens.authorization_details is
+'Its authorization details (RFC 9396), a list of objects with a type each.';
 comment on column authority.tokens.code_challenge is
 'PKCE code challenge, method S256 only: base64url of SHA-256 (RFC 7636 section 4.2).';
 comment on column authority.tokens.redirect_uri is
@@ -240,6 +233,6 @@ on authority.tokens to authority_maintenance;
 grant select (
     tenant_id, id, type, client_uuid, user_id, service_account_id,
     authorization_id, parent_id, subject_authorization_id, exchanged_from, actor,
-    scopes, cnf_jkt, cnf_x5t_s256, properties, expires_at, redeemed_at,
-    revoked_at, revocation_reason, authenticated_at, created_at
+    scopes, resources, authorization_details, cnf_jkt, cnf_x5t_s256, properties,
+    expires_at, redeemed_at, revoked_at, revocation_reason, authenticated_at, created_at
 ) on authority.tokens to authority_reader;

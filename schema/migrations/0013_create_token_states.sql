@@ -72,6 +72,8 @@ select
     tokens.exchanged_from,
     tokens.actor,
     tokens.scopes,
+    tokens.resources,
+    tokens.authorization_details,
     tokens.code_challenge,
     tokens.redirect_uri,
     tokens.nonce,
@@ -87,6 +89,8 @@ select
     tokens.created_at,
     clients.client_id,
     clients.client_type,
+    authorizations.acr,
+    authorizations.amr,
     users.subject_id,
     users.username,
     service_accounts.account_id,
@@ -134,8 +138,25 @@ cross join lateral (
             when authorizations.revoked_at is not null then 'authorization_revoked'
             when authorizations.expires_at <= authority.clock()
                 then 'authorization_expired'
+            -- One more join would be the ninth, and PostgreSQL orders eight
+            -- (join_collapse_limit): redemptions.redeem would read whole tables.
+            when
+                authorizations.ends_with_session
+                and not authority.is_session_in_force(
+                    tokens.tenant_id, authorizations.session_id
+                )
+                then 'session_ended'
             when consents.revoked_at is not null then 'consent_revoked'
-            when not tokens.scopes <@ consents.scopes then 'consent_narrowed'
+            when
+                not tokens.scopes <@ consents.scopes
+                or not tokens.resources <@ consents.resources
+                or (
+                    tokens.authorization_details <> '[]'
+                    and not authority.covers_details(
+                        consents.authorization_details, tokens.authorization_details
+                    )
+                )
+                then 'consent_narrowed'
             when active_tenants.id is null then 'tenant_inactive'
             when tokens.authenticated_at <= active_tenants.tokens_valid_after
                 then 'tenant_signed_out'
@@ -172,8 +193,8 @@ comment on column authority.token_states.username is
 comment on column authority.token_states.account_id is
 'account_id of its service account. Null: the token has no service account.';
 comment on column authority.token_states.own_dead_because is
-'The first reason why it is dead, in the order token, family, consent, tenant, client,
-subject. Null: none of these.';
+'The first reason why it is dead, in the order token, family, session, consent, tenant,
+client, subject. Null: none of these.';
 comment on column authority.token_states.dead_because is
 'own_dead_because, or exchanged_from_dead if a token that it was exchanged for is dead
 or deleted. Null: it is alive.';
@@ -194,6 +215,8 @@ select
     token_states.exchanged_from,
     token_states.actor,
     token_states.scopes,
+    token_states.resources,
+    token_states.authorization_details,
     token_states.code_challenge,
     token_states.redirect_uri,
     token_states.nonce,
@@ -209,6 +232,8 @@ select
     token_states.created_at,
     token_states.client_id,
     token_states.client_type,
+    token_states.acr,
+    token_states.amr,
     token_states.subject_id,
     token_states.username,
     token_states.account_id

@@ -1,6 +1,7 @@
 -- Creates the feed of revocations that resource servers and gateways follow.
 --
--- Locks: share row exclusive on authority.tenants while foreign keys are added.
+-- Locks: share row exclusive on authority.tenants while foreign keys are added; access
+-- exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -13,8 +14,6 @@ create table if not exists authority.revocation_sequences (
     created_at timestamptz not null default authority.clock(),
     updated_at timestamptz not null default authority.clock(),
     constraint revocation_sequences_tenant_id_pk primary key (tenant_id),
-    constraint revocation_sequences_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id) on delete restrict,
     constraint revocation_sequences_moments_check
     check (
         least(created_at, updated_at) >= '1900-01-01Z'
@@ -39,18 +38,25 @@ create table if not exists authority.revocations (
     sequence bigint not null,
     category text collate "C" not null,
     target text collate "C" not null,
+    scopes text[],
     reason text not null,
     properties jsonb not null default '{}',
     effective_at timestamptz not null default authority.clock(),
     expires_at timestamptz,
     created_at timestamptz not null default authority.clock(),
     constraint revocations_tenant_id_sequence_pk primary key (tenant_id, sequence),
-    constraint revocations_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id) on delete restrict,
     constraint revocations_category_check
-    check (category in ('token', 'subject', 'client', 'key', 'authorization')),
+    check (
+        category in (
+            'token', 'authorization', 'session', 'subject', 'client', 'tenant', 'key'
+        )
+    ),
     constraint revocations_target_check
     check (authority.is_visible(target) and char_length(target) <= 256),
+    constraint revocations_scopes_check
+    check (array_position(scopes, null) is null and authority.is_scope_list(scopes)),
+    constraint revocations_category_scopes_check
+    check (scopes is null or category = 'authorization'),
     constraint revocations_properties_check
     check (
         jsonb_typeof(properties) = 'object'
@@ -69,22 +75,27 @@ create table if not exists authority.revocations (
 
 comment on table authority.revocations is
 'A feed entry: what verifiers with a cache or with self-contained tokens must refuse.
-Append-only. Tokens in this store are revoked in their own rows.';
+Append-only. Triggers publish whatever ends living tokens of this store.';
 comment on column authority.revocations.tenant_id is 'Owner of the row.';
 comment on column authority.revocations.sequence is
 'Position in the tenant''s feed, from 1, in the order of commits. A follower resumes
 after it.';
 comment on column authority.revocations.category is
-'What the target is: a token, subject, client, key (for signing) or authorization.';
+'What the target is: a token, authorization, session, subject, client, tenant, or key
+(for signing).';
 comment on column authority.revocations.target is
-'The jti, sub, client_id, kid or authorization id, depending on the category. Never a
-token.';
+'The jti, authorization id, sid, sub, client_id, tenant id or kid, depending on the
+category. The sub of a service account is its account_id. Never a token.';
+comment on column authority.revocations.scopes is
+'Verifiers refuse only tokens of the target that carry another scope. Null: all of its
+tokens.';
 comment on column authority.revocations.reason is
 'Why it was revoked, for people and reports.';
 comment on column authority.revocations.properties is
 'Open object of the embedding service. The store never reads it.';
 comment on column authority.revocations.effective_at is
-'Verifiers refuse what was issued at or before this time.';
+'Verifiers that cannot ask the store refuse what was issued at or before this time. A
+token, an authorization and a session are refused at any time.';
 comment on column authority.revocations.expires_at is
 'Everything that the entry refuses has expired by this time, and the entry may be
 pruned. Null: no such time. Required for a token and an authorization.';
@@ -101,9 +112,80 @@ where expires_at is null;
 create index if not exists revocations_expires_at_idx
 on authority.revocations (expires_at) where expires_at is not null;
 
+create or replace function authority.append_revocations(
+    tenant_id uuid,
+    category text,
+    targets text[],
+    ends timestamptz[],
+    scopes text[],
+    reason text,
+    effective_at timestamptz
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+begin
+    with next_sequence as (
+        insert into authority.revocation_sequences (tenant_id, last_sequence)
+        values (append_revocations.tenant_id, cardinality(targets))
+        on conflict on constraint revocation_sequences_tenant_id_pk do update
+            set
+                last_sequence
+                = revocation_sequences.last_sequence + excluded.last_sequence,
+                updated_at = excluded.updated_at
+        returning
+            revocation_sequences.last_sequence,
+            case
+                when
+                    (current_setting('authority.feed', true) is distinct from 'silent')
+                    and pg_notification_queue_usage() < 0.5
+                    then pg_notify(
+                        'authority_revocations', revocation_sequences.tenant_id::text
+                    )
+            end as hint
+    )
+
+    insert into authority.revocations
+    (tenant_id, sequence, category, target, scopes, reason, effective_at, expires_at)
+    select
+        append_revocations.tenant_id,
+        next_sequence.last_sequence - cardinality(targets) + ended.number,
+        append_revocations.category,
+        ended.target,
+        append_revocations.scopes,
+        append_revocations.reason,
+        append_revocations.effective_at,
+        ended.expires_at
+    from next_sequence
+    cross join unnest(targets, ends) with ordinality
+        as ended (target, expires_at, number);
+end
+$$;
+
+comment on function authority.append_revocations is
+'Appends an entry for each target, with its end, to the feed of the tenant. The
+transaction notifies followers, unless the setting authority.feed is silent.';
+
+revoke execute on function authority.append_revocations(
+    uuid, text, text[], timestamptz[], text[], text, timestamptz
+) from public;
+
 call authority.isolate_tenants('authority.revocation_sequences');
 call authority.isolate_tenants('authority.revocations');
 call authority.let_operators_prune('authority.revocations');
+
+alter table authority.revocation_sequences
+drop constraint if exists revocation_sequences_tenant_id_fk,
+add constraint revocation_sequences_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
+
+alter table authority.revocations
+drop constraint if exists revocations_tenant_id_fk,
+add constraint revocations_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
 
 grant select, insert on authority.revocation_sequences to authority_app;
 grant update (last_sequence, updated_at)

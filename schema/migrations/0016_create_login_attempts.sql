@@ -1,6 +1,7 @@
 -- Creates the log of sign-in attempts.
 --
--- Locks: share row exclusive on authority.tenants while its foreign key is added.
+-- Locks: share row exclusive on authority.tenants while its foreign key is added;
+-- access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -39,8 +40,6 @@ create table if not exists authority.login_attempts (
     created_at timestamptz not null default authority.clock(),
     constraint login_attempts_tenant_id_created_at_id_pk
     primary key (tenant_id, created_at, id),
-    constraint login_attempts_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id) on delete restrict,
     constraint login_attempts_username_check
     check (char_length(username) <= 256 and authority.is_visible(username)),
     constraint login_attempts_address_check
@@ -101,6 +100,11 @@ comment on table authority.login_attempts_default is
 
 call authority.isolate_tenants('authority.login_attempts');
 call authority.isolate_tenants('authority.login_attempts_default');
+
+alter table authority.login_attempts
+drop constraint if exists login_attempts_tenant_id_fk,
+add constraint login_attempts_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
 
 -- No role gets privileges on a partition: rows are read through the parent table.
 grant select, insert on authority.login_attempts to authority_app;

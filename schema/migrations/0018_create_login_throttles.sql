@@ -1,6 +1,7 @@
 -- Creates the buckets that throttle sign-in attempts.
 --
--- Locks: share row exclusive on authority.tenants while its foreign key is added.
+-- Locks: share row exclusive on authority.tenants while its foreign key is added;
+-- access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -62,8 +63,6 @@ create table if not exists authority.login_throttles (
     constraint login_throttles_tenant_id_id_pk primary key (tenant_id, id),
     constraint login_throttles_tenant_id_username_address_prefix_factor_key
     unique nulls not distinct (tenant_id, username, address_prefix, factor),
-    constraint login_throttles_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id) on delete restrict,
     constraint login_throttles_username_check
     check (char_length(username) <= 256 and authority.is_visible(username)),
     constraint login_throttles_address_prefix_check
@@ -147,6 +146,11 @@ on authority.login_throttles (ending_hour);
 
 call authority.isolate_tenants('authority.login_throttles');
 call authority.let_operators_prune('authority.login_throttles');
+
+alter table authority.login_throttles
+drop constraint if exists login_throttles_tenant_id_fk,
+add constraint login_throttles_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
 
 grant select, insert on authority.login_throttles to authority_app;
 grant

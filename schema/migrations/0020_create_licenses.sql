@@ -1,7 +1,8 @@
 -- Creates licences and their seats. No RFC covers them: the row of a licence holds its
 -- seller's policy for its end and for use beyond its limits.
 --
--- Locks: share row exclusive on authority.tenants while its foreign key is added.
+-- Locks: share row exclusive on authority.tenants while its foreign key is added;
+-- access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -30,8 +31,6 @@ create table if not exists authority.licenses (
     row_version bigint not null default 1,
     constraint licenses_tenant_id_id_pk primary key (tenant_id, id),
     constraint licenses_tenant_id_key_hash_key unique (tenant_id, key_hash),
-    constraint licenses_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id) on delete restrict,
     constraint licenses_key_hash_check check (octet_length(key_hash) = 32),
     constraint licenses_plan_check
     check (authority.is_visible(plan) and char_length(plan) <= 255),
@@ -138,9 +137,6 @@ create table if not exists authority.license_seats (
     primary key (tenant_id, license_id, seat_number),
     constraint license_seats_tenant_id_license_id_holder_key
     unique (tenant_id, license_id, holder),
-    constraint license_seats_tenant_id_license_id_fk
-    foreign key (tenant_id, license_id)
-    references authority.licenses (tenant_id, id) on delete cascade,
     constraint license_seats_holder_check
     check (authority.is_visible(holder) and char_length(holder) <= 256),
     constraint license_seats_holder_leased_until_check
@@ -169,6 +165,17 @@ comment on column authority.license_seats.updated_at is 'When the row last chang
 
 call authority.isolate_tenants('authority.licenses');
 call authority.isolate_tenants('authority.license_seats');
+
+alter table authority.licenses
+drop constraint if exists licenses_tenant_id_fk,
+add constraint licenses_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
+
+alter table authority.license_seats
+drop constraint if exists license_seats_tenant_id_license_id_fk,
+add constraint license_seats_tenant_id_license_id_fk
+foreign key (tenant_id, license_id)
+references authority.licenses (tenant_id, id) on delete cascade;
 
 grant select, insert on authority.licenses, authority.license_seats to authority_app;
 grant

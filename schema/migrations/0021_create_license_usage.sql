@@ -1,6 +1,7 @@
 -- Creates the ledger of the use of licences, and its totals.
 --
--- Locks: share row exclusive on authority.licenses while foreign keys are added.
+-- Locks: share row exclusive on authority.licenses while foreign keys are added; access
+-- exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -19,9 +20,6 @@ create table if not exists authority.license_usage (
     created_at timestamptz not null default authority.clock(),
     constraint license_usage_tenant_id_license_id_metric_idempotency_key_pk
     primary key (tenant_id, license_id, metric, idempotency_key),
-    constraint license_usage_tenant_id_license_id_fk
-    foreign key (tenant_id, license_id)
-    references authority.licenses (tenant_id, id) on delete cascade,
     constraint license_usage_idempotency_key_check
     check (
         authority.is_visible(idempotency_key) and char_length(idempotency_key) <= 255
@@ -85,9 +83,6 @@ create table if not exists authority.license_usage_totals (
     updated_at timestamptz not null default authority.clock(),
     constraint license_usage_totals_license_id_metric_period_start_pk
     primary key (tenant_id, license_id, metric, period_start),
-    constraint license_usage_totals_tenant_id_license_id_fk
-    foreign key (tenant_id, license_id)
-    references authority.licenses (tenant_id, id) on delete cascade,
     constraint license_usage_totals_period_end_check check (period_end > period_start),
     constraint license_usage_totals_overage_policy_check
     check (overage_policy in ('refuse', 'allow')),
@@ -127,6 +122,18 @@ comment on column authority.license_usage_totals.updated_at is
 call authority.isolate_tenants('authority.license_usage');
 call authority.isolate_tenants('authority.license_usage_totals');
 call authority.let_operators_prune('authority.license_usage');
+
+alter table authority.license_usage
+drop constraint if exists license_usage_tenant_id_license_id_fk,
+add constraint license_usage_tenant_id_license_id_fk
+foreign key (tenant_id, license_id)
+references authority.licenses (tenant_id, id) on delete cascade;
+
+alter table authority.license_usage_totals
+drop constraint if exists license_usage_totals_tenant_id_license_id_fk,
+add constraint license_usage_totals_tenant_id_license_id_fk
+foreign key (tenant_id, license_id)
+references authority.licenses (tenant_id, id) on delete cascade;
 
 grant select, insert
 on authority.license_usage, authority.license_usage_totals to authority_app;

@@ -1,6 +1,7 @@
 -- Creates pushed authorization requests (RFC 9126).
 --
--- Locks: share row exclusive on authority.clients while the foreign key is added.
+-- Locks: share row exclusive on authority.clients while the foreign key is added;
+-- access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -22,9 +23,6 @@ create table if not exists authority.pushed_requests (
     constraint pushed_requests_tenant_id_id_pk primary key (tenant_id, id),
     constraint pushed_requests_tenant_id_request_uri_hash_key
     unique (tenant_id, request_uri_hash),
-    constraint pushed_requests_tenant_id_client_uuid_fk
-    foreign key (tenant_id, client_uuid)
-    references authority.clients (tenant_id, id) on delete cascade,
     constraint pushed_requests_request_uri_hash_check
     check (octet_length(request_uri_hash) = 32),
     constraint pushed_requests_parameters_check
@@ -37,6 +35,13 @@ create table if not exists authority.pushed_requests (
             parameters ->> 'scope' ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'
             and cardinality(string_to_array(parameters ->> 'scope', ' ')) <= 100
         ) is not false
+        -- One resource, or a list (RFC 8707 section 2), as authority.is_resource_list.
+        and not jsonb_path_exists(
+            parameters,
+            '$.resource[*] ? (!(@.type() == "string" && @ like_regex
+            "^[A-Za-z][A-Za-z0-9+.-]*:'
+            '(?:[]A-Za-z0-9._~:/?@!$&''()*+,;=[-]|%[0-9A-Fa-f]{2})+$"))'
+        )
     ),
     constraint pushed_requests_expires_at_check
     check (
@@ -68,8 +73,8 @@ comment on column authority.pushed_requests.client_uuid is
 comment on column authority.pushed_requests.parameters is
 'Object of the request''s parameters, including dpop_jkt (RFC 9449 section 10). The
 store does not interpret it. It never contains a request_uri (RFC 9126 section 2.1) or
-the client''s credentials, and its scope is valid (RFC 6749 section 3.3) with at most
-100 values.';
+the client''s credentials. Its scope is valid (RFC 6749 section 3.3) with at most 100
+values, and its resource is an absolute URI or a list of them (RFC 8707 section 2).';
 comment on column authority.pushed_requests.expires_at is
 'The request is dead from this time on, by the database''s clock. At most ten minutes
 after it was pushed (RFC 9126 section 2.2).';
@@ -89,6 +94,12 @@ on authority.pushed_requests (expires_at);
 
 call authority.isolate_tenants('authority.pushed_requests');
 call authority.let_operators_prune('authority.pushed_requests');
+
+alter table authority.pushed_requests
+drop constraint if exists pushed_requests_tenant_id_client_uuid_fk,
+add constraint pushed_requests_tenant_id_client_uuid_fk
+foreign key (tenant_id, client_uuid)
+references authority.clients (tenant_id, id) on delete cascade;
 
 grant select, insert on authority.pushed_requests to authority_app;
 grant update (redeemed_at, redemption_hash)

@@ -1,6 +1,7 @@
--- Creates the replay guard: identifiers of accepted assertions and proofs.
+-- Creates the replay guard: identifiers of accepted assertions, proofs and challenges.
 --
--- Locks: share row exclusive on authority.tenants while the foreign key is added.
+-- Locks: share row exclusive on authority.tenants while the foreign key is added;
+-- access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -16,9 +17,8 @@ create table if not exists authority.used_jtis (
     created_at timestamptz not null default authority.clock(),
     constraint used_jtis_tenant_id_kind_issuer_jti_hash_pk
     primary key (tenant_id, kind, issuer, jti_hash),
-    constraint used_jtis_tenant_id_fk foreign key (tenant_id)
-    references authority.tenants (id) on delete restrict,
-    constraint used_jtis_kind_check check (kind in ('client_assertion', 'dpop_proof')),
+    constraint used_jtis_kind_check
+    check (kind in ('client_assertion', 'dpop_proof', 'webauthn_challenge')),
     constraint used_jtis_issuer_check
     check (issuer ~ '^[ -~]+$' and char_length(issuer) <= 255),
     constraint used_jtis_kind_issuer_check
@@ -34,18 +34,21 @@ create table if not exists authority.used_jtis (
 );
 
 comment on table authority.used_jtis is
-'The jti of an accepted client assertion (RFC 7523) or DPoP proof (RFC 9449), remembered
-while it could be accepted again.';
+'The jti of an accepted client assertion (RFC 7523) or DPoP proof (RFC 9449), or a used
+challenge of WebAuthn, remembered while it could be accepted again.';
 comment on column authority.used_jtis.tenant_id is 'Owner of the row.';
-comment on column authority.used_jtis.kind is 'client_assertion or dpop_proof.';
+comment on column authority.used_jtis.kind is
+'client_assertion, dpop_proof or webauthn_challenge.';
 comment on column authority.used_jtis.issuer is
 'The creator of the jti, which is unique only per issuer: the client_id for an
-assertion, the JWK SHA-256 thumbprint of the key for a proof (RFC 7638).';
+assertion, the JWK SHA-256 thumbprint of the key for a proof (RFC 7638), webauthn for a
+challenge.';
 comment on column authority.used_jtis.jti_hash is
-'SHA-256 of the jti in UTF-8, 32 octets. A jti can have any length.';
+'SHA-256 of the jti in UTF-8, or of the challenge, 32 octets. Both can have any
+length.';
 comment on column authority.used_jtis.expires_at is
-'From this time on the assertion or proof is too old to be accepted, by the database''s
-clock, and the jti may be used again. At most a day after its use.';
+'From this time on the assertion, proof or challenge is too old to be accepted, by the
+database''s clock, and the jti may be used again. At most a day after its use.';
 comment on column authority.used_jtis.created_at is
 'When it was last used. A jti can be used again after expires_at.';
 
@@ -55,6 +58,11 @@ on authority.used_jtis (expires_at);
 
 call authority.isolate_tenants('authority.used_jtis');
 call authority.let_operators_prune('authority.used_jtis');
+
+alter table authority.used_jtis
+drop constraint if exists used_jtis_tenant_id_fk,
+add constraint used_jtis_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
 
 grant select, insert on authority.used_jtis to authority_app;
 grant update (expires_at, created_at) on authority.used_jtis to authority_app;

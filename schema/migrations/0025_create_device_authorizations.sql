@@ -1,7 +1,7 @@
 -- Creates device authorizations: requests of devices that a user decides elsewhere.
 --
 -- Locks: share row exclusive on authority.clients and users while foreign keys to them
--- are added.
+-- are added; access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -15,6 +15,8 @@ create table if not exists authority.device_authorizations (
     user_code_hash bytea not null,
     client_uuid uuid not null,
     scopes text[] not null default '{}',
+    resources text[] not null default '{}',
+    authorization_details jsonb not null default '[]',
     cnf_jkt text,
     status text not null default 'pending',
     user_id uuid,
@@ -29,18 +31,23 @@ create table if not exists authority.device_authorizations (
     unique (tenant_id, device_code_hash),
     constraint device_authorizations_tenant_id_user_code_hash_key
     unique (tenant_id, user_code_hash),
-    constraint device_authorizations_tenant_id_client_uuid_fk
-    foreign key (tenant_id, client_uuid)
-    references authority.clients (tenant_id, id) on delete cascade,
-    constraint device_authorizations_tenant_id_user_id_fk
-    foreign key (tenant_id, user_id)
-    references authority.users (tenant_id, id) on delete cascade,
     constraint device_authorizations_device_code_hash_check
     check (octet_length(device_code_hash) = 32),
     constraint device_authorizations_user_code_hash_check
     check (octet_length(user_code_hash) = 32),
     constraint device_authorizations_scopes_check
     check (array_position(scopes, null) is null and authority.is_scope_list(scopes)),
+    constraint device_authorizations_resources_check
+    check (
+        array_position(resources, null) is null
+        and authority.is_resource_list(resources)
+    ),
+    constraint device_authorizations_authorization_details_check
+    check (
+        jsonb_typeof(authorization_details) = 'array'
+        and authority.is_details_list(authorization_details)
+        and authority.is_bounded_json(authorization_details)
+    ),
     constraint device_authorizations_cnf_jkt_check
     check (cnf_jkt ~ '^[A-Za-z0-9_-]+$' and char_length(cnf_jkt) = 43),
     constraint device_authorizations_status_check
@@ -91,6 +98,10 @@ comment on column authority.device_authorizations.client_uuid is
 'clients.id of the requesting client.';
 comment on column authority.device_authorizations.scopes is
 'Names of the requested scopes. The user may approve fewer.';
+comment on column authority.device_authorizations.resources is
+'Requested resources (RFC 8707). The user may approve fewer.';
+comment on column authority.device_authorizations.authorization_details is
+'Requested authorization details (RFC 9396). The user may approve fewer.';
 comment on column authority.device_authorizations.cnf_jkt is
 'JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC 9449 section 6).
 Null: any key.';
@@ -129,6 +140,16 @@ on authority.device_authorizations (expires_at);
 call authority.isolate_tenants('authority.device_authorizations');
 call authority.let_operators_prune('authority.device_authorizations');
 
+alter table authority.device_authorizations
+drop constraint if exists device_authorizations_tenant_id_client_uuid_fk,
+add constraint device_authorizations_tenant_id_client_uuid_fk
+foreign key (tenant_id, client_uuid)
+references authority.clients (tenant_id, id) on delete cascade,
+drop constraint if exists device_authorizations_tenant_id_user_id_fk,
+add constraint device_authorizations_tenant_id_user_id_fk
+foreign key (tenant_id, user_id)
+references authority.users (tenant_id, id) on delete cascade;
+
 grant select, insert on authority.device_authorizations to authority_app;
 grant update (status, user_id, poll_interval, next_poll_at, updated_at)
 on authority.device_authorizations to authority_app;
@@ -140,6 +161,8 @@ grant select (
     id,
     client_uuid,
     scopes,
+    resources,
+    authorization_details,
     cnf_jkt,
     status,
     user_id,

@@ -128,6 +128,7 @@ set row_security = on
 as $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
+    feed_before constant text := current_setting('authority.feed', true);
     is_locked boolean;
     erasable record;
 begin
@@ -135,6 +136,7 @@ begin
         raise invalid_parameter_value using message = 'batch_size must be 1 or more';
     end if;
     perform set_config('authority.tenant_id', erase_tenant.tenant_id::text, true);
+    perform set_config('authority.feed', 'off', true);
     erased := 0;
     <<passes>>
     -- The first pass does not lock the tenant. When it finds no row, the second pass
@@ -180,6 +182,7 @@ begin
         table_name := case when erased > 0 then 'tenants' end;
     end if;
     perform set_config('authority.tenant_id', tenant_before, true);
+    perform set_config('authority.feed', feed_before, true);
 end
 $$;
 

@@ -1,4 +1,4 @@
--- Creates the list of the rows and the names that concern a user.
+-- Creates the list of the rows that concern a user.
 --
 -- Locks: none on tables in use.
 
@@ -21,7 +21,8 @@ from (
     -- The entry that erase_user publishes stays until its end.
     (
         1, 'revocations', true, null,
-        'held.category = ''subject'' and held.target = any($3)
+        'held.category = ''subject''
+        and held.target = any((select authority.subs_of_user($1, $2, $3))::text[])
         and not (
             held.reason = ''user_erased''
             and held.expires_at is not null
@@ -48,7 +49,9 @@ from (
         'held.actor is not null and jsonb_path_exists(
             held.actor,
             ''strict $.** ? (@.type() == "string" && @ == $names[*])'',
-            jsonb_build_object(''names'', to_jsonb($3))
+            jsonb_build_object(
+                ''names'', to_jsonb((select authority.subs_of_user($1, $2, $3)))
+            )
         )'
     ),
     (5, 'tokens', true, null, 'held.user_id = $2'),
@@ -67,11 +70,14 @@ from (
         'held.parameters ->> ''login_hint'' = any($3)'
     ),
     (11, 'user_roles', true, null, 'held.user_id = $2'),
-    (12, 'user_roles', false, 'granted_by = null', 'held.granted_by = any($3)'),
+    (
+        12, 'user_roles', false, 'granted_by = null',
+        'held.granted_by = any((select authority.subs_of_user($1, $2, $3))::text[])'
+    ),
     (
         13, 'license_seats', true,
         'holder = null, leased_until = null, updated_at = authority.clock()',
-        'held.holder = any($3)'
+        'held.holder = any((select authority.subs_of_user($1, $2, $3))::text[])'
     ),
     -- INVALID stands for all names that no user can have.
     (
@@ -84,6 +90,30 @@ from (
         and held.username = any(array_remove($3, ''INVALID''))'
     ),
     (16, 'login_attempts', true, null, 'held.user_id = $2'),
+    (
+        100, 'logout_notices', true, null,
+        'held.session_id in (
+            select sessions.id from authority.sessions
+            where sessions.tenant_id = $1 and sessions.user_id = $2
+        )'
+    ),
+    (
+        101, 'session_clients', true, null,
+        'held.session_id in (
+            select sessions.id from authority.sessions
+            where sessions.tenant_id = $1 and sessions.user_id = $2
+        )'
+    ),
+    (102, 'sessions', true, null, 'held.user_id = $2'),
+    (200, 'one_time_tokens', true, null, 'held.user_id = $2'),
+    (
+        201, 'one_time_tokens', true, null,
+        'held.user_id is null and held.recipient = any($3)'
+    ),
+    (300, 'webauthn_credentials', true, null, 'held.user_id = $2'),
+    (301, 'totp_credentials', true, null, 'held.user_id = $2'),
+    (302, 'recovery_codes', true, null, 'held.user_id = $2'),
+    (400, 'user_identities', true, null, 'held.user_id = $2'),
     -- An event stays, as a digest. An export has no other user's address. A short name
     -- can be any word: of an event about another row it redacts nothing.
     (
@@ -121,7 +151,7 @@ from (
         )'
     ),
     -- The last one, so that a run that has ended early can be repeated.
-    (1000, 'users', true, null, 'held.id = $2')
+    (9999, 'users', true, null, 'held.id = $2')
 ) as listed (number, name, is_exported, clears, condition)
 $$;
 
@@ -130,88 +160,5 @@ comment on function authority.rows_of_users is
 about the row held: $1 is the tenant, $2 users.id, $3 the names of the user. clears: the
 row stays without these values. is_exported: the row is part of the user''s own data.';
 
-create or replace function authority.names_of_user(
-    tenant_id uuid, user_id uuid, other_names text[]
-)
-returns text[]
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
-set datestyle = 'ISO'
-as $$
-select coalesce(array_agg(distinct named.name), '{}')
-from (
-    select users.subject_id::text as name
-    from authority.users
-    where
-        users.tenant_id = names_of_user.tenant_id
-        and users.id = names_of_user.user_id
-    union all
-    select unnest(
-        array[users.username, users.username_key, users.email]
-        || lower(users.email collate "C")
-    )
-    from authority.users
-    where
-        users.tenant_id = names_of_user.tenant_id
-        and users.id = names_of_user.user_id
-    union all
-    select unnest(other_names || user_id::text)
-) as named
-where
-    named.name <> ''
-    -- An address or a former name can be the name of somebody else.
-    and not exists (
-        select from authority.users as others
-        where
-            others.tenant_id = names_of_user.tenant_id
-            and others.id <> names_of_user.user_id
-            and others.username_key = named.name
-    )
-$$;
-
-comment on function authority.names_of_user is
-'Returns what other rows may call the user: the id, the sub, the username, its key, the
-e-mail address, and other_names. Omits the usernames of other users.';
-
-create or replace function authority.find_user(tenant_id uuid, username_key text)
-returns uuid
-language plpgsql
-stable
-security definer
-set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
-set datestyle = 'ISO'
-set row_security = on
-as $$
-declare
-    tenant_before constant text := current_setting('authority.tenant_id', true);
-    found_id uuid;
-begin
-    perform set_config('authority.tenant_id', find_user.tenant_id::text, true);
-    select users.id into found_id
-    from authority.users
-    where
-        users.tenant_id = find_user.tenant_id
-        and users.username_key = find_user.username_key;
-    perform set_config('authority.tenant_id', tenant_before, true);
-    return found_id;
-end
-$$;
-
-comment on function authority.find_user is
-'Returns the id of the user whose username has this key, or null. Runs as its owner,
-because operators, who erase a user, read no users. It reveals nothing but the id.';
-
-revoke execute on function
-authority.rows_of_users(),
-authority.names_of_user(uuid, uuid, text[]),
-authority.find_user(uuid, text)
-from public;
-grant execute on function
-authority.rows_of_users(),
-authority.names_of_user(uuid, uuid, text[]),
-authority.find_user(uuid, text)
-to authority_reader;
-grant execute on function authority.find_user(uuid, text) to authority_maintenance;
+revoke execute on function authority.rows_of_users() from public;
+grant execute on function authority.rows_of_users() to authority_reader;

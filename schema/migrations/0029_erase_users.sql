@@ -31,7 +31,7 @@ begin
         where
             revocations.tenant_id = end_sign_ins.tenant_id
             and revocations.category = 'subject'
-            and revocations.target = account.subject_id::text
+            and revocations.target = account.subject_id
             and revocations.reason = 'user_erased'
             and revocations.expires_at > authority.clock()
     );
@@ -48,35 +48,15 @@ begin
         users.tenant_id = end_sign_ins.tenant_id
         and users.id = end_sign_ins.user_id;
     if not is_published then
-        with next_sequence as (
-            insert into authority.revocation_sequences (tenant_id, last_sequence)
-            values (end_sign_ins.tenant_id, 1)
-            on conflict on constraint revocation_sequences_tenant_id_pk do update
-                set
-                    last_sequence = revocation_sequences.last_sequence + 1,
-                    updated_at = authority.clock()
-            returning
-                revocation_sequences.tenant_id,
-                revocation_sequences.last_sequence,
-                case
-                    when pg_notification_queue_usage() < 0.5
-                        then pg_notify(
-                            'authority_revocations',
-                            revocation_sequences.tenant_id::text
-                        )
-                end as hint
-        )
-
-        insert into authority.revocations
-        (tenant_id, sequence, category, target, reason, expires_at)
-        select
-            next_sequence.tenant_id,
-            next_sequence.last_sequence,
+        perform authority.append_revocations(
+            end_sign_ins.tenant_id,
             'subject',
-            account.subject_id::text,
+            array[account.subject_id],
+            array[authority.clock() + feed_for],
+            null,
             'user_erased',
-            authority.clock() + feed_for
-        from next_sequence;
+            authority.clock()
+        );
     end if;
     return true;
 end
@@ -132,6 +112,7 @@ set row_security = on
 as $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
+    feed_before constant text := current_setting('authority.feed', true);
     is_locked boolean;
     names text[];
     erasable record;
@@ -143,10 +124,12 @@ begin
         raise invalid_parameter_value using message = 'feed_for must be 0 or more';
     end if;
     perform set_config('authority.tenant_id', erase_user.tenant_id::text, true);
+    perform set_config('authority.feed', 'off', true);
     erased := 0;
     if authority.end_sign_ins(erase_user.tenant_id, erase_user.user_id, feed_for) then
         table_name := 'users';
         perform set_config('authority.tenant_id', tenant_before, true);
+        perform set_config('authority.feed', feed_before, true);
         return;
     end if;
     names := authority.names_of_user(
@@ -200,6 +183,7 @@ begin
     end loop passes;
     table_name := case when erased > 0 then table_name end;
     perform set_config('authority.tenant_id', tenant_before, true);
+    perform set_config('authority.feed', feed_before, true);
 end
 $$;
 

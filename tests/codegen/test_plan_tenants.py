@@ -62,6 +62,10 @@ select 1 + tenant, '2025-01-01'::date + day, 'event ' || day
 from generate_series(0, 99) as tenant cross join generate_series(0, 89) as day;
 """
 TENANT = "tenant_id = (select shop.current_tenant())"
+DIRECT = (
+    "tenant_id = (case when current_setting('shop.tenant', true) like '_%'"
+    " then current_setting('shop.tenant', true) end)::int"
+)
 OWNED = (
     "with owned as materialized"
     " (select tenant_id, at, note from shop.events where tenant_id = :tenant_id)"
@@ -322,6 +326,7 @@ def test_a_scan_that_only_a_policy_binds_is_found(settings: PlanSettings) -> Non
         f"{TENANT} and id <> 13 and (body = '' or owner > 0)",
         "tenant_id = coalesce((select shop.current_tenant()), 0)",
         "tenant_id = shop.current_tenant()",
+        DIRECT,
     ],
 )
 def test_a_policy_is_recognised_in_every_spelling(
@@ -335,6 +340,32 @@ def test_a_policy_is_recognised_in_every_spelling(
     no_tenant = "reads shop.notes with no tenant_id in its index condition"
     assert found(report) == [("of_owner", no_tenant)]
     assert "InitPlan" not in report.text
+
+
+def test_no_policy_passes_the_tenant_of_one_table_to_another(
+    tmp_path: Path, embedded: str
+) -> None:
+    report = report_on(
+        project(tmp_path, embedded, {"notes": DIRECT, "drafts": DIRECT}),
+        "beside(tenant_id, id) | select n.body from shop.notes as n"
+        " inner join shop.drafts as d on n.body = d.title"
+        " where n.tenant_id = :tenant_id and n.id = :id;",
+    )
+    no_tenant = "reads shop.drafts with no tenant_id in its index condition"
+    assert found(report) == [("beside", no_tenant)]
+    assert "Index Cond: d.tenant_id = :tenant_id" in report.text
+
+
+@pytest.mark.parametrize("condition", ["tenant_id = 7", "tenant_id = tenant_id"])
+def test_a_policy_for_no_session_is_shown(
+    tmp_path: Path, embedded: str, condition: str
+) -> None:
+    report = report_on(
+        project(tmp_path, embedded, {"notes": condition}),
+        "seventh() | select body from shop.notes where id = 77;",
+    )
+    assert "the session's tenant" not in report.text
+    assert "notes.id = 77" in report.text
 
 
 @pytest.mark.parametrize(

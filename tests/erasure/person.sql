@@ -6,7 +6,7 @@ values
 (
     pg_temp.tenant(),
     pg_temp.id_of('bob'),
-    pg_temp.id_of('subject of bob'),
+    'sub-of-bob',
     'Bob',
     'bob',
     'bob@example.com',
@@ -23,7 +23,7 @@ values
     pg_temp.tenant(),
     pg_temp.id_of('license'),
     8,
-    pg_temp.id_of('subject')::text,
+    'sub-of-acme',
     now() + interval '1 hour'
 ),
 (pg_temp.tenant(), pg_temp.id_of('license'), 9, 'bob', now() + interval '1 hour');
@@ -43,7 +43,7 @@ values
     pg_temp.id_of('bob'),
     array[pg_temp.id_of('access')],
     jsonb_build_object(
-        'sub', 'somebody', 'act', jsonb_build_object('sub', pg_temp.id_of('subject'))
+        'sub', 'somebody', 'act', jsonb_build_object('sub', 'sub-of-acme')
     ),
     now() + interval '1 hour'
 ),
@@ -65,16 +65,16 @@ select
     pg_temp.tenant() as tenant_id,
     100 + published.number as sequence,
     published.category,
-    pg_temp.id_of(published.kind)::text as target,
+    published.target,
     'left' as reason,
     now() + interval '1 hour' as expires_at
 from (
     values
-    (1, 'subject', 'subject'),
-    (2, 'token', 'access'),
-    (3, 'authorization', 'family'),
-    (4, 'subject', 'subject of bob')
-) as published (number, category, kind);
+    (1, 'subject', 'sub-of-acme'),
+    (2, 'token', pg_temp.id_of('access')::text),
+    (3, 'authorization', pg_temp.id_of('family')::text),
+    (4, 'subject', 'sub-of-bob')
+) as published (number, category, target);
 
 update authority.revocation_sequences
 set last_sequence = 104
@@ -105,4 +105,28 @@ values
     pg_temp.id_of('client'),
     '{"login_hint": "ann@example.com"}',
     now() + interval '5 minutes'
+);
+
+-- An invitation from before she was a user, and a link for Bob.
+insert into authority.one_time_tokens (
+    tenant_id, id, purpose, user_id, email, token_hash, expires_at
+)
+values
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('email_verification of ann'),
+    'email_verification',
+    null,
+    'Ann@Example.com',
+    sha256('email_verification of ann'),
+    now() + interval '1 hour'
+),
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('reset of bob'),
+    'password_reset',
+    pg_temp.id_of('bob'),
+    'bob@example.com',
+    sha256('reset of bob'),
+    now() + interval '1 hour'
 );

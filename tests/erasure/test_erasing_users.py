@@ -184,6 +184,33 @@ def test_the_name_of_another_user_is_not_erased(
     assert kept == ["bob 1", "nobody 1"]
 
 
+def test_what_names_the_sub_of_another_user_is_not_erased(
+    world: World, maintenance: Maintenance
+) -> None:
+    # Bob's sub is Ann's username. His entry in the feed and his seat have it.
+    world.dba.execute(
+        "with renamed as (update authority.users set subject_id = 'ann' "
+        "where username = 'Bob' returning tenant_id), "
+        "seated as (update authority.license_seats set holder = 'ann' from renamed "
+        "where holder = 'bob' and license_seats.tenant_id = renamed.tenant_id) "
+        "update authority.revocations set target = 'ann' from renamed "
+        "where sequence = 104 and revocations.tenant_id = renamed.tenant_id"
+    )
+    report = maintenance.erase_user(world.own, world.ann)
+    assert report.traces == {
+        "license_seats.holder": 1,
+        "revocations.target": 1,
+        "user_roles.granted_by": 1,
+        "users.subject_id": 1,
+    }
+    rows = world.rows_of(world.own)
+    assert not [
+        row
+        for row in rows
+        if row.table == "login_attempts" and "ann" in str(row.columns["username"])
+    ]
+
+
 def test_every_column_of_a_user_is_in_the_list(dba: Dba) -> None:
     columns = dba.execute(
         "select pg_class.relname::text, pg_attribute.attname::text from pg_attribute "

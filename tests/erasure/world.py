@@ -50,6 +50,11 @@ class World:
                 "where tenant_id = %s and target_kind = 'users'",
                 (tenant_id(FOREIGN),),
             )
+            dba.execute(
+                "update authority.one_time_tokens set email = 'zoe@example.com' "
+                "where tenant_id = %s and email = 'ann@example.com'",
+                (tenant_id(FOREIGN),),
+            )
         found = dba.execute(
             "select id, subject_id, username, username_key, email "
             "from authority.users where tenant_id = %s and username = 'Ann'",
@@ -63,7 +68,9 @@ class World:
         return [
             row
             for row in self._own(rows)
-            if row.names(self.names) or self._is_revoked(row)
+            if row.names(self.names)
+            or self._is_revoked(row)
+            or self._is_in_session(row)
             if not self.is_about_others(row)
         ]
 
@@ -96,6 +103,14 @@ class World:
             if one.table in {"tokens", "authorizations"} and one.names(self.names)
         }
         return row.columns["target"] in ids
+
+    def _is_in_session(self, row: Row) -> bool:
+        ids = {
+            one.columns["id"]
+            for one in self._own(self.before)
+            if one.table == "sessions" and one.names(self.names)
+        }
+        return row.columns.get("session_id") in ids
 
     def others(self) -> list[Row]:
         """Return all rows that belong to no tenant or to the other one."""

@@ -112,7 +112,7 @@ def issue_to_client(store: Store, at: Scene) -> str:
 
 def exchange(subject: str, client: str = "service", actor: str | None = None) -> Issue:
     def call(store: Store, at: Scene) -> str:
-        return store.grants.exchange(
+        return store.exchanges.exchange(
             **at.tenant,
             token_hash=at.new_hash,
             client_id=getattr(at, client).client_id,
@@ -159,6 +159,15 @@ DELETE: dict[str, Delete] = {
         **at.tenant, service_account_id=at.account.id
     ),
 }
+
+
+def start_a_session(store: Store, at: Scene) -> str:
+    session = store.sessions.start(
+        **at.tenant, cookie_hash=at.new_hash, user_id=at.user.id, authenticated_at=None
+    )
+    return "started" if session else "refused"
+
+
 BESIDE: list[tuple[str, Issue, str]] = [
     ("client", issue_code, "client_inactive"),
     ("user", issue_code, "user_inactive"),
@@ -172,6 +181,7 @@ BESIDE: list[tuple[str, Issue, str]] = [
     ("client", approve, "invalid"),
     ("user", approve, "user_inactive"),
     ("client", push, "client_inactive"),
+    ("user", start_a_session, "refused"),
 ]
 
 

@@ -26,11 +26,12 @@ class Shadow:
     tables: Mapping[str, str]
 
     def touched(self, query: Query, mode: PlanMode) -> tuple[Touched, list[str]]:
-        """Plan the query for a new tenant; return what the plan touches."""
+        """Plan the query for a new tenant; return what the plan touches.
+
+        A superuser plans it, because policies would bind the tables that it forgets.
+        """
         tenant_id = uuid4()
-        login = self.logins[query.tags.role or "authority_app"]
-        login = make_conninfo(login, options=f"-c authority.tenant_id={tenant_id}")
-        with psycopg.connect(login, prepare_threshold=None) as connection:
+        with psycopg.connect(self.dba, prepare_threshold=None) as connection:
             number = partition_number(connection, tenant_id)
             touched = touched_by(
                 connection, query, tenant_id, mode=mode, tables=self.tables

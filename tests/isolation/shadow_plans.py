@@ -39,6 +39,7 @@ _VALUES: Final[Mapping[str, object]] = {
 _VALUES_BY_NAME: Final[Mapping[str, object]] = {
     "actor_kind": "user",
     "category": "token",
+    "notice_status": "waiting",
     "status": "active",
     "type": "authorization_code",
 }
@@ -78,8 +79,7 @@ def touched_by(
     """Plan the query for a tenant. `tables` maps partitions to their tables.
 
     EXPLAIN omits the partitions that a plan never reads, and those that the parameters
-    exclude. The subqueries of policies are evaluated too late for that: a partition is
-    omitted because of the query's own condition.
+    exclude.
     """
     statement = statement_of(query)
     with connection.transaction(force_rollback=True):

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from authority_queries import NewToken, Store, mint_token
 from authority_queries.queries import tokens
-from authority_queries.records import Client
+from authority_queries.records import Client, User
 from authority_queries.secrets import TokenKind
 from tests.factories import (
     HOUR,
@@ -18,6 +18,7 @@ from tests.factories import (
     make_license,
     make_pushed_request,
     make_service_account,
+    make_session,
     make_token,
     make_user,
 )
@@ -43,6 +44,7 @@ def live(store: Store, tenant_id: UUID) -> None:
     assert store.client_secrets.list_live(
         tenant_id=tenant_id, client_id=client.client_id
     )
+    _use_a_session(store, user)
     _use_tokens(store, client, user.id)
     _push_a_request(store, client)
     _use_a_device(store, client, user.id)
@@ -73,6 +75,23 @@ def live(store: Store, tenant_id: UUID) -> None:
     )
     scope = store.scopes.create(tenant_id=tenant_id, name="calendar")
     assert store.scopes.delete(tenant_id=tenant_id, scope_id=scope.id)
+
+
+def _use_a_session(store: Store, user: User) -> None:
+    ids = {"tenant_id": user.tenant_id}
+    cookie, session = make_session(store, user)
+    assert store.sessions.verify(**ids, cookie_hash=cookie.hash)
+    stepped = store.sessions.step_up(
+        **ids,
+        cookie_hash=cookie.hash,
+        new_cookie_hash=mint_token("session", user.tenant_id).hash,
+        authenticated_at=None,
+    )
+    assert stepped is not None
+    store.sessions.list_clients(**ids, session_id=session.id)
+    assert store.sessions.list_by_user(**ids, user_id=user.id)
+    assert store.sessions.end(**ids, session_id=session.id, reason="signed_out")
+    store.logout_notices.claim(**ids)
 
 
 def _use_tokens(store: Store, client: Client, user_id: UUID) -> None:
@@ -106,11 +125,15 @@ def _use_tokens(store: Store, client: Client, user_id: UUID) -> None:
     )
     assert redeemed.outcome == "redeemed"
     verified = tokens.verify_by_token(
-        store.connection, tenant_id=tenant_id, token_hash=access.hash, type="access"
+        store.connection,
+        tenant_id=tenant_id,
+        token_hash=access.hash,
+        type="access",
+        resource=None,
     )
     assert verified is not None
     other = mint_token("access", tenant_id)
-    exchanged = store.grants.exchange(
+    exchanged = store.exchanges.exchange(
         tenant_id=tenant_id,
         client_id=client.client_id,
         token_hash=other.hash,

@@ -55,8 +55,8 @@ def test_policies_apply_to_the_owner_except_for_the_directory(
     with psycopg.connect(owner, autocommit=True) as connection:
         # The directory, chains, and the events that are not sealed yet.
         assert seen(connection, tenants) == ["audit_chains", "audit_events", "tenants"]
-        unsealed = "select count(*) from authority.audit_events where number is not null"
-        assert count(connection, unsealed) == 0
+        sealed = "select count(*) from authority.audit_events where number is not null"
+        assert count(connection, sealed) == 0
         update = "update authority.tenants set status = 'suspended'"
         assert connection.execute(update).rowcount == 0
         set_tenant(connection, tenants.own)
@@ -355,7 +355,7 @@ def test_the_store_sends_nothing_through_shared_database_objects(
     assert len(sources) > 15
     sources = {name: re.sub(r"--.*", "", source) for name, source in sources.items()}
     # The feed's hint shows every follower which tenant has published: its id.
-    by_purpose = ["revocations.sql", "end_sign_ins"]
+    by_purpose = ["revocations.sql", "append_revocations"]
     shared = [name for name, source in sources.items() if SHARED.search(source)]
     assert shared == by_purpose
     assert SHARED.search("select pg_notify('tenants', 'x')")

@@ -125,6 +125,7 @@ def test_generated_functions_behave_the_same_on_any_connection(
     logins: Logins, access: TokenString, dba: "psycopg.Connection[Any]"
 ) -> None:
     asked: dict[str, Any] = {
+        "resource": None,
         "tenant_id": access.tenant_id,
         "token_hash": access.hash,
         "type": "access",

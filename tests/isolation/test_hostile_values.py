@@ -44,6 +44,7 @@ MAY_SET: Final = {
     "exports.find_user",
     "exports.list_rows",
     "login_attempts.prune_default",
+    "sessions.verify",
     "tenants.begin_alone",  # it sets the isolation, and no tenant
     "tenants.enter",
     "tokens.verify_by_token",

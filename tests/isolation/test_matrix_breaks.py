@@ -31,8 +31,10 @@ from tests.isolation.test_matrix import uncontrolled
 _KINDS: tuple[Kind, ...] = ("strangers", "twins")
 _TWICE = "another predicate of the query binds its rows to the tenant"
 _NAMESAKE = "a client of another tenant with the same id has the same client_id here"
+_RENAMED = "no name here is the sub of a foreign user; create has such a name"
 # Predicates without which nothing leaks, and why.
 SPARE = {
+    "clients.update: users.tenant_id = :tenant_id (2)": _RENAMED,
     "consents.narrow: clients.tenant_id = :tenant_id (2)": _NAMESAKE,
     "consents.revoke: clients.tenant_id = :tenant_id (2)": _NAMESAKE,
     "redemptions.redeem: service_accounts.tenant_id = :tenant_id (4)": (
@@ -52,24 +54,44 @@ SPARE = {
     "pushed_requests.redeem: clients.tenant_id = active_tenants.id (1)": (
         "a request is redeemed once, however many tenants are active"
     ),
+    "recovery_codes.use: active_tenants.id = :tenant_id (3)": (
+        "a code is used once, however many tenants are active"
+    ),
+    "recovery_codes.use: users.tenant_id = :tenant_id (2)": (
+        "a user of another tenant with the same id is active here too"
+    ),
     "roles.delete: roles.tenant_id = user_roles.tenant_id (1)": (
         "another tenant's role with the same id is no system role here either"
+    ),
+    "service_accounts.update: users.tenant_id = :tenant_id (2)": _RENAMED,
+    "sessions.end_all: sessions.tenant_id = :tenant_id (1)": (
+        "the function ends only sessions of the tenant that is passed to it"
+    ),
+    "sessions.step_up: users.tenant_id = active_tenants.id (1)": (
+        "a session has a new cookie once, however many tenants are active"
+    ),
+    "sessions.step_up: users.tenant_id = sessions.tenant_id (2)": (
+        "another tenant's user with the same id is active here too"
     ),
     "tokens.revoke: authorizations.tenant_id = :tenant_id (3)": _TWICE,
     "tokens.revoke: clients.tenant_id = :tenant_id (1)": (
         "a client of another tenant with the token's id has the same client_id here"
     ),
     "tokens.revoke: tokens.tenant_id = :tenant_id (2)": _TWICE,
+    "users.create: clients.tenant_id = :tenant_id (1)": (
+        "both tenants have a client of each client_id"
+    ),
     "users.list_after: user_roles.tenant_id = :tenant_id (2)": _TWICE,
     "users.list_before: user_roles.tenant_id = :tenant_id (2)": _TWICE,
 }
+# The rows that these queries read of another tenant are refused by a function.
+BOUND_BY_A_FUNCTION = {"sessions.end_all: bound to no tenant"}
 _WRITTEN = "it inserts the tenant: the policy's check and the keys restrict the value"
 # Queries of a tenant that have no predicate, and what binds them.
 UNBOUND = {
     "audit_events.list_months": "it passes the tenant to a function",
     "audit_events.record": _WRITTEN,
     "audit_events.verify": "it passes the tenant to a function",
-    "clients.create": _WRITTEN,
     "erasures.erase_tenant": "it passes the tenant to a function",
     "erasures.erase_user": "it passes the tenant to a function",
     "erasures.find_user": "it passes the tenant to a function",
@@ -81,11 +103,11 @@ UNBOUND = {
     "revocations.publish": _WRITTEN,
     "roles.create": _WRITTEN,
     "scopes.create": _WRITTEN,
-    "service_accounts.create": _WRITTEN,
+    "sessions.end": "it passes the tenant to a function",
+    "sessions.verify": "it passes the tenant to a function",
     "tenants.enter": "it passes the tenant to a function",
     "tokens.verify_by_token": "it passes the tenant to a function",
     "user_roles.assign": _WRITTEN,
-    "users.create": _WRITTEN,
 }
 
 Mutants = Callable[[Query], Iterator[tuple[str, str]]]
@@ -153,7 +175,7 @@ def test_a_query_without_all_its_tenants_predicates_leaks(
         f"all predicates taken out: {len(every)} mutants, "
         f"{len(every - dumb)} seen to leak"
     )
-    assert dumb == set()
+    assert dumb == BOUND_BY_A_FUNCTION
 
 
 def test_a_query_of_a_tenant_has_a_predicate_or_a_reason() -> None:

@@ -20,6 +20,7 @@ from tests.isolation.matrix.world import Table, World, opened_world
 NEVER_ALONE = {
     "audit_chains",
     "pushed_requests",
+    "session_clients",
     "used_jtis",
 }
 

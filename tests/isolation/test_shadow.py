@@ -35,6 +35,8 @@ NO_SHARDS = {
     "erasures.find_user": "calls a function, whose statement names the tenant",
     "exports.find_user": "calls a function, whose statement names the tenant",
     "exports.list_rows": "calls a function, whose statements name the tenant",
+    "sessions.end": "calls a function: see the test of a tenant's life",
+    "sessions.verify": "calls a function: see the test of a tenant's life",
     "tenants.get_by_id": "the directory of tenants is on every shard",
     "tenants.enter": "calls a function that reads the directory",
     "tenants.update": "the directory",

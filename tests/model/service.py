@@ -44,7 +44,7 @@ class Service:
     def __init__(self, logins: Logins, dba: Dba) -> None:
         options = " ".join(f"-c {name}={value}" for name, value in _HOSTILE.items())
         self._conninfo = make_conninfo(logins.app, options=options)
-        self._dba = dba
+        self.dba = dba
         self._connection = self._connect()
         self._maintenance = psycopg.connect(logins.maintenance, autocommit=True)
         self.tenant_id = UUID(int=0)
@@ -83,8 +83,8 @@ class Service:
 
         Returns whether it was killed: a statement that does not wait has finished.
         """
-        with ThreadPoolExecutor(1) as threads, self._dba.transaction():
-            self._dba.execute(
+        with ThreadPoolExecutor(1) as threads, self.dba.transaction():
+            self.dba.execute(
                 "select from authority.authorizations where id = %s for update",
                 [family],
             )
@@ -103,7 +103,7 @@ class Service:
 
     def _waits(self) -> bool:
         return bool(
-            self._dba.execute(
+            self.dba.execute(
                 "select from pg_locks where pid = %s and not granted",
                 [self._connection.info.backend_pid],
             ).rowcount
@@ -111,7 +111,7 @@ class Service:
 
     def _kill(self) -> None:
         pid = self._connection.info.backend_pid
-        self._dba.execute("select pg_terminate_backend(%s, 10000)", [pid])
+        self.dba.execute("select pg_terminate_backend(%s, 10000)", [pid])
 
     def _reconnect(self) -> None:
         self._connection.close()
@@ -119,7 +119,7 @@ class Service:
 
     def look(self) -> dict[bytes, Seen]:
         """Return the database's record of every token of the tenant."""
-        rows = self._dba.execute(
+        rows = self.dba.execute(
             "select token_hash, type, authorization_id, subject_authorization_id, "
             "dead_because from authority.token_states where tenant_id = %s",
             [self.tenant_id],
@@ -133,7 +133,7 @@ class Service:
 
     def families(self) -> dict[UUID, bool]:
         """Return each family of the tenant, and whether it is revoked."""
-        rows = self._dba.execute(
+        rows = self.dba.execute(
             "select id, revoked_at is not null from authority.authorizations "
             "where tenant_id = %s",
             [self.tenant_id],
@@ -142,8 +142,8 @@ class Service:
 
     def clear(self) -> None:
         """Leave nothing to prune, and no connection that an example has broken."""
-        self._dba.execute("delete from authority.authorizations")
-        self._dba.execute("delete from authority.tokens")
+        self.dba.execute("delete from authority.authorizations")
+        self.dba.execute("delete from authority.tokens")
         if self._connection.closed or self._connection.broken:
             self._connection = self._connect()
 

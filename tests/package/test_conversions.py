@@ -97,6 +97,29 @@ LIMITS: dict[str, tuple[Callable[[str, Any], object], list[object], list[object]
         [["openid", "api:read"], ["a"] * 1000, [f"s{n}" for n in range(100)]],
         [["a b"], [""], ['"'], ["ä"], ["a" * 256], [f"s{n}" for n in range(101)]],
     ),
+    "resource_list": (
+        checks.resource_list,
+        [
+            ["https://api.example/v1?a=b", "urn:example:mail", "x:%2F[::1]"],
+            ["https://a.example"] * 1000,
+            [f"x:{n}" for n in range(100)],
+            ["x:" + "a" * 2046],
+        ],
+        [
+            ["https://api.example/#part"],
+            ["api.example"],
+            ["/v1"],
+            [""],
+            ["x:"],
+            ["1x:a"],
+            ["x:a b"],
+            ["x:%2"],
+            ["x:\u00e4"],
+            ["x:a\n"],
+            ["x:" + "a" * 2047],
+            [f"x:{n}" for n in range(101)],
+        ],
+    ),
     "depth": (checks.jsonb(), [nested(32)], [nested(33)]),
     "size": (checks.jsonb("", 7), ["äö", [1, 2]], ["äöü", [1, 2, 3]]),
     "object": (checks.jsonb("object"), [{}, MappingProxyType({"a": (1,)})], [[], "a"]),
@@ -116,6 +139,11 @@ def test_only_values_within_the_limits_are_sent(name: str) -> None:
 
 # Functions of the schema's checks, and the same checks in Python.
 RULES: list[tuple[str, checks.Check[object], list[list[Any]]]] = [
+    (
+        "authority.is_resource_list(%s)",
+        checks.resource_list,
+        [*LIMITS["resource_list"][1:]],
+    ),
     ("authority.is_scope_list(%s)", checks.scope_list, [*LIMITS["scope_list"][1:]]),
     (
         "authority.is_text_list(%s, 2, 3)",

@@ -48,7 +48,7 @@ CALLS: dict[str, Call] = {
     "grants.issue_to_client": lambda store, tenant: store.grants.issue_to_client(
         tenant_id=tenant, token_hash=bytes(32), client_id="app", lifetime=HOUR
     ),
-    "grants.exchange": lambda store, tenant: store.grants.exchange(
+    "exchanges.exchange": lambda store, tenant: store.exchanges.exchange(
         tenant_id=tenant,
         token_hash=bytes(32),
         client_id="app",

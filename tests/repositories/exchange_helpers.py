@@ -28,7 +28,7 @@ def exchange(
         "subject_token_hash": subject.hash,
         "lifetime": HOUR,
     }
-    return minted, store.grants.exchange(**{**defaults, **fields})
+    return minted, store.exchanges.exchange(**{**defaults, **fields})
 
 
 def exchanged(

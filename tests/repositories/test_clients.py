@@ -43,6 +43,10 @@ class Edit(TypedDict):
     display_names: JsonObject
     redirect_uris: list[str]
     post_logout_redirect_uris: list[str]
+    backchannel_logout_uri: str | None
+    backchannel_logout_session_required: bool
+    frontchannel_logout_uri: str | None
+    frontchannel_logout_session_required: bool
     permissions: list[str]
     requirements: list[str]
     settings: JsonObject
@@ -60,6 +64,10 @@ EDIT: Edit = {
     "display_names": {"de": "Laden"},
     "redirect_uris": ["com.example.shop:/callback", "http://127.0.0.1/{}"],
     "post_logout_redirect_uris": ["https://shop.example.org/bye"],
+    "backchannel_logout_uri": "https://shop.example.org/logout?from=op",
+    "backchannel_logout_session_required": True,
+    "frontchannel_logout_uri": "http://127.0.0.1:8080/logout",
+    "frontchannel_logout_session_required": True,
     "permissions": ["ept:token", "gt:authorization_code"],
     "requirements": ["ft:pkce"],
     "settings": {"tkn_lft:act": "00:10:00"},
@@ -97,6 +105,10 @@ def test_a_client_needs_only_a_client_id_and_a_type(store: Store) -> None:
         display_names={},
         redirect_uris=[],
         post_logout_redirect_uris=[],
+        backchannel_logout_uri=None,
+        backchannel_logout_session_required=False,
+        frontchannel_logout_uri=None,
+        frontchannel_logout_session_required=False,
         permissions=[],
         requirements=[],
         settings={},
@@ -133,6 +145,18 @@ def test_a_value_out_of_range_is_refused(store: Store) -> None:
         ("redirect_uris", ["https://example.org/" + "a" * 2048]),
         ("redirect_uris", [f"https://example.org/{n}" for n in range(101)]),
         ("post_logout_redirect_uris", [None]),
+        *(
+            (f"{channel}channel_logout_uri", bad)
+            for channel in ("back", "front")
+            for bad in (
+                "",
+                "/logout",
+                "javascript:alert(1)",
+                "https://shop.example#there",
+                "https://shop.example/a b",
+                "https://shop.example/" + "a" * 2048,
+            )
+        ),
         ("permissions", [None]),
         ("requirements", [None]),
         ("settings", ["no object"]),

@@ -120,7 +120,7 @@ def test_a_name_consists_of_the_characters_of_rfc_6749(store: Store) -> None:
         ("display_names", ["no object"]),
         ("descriptions", ["no object"]),
         ("resources", ["urn:a", None]),
-        ("resources", ["urn:a", "urn:a"]),
+        ("resources", ["urn:a", "a"]),
         ("properties", ["no object"]),
     ],
 )

@@ -30,6 +30,7 @@ class Edit(TypedDict):
     description: str
     enabled: bool
     allowed_scopes: list[str]
+    allowed_resources: list[str]
     authorized_client_uuids: list[UUID]
     attributes: JsonObject
 
@@ -40,6 +41,7 @@ EDIT: Edit = {
     "description": "Sends the reports.",
     "enabled": False,
     "allowed_scopes": ["reports:read", "reports:send"],
+    "allowed_resources": ["https://reports.example"],
     "authorized_client_uuids": [uuid4(), uuid4()],
     "attributes": {"team": {"name": "ops", "size": 3}},
 }
@@ -68,6 +70,7 @@ def test_a_service_account_needs_only_an_account_id(store: Store) -> None:
         description="",
         enabled=True,
         allowed_scopes=[],
+        allowed_resources=[],
         authorized_client_uuids=[],
         attributes={},
     )
@@ -112,6 +115,7 @@ def test_an_account_id_is_an_identifier(store: Store) -> None:
     [
         ("allowed_scopes", ["a", None]),
         ("allowed_scopes", ["a b"]),
+        ("allowed_resources", ["reports.example"]),
         ("authorized_client_uuids", [None]),
         ("authorized_client_uuids", [uuid4() for _ in range(1001)]),
         ("attributes", ["no object"]),

@@ -41,6 +41,8 @@ def test_a_live_token_of_a_user_is_verified_in_full(store: Store) -> None:
     at = sign_in(
         store,
         scopes=["openid"],
+        resources=["https://api.example"],
+        authorization_details=[{"type": "mail", "folders": ["in"]}],
         cnf_jkt=THUMBPRINT,
         cnf_x5t_s256="B" * 43,
         payload=b"sealed",
@@ -59,13 +61,18 @@ def test_a_live_token_of_a_user_is_verified_in_full(store: Store) -> None:
         account_id=None,
         actor=None,
         scopes=["openid"],
+        resources=["https://api.example"],
+        authorization_details=[{"type": "mail", "folders": ["in"]}],
         cnf_jkt=THUMBPRINT,
         cnf_x5t_s256="B" * 43,
         payload=b"sealed",
         properties={"a": 1},
         authenticated_at=at.token.authenticated_at,
+        acr="silver",
+        amr=["pwd", "otp"],
         created_at=at.token.created_at,
         expires_at=at.token.expires_at,
+        depends_on=None,
     )
 
 

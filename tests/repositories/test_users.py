@@ -40,7 +40,6 @@ FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
 class Edit(TypedDict):
     username: str
     email: str | None
-    email_verified: bool
     display_name: str
     status: UserStatus
     attributes: JsonObject
@@ -49,7 +48,6 @@ class Edit(TypedDict):
 EDIT: Edit = {
     "username": "Beate",
     "email": "beate@example.org",
-    "email_verified": True,
     "display_name": "Beate B.",
     "status": "pending",
     "attributes": {"locale": "de", "tags": [1, None]},
@@ -109,7 +107,7 @@ def test_an_unknown_user_is_not_found(store: Store) -> None:
     tenant_id, nobody = make_tenant(store).id, uuid4()
     assert store.users.get_by_id(tenant_id=tenant_id, user_id=nobody) is None
     assert store.users.get_by_username(tenant_id=tenant_id, username="no") is None
-    assert store.users.get_by_subject_id(tenant_id=tenant_id, subject_id=nobody) is None
+    assert store.users.get_by_subject_id(tenant_id=tenant_id, subject_id="no") is None
     assert store.user_roles.list_by_user(tenant_id=tenant_id, user_id=nobody) == []
     assert store.users.revoke_tokens(tenant_id=tenant_id, user_id=nobody) is None
     with pytest.raises(NotFoundError):

@@ -46,7 +46,9 @@ class SignIn:
 def sign_in(store: Store, **fields: Any) -> SignIn:
     client = make_client(store, make_tenant(store).id)
     user = make_user(store, client.tenant_id)
-    family = make_authorization(store, client, user_id=user.id)
+    family = make_authorization(
+        store, client, user_id=user.id, acr="silver", amr=["pwd", "otp"]
+    )
     minted, token = make_token(
         store, client, user_id=user.id, authorization_id=family.id, **fields
     )

@@ -13,6 +13,18 @@ BREAKAGES = {
         return 1
         """,
     ],
+    "ends_are_published": [
+        "drop trigger users_inactive_feed on authority.users",
+        "alter table authority.tokens disable trigger tokens_revoked_feed",
+        "drop trigger clients_deleted_feed on authority.clients",
+        "grant update (expires_at) on authority.tokens to authority_app",
+        """
+        drop trigger clients_disabled_feed on authority.clients;
+        create constraint trigger clients_disabled_feed
+        after update of enabled on authority.clients for each row
+        execute function authority.publish_end('client', 'client_disabled')
+        """,
+    ],
     "everything_is_commented": [
         "comment on column authority.users.email is null",
         "comment on column authority.token_states.dead_because is null",

@@ -93,7 +93,6 @@ async def edit_user(desk: Desk) -> None:
                 row_version=user.row_version,
                 username=user.username,
                 email=None,
-                email_verified=False,
                 display_name="",
                 status="active",
                 attributes={"n": user.attributes["n"] + 1},

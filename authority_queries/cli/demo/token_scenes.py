@@ -181,7 +181,7 @@ def sign_out_everywhere(
         entry = store.revocations.publish(
             tenant_id=acme.tenant_id,
             category="subject",
-            target=str(ann.subject_id),
+            target=ann.subject_id,
             reason="sign_out_everywhere",
         )
         step.row("published to followers", f"sequence {entry.sequence}")

@@ -28,6 +28,7 @@ from authority_queries.codegen.query import PythonName
 
 # Functions of checks of text[] columns, with the run time's checks for them.
 _RULES: Final = {
+    "authority.is_resource_list(text[])": "resource_list",
     "authority.is_scope_list(text[])": "scope_list",
     "authority.is_text_list(text[],bigint,bigint)": "text_list",
 }

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import psycopg
 from aiosql.types import SQLOperationType
@@ -33,6 +33,8 @@ from authority_queries.codegen.sent import statement_of
 from authority_queries.codegen.settings import GenerationSettings, read
 from authority_queries.errors import ConfigurationError
 
+# A query with its plan, and with its plan while policies are apart from its conditions.
+_Planned: TypeAlias = tuple[Query, PlanNode | None, PlanNode | None]
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -147,8 +149,9 @@ def check_plans(settings: PlanSettings, only: Sequence[str] = ()) -> PlanReport:
         role=settings.role,
     )
     findings = [finding for each in plans for finding in judge(*each, rules)]
+    shown = [(query, plan) for query, plan, _ in plans]
     return PlanReport(
-        text=plan_text(plans, version=version, role=settings.role),
+        text=plan_text(shown, version=version, role=settings.role),
         titles=tuple(map(query_title, every)),
         findings=tuple(findings),
     )
@@ -156,7 +159,7 @@ def check_plans(settings: PlanSettings, only: Sequence[str] = ()) -> PlanReport:
 
 def _explain(
     settings: PlanSettings, queries: Sequence[Query]
-) -> tuple[PlanLayout, Sequence[tuple[Query, PlanNode | None]], int]:
+) -> tuple[PlanLayout, Sequence[_Planned], int]:
     """Return the layout of the tables, the plans, and PostgreSQL's major version."""
     with planning_session(
         migrations=settings.migrations,
@@ -166,11 +169,12 @@ def _explain(
     ) as session:
         _LOG.info("explaining %d queries", len(queries))
         layout = read_layout(session.connection, settings.tenant_column)
-        plans = [
-            (query, _explained(session, query, layout, settings.role))
-            for query in queries
-        ]
-        return layout, plans, session.connection.info.server_version // 10000
+        role = settings.role
+        plans = [_explained(session, query, layout, role) for query in queries]
+        with session.altered(layout.apart):
+            apart = [_explained(session, query, layout, role) for query in queries]
+        planned = list(zip(queries, plans, apart, strict=True))
+        return layout, planned, session.connection.info.server_version // 10000
 
 
 def _chosen(queries: Sequence[Query], only: Sequence[str]) -> Sequence[Query]:

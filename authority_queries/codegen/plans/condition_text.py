@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+# How a plan refers to what policies compare a row's tenant with.
+SESSION_TENANT: Final = "the session's tenant"
 _STRING: Final = r"'(?:[^']|'')*'"
 _PARAMETER: Final = re.compile(rf"{_STRING}|\$(\d+)")
 _PIECE: Final = re.compile(rf'{_STRING}|"[^"]*"|.', re.DOTALL)

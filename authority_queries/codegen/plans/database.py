@@ -65,6 +65,14 @@ class PlanningSession:
         finally:
             self.connection.execute("reset role")
 
+    @contextmanager
+    def altered(self, statements: Sequence[str]) -> Iterator[None]:
+        """Alter the schema during the block. Raises psycopg.Error."""
+        with self.connection.transaction(force_rollback=True):
+            for statement in statements:
+                self.connection.execute(statement.encode())
+            yield
+
     def drop_made_roles(self) -> None:
         """Drop the roles, which belong to the server and outlive the database."""
         while self.made:

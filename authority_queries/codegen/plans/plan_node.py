@@ -8,7 +8,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from authority_queries.codegen.plans.condition_text import clauses_of, with_names
+from authority_queries.codegen.plans.condition_text import (
+    SESSION_TENANT,
+    clauses_of,
+    with_names,
+)
 from authority_queries.codegen.plans.explained import (
     CONDITIONS,
     DETAILS,
@@ -130,7 +134,12 @@ class _Reader:
     def _texts(self, node: RawNode, name: str) -> list[str]:
         value = node.get(name, [])
         texts = value if isinstance(value, list) else [value]
-        return [with_names(str(text), self.parameters, self.aliases) for text in texts]
+        return [self._text(str(text)) for text in texts]
+
+    def _text(self, text: str) -> str:
+        for expression in self.layout.session_tenants:
+            text = text.replace(expression, SESSION_TENANT)
+        return with_names(text, self.parameters, self.aliases)
 
 
 def _partitions_once(children: Sequence[PlanNode]) -> Iterator[PlanNode]:

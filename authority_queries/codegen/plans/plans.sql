@@ -88,15 +88,23 @@ where pg_class.relispartition
 order by pg_namespace.nspname, pg_class.relname;
 
 -- name: list_policy_conditions()
--- One condition of a policy of row-level security, with the policy's table.
+-- One condition of a policy of row-level security, with the policy's table. `alteration`
+-- is the statement that replaces it, up to the condition.
 select
     pg_namespace.nspname as schema_name,
     pg_class.relname as table_name,
-    pg_get_expr(conditions.tree, pg_policy.polrelid) as condition
+    pg_get_expr(conditions.tree, pg_policy.polrelid) as condition,
+    concat(
+        'alter policy ', quote_ident(pg_policy.polname),
+        ' on ', quote_ident(pg_namespace.nspname), '.', quote_ident(pg_class.relname),
+        ' ', conditions.place
+    ) as alteration
 from pg_catalog.pg_policy
 inner join pg_catalog.pg_class on pg_policy.polrelid = pg_class.oid
 inner join pg_catalog.pg_namespace on pg_class.relnamespace = pg_namespace.oid
 cross join
-    lateral (values (pg_policy.polqual), (pg_policy.polwithcheck)) as conditions (tree)
+    lateral (
+        values (pg_policy.polqual, 'using'), (pg_policy.polwithcheck, 'with check')
+    ) as conditions (tree, place)
 where conditions.tree is not null
 order by pg_namespace.nspname, pg_class.relname, pg_policy.polname;

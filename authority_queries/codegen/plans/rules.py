@@ -51,16 +51,21 @@ class _Violation:
 
 
 def judge(
-    query: Query, plan: PlanNode | None, rules: PlanRules
+    query: Query, plan: PlanNode | None, apart: PlanNode | None, rules: PlanRules
 ) -> Iterator[PlanFinding]:
     """Return the violations without an exception, and the tags without an effect.
 
-    A script or a copy has no plan, and so no violation.
+    In the plan `apart` no policy passes a condition of the query from one table to
+    another. A script or a copy has no plan, and so no violation.
     """
     if query.tags.role == (rules.role or "none"):
         what = f"@role {query.tags.role}: the role of all queries"
         yield PlanFinding(place=query.place, what=what, remedy="remove the tag")
-    violations = list(dict.fromkeys(_violations(plan, rules))) if plan else []
+    found = [
+        *(_whole_reads(plan, rules) if plan else ()),
+        *(_cross_tenant_reads(apart, rules) if apart else ()),
+    ]
+    violations = list(dict.fromkeys(found))
     for violation in violations:
         if not any(_permits(known, violation) for known in query.tags.plans):
             tag = f"-- @plan {violation.rule} {violation.target} -- why"
@@ -95,12 +100,10 @@ def _fault(
     return None
 
 
-def _violations(plan: PlanNode, rules: PlanRules) -> Iterator[_Violation]:
+def _cross_tenant_reads(plan: PlanNode, rules: PlanRules) -> Iterator[_Violation]:
     tenancy = tenancy_of(plan, rules.tenant_columns)
     for node, known in in_context(plan):
-        if node.table and _is_ours(node.table):
-            if node.table not in rules.fixed_tables:
-                yield from _whole_reads(node)
+        if node.table:
             column = rules.tenant_columns.get(node.table)
             if column and not tenancy.is_bound(node, column, known):
                 what = f"reads {node.table} with no {column} in its index condition"
@@ -112,7 +115,14 @@ def _is_ours(table: str) -> bool:
     return schema not in _SYSTEM_SCHEMAS and name not in _YOYO_TABLES
 
 
-def _whole_reads(node: PlanNode) -> Iterator[_Violation]:
+def _whole_reads(plan: PlanNode, rules: PlanRules) -> Iterator[_Violation]:
+    for node in plan.walk():
+        table = node.table
+        if table and _is_ours(table) and table not in rules.fixed_tables:
+            yield from _whole_reads_of(node)
+
+
+def _whole_reads_of(node: PlanNode) -> Iterator[_Violation]:
     if node.kind in {"Seq Scan", "Sample Scan"}:
         yield _Violation("seq_scan", node.table or "", f"reads all of {node.table}")
     for part in _with_bitmaps(node):

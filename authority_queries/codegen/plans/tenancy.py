@@ -10,7 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from authority_queries.codegen.plans.condition_text import sides_of, source_of
+from authority_queries.codegen.plans.condition_text import (
+    SESSION_TENANT,
+    sides_of,
+    source_of,
+)
 from authority_queries.codegen.plans.conditions import equal_sources
 from authority_queries.codegen.plans.plan_node import PlanNode
 
@@ -76,5 +80,6 @@ def tenancy_of(plan: PlanNode, tenant_columns: Mapping[str, str]) -> Tenancy:
         ),
         session_tenants=frozenset(
             node.session_tenant for node in nodes if node.session_tenant
-        ),
+        )
+        | {SESSION_TENANT},
     )

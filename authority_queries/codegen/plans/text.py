@@ -1,9 +1,10 @@
 """Plans as the text that is committed and read in review."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from difflib import unified_diff
 from typing import Final
 
+from authority_queries.codegen.plans.condition_text import SESSION_TENANT
 from authority_queries.codegen.plans.explained import CONDITIONS
 from authority_queries.codegen.plans.plan_node import PlanNode
 from authority_queries.codegen.query import Query
@@ -13,7 +14,7 @@ _ARROW: Final = " -> "
 
 
 def plan_text(
-    plans: Sequence[tuple[Query, PlanNode | None]], *, version: int, role: str | None
+    plans: Iterable[tuple[Query, PlanNode | None]], *, version: int, role: str | None
 ) -> str:
     """Return the text of all plans. `version` is PostgreSQL's major version."""
     lines = [
@@ -106,5 +107,5 @@ def _lines(node: PlanNode, session_tenants: Collection[str]) -> Iterator[str]:
 
 def _in_words(clause: str, session_tenants: Collection[str]) -> str:
     for term in session_tenants:
-        clause = clause.replace(term, "the session's tenant")
+        clause = clause.replace(term, SESSION_TENANT)
     return clause

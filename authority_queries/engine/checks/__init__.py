@@ -28,6 +28,7 @@ from authority_queries.engine.checks.scalars import (
 from authority_queries.engine.checks.sequences import (
     array,
     composite,
+    resource_list,
     scope_list,
     text_list,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "one_of",
     "optional",
     "real",
+    "resource_list",
     "scope_list",
     "text",
     "text_list",

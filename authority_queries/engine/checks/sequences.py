@@ -13,6 +13,11 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 
 _MAX_ELEMENTS: Final = 10_000
 _MAX_SCOPES: Final = 100
+_MAX_RESOURCES: Final = 100
+_LONGEST_RESOURCE: Final = 2048
+_RESOURCE: Final = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]*:(?:[]A-Za-z0-9._~:/?@!$&'()*+,;=[-]|%[0-9A-Fa-f]{2})+"
+)
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}")
 
 
@@ -86,3 +91,20 @@ def scope_list(name: str, value: object) -> list[str]:
         message = "must hold scope-tokens (RFC 6749 section 3.3) of 1 to 255 characters"
         raise refusal(name, message)
     return scopes
+
+
+def resource_list(name: str, value: object) -> list[str]:
+    """Check resources (RFC 8707 section 2), and drop duplicates."""
+    resources = [*dict.fromkeys(_texts(name, value))]
+    if len(resources) > _MAX_RESOURCES:
+        raise refusal(name, f"must have at most {_MAX_RESOURCES} resources")
+    if not all(
+        len(resource) <= _LONGEST_RESOURCE and _RESOURCE.fullmatch(resource)
+        for resource in resources
+    ):
+        message = (
+            "must hold absolute URIs without a fragment (RFC 8707 section 2) of up to "
+            f"{_LONGEST_RESOURCE} characters"
+        )
+        raise refusal(name, message)
+    return resources

@@ -15,6 +15,7 @@ from authority_queries.records import (
 from authority_queries.repositories._async.repository import (
     AsyncRepository,
     page,
+    shared_sub,
     stale,
 )
 from authority_queries.repositories.values import Page
@@ -70,6 +71,10 @@ class AsyncClients(AsyncRepository):
         display_names: JsonObject | None = None,
         redirect_uris: Sequence[str] = (),
         post_logout_redirect_uris: Sequence[str] = (),
+        backchannel_logout_uri: str | None = None,
+        backchannel_logout_session_required: bool = False,
+        frontchannel_logout_uri: str | None = None,
+        frontchannel_logout_session_required: bool = False,
         permissions: Sequence[str] = (),
         requirements: Sequence[str] = (),
         settings: JsonObject | None = None,
@@ -82,7 +87,7 @@ class AsyncClients(AsyncRepository):
         Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
         tenant.
         """
-        return await queries.create_async(
+        client = await queries.create_async(
             self._connection,
             tenant_id=tenant_id,
             client_id=client_id,
@@ -93,6 +98,10 @@ class AsyncClients(AsyncRepository):
             display_names={} if display_names is None else display_names,
             redirect_uris=redirect_uris,
             post_logout_redirect_uris=post_logout_redirect_uris,
+            backchannel_logout_uri=backchannel_logout_uri,
+            backchannel_logout_session_required=backchannel_logout_session_required,
+            frontchannel_logout_uri=frontchannel_logout_uri,
+            frontchannel_logout_session_required=frontchannel_logout_session_required,
             permissions=permissions,
             requirements=requirements,
             settings={} if settings is None else settings,
@@ -100,6 +109,9 @@ class AsyncClients(AsyncRepository):
             json_web_key_set=json_web_key_set,
             enabled=enabled,
         )
+        if client is None:
+            raise shared_sub("clients.create", "client_id")
+        return client
 
     async def update(
         self,
@@ -115,6 +127,10 @@ class AsyncClients(AsyncRepository):
         display_names: JsonObject,
         redirect_uris: Sequence[str],
         post_logout_redirect_uris: Sequence[str],
+        backchannel_logout_uri: str | None,
+        backchannel_logout_session_required: bool,
+        frontchannel_logout_uri: str | None,
+        frontchannel_logout_session_required: bool,
         permissions: Sequence[str],
         requirements: Sequence[str],
         settings: JsonObject,
@@ -140,6 +156,10 @@ class AsyncClients(AsyncRepository):
             display_names=display_names,
             redirect_uris=redirect_uris,
             post_logout_redirect_uris=post_logout_redirect_uris,
+            backchannel_logout_uri=backchannel_logout_uri,
+            backchannel_logout_session_required=backchannel_logout_session_required,
+            frontchannel_logout_uri=frontchannel_logout_uri,
+            frontchannel_logout_session_required=frontchannel_logout_session_required,
             permissions=permissions,
             requirements=requirements,
             settings=settings,
@@ -149,6 +169,8 @@ class AsyncClients(AsyncRepository):
         )
         if client is None:
             current = await self.get_by_id(tenant_id=tenant_id, client_uuid=client_uuid)
+            if current is not None and current.row_version == row_version:
+                raise shared_sub("clients.update", "client_id")
             raise stale("client", row_version, current)
         return client
 

@@ -1,10 +1,10 @@
-"""Consents: the scopes that users allow clients."""
+"""Consents: what users allow clients."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from authority_queries.engine.runtime import JsonObject
+from authority_queries.engine.runtime import JsonArray, JsonObject
 from authority_queries.errors import MissingReferenceError
 from authority_queries.queries import consents as queries
 from authority_queries.records import Consent
@@ -52,12 +52,15 @@ class AsyncConsents(AsyncRepository):
         user_id: UUID,
         client_id: str,
         scopes: Sequence[str],
+        resources: Sequence[str] = (),
+        authorization_details: JsonArray = (),
         properties: JsonObject | None = None,
     ) -> Consent:
-        """Add scopes to the user's consent to the client, or create a consent.
+        """Add to what the user's consent allows the client, or create a consent.
 
-        A revoked consent stays revoked: this creates a new one. `properties` replace
-        those of before. Raises MissingReferenceError for an unknown client or user,
+        `authorization_details` are objects with a type each (RFC 9396). A revoked
+        consent stays revoked: this creates a new one. `properties` replace those of
+        before. Raises MissingReferenceError for an unknown client or user,
         InvalidValueError.
         """
         consent = await queries.grant_async(
@@ -66,6 +69,8 @@ class AsyncConsents(AsyncRepository):
             user_id=user_id,
             client_id=client_id,
             scopes=scopes,
+            resources=resources,
+            authorization_details=authorization_details,
             properties={} if properties is None else properties,
         )
         if consent is None:
@@ -82,12 +87,15 @@ class AsyncConsents(AsyncRepository):
         tenant_id: UUID,
         user_id: UUID,
         client_id: str,
-        scopes: Sequence[str],
+        scopes: Sequence[str] | None = None,
+        resources: Sequence[str] | None = None,
+        authorization_details: JsonArray | None = None,
     ) -> Consent | None:
-        """Restrict the consent in force to these scopes. Returns None if there is none.
+        """Restrict the consent in force, and return it. None if there is none.
 
-        Its tokens that carry another scope are dead until that scope is granted again.
-        To end them for good, revoke the consent.
+        None for scopes, resources or authorization details keeps all of them. Tokens
+        that carry another one are dead until it is granted again. To end them for good,
+        revoke the consent.
         """
         return await queries.narrow_async(
             self._connection,
@@ -95,6 +103,8 @@ class AsyncConsents(AsyncRepository):
             user_id=user_id,
             client_id=client_id,
             scopes=scopes,
+            resources=resources,
+            authorization_details=authorization_details,
         )
 
     async def revoke(
@@ -102,9 +112,9 @@ class AsyncConsents(AsyncRepository):
     ) -> bool:
         """End the consent and all tokens issued under it, by updating one row.
 
-        Tokens are issued under a consent that covers their scopes; a client of
-        consent_type implicit may hold other ones, which stay. Tokens that a concurrent
-        call issues are dead too. Returns False if no consent was in force.
+        Tokens are issued under a consent that covers them; a client of consent_type
+        implicit may hold other ones, which stay. Tokens that a concurrent call issues
+        are dead too. Returns False if no consent was in force.
         """
         return bool(
             await queries.revoke_async(

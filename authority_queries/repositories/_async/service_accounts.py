@@ -10,6 +10,7 @@ from authority_queries.records import ServiceAccount
 from authority_queries.repositories._async.repository import (
     AsyncRepository,
     page,
+    shared_sub,
     stale,
 )
 from authority_queries.repositories.values import Page
@@ -65,6 +66,7 @@ class AsyncServiceAccounts(AsyncRepository):
         description: str = "",
         enabled: bool = True,
         allowed_scopes: Sequence[str] = (),
+        allowed_resources: Sequence[str] = (),
         authorized_client_uuids: Sequence[UUID] = (),
         attributes: JsonObject | None = None,
     ) -> ServiceAccount:
@@ -73,7 +75,7 @@ class AsyncServiceAccounts(AsyncRepository):
         `authorized_client_uuids` are values of `Client.id`. Raises DuplicateError,
         InvalidValueError, MissingReferenceError for an unknown tenant.
         """
-        return await queries.create_async(
+        account = await queries.create_async(
             self._connection,
             tenant_id=tenant_id,
             account_id=account_id,
@@ -81,9 +83,13 @@ class AsyncServiceAccounts(AsyncRepository):
             description=description,
             enabled=enabled,
             allowed_scopes=allowed_scopes,
+            allowed_resources=allowed_resources,
             authorized_client_uuids=authorized_client_uuids,
             attributes={} if attributes is None else attributes,
         )
+        if account is None:
+            raise shared_sub("service_accounts.create", "account_id")
+        return account
 
     async def update(
         self,
@@ -96,6 +102,7 @@ class AsyncServiceAccounts(AsyncRepository):
         description: str,
         enabled: bool,
         allowed_scopes: Sequence[str],
+        allowed_resources: Sequence[str],
         authorized_client_uuids: Sequence[UUID],
         attributes: JsonObject,
     ) -> ServiceAccount:
@@ -114,6 +121,7 @@ class AsyncServiceAccounts(AsyncRepository):
             description=description,
             enabled=enabled,
             allowed_scopes=allowed_scopes,
+            allowed_resources=allowed_resources,
             authorized_client_uuids=authorized_client_uuids,
             attributes=attributes,
         )
@@ -121,6 +129,8 @@ class AsyncServiceAccounts(AsyncRepository):
             current = await self.get_by_id(
                 tenant_id=tenant_id, service_account_id=service_account_id
             )
+            if current is not None and current.row_version == row_version:
+                raise shared_sub("service_accounts.update", "account_id")
             raise stale("service account", row_version, current)
         return account
 

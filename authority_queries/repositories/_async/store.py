@@ -8,38 +8,29 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from authority_queries.repositories._async.audit_events import AsyncAuditEvents
-from authority_queries.repositories._async.authorizations import AsyncAuthorizations
 from authority_queries.repositories._async.client_secrets import AsyncClientSecrets
 from authority_queries.repositories._async.clients import AsyncClients
-from authority_queries.repositories._async.consents import AsyncConsents
-from authority_queries.repositories._async.device_authorizations import (
-    AsyncDeviceAuthorizations,
-)
 from authority_queries.repositories._async.erasures import AsyncErasures
 from authority_queries.repositories._async.exports import AsyncExports
-from authority_queries.repositories._async.grants import AsyncGrants
+from authority_queries.repositories._async.grant_store import AsyncGrantStore
 from authority_queries.repositories._async.license_seats import AsyncLicenseSeats
 from authority_queries.repositories._async.license_usage import AsyncLicenseUsage
 from authority_queries.repositories._async.licenses import AsyncLicenses
-from authority_queries.repositories._async.login_attempts import AsyncLoginAttempts
-from authority_queries.repositories._async.pushed_requests import AsyncPushedRequests
-from authority_queries.repositories._async.redemptions import AsyncRedemptions
 from authority_queries.repositories._async.repository import AsyncLease
-from authority_queries.repositories._async.revocations import AsyncRevocations
 from authority_queries.repositories._async.roles import AsyncRoles
 from authority_queries.repositories._async.scopes import AsyncScopes
 from authority_queries.repositories._async.server import AsyncServer
 from authority_queries.repositories._async.service_accounts import AsyncServiceAccounts
+from authority_queries.repositories._async.sign_in_store import AsyncSignInStore
+from authority_queries.repositories._async.signing_keys import AsyncSigningKeys
 from authority_queries.repositories._async.tenants import AsyncTenants
-from authority_queries.repositories._async.tokens import AsyncTokens
 from authority_queries.repositories._async.transactions import unit_of_work
-from authority_queries.repositories._async.used_jtis import AsyncUsedJtis
 from authority_queries.repositories._async.user_roles import AsyncUserRoles
 from authority_queries.repositories._async.users import AsyncUsers
 from authority_queries.repositories.actors import Actor
 
 
-class AsyncStore:
+class AsyncStore(AsyncGrantStore, AsyncSignInStore):
     """The repositories over one psycopg connection, which stays the caller's.
 
     On a connection in autocommit each call is one round trip and its own transaction;
@@ -49,6 +40,8 @@ class AsyncStore:
 
     def __init__(self, connection: AsyncConnection[object]) -> None:
         self._lease = lease = AsyncLease(connection)
+        AsyncGrantStore.__init__(self, lease)
+        AsyncSignInStore.__init__(self, lease)
         self.tenants = AsyncTenants(lease)
         self.users = AsyncUsers(lease)
         self.user_roles = AsyncUserRoles(lease)
@@ -57,16 +50,7 @@ class AsyncStore:
         self.clients = AsyncClients(lease)
         self.client_secrets = AsyncClientSecrets(lease)
         self.scopes = AsyncScopes(lease)
-        self.consents = AsyncConsents(lease)
-        self.authorizations = AsyncAuthorizations(lease)
-        self.grants = AsyncGrants(lease)
-        self.redemptions = AsyncRedemptions(lease)
-        self.device_authorizations = AsyncDeviceAuthorizations(lease)
-        self.tokens = AsyncTokens(lease)
-        self.pushed_requests = AsyncPushedRequests(lease)
-        self.used_jtis = AsyncUsedJtis(lease)
-        self.revocations = AsyncRevocations(lease)
-        self.login_attempts = AsyncLoginAttempts(lease)
+        self.signing_keys = AsyncSigningKeys(lease)
         self.licenses = AsyncLicenses(lease)
         self.license_seats = AsyncLicenseSeats(lease)
         self.license_usage = AsyncLicenseUsage(lease)

@@ -11,6 +11,7 @@ from authority_queries.records import User, UserStatus
 from authority_queries.repositories._async.repository import (
     AsyncRepository,
     page,
+    shared_sub,
     stale,
 )
 from authority_queries.repositories.arguments import check_password_hash
@@ -42,8 +43,19 @@ class AsyncUsers(AsyncRepository):
             self._connection, tenant_id=tenant_id, username_key=lookup_key(username)
         )
 
+    async def get_by_verified_email(
+        self, *, tenant_id: UUID, email: str
+    ) -> User | None:
+        """Get the user who has verified this address, in any case of ASCII letters.
+
+        Send mail to the `email` of the user, never to the address that was typed.
+        """
+        return await queries.get_by_verified_email_async(
+            self._connection, tenant_id=tenant_id, email=email
+        )
+
     async def get_by_subject_id(
-        self, *, tenant_id: UUID, subject_id: UUID
+        self, *, tenant_id: UUID, subject_id: str
     ) -> User | None:
         """Get a user by the claim sub."""
         return await queries.get_by_subject_id_async(
@@ -86,6 +98,7 @@ class AsyncUsers(AsyncRepository):
         *,
         tenant_id: UUID,
         username: str,
+        subject_id: str | None = None,
         email: str | None = None,
         email_verified: bool = False,
         display_name: str = "",
@@ -93,16 +106,20 @@ class AsyncUsers(AsyncRepository):
         status: UserStatus = "active",
         attributes: JsonObject | None = None,
     ) -> User:
-        """Create a user with a new subject id.
+        """Create a user, with the given sub or a new one.
 
-        `username` follows RFC 8265, in any case and Unicode form. `password_hash` comes
-        from `hash_password` or `convert_password_hash`. Raises DuplicateError if the
-        username is taken in any case, MissingReferenceError for an unknown tenant,
-        InvalidArgumentError, InvalidValueError.
+        Pass `subject_id` for a user of another system, whose sub it keeps. `username`
+        follows RFC 8265, in any case and Unicode form. `password_hash` comes from
+        `hash_password` or `convert_password_hash`. Raises DuplicateError if the
+        username is taken in any case, the verified address is another user's, or the
+        sub is that of another user, a client or a service account;
+        MissingReferenceError for an unknown tenant, InvalidArgumentError,
+        InvalidValueError.
         """
-        return await queries.create_async(
+        user = await queries.create_async(
             self._connection,
             tenant_id=tenant_id,
+            subject_id=subject_id,
             username=username,
             username_key=username_key(username),
             email=check_email(email),
@@ -112,6 +129,9 @@ class AsyncUsers(AsyncRepository):
             status=status,
             attributes={} if attributes is None else attributes,
         )
+        if user is None:
+            raise shared_sub("users.create", "subject_id")
+        return user
 
     async def update(
         self,
@@ -121,13 +141,13 @@ class AsyncUsers(AsyncRepository):
         row_version: int,
         username: str,
         email: str | None,
-        email_verified: bool,
         display_name: str,
         status: UserStatus,
         attributes: JsonObject,
     ) -> User:
         """Replace the editable fields of the user that was read at `row_version`.
 
+        Another `email` is not verified, until `verify_email`.
         Raises NotFoundError, ConcurrencyConflictError, DuplicateError,
         InvalidArgumentError, InvalidValueError.
         """
@@ -139,7 +159,6 @@ class AsyncUsers(AsyncRepository):
             username=username,
             username_key=username_key(username),
             email=check_email(email),
-            email_verified=email_verified,
             display_name=display_name,
             status=status,
             attributes=attributes,
@@ -148,6 +167,18 @@ class AsyncUsers(AsyncRepository):
             current = await self.get_by_id(tenant_id=tenant_id, user_id=user_id)
             raise stale("user", row_version, current)
         return user
+
+    async def verify_email(
+        self, *, tenant_id: UUID, user_id: UUID, email: str
+    ) -> User | None:
+        """Mark the user's address as verified: the user has proven control of it.
+
+        Returns None if the user has another address by now. Raises DuplicateError with
+        the argument `email` if another user of the tenant has verified the address.
+        """
+        return await queries.verify_email_async(
+            self._connection, tenant_id=tenant_id, user_id=user_id, email=email
+        )
 
     async def delete(self, *, tenant_id: UUID, user_id: UUID) -> bool:
         """Delete a user with its roles, consents and tokens.
@@ -188,7 +219,10 @@ class AsyncUsers(AsyncRepository):
         return user
 
     async def revoke_tokens(self, *, tenant_id: UUID, user_id: UUID) -> User | None:
-        """End everything issued to the user so far by moving the user's epoch: one row.
+        """End everything issued to the user so far by moving the user's epoch.
+
+        One row ends all tokens. The user's sessions end with it, and their clients are
+        notified.
 
         Returns None for an unknown user. With a new password, call this in a
         transaction of its own, after the password's commit: until then the old password

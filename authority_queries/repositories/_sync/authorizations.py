@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from authority_queries.engine.runtime import JsonObject
+from authority_queries.engine.runtime import JsonArray, JsonObject
 from authority_queries.errors import TenantInactiveError
 from authority_queries.queries import authorizations as queries
 from authority_queries.records import Authorization
@@ -69,6 +69,10 @@ class Authorizations(Repository):
         service_account_id: UUID | None = None,
         consent_id: UUID | None = None,
         scopes: Sequence[str] = (),
+        resources: Sequence[str] = (),
+        authorization_details: JsonArray = (),
+        acr: str | None = None,
+        amr: Sequence[str] | None = None,
         properties: JsonObject | None = None,
         lifetime: timedelta | None = None,
     ) -> Authorization:
@@ -87,6 +91,10 @@ class Authorizations(Repository):
             service_account_id=service_account_id,
             consent_id=consent_id,
             scopes=scopes,
+            resources=resources,
+            authorization_details=authorization_details,
+            acr=acr,
+            amr=amr,
             properties={} if properties is None else properties,
             lifetime=check_optional_positive("lifetime", lifetime),
         )

@@ -16,6 +16,7 @@ from authority_queries.records import (
 from authority_queries.repositories._sync.repository import (
     Repository,
     page,
+    shared_sub,
     stale,
 )
 from authority_queries.repositories.values import Page
@@ -69,6 +70,10 @@ class Clients(Repository):
         display_names: JsonObject | None = None,
         redirect_uris: Sequence[str] = (),
         post_logout_redirect_uris: Sequence[str] = (),
+        backchannel_logout_uri: str | None = None,
+        backchannel_logout_session_required: bool = False,
+        frontchannel_logout_uri: str | None = None,
+        frontchannel_logout_session_required: bool = False,
         permissions: Sequence[str] = (),
         requirements: Sequence[str] = (),
         settings: JsonObject | None = None,
@@ -81,7 +86,7 @@ class Clients(Repository):
         Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
         tenant.
         """
-        return queries.create(
+        client = queries.create(
             self._connection,
             tenant_id=tenant_id,
             client_id=client_id,
@@ -92,6 +97,10 @@ class Clients(Repository):
             display_names={} if display_names is None else display_names,
             redirect_uris=redirect_uris,
             post_logout_redirect_uris=post_logout_redirect_uris,
+            backchannel_logout_uri=backchannel_logout_uri,
+            backchannel_logout_session_required=backchannel_logout_session_required,
+            frontchannel_logout_uri=frontchannel_logout_uri,
+            frontchannel_logout_session_required=frontchannel_logout_session_required,
             permissions=permissions,
             requirements=requirements,
             settings={} if settings is None else settings,
@@ -99,6 +108,9 @@ class Clients(Repository):
             json_web_key_set=json_web_key_set,
             enabled=enabled,
         )
+        if client is None:
+            raise shared_sub("clients.create", "client_id")
+        return client
 
     def update(
         self,
@@ -114,6 +126,10 @@ class Clients(Repository):
         display_names: JsonObject,
         redirect_uris: Sequence[str],
         post_logout_redirect_uris: Sequence[str],
+        backchannel_logout_uri: str | None,
+        backchannel_logout_session_required: bool,
+        frontchannel_logout_uri: str | None,
+        frontchannel_logout_session_required: bool,
         permissions: Sequence[str],
         requirements: Sequence[str],
         settings: JsonObject,
@@ -139,6 +155,10 @@ class Clients(Repository):
             display_names=display_names,
             redirect_uris=redirect_uris,
             post_logout_redirect_uris=post_logout_redirect_uris,
+            backchannel_logout_uri=backchannel_logout_uri,
+            backchannel_logout_session_required=backchannel_logout_session_required,
+            frontchannel_logout_uri=frontchannel_logout_uri,
+            frontchannel_logout_session_required=frontchannel_logout_session_required,
             permissions=permissions,
             requirements=requirements,
             settings=settings,
@@ -148,6 +168,8 @@ class Clients(Repository):
         )
         if client is None:
             current = self.get_by_id(tenant_id=tenant_id, client_uuid=client_uuid)
+            if current is not None and current.row_version == row_version:
+                raise shared_sub("clients.update", "client_id")
             raise stale("client", row_version, current)
         return client
 

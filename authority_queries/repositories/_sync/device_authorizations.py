@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from authority_queries.engine.runtime import JsonObject
+from authority_queries.engine.runtime import JsonArray, JsonObject
 from authority_queries.queries import device_authorizations as queries
 from authority_queries.records import (
     DeviceApproval,
@@ -16,7 +16,9 @@ from authority_queries.records import (
 )
 from authority_queries.repositories._sync.repository import Repository
 from authority_queries.repositories.arguments import (
+    check_acr_values,
     check_digest,
+    check_max_age,
     check_not_negative,
     check_optional_positive,
     check_positive,
@@ -49,6 +51,8 @@ class DeviceAuthorizations(Repository):
         user_code_hash: bytes,
         client_id: str,
         scopes: Sequence[str] = (),
+        resources: Sequence[str] = (),
+        authorization_details: JsonArray = (),
         cnf_jkt: str | None = None,
         properties: JsonObject | None = None,
         poll_interval: timedelta = _INTERVAL,
@@ -68,6 +72,8 @@ class DeviceAuthorizations(Repository):
             user_code_hash=user_code_hash,
             client_id=client_id,
             scopes=scopes,
+            resources=resources,
+            authorization_details=authorization_details,
             cnf_jkt=cnf_jkt,
             properties={} if properties is None else properties,
             poll_interval=check_positive("poll_interval", poll_interval),
@@ -95,15 +101,24 @@ class DeviceAuthorizations(Repository):
         user_id: UUID,
         authenticated_at: datetime | None,
         scopes: Sequence[str] | None = None,
+        resources: Sequence[str] | None = None,
+        authorization_details: JsonArray | None = None,
         properties: JsonObject | None = None,
+        acr: str | None = None,
+        amr: Sequence[str] | None = None,
+        max_age: timedelta | None = None,
+        acr_values: Sequence[str] | None = None,
+        requested_at: datetime | None = None,
         family_lifetime: timedelta | None = None,
     ) -> DeviceApproval:
         """Approve a pending request, and begin the family of the tokens to come.
 
-        `scopes` may be fewer than the device asked for. The user's sign-in and consent
-        must meet the rules of `grants.issue_code`. `properties` are merged over those
-        of the request. The family ends after `family_lifetime`, however often it is
-        refreshed. Polls wait until the transaction ends. Raises InvalidValueError.
+        `scopes`, `resources` and `authorization_details` may be fewer than the device
+        asked for; None are all of them. The user's sign-in and consent must meet the
+        rules of `grants.issue_code`; `requested_at` is when the user opened the page,
+        and `max_age` and `acr_values` are your server's. `properties` are merged over
+        those of the request. The family ends after `family_lifetime`, however often it
+        is refreshed. Polls wait until the transaction ends. Raises InvalidValueError.
         """
         return queries.approve(
             self._connection,
@@ -111,8 +126,15 @@ class DeviceAuthorizations(Repository):
             user_code_hash=check_digest("user_code_hash", user_code_hash),
             user_id=user_id,
             scopes=scopes,
+            resources=resources,
+            authorization_details=authorization_details,
             properties={} if properties is None else properties,
             authenticated_at=authenticated_at,
+            acr=acr,
+            amr=amr,
+            max_age=check_max_age(max_age),
+            acr_values=check_acr_values(acr_values),
+            requested_at=requested_at,
             family_lifetime=check_optional_positive("family_lifetime", family_lifetime),
         )
 

@@ -6,18 +6,18 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from authority_queries.engine.runtime import JsonObject
+from authority_queries.engine.runtime import JsonArray, JsonObject
 from authority_queries.queries import grants as queries
 from authority_queries.records import (
     ClientTokenIssuance,
     CodeIssuance,
-    TokenExchange,
 )
 from authority_queries.repositories._sync.repository import Repository
 from authority_queries.repositories.arguments import (
+    check_acr_values,
     check_code_challenge,
-    check_digest,
-    check_optional_digest,
+    check_max_age,
+    check_one_sign_in,
     check_optional_positive,
     check_positive,
 )
@@ -42,12 +42,20 @@ class Grants(Repository):
         client_id: str,
         user_id: UUID,
         authenticated_at: datetime | None,
+        session_id: UUID | None = None,
         scopes: Sequence[str] = (),
+        resources: Sequence[str] = (),
+        authorization_details: JsonArray = (),
         redirect_uri: str | None = None,
         code_challenge: str | None = None,
         nonce: str | None = None,
         cnf_jkt: str | None = None,
         properties: JsonObject | None = None,
+        acr: str | None = None,
+        amr: Sequence[str] | None = None,
+        max_age: timedelta | None = None,
+        acr_values: Sequence[str] | None = None,
+        requested_at: datetime | None = None,
         lifetime: timedelta = _CODE_LIFETIME,
         family_lifetime: timedelta | None = None,
     ) -> CodeIssuance:
@@ -59,27 +67,48 @@ class Grants(Repository):
         dpop_jkt of RFC 9449 section 10. The family ends after `family_lifetime`,
         however often it is refreshed.
 
-        `authenticated_at` is the time of the user's sign-in. For a continued session
-        pass the time of its start, otherwise a sign-out from everywhere would not end
-        it. None means now; a time up to a minute ahead of the database's clock counts
-        as a minute ago.
+        The user's sign-in is that of the session `session_id` (`LiveSession.id`). Then
+        `authenticated_at`, `acr` and `amr` are None. Unless the scopes contain
+        offline_access, the family ends with the session.
+
+        A server with sessions of its own passes `authenticated_at`: the time of the
+        session's start, otherwise a sign-out from everywhere would not end it. None
+        means now; a time up to a minute ahead of the database's clock counts as a
+        minute ago. `acr` and `amr` are how the user signed in (RFC 8176).
+
+        `max_age` and `acr_values` are what the request requires of the sign-in (RFC
+        9470 section 4); None requires nothing. `requested_at` is when you received the
+        request, or None for now: with a max_age of 0, which is prompt=login, the
+        sign-in must not be older than that. Do not pass `acr_values` that are voluntary
+        (OpenID Connect Core section 5.5.1.1).
 
         Raises InvalidArgumentError for a challenge of another shape; InvalidValueError
         for a lifetime above 10 minutes or a sign-in in the future; DuplicateError.
         """
+        check_one_sign_in(
+            session_id, authenticated_at=authenticated_at, acr=acr, amr=amr
+        )
         return queries.issue_code(
             self._connection,
             tenant_id=tenant_id,
+            session_id=session_id,
             token_hash=token_hash,
             client_id=client_id,
             user_id=user_id,
             scopes=scopes,
+            resources=resources,
+            authorization_details=authorization_details,
             redirect_uri=redirect_uri,
             code_challenge=check_code_challenge(code_challenge),
             nonce=nonce,
             cnf_jkt=cnf_jkt,
             properties={} if properties is None else properties,
             authenticated_at=authenticated_at,
+            acr=acr,
+            amr=amr,
+            max_age=check_max_age(max_age),
+            acr_values=check_acr_values(acr_values),
+            requested_at=requested_at,
             lifetime=check_positive("lifetime", lifetime),
             family_lifetime=check_optional_positive("family_lifetime", family_lifetime),
         )
@@ -93,6 +122,8 @@ class Grants(Repository):
         lifetime: timedelta,
         service_account_id: UUID | None = None,
         scopes: Sequence[str] = (),
+        resources: Sequence[str] = (),
+        authorization_details: JsonArray = (),
         cnf_jkt: str | None = None,
         cnf_x5t_s256: str | None = None,
         payload: bytes | None = None,
@@ -100,8 +131,9 @@ class Grants(Repository):
     ) -> ClientTokenIssuance:
         """Issue an access token by the client credentials grant (RFC 6749 section 4.4).
 
-        The token is the client's own, with the scopes that the caller allows, or that
-        of a service account, which must authorise the client and allow the scopes.
+        The token is the client's own, with the scopes and resources that the caller
+        allows, or that of a service account, which must authorise the client and allow
+        both. The caller decides about `authorization_details` in either case.
         Raises DuplicateError, InvalidValueError.
         """
         return queries.issue_to_client(
@@ -111,48 +143,8 @@ class Grants(Repository):
             client_id=client_id,
             service_account_id=service_account_id,
             scopes=scopes,
-            cnf_jkt=cnf_jkt,
-            cnf_x5t_s256=cnf_x5t_s256,
-            payload=payload,
-            properties={} if properties is None else properties,
-            lifetime=check_positive("lifetime", lifetime),
-        )
-
-    def exchange(
-        self,
-        *,
-        tenant_id: UUID,
-        token_hash: bytes,
-        client_id: str,
-        subject_token_hash: bytes,
-        lifetime: timedelta,
-        actor_token_hash: bytes | None = None,
-        scopes: Sequence[str] | None = None,
-        cnf_jkt: str | None = None,
-        cnf_x5t_s256: str | None = None,
-        payload: bytes | None = None,
-        properties: JsonObject | None = None,
-    ) -> TokenExchange:
-        """Exchange an access token for one that another client may use (RFC 8693).
-
-        The new token has the subject of the subject token, an `actor` from the actor
-        token (section 4.1), and no more scopes than the subject token. It dies with
-        either of the two, for any reason, and with the tokens that they were exchanged
-        for. Public clients cannot exchange. A bound token becomes no unbound one:
-        `cnf_jkt` and `cnf_x5t_s256` are the key and the certificate that this client
-        proved. The caller decides whether this client may act, and checks that the keys
-        of the presented tokens were proved. Raises DuplicateError, InvalidValueError.
-        """
-        return queries.exchange(
-            self._connection,
-            tenant_id=tenant_id,
-            token_hash=token_hash,
-            client_id=client_id,
-            subject_token_hash=check_digest("subject_token_hash", subject_token_hash),
-            actor_token_hash=check_optional_digest(
-                "actor_token_hash", actor_token_hash
-            ),
-            scopes=scopes,
+            resources=resources,
+            authorization_details=authorization_details,
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             payload=payload,

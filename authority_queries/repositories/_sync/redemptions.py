@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
+from authority_queries.engine.runtime import JsonArray
 from authority_queries.errors import InvalidArgumentError
 from authority_queries.queries import redemptions as queries
 from authority_queries.records import Redemption, TokenType
@@ -41,6 +42,8 @@ class Redemptions(Repository):
         code_verifier: str | None = None,
         cnf_jkt: str | None = None,
         cnf_x5t_s256: str | None = None,
+        resources: Sequence[str] | None = None,
+        authorization_details: JsonArray | None = None,
         access_token: NewToken | None = None,
         refresh_token: NewToken | None = None,
     ) -> Redemption:
@@ -56,7 +59,9 @@ class Redemptions(Repository):
         proved. The access token is bound to them, and a public client's refresh token
         too (RFC 9449 section 5, RFC 8705 section 4). `redirect_uri` may be None if the
         client has registered exactly one, as in OAuth 2.1. A `code_verifier` that RFC
-        7636 section 4.1 does not allow matches no code. Raises DuplicateError.
+        7636 section 4.1 does not allow matches no code. Fewer `resources` (RFC 8707
+        section 2.2) and `authorization_details` (RFC 9396 section 6.1) restrict the
+        access token only; None are all of the code's. Raises DuplicateError.
         """
         return self._redeem(
             "redemptions.redeem_code",
@@ -70,6 +75,8 @@ class Redemptions(Repository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             scopes=None,
+            resources=resources,
+            authorization_details=authorization_details,
             leeway=_NOTHING,
             access_token=access_token,
             refresh_token=refresh_token,
@@ -84,6 +91,8 @@ class Redemptions(Repository):
         redemption_id: UUID,
         cnf_jkt: str | None = None,
         cnf_x5t_s256: str | None = None,
+        resources: Sequence[str] | None = None,
+        authorization_details: JsonArray | None = None,
         access_token: NewToken | None = None,
         refresh_token: NewToken | None = None,
         leeway: timedelta = _NOTHING,
@@ -106,6 +115,8 @@ class Redemptions(Repository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             scopes=None,
+            resources=resources,
+            authorization_details=authorization_details,
             leeway=check_leeway(leeway),
             access_token=access_token,
             refresh_token=refresh_token,
@@ -121,6 +132,8 @@ class Redemptions(Repository):
         refresh_token: NewToken | None,
         access_token: NewToken | None = None,
         scopes: Sequence[str] | None = None,
+        resources: Sequence[str] | None = None,
+        authorization_details: JsonArray | None = None,
         cnf_jkt: str | None = None,
         cnf_x5t_s256: str | None = None,
         leeway: timedelta = _NOTHING,
@@ -128,11 +141,12 @@ class Redemptions(Repository):
         """Replace a refresh token by a new one (RFC 6749 section 6, RFC 9700 4.14.2).
 
         Works like `redeem_code`. The new token's lifetime limits how long it stays
-        idle; the family ends at its own end. Fewer `scopes` restrict the access token
-        only. A request within `leeway` (at most 24 hours) of another one's redemption,
-        and before the new refresh token is used, gets recently_redeemed: it neither
-        issues nor revokes. A server that derives the strings of successors
-        (`derive_token`) can send it the answer of the first request.
+        idle; the family ends at its own end. Fewer `scopes`, `resources` or
+        `authorization_details` restrict the access token only. A request within
+        `leeway` (at most 24 hours) of another one's redemption, and before the new
+        refresh token is used, gets recently_redeemed: it neither issues nor revokes. A
+        server that derives the strings of successors (`derive_token`) can send it the
+        answer of the first request.
 
         With `refresh_token=None` the presented token is not used up and keeps its end.
         The outcome is `refreshed` for a confidential client and for a token bound to a
@@ -156,6 +170,8 @@ class Redemptions(Repository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             scopes=scopes,
+            resources=resources,
+            authorization_details=authorization_details,
             leeway=check_leeway(leeway),
             access_token=access_token,
             refresh_token=refresh_token,
@@ -175,6 +191,8 @@ class Redemptions(Repository):
         cnf_jkt: str | None,
         cnf_x5t_s256: str | None,
         scopes: Sequence[str] | None,
+        resources: Sequence[str] | None,
+        authorization_details: JsonArray | None,
         leeway: timedelta,
         access_token: NewToken | None,
         refresh_token: NewToken | None,
@@ -192,6 +210,8 @@ class Redemptions(Repository):
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
             scopes=scopes,
+            resources=resources,
+            authorization_details=authorization_details,
             redemption_id=redemption_id,
             leeway=leeway,
             access_token_hash=access_token.hash if access_token else None,

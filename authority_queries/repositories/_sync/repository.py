@@ -15,6 +15,7 @@ from authority_queries.engine.forks import check_process, process_of
 from authority_queries.errors import (
     AuthorityError,
     ConcurrencyConflictError,
+    DuplicateError,
     InvalidArgumentError,
     NotFoundError,
     OpenTransactionError,
@@ -122,6 +123,17 @@ def page(
         next=position(items[-1]) if items and has_next else None,
         previous=position(items[0]) if items and has_previous else None,
     )
+
+
+def shared_sub(query: str, argument: str) -> DuplicateError:
+    """Return the error of a sub that both a user and a machine would have.
+
+    A resource server could mistake the token of one for that of the other (RFC 9068
+    section 5).
+    """
+    kinds = "a client or a service account" if argument == "subject_id" else "a user"
+    message = f"{query}: {argument} must not be the sub of {kinds} of the tenant"
+    return DuplicateError(message, argument=argument, query=query)
 
 
 def stale(what: str, row_version: int, current: object | None) -> AuthorityError:

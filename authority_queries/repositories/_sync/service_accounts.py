@@ -11,6 +11,7 @@ from authority_queries.records import ServiceAccount
 from authority_queries.repositories._sync.repository import (
     Repository,
     page,
+    shared_sub,
     stale,
 )
 from authority_queries.repositories.values import Page
@@ -66,6 +67,7 @@ class ServiceAccounts(Repository):
         description: str = "",
         enabled: bool = True,
         allowed_scopes: Sequence[str] = (),
+        allowed_resources: Sequence[str] = (),
         authorized_client_uuids: Sequence[UUID] = (),
         attributes: JsonObject | None = None,
     ) -> ServiceAccount:
@@ -74,7 +76,7 @@ class ServiceAccounts(Repository):
         `authorized_client_uuids` are values of `Client.id`. Raises DuplicateError,
         InvalidValueError, MissingReferenceError for an unknown tenant.
         """
-        return queries.create(
+        account = queries.create(
             self._connection,
             tenant_id=tenant_id,
             account_id=account_id,
@@ -82,9 +84,13 @@ class ServiceAccounts(Repository):
             description=description,
             enabled=enabled,
             allowed_scopes=allowed_scopes,
+            allowed_resources=allowed_resources,
             authorized_client_uuids=authorized_client_uuids,
             attributes={} if attributes is None else attributes,
         )
+        if account is None:
+            raise shared_sub("service_accounts.create", "account_id")
+        return account
 
     def update(
         self,
@@ -97,6 +103,7 @@ class ServiceAccounts(Repository):
         description: str,
         enabled: bool,
         allowed_scopes: Sequence[str],
+        allowed_resources: Sequence[str],
         authorized_client_uuids: Sequence[UUID],
         attributes: JsonObject,
     ) -> ServiceAccount:
@@ -115,6 +122,7 @@ class ServiceAccounts(Repository):
             description=description,
             enabled=enabled,
             allowed_scopes=allowed_scopes,
+            allowed_resources=allowed_resources,
             authorized_client_uuids=authorized_client_uuids,
             attributes=attributes,
         )
@@ -122,6 +130,8 @@ class ServiceAccounts(Repository):
             current = self.get_by_id(
                 tenant_id=tenant_id, service_account_id=service_account_id
             )
+            if current is not None and current.row_version == row_version:
+                raise shared_sub("service_accounts.update", "account_id")
             raise stale("service account", row_version, current)
         return account
 

@@ -9,38 +9,29 @@ from uuid import UUID
 from psycopg import Connection
 
 from authority_queries.repositories._sync.audit_events import AuditEvents
-from authority_queries.repositories._sync.authorizations import Authorizations
 from authority_queries.repositories._sync.client_secrets import ClientSecrets
 from authority_queries.repositories._sync.clients import Clients
-from authority_queries.repositories._sync.consents import Consents
-from authority_queries.repositories._sync.device_authorizations import (
-    DeviceAuthorizations,
-)
 from authority_queries.repositories._sync.erasures import Erasures
 from authority_queries.repositories._sync.exports import Exports
-from authority_queries.repositories._sync.grants import Grants
+from authority_queries.repositories._sync.grant_store import GrantStore
 from authority_queries.repositories._sync.license_seats import LicenseSeats
 from authority_queries.repositories._sync.license_usage import LicenseUsage
 from authority_queries.repositories._sync.licenses import Licenses
-from authority_queries.repositories._sync.login_attempts import LoginAttempts
-from authority_queries.repositories._sync.pushed_requests import PushedRequests
-from authority_queries.repositories._sync.redemptions import Redemptions
 from authority_queries.repositories._sync.repository import Lease
-from authority_queries.repositories._sync.revocations import Revocations
 from authority_queries.repositories._sync.roles import Roles
 from authority_queries.repositories._sync.scopes import Scopes
 from authority_queries.repositories._sync.server import Server
 from authority_queries.repositories._sync.service_accounts import ServiceAccounts
+from authority_queries.repositories._sync.sign_in_store import SignInStore
+from authority_queries.repositories._sync.signing_keys import SigningKeys
 from authority_queries.repositories._sync.tenants import Tenants
-from authority_queries.repositories._sync.tokens import Tokens
 from authority_queries.repositories._sync.transactions import unit_of_work
-from authority_queries.repositories._sync.used_jtis import UsedJtis
 from authority_queries.repositories._sync.user_roles import UserRoles
 from authority_queries.repositories._sync.users import Users
 from authority_queries.repositories.actors import Actor
 
 
-class Store:
+class Store(GrantStore, SignInStore):
     """The repositories over one psycopg connection, which stays the caller's.
 
     On a connection in autocommit each call is one round trip and its own transaction;
@@ -50,6 +41,8 @@ class Store:
 
     def __init__(self, connection: Connection[object]) -> None:
         self._lease = lease = Lease(connection)
+        GrantStore.__init__(self, lease)
+        SignInStore.__init__(self, lease)
         self.tenants = Tenants(lease)
         self.users = Users(lease)
         self.user_roles = UserRoles(lease)
@@ -58,16 +51,7 @@ class Store:
         self.clients = Clients(lease)
         self.client_secrets = ClientSecrets(lease)
         self.scopes = Scopes(lease)
-        self.consents = Consents(lease)
-        self.authorizations = Authorizations(lease)
-        self.grants = Grants(lease)
-        self.redemptions = Redemptions(lease)
-        self.device_authorizations = DeviceAuthorizations(lease)
-        self.tokens = Tokens(lease)
-        self.pushed_requests = PushedRequests(lease)
-        self.used_jtis = UsedJtis(lease)
-        self.revocations = Revocations(lease)
-        self.login_attempts = LoginAttempts(lease)
+        self.signing_keys = SigningKeys(lease)
         self.licenses = Licenses(lease)
         self.license_seats = LicenseSeats(lease)
         self.license_usage = LicenseUsage(lease)

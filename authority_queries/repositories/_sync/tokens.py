@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from authority_queries.engine.runtime import JsonObject
+from authority_queries.engine.runtime import JsonArray, JsonObject
 from authority_queries.errors import TenantInactiveError
 from authority_queries.queries import tokens as queries
 from authority_queries.records import (
@@ -59,20 +59,28 @@ class Tokens(Repository):
         )
 
     def verify(
-        self, *, tenant_id: UUID, token_hash: bytes, type: TokenType = "access"
+        self,
+        *,
+        tenant_id: UUID,
+        token_hash: bytes,
+        type: TokenType = "access",
+        resource: str | None = None,
     ) -> VerifiedToken | None:
         """Return a token if it is live, else None: the one check of a request.
 
         Judges the token itself, its tenant, client, authorization, and user (with
         epoch) or service account, by the database's clock. None does not
-        include the reason (RFC 7662 section 2.2). For a token that is bound to a key or
-        a certificate, check `is_confirmed` too (RFC 9449, RFC 8705).
+        include the reason (RFC 7662 section 2.2). With `resource`, returns only a token
+        that names this resource (RFC 8707). For a token that is bound to a key or a
+        certificate, check `is_confirmed` too (RFC 9449, RFC 8705). For what needs a
+        strong or fresh sign-in, check `is_sign_in_sufficient` (RFC 9470).
         """
         return queries.verify(
             self._connection,
             tenant_id=tenant_id,
             token_hash=check_digest("token_hash", token_hash),
             type=type,
+            resource=resource,
         )
 
     def create(
@@ -87,6 +95,8 @@ class Tokens(Repository):
         service_account_id: UUID | None = None,
         authorization_id: UUID | None = None,
         scopes: Sequence[str] = (),
+        resources: Sequence[str] = (),
+        authorization_details: JsonArray = (),
         code_challenge: str | None = None,
         redirect_uri: str | None = None,
         nonce: str | None = None,
@@ -116,6 +126,8 @@ class Tokens(Repository):
             service_account_id=service_account_id,
             authorization_id=authorization_id,
             scopes=scopes,
+            resources=resources,
+            authorization_details=authorization_details,
             code_challenge=check_code_challenge(code_challenge),
             redirect_uri=redirect_uri,
             nonce=nonce,

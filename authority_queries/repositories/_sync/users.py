@@ -12,6 +12,7 @@ from authority_queries.records import User, UserStatus
 from authority_queries.repositories._sync.repository import (
     Repository,
     page,
+    shared_sub,
     stale,
 )
 from authority_queries.repositories.arguments import check_password_hash
@@ -41,7 +42,16 @@ class Users(Repository):
             self._connection, tenant_id=tenant_id, username_key=lookup_key(username)
         )
 
-    def get_by_subject_id(self, *, tenant_id: UUID, subject_id: UUID) -> User | None:
+    def get_by_verified_email(self, *, tenant_id: UUID, email: str) -> User | None:
+        """Get the user who has verified this address, in any case of ASCII letters.
+
+        Send mail to the `email` of the user, never to the address that was typed.
+        """
+        return queries.get_by_verified_email(
+            self._connection, tenant_id=tenant_id, email=email
+        )
+
+    def get_by_subject_id(self, *, tenant_id: UUID, subject_id: str) -> User | None:
         """Get a user by the claim sub."""
         return queries.get_by_subject_id(
             self._connection, tenant_id=tenant_id, subject_id=subject_id
@@ -83,6 +93,7 @@ class Users(Repository):
         *,
         tenant_id: UUID,
         username: str,
+        subject_id: str | None = None,
         email: str | None = None,
         email_verified: bool = False,
         display_name: str = "",
@@ -90,16 +101,20 @@ class Users(Repository):
         status: UserStatus = "active",
         attributes: JsonObject | None = None,
     ) -> User:
-        """Create a user with a new subject id.
+        """Create a user, with the given sub or a new one.
 
-        `username` follows RFC 8265, in any case and Unicode form. `password_hash` comes
-        from `hash_password` or `convert_password_hash`. Raises DuplicateError if the
-        username is taken in any case, MissingReferenceError for an unknown tenant,
-        InvalidArgumentError, InvalidValueError.
+        Pass `subject_id` for a user of another system, whose sub it keeps. `username`
+        follows RFC 8265, in any case and Unicode form. `password_hash` comes from
+        `hash_password` or `convert_password_hash`. Raises DuplicateError if the
+        username is taken in any case, the verified address is another user's, or the
+        sub is that of another user, a client or a service account;
+        MissingReferenceError for an unknown tenant, InvalidArgumentError,
+        InvalidValueError.
         """
-        return queries.create(
+        user = queries.create(
             self._connection,
             tenant_id=tenant_id,
+            subject_id=subject_id,
             username=username,
             username_key=username_key(username),
             email=check_email(email),
@@ -109,6 +124,9 @@ class Users(Repository):
             status=status,
             attributes={} if attributes is None else attributes,
         )
+        if user is None:
+            raise shared_sub("users.create", "subject_id")
+        return user
 
     def update(
         self,
@@ -118,13 +136,13 @@ class Users(Repository):
         row_version: int,
         username: str,
         email: str | None,
-        email_verified: bool,
         display_name: str,
         status: UserStatus,
         attributes: JsonObject,
     ) -> User:
         """Replace the editable fields of the user that was read at `row_version`.
 
+        Another `email` is not verified, until `verify_email`.
         Raises NotFoundError, ConcurrencyConflictError, DuplicateError,
         InvalidArgumentError, InvalidValueError.
         """
@@ -136,7 +154,6 @@ class Users(Repository):
             username=username,
             username_key=username_key(username),
             email=check_email(email),
-            email_verified=email_verified,
             display_name=display_name,
             status=status,
             attributes=attributes,
@@ -145,6 +162,18 @@ class Users(Repository):
             current = self.get_by_id(tenant_id=tenant_id, user_id=user_id)
             raise stale("user", row_version, current)
         return user
+
+    def verify_email(
+        self, *, tenant_id: UUID, user_id: UUID, email: str
+    ) -> User | None:
+        """Mark the user's address as verified: the user has proven control of it.
+
+        Returns None if the user has another address by now. Raises DuplicateError with
+        the argument `email` if another user of the tenant has verified the address.
+        """
+        return queries.verify_email(
+            self._connection, tenant_id=tenant_id, user_id=user_id, email=email
+        )
 
     def delete(self, *, tenant_id: UUID, user_id: UUID) -> bool:
         """Delete a user with its roles, consents and tokens.
@@ -183,7 +212,10 @@ class Users(Repository):
         return user
 
     def revoke_tokens(self, *, tenant_id: UUID, user_id: UUID) -> User | None:
-        """End everything issued to the user so far by moving the user's epoch: one row.
+        """End everything issued to the user so far by moving the user's epoch.
+
+        One row ends all tokens. The user's sessions end with it, and their clients are
+        notified.
 
         Returns None for an unknown user. With a new password, call this in a
         transaction of its own, after the password's commit: until then the old password

@@ -8,10 +8,10 @@ from typing import ClassVar, Final, Literal
 from uuid import UUID
 
 from authority_queries.engine._async.unit import refuse_nested_unit
-from authority_queries.engine.checks import one_of
+from authority_queries.engine.checks import one_of, optional, text
 from authority_queries.errors import InvalidTokenError
-from authority_queries.queries import tenants, tokens
-from authority_queries.records import Revocation, VerifiedToken
+from authority_queries.queries import sessions, tenants, tokens
+from authority_queries.records import LiveSession, Revocation, VerifiedToken
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories._async.transactions import unit_of_work
 from authority_queries.repositories.actors import Actor
@@ -21,12 +21,13 @@ from authority_queries.repositories.arguments import (
     check_positive,
     check_tenant_id,
 )
-from authority_queries.secrets import parse_token
+from authority_queries.secrets import TokenKind, TokenString, parse_token
 from authority_queries.service._async.follower import AsyncFollower
 from authority_queries.service._async.hints import AsyncHints
 from authority_queries.service._async.pool import AsyncPooled
 
 _kind: Final = one_of("access", "refresh")
+_resource: Final = optional(text())
 
 
 class AsyncAuthority(AsyncPooled):
@@ -93,6 +94,7 @@ class AsyncAuthority(AsyncPooled):
         *,
         kind: Literal["access", "refresh"] = "access",
         tenant_id: UUID | None = None,
+        resource: str | None = None,
     ) -> VerifiedToken | None:
         """Return the token with this string if it is live, or None. This is one trip.
 
@@ -100,17 +102,14 @@ class AsyncAuthority(AsyncPooled):
         `store.tokens.verify`. A string that is not a token of this kind returns None
         without a trip, and so does a token of another tenant when `tenant_id` is set.
         A server of one tenant passes `tenant_id`; a server of several tenants compares
-        the `tenant_id` of the result. Raises InvalidArgumentError for arguments of
-        other types.
+        the `tenant_id` of the result. A server that passes its URI as `resource` gets
+        only tokens that name it (RFC 8707), whether issued for one or several
+        resources. Raises InvalidArgumentError for arguments of other types.
         """
         _kind("kind", kind)
-        if tenant_id is not None:
-            check_tenant_id(tenant_id)
-        try:
-            presented = parse_token(token, kind=kind)
-        except InvalidTokenError:
-            return None
-        if tenant_id not in (None, presented.tenant_id):
+        _resource("resource", resource)
+        presented = _presented(token, kind, tenant_id)
+        if presented is None:
             return None
         async with self._lend() as connection:
             return await tokens.verify_by_token_async(
@@ -118,6 +117,25 @@ class AsyncAuthority(AsyncPooled):
                 tenant_id=presented.tenant_id,
                 token_hash=presented.hash,
                 type=kind,
+                resource=resource,
+            )
+
+    async def verify_session(
+        self, cookie: str, *, tenant_id: UUID | None = None
+    ) -> LiveSession | None:
+        """Return the live session with this cookie, or None. This is one trip.
+
+        The result is that of `store.sessions.verify`. A string that is not the content
+        of a cookie returns None without a trip, and so does a cookie of another tenant
+        when `tenant_id` is set. A server of several tenants compares the `tenant_id` of
+        the result. Raises InvalidArgumentError for arguments of other types.
+        """
+        presented = _presented(cookie, "session", tenant_id)
+        if presented is None:
+            return None
+        async with self._lend() as connection:
+            return await sessions.verify_async(
+                connection, tenant_id=presented.tenant_id, cookie_hash=presented.hash
             )
 
     def follow_revocations(
@@ -161,3 +179,16 @@ class AsyncAuthority(AsyncPooled):
         """Return the id of the tenant with this code, whatever its status, or None."""
         async with self._lend() as connection:
             return await tenants.find_async(connection, code=code)
+
+
+def _presented(
+    token: str, kind: TokenKind, tenant_id: UUID | None
+) -> TokenString | None:
+    """Parse a token of this kind, and of this tenant if there is one."""
+    if tenant_id is not None:
+        check_tenant_id(tenant_id)
+    try:
+        presented = parse_token(token, kind=kind)
+    except InvalidTokenError:
+        return None
+    return presented if tenant_id in (None, presented.tenant_id) else None

@@ -87,6 +87,16 @@ STEPS: Final[Mapping[StepName, AsyncStep]] = {
             older_than=kept.expired, batch_size=size
         )
     ),
+    "one_time_tokens": AsyncStep(
+        lambda store, kept, size: store.one_time_tokens.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
+    "signing_keys": AsyncStep(
+        lambda store, kept, size: store.signing_keys.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
     "tokens": AsyncStep(
         lambda store, kept, size: store.tokens.prune_expired(
             older_than=kept.expired, batch_size=size
@@ -105,6 +115,16 @@ STEPS: Final[Mapping[StepName, AsyncStep]] = {
     "consents": AsyncStep(
         lambda store, kept, size: store.consents.prune_revoked(
             older_than=kept.consents, batch_size=size
+        )
+    ),
+    "logout_notices": AsyncStep(
+        lambda store, kept, size: store.logout_notices.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
+    "sessions": AsyncStep(
+        lambda store, kept, size: store.sessions.prune_expired(
+            older_than=kept.expired, batch_size=size
         )
     ),
     "user_roles": AsyncStep(

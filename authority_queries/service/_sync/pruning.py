@@ -88,6 +88,16 @@ STEPS: Final[Mapping[StepName, Step]] = {
             older_than=kept.expired, batch_size=size
         )
     ),
+    "one_time_tokens": Step(
+        lambda store, kept, size: store.one_time_tokens.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
+    "signing_keys": Step(
+        lambda store, kept, size: store.signing_keys.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
     "tokens": Step(
         lambda store, kept, size: store.tokens.prune_expired(
             older_than=kept.expired, batch_size=size
@@ -106,6 +116,16 @@ STEPS: Final[Mapping[StepName, Step]] = {
     "consents": Step(
         lambda store, kept, size: store.consents.prune_revoked(
             older_than=kept.consents, batch_size=size
+        )
+    ),
+    "logout_notices": Step(
+        lambda store, kept, size: store.logout_notices.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
+    "sessions": Step(
+        lambda store, kept, size: store.sessions.prune_expired(
+            older_than=kept.expired, batch_size=size
         )
     ),
     "user_roles": Step(

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from authority_queries.codegen.query import Query
 from authority_queries.engine.calls import Call
+from tests.factories import PHC
 from tests.isolation.matrix.world import FOREIGN
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -41,8 +42,15 @@ REFRESH: Final = {
     "type": "refresh",
     "redirect_uri": None,
 }
+COOKIE: Final = {"cookie_hash": sha256(b"cookie of session").digest()}
 USER_CODE: Final = {"user_code_hash": sha256(b"code of device").digest()}
 USED: Final = {**REFRESH, "token_hash": sha256(b"used").digest()}
+# Of the middle of a long window, so that a step that passes changes no outcome.
+CODE_NOW: Final = {"step": int(datetime.now(UTC).timestamp()) // 30, "drift": 1000}
+CHALLENGE: Final = {
+    "challenge_hash": sha256(b"challenge").digest(),
+    "challenge_expires_at": datetime.now(UTC) + timedelta(hours=1),
+}
 RETRY: Final = {**USED, "redemption_id": UUID(int=2)}
 LATE: Final = {**USED, "leeway": timedelta(days=1)}
 
@@ -50,6 +58,8 @@ LATE: Final = {**USED, "leeway": timedelta(days=1)}
 BY_NAME: Final[Mapping[str, object]] = {
     "access_lifetime": HOUR,
     "access_token_hash": sha256(b"new access").digest(),
+    "acr": "urn:silver",
+    "acr_values": ["urn:silver"],
     "action": "report.viewed",
     "actor_id": IdOf("audit_events", 0, "actor_id"),
     "actor_json": None,
@@ -61,6 +71,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "after_time": datetime(8999, 1, 1, tzinfo=UTC),
     "account_limit": 10,
     "allowed_from": ["active", "trial"],
+    "amr": ["pwd"],
     "authenticated_at": None,
     "batch_size": 1000,
     "before": "~",
@@ -69,9 +80,11 @@ BY_NAME: Final[Mapping[str, object]] = {
     "category": "client",
     "client_id": "portal",
     "details": {},
+    "error": "503",
     "factor": "password",
     "family_lifetime": HOUR,
     "feed_for": HOUR,
+    "first_pause": HOUR,
     "from_period": None,
     "hint": True,
     "idempotency_key": "second",
@@ -79,20 +92,30 @@ BY_NAME: Final[Mapping[str, object]] = {
     "lease": HOUR,
     "leeway": timedelta(0),
     "lifetime": HOUR,
+    "longest_pause": HOUR,
+    "max_age": HOUR,
+    "old_private_key": b"\1" + sha256(b"signing").digest(),
     "month": datetime.now(UTC).date().replace(day=1),
     "months_ahead": 1,
+    "most_attempts": 10,
     "names": ["api.read"],
     "network_limit": 10,
+    "new_cookie_hash": NEW_HASH,
+    "notice_status": None,
+    "notice_id": IdOf("logout_notices", 0),
     "older_than": timedelta(0),
     "other_names": [],
     "page_size": 1000,
     "pair_limit": 10,
     "prefix": None,
+    "publish_ahead": HOUR,
     "quantity": 1,
     "reason": "test",
     "redemption_id": UUID(int=1),
     "refresh_lifetime": HOUR,
     "refresh_token_hash": sha256(b"new refresh").digest(),
+    "requested_at": None,
+    "resource": None,
     "retention": timedelta(days=30),
     "searches": True,
     "secret_id": IdOf("client_secrets", 0),
@@ -101,6 +124,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "target_kind": "users",
     "tenant_limit": 10,
     "time_window": HOUR,
+    "tokens_live_for": HOUR,
     "trusted_for": HOUR,
     "username_key": "ann",
     "within": timedelta(days=100),
@@ -122,17 +146,31 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
         "request_uri_hash": NEW_HASH,
         "lifetime": timedelta(minutes=1),
     },
-    "grants.exchange": {
+    "exchanges.exchange": {
         "token_hash": NEW_HASH,
         "subject_token_hash": sha256(b"access").digest(),
         "actor_token_hash": sha256(b"access").digest(),
     },
     "grants.issue_code": {
+        "session_id": None,
         "token_hash": NEW_HASH,
         "redirect_uri": "https://portal.example.com/",
         "lifetime": timedelta(minutes=5),
     },
     "grants.issue_to_client": {"token_hash": NEW_HASH},
+    "one_time_tokens.cancel": {"token_id": IdOf("one_time_tokens", 0)},
+    "one_time_tokens.create": {
+        "purpose": "sign_in",
+        "token_hash": NEW_HASH,
+        "code_hash": None,
+        "resend_after": timedelta(0),
+        "lifetime": timedelta(minutes=5),
+    },
+    "one_time_tokens.redeem": {
+        "purpose": "password_reset",
+        "token_hash": sha256(b"password_reset").digest(),
+        "password_hash": PHC,
+    },
     "redemptions.redeem": CODE,
     "license_usage.correct": {"corrects": "first"},
     "licenses.create": {"key_hash": NEW_HASH},
@@ -142,27 +180,70 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "roles.create": {"name": "new", "permissions": ["users:read"]},
     "roles.delete": {"role_id": IdOf("roles", 2)},
     "roles.update": {"permissions": ["roles:read"]},
+    "recovery_codes.use": {"code_hash": sha256(b"recovery code 1").digest()},
     "scopes.create": {"name": "new"},
     "service_accounts.create": {"account_id": "new"},
+    "sessions.end_all": {"kept_session_id": None},
+    "sessions.start": {"cookie_hash": NEW_HASH},
+    "sessions.step_up": COOKIE,
+    "sessions.verify": COOKIE,
+    "signing_keys.list_encrypted_otherwise": {"encryption_key_id": "new"},
+    "signing_keys.publish": {
+        "kid": "new",
+        "public_jwk": {"kty": "EC", "kid": "new", "alg": "ES256", "use": "sig"},
+    },
     "tenants.create": {"code": "new"},
     "tenants.set_status": {"status": "suspended"},
     "tenants.update": {"code": "new"},
     "tokens.create": {"token_hash": NEW_HASH},
+    "totp_credentials.confirm": {
+        **CODE_NOW,
+        "totp_credential_id": IdOf("totp_credentials", -1),
+    },
+    "totp_credentials.reencrypt": {
+        "replaced_ciphertext": b"\1" + sha256(b"totp").digest(),
+        "secret_ciphertext": b"\1" * 40,
+    },
+    "totp_credentials.list_encrypted_otherwise": {
+        "encryption_key_id": "new",
+        "after": UUID(int=0),
+    },
+    "totp_credentials.use": CODE_NOW,
     "tokens.revoke": {"token_hash": sha256(b"refresh").digest()},
     "used_jtis.use": {
         "jti_hash": NEW_HASH,
         "expires_at": datetime.now(UTC) + HOUR,
     },
-    "users.create": {"username": "new", "username_key": "new"},
+    "user_identities.unlink": {"is_last_allowed": False},
+    "webauthn_credentials.enroll": {**CHALLENGE, "credential_id": NEW_HASH},
+    "webauthn_credentials.use": {**CHALLENGE, "sign_count": 9, "initializes_uv": True},
+    "users.create": {
+        "subject_id": "auth0|new",
+        "username": "new",
+        "username_key": "new",
+    },
     "users.list_after": {"status": None},
     "users.list_before": {"status": None},
 }
 # Alternative arguments, which take another way through the query.
 ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
+    "clients.create": [{"client_id": f"sub-of-{FOREIGN}"}],
     "device_authorizations.poll": [
         {"device_code_hash": sha256(b"device").digest()},
     ],
-    "grants.exchange": [{"subject_token_hash": sha256(b"access of robot").digest()}],
+    "exchanges.exchange": [{"subject_token_hash": sha256(b"access of robot").digest()}],
+    "grants.issue_code": [{"session_id": IdOf("sessions", 0)}],
+    "one_time_tokens.create": [{"user_id": None}, {"purpose": "password_reset"}],
+    "one_time_tokens.redeem": [
+        {"token_hash": None, "code_hash": sha256(b"code").digest()},
+        {"token_hash": None, "code_hash": NEW_HASH},
+        {
+            "purpose": "invitation",
+            "token_hash": None,
+            "user_id": None,
+            "code_hash": sha256(b"code").digest(),
+        },
+    ],
     "grants.issue_to_client": [{"service_account_id": IdOf("service_accounts", 0)}],
     "redemptions.redeem": [REFRESH, USED, RETRY, LATE],
     "license_seats.check_out": [
@@ -174,6 +255,7 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     ],
     "license_usage.list_totals": [{"metric": None}],
     "license_usage.record": [{"license_id": IdOf("licenses", 1)}],
+    "sessions.end_all": [{"kept_session_id": IdOf("sessions", 0)}],
     "license_seats.renew": [{"license_id": IdOf("licenses", 1)}],
     "licenses.update": [
         {"seats": 1},
@@ -181,9 +263,14 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
         {"valid_until": datetime.now(UTC) + HOUR},
     ],
     "revocations.list_active": [{"category": None, "target": None}],
+    "service_accounts.create": [{"account_id": f"sub-of-{FOREIGN}"}],
     "tenants.update": [{"code": FOREIGN}],
     "used_jtis.use": [{"jti_hash": sha256(b"old jti").digest()}],
+    "webauthn_credentials.enroll": [{"credential_id": sha256(b"passkey 1").digest()}],
+    "webauthn_credentials.use": [{"sign_count": 0}],
+    "totp_credentials.use": [{"step": 7, "drift": 10**9}],
     "tokens.create": [{"authorization_id": IdOf("authorizations", 1)}],
+    "users.create": [{"subject_id": "robot-of-2"}],
     "users.list_after": [{"role_id": None}, {"prefix": "a", "status": "active"}],
     "users.list_before": [{"role_id": None}, {"prefix": "a", "status": "active"}],
 }
@@ -191,10 +278,12 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
 # is not the table that the file is named after.
 _TABLES: Final = {
     "client_secrets": "clients",
+    "exchanges": "tokens",
     "grants": "tokens",
     "license_seats": "licenses",
     "license_usage": "licenses",
     "redemptions": "tokens",
+    "user_credentials": "users",
     "user_roles": "users",
 }
 

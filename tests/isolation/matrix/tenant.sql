@@ -44,15 +44,19 @@ from (
 where granted.position <= pg_temp.extent();
 
 insert into authority.users
-(tenant_id, id, subject_id, username, username_key, email, display_name, password_hash)
+(
+    tenant_id, id, subject_id, username, username_key, email, email_verified,
+    display_name, password_hash
+)
 values
 (
     pg_temp.tenant(),
     pg_temp.id_of('user'),
-    pg_temp.id_of('subject'),
+    'sub-of-' || current_setting('world.tenant'),
     'Ann',
     'ann',
     'ann@example.com',
+    true,
     'Ann of ' || current_setting('world.tenant'),
     '$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA'
 );
@@ -75,8 +79,102 @@ values
     now() - interval '1 day'
 );
 
+insert into authority.user_identities
+(tenant_id, issuer, subject, user_id, profile, last_used_at)
+select
+    pg_temp.tenant() as tenant_id,
+    'https://idp.example.com' as issuer,
+    'ann ' || numbers.position as subject,
+    pg_temp.id_of('user') as user_id,
+    jsonb_build_object('name', 'Ann of ' || current_setting('world.tenant'))
+        as profile,
+    now() as last_used_at
+from generate_series(1, pg_temp.extent()) as numbers (position);
+
+insert into authority.webauthn_credentials (
+    tenant_id,
+    id,
+    user_id,
+    credential_id,
+    user_handle,
+    public_key,
+    sign_count,
+    aaguid,
+    transports,
+    backup_eligible,
+    backed_up,
+    uv_initialized,
+    name
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of('passkey ' || numbers.position) as id,
+    pg_temp.id_of('user') as user_id,
+    sha256(('passkey ' || numbers.position)::bytea) as credential_id,
+    'handle of Ann'::bytea as user_handle,
+    ('key of ' || current_setting('world.tenant'))::bytea as public_key,
+    numbers.position as sign_count,
+    '00112233-4455-6677-8899-aabbccddeeff'::uuid as aaguid,
+    array['internal'] as transports,
+    true as backup_eligible,
+    true as backed_up,
+    true as uv_initialized,
+    'Phone of Ann of ' || current_setting('world.tenant') as name
+from generate_series(1, pg_temp.extent()) as numbers (position);
+
+-- A confirmed secret, another one in tenant 2, and a pending one.
+insert into authority.totp_credentials (
+    tenant_id,
+    id,
+    user_id,
+    secret_ciphertext,
+    encryption_key_id,
+    algorithm,
+    digits,
+    period,
+    name,
+    pending_until,
+    confirmed_at,
+    last_used_step,
+    last_used_at
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of(enrolled.kind) as id,
+    pg_temp.id_of('user') as user_id,
+    decode('01', 'hex') || sha256(enrolled.kind::bytea) as secret_ciphertext,
+    'old' as encryption_key_id,
+    'SHA1' as algorithm,
+    6 as digits,
+    interval '30 seconds' as period,
+    'Application of Ann of ' || current_setting('world.tenant') as name,
+    case when enrolled.position = 3 then now() + interval '1 hour' end
+        as pending_until,
+    case when enrolled.position < 3 then now() end as confirmed_at,
+    case when enrolled.position < 3 then 7 end as last_used_step,
+    case when enrolled.position < 3 then now() end as last_used_at
+from (
+    values (1, 'totp'), (2, 'second totp'), (3, 'pending totp')
+) as enrolled (position, kind)
+where enrolled.position <> 2 or pg_temp.extent() = 2;
+
+insert into authority.recovery_codes (tenant_id, user_id, code_hashes)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of('user') as user_id,
+    array_agg(sha256(('recovery code ' || numbers.position)::bytea)) as code_hashes
+from generate_series(1, 2 + pg_temp.extent()) as numbers (position);
+
 insert into authority.clients
-(tenant_id, id, client_id, client_type, display_name, redirect_uris)
+(
+    tenant_id,
+    id,
+    client_id,
+    client_type,
+    display_name,
+    redirect_uris,
+    backchannel_logout_uri
+)
 values
 (
     pg_temp.tenant(),
@@ -84,7 +182,8 @@ values
     'portal',
     'confidential',
     'Portal of ' || current_setting('world.tenant'),
-    array['https://portal.example.com/']
+    array['https://portal.example.com/'],
+    'https://portal.example.com/logout'
 );
 
 insert into authority.client_secrets
@@ -119,6 +218,13 @@ values
     array['api.read'],
     array[pg_temp.id_of('client')]
 );
+
+insert into authority.service_accounts (tenant_id, id, account_id)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of('second service account') as id,
+    'robot-of-2' as account_id
+where pg_temp.extent() = 2;
 
 -- Of two consents, the one that is in force in tenant 1 is revoked in tenant 2.
 create or replace function pg_temp.consent(is_in_force boolean)
@@ -155,6 +261,72 @@ values
     now() - interval '1 day',
     'Left by ' || current_setting('world.tenant')
 );
+
+-- A session in use and one that is over, and what the second one's client is to learn.
+insert into authority.sessions (
+    tenant_id,
+    id,
+    sid,
+    cookie_hash,
+    user_id,
+    amr,
+    authenticated_at,
+    idle_timeout,
+    last_used_at,
+    expires_at,
+    user_agent,
+    created_at
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of(begun.kind) as id,
+    pg_temp.id_of('sid of ' || begun.kind) as sid,
+    sha256(('cookie of ' || begun.kind)::bytea) as cookie_hash,
+    pg_temp.id_of('user') as user_id,
+    array['pwd'] as amr,
+    now() + begun.remaining - interval '7 days' as authenticated_at,
+    interval '7 days' as idle_timeout,
+    now() + begun.remaining - interval '7 days' as last_used_at,
+    now() + begun.remaining as expires_at,
+    'Browser of ' || current_setting('world.tenant') as user_agent,
+    now() + begun.remaining - interval '7 days' as created_at
+from (
+    values
+    ('session', interval '6 days'),
+    ('last session', interval '-1 day'),
+    ('old session', interval '-2 days'),
+    ('oldest session', interval '-3 days')
+) as begun (kind, remaining);
+
+insert into authority.session_clients (tenant_id, session_id, client_uuid)
+values
+(pg_temp.tenant(), pg_temp.id_of('session'), pg_temp.id_of('client')),
+(pg_temp.tenant(), pg_temp.id_of('last session'), pg_temp.id_of('client'));
+
+insert into authority.logout_notices (
+    tenant_id,
+    id,
+    session_id,
+    client_uuid,
+    attempts,
+    next_attempt_at,
+    expires_at,
+    created_at
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of(queued.kind) as id,
+    pg_temp.id_of(queued.session) as session_id,
+    pg_temp.id_of('client') as client_uuid,
+    1 as attempts,
+    now() - interval '1 hour' as next_attempt_at,
+    now() + queued.remaining as expires_at,
+    now() - interval '1 day' as created_at
+from (
+    values
+    ('notice', 'last session', interval '5 hours'),
+    ('old notice', 'old session', interval '-1 hour')
+) as queued (kind, session, remaining);
 
 insert into authority.authorizations
 (tenant_id, id, client_uuid, user_id, consent_id, scopes, tokens_expire_at, created_at)
@@ -208,7 +380,7 @@ select
             then sha256(uuid_send('00000000-0000-0000-0000-000000000002'))
     end as redemption_hash,
     now() - interval '1 day' * case issued.kind when 'forgotten' then 3 else 1 end
-    as authenticated_at,
+        as authenticated_at,
     case issued.kind
         when 'code' then now() - interval '1 minute'
         when 'forgotten' then now() - interval '3 days'
@@ -429,6 +601,72 @@ select
 from (
     values ('jti', interval '1 hour'), ('old jti', interval '-1 hour')
 ) as used (jti, remaining);
+
+insert into authority.one_time_tokens (
+    tenant_id, id, purpose, user_id, email, token_hash, code_hash, expires_at
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of(sent.purpose) as id,
+    sent.purpose,
+    case when sent.purpose <> 'invitation' then pg_temp.id_of('user') end as user_id,
+    'ann@example.com' as email,
+    sha256(sent.purpose::bytea) as token_hash,
+    sha256('code'::bytea) as code_hash,
+    now() + interval '10 minutes' as expires_at
+from (values ('password_reset'), ('invitation')) as sent (purpose);
+
+insert into authority.one_time_tokens (
+    tenant_id, id, purpose, email, token_hash, expires_at, created_at
+)
+values
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('old sign_in'),
+    'sign_in',
+    'old@example.com',
+    sha256('old sign_in'),
+    now() - interval '2 days',
+    now() - interval '2 days 1 minute'
+);
+
+-- Keys that sign, come next, and left the key set. The next one is due in tenant 1.
+insert into authority.signing_keys (
+    tenant_id,
+    kid,
+    alg,
+    public_jwk,
+    private_key,
+    encryption_key_id,
+    signs_from,
+    activated_at,
+    retired_at,
+    published_until
+)
+select
+    pg_temp.tenant() as tenant_id,
+    keys.kid,
+    'ES256' as alg,
+    jsonb_build_object('kty', 'EC', 'kid', keys.kid, 'alg', 'ES256', 'use', 'sig')
+        as public_jwk,
+    case when keys.retired_at is null then '\x01'::bytea || sha256(keys.kid::bytea) end
+        as private_key,
+    case when keys.retired_at is null then 'key' end as encryption_key_id,
+    keys.signs_from,
+    keys.activated_at,
+    keys.retired_at,
+    keys.retired_at as published_until
+from (
+    values
+    ('signing', now() - interval '2 days', now() - interval '2 days', null),
+    ('next', now() + (pg_temp.extent() * 2 - 3) * interval '1 day', null, null),
+    (
+        'expired',
+        now() - interval '9 days',
+        now() - interval '9 days',
+        now() - interval '2 days'
+    )
+) as keys (kid, signs_from, activated_at, retired_at);
 
 -- The second one is at its end in tenant 1, and not in tenant 2.
 insert into authority.licenses

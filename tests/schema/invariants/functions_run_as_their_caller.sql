@@ -55,6 +55,18 @@ with known (name, reason) as (
         'Operators read and delete almost none of a user''s rows.'
     ),
     (
+        'authority.publish_revocation()',
+        'Whoever ends a token publishes it, and operators may not write to the feed.'
+    ),
+    (
+        'authority.publish_consent()',
+        'Whoever ends a token publishes it, and operators may not write to the feed.'
+    ),
+    (
+        'authority.publish_end()',
+        'Whoever ends a token publishes it, and operators may not write to the feed.'
+    ),
+    (
         'authority.find_user(uuid,text)',
         'Operators read no users, and the caller of an export has no tenant yet.'
     )

@@ -70,7 +70,8 @@ terms as (
             when 'jsonb' then format('authority\.is_bounded_json\(%s\)', stored.name)
             when 'text[]'
                 then format(
-                    'authority\.is_(scope_list\(%1$s\)|text_list\(%1$s, )', stored.name
+                    'authority\.is_((scope|resource)_list\(%1$s\)|text_list\(%1$s, )',
+                    stored.name
                 )
             else format('\(cardinality\(%s\) <= \d+\)', stored.name)
         end as pattern

@@ -1,3 +1,3 @@
 set local search_path = pg_catalog;
 set local role pg_database_owner;
-drop function if exists authority.find_traces(uuid, uuid, text[]);
+drop table if exists authority.user_roles;

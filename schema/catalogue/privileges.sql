@@ -1,6 +1,7 @@
 -- The privileges in the schema authority, from the catalogue: an object and a line of
--- it, in order. Grants to the owner are omitted, because owners have all privileges.
--- The result is the same on every PostgreSQL from 15 on, whatever the collation is.
+-- it, in order. Grants to the owner are omitted, because owners have all privileges. A
+-- partition that is not the default one has the name of its parent in folds_into. The
+-- result is the same on every PostgreSQL from 15 on, whatever the collation is.
 with the_roles as (
     select
         pg_roles.*,
@@ -27,16 +28,19 @@ relations as (
             when 'f' then 'foreign table'
             else 'table'
         end as kind,
-        format('authority.%I', classes.relname) as name
+        format('authority.%I', classes.relname) as name,
+        case
+            when
+                classes.relispartition
+                and pg_get_expr(classes.relpartbound, classes.oid) <> 'DEFAULT'
+                then parents.relname
+        end as folds_into
     from pg_catalog.pg_class as classes
+    left join pg_catalog.pg_inherits on classes.oid = pg_inherits.inhrelid
+    left join pg_catalog.pg_class as parents on pg_inherits.inhparent = parents.oid
     where
-        classes.relnamespace = 'authority'::regnamespace
+        classes.relnamespace = to_regnamespace('authority')
         and classes.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
-        -- Monthly partitions are omitted, because they depend on the day.
-        and (
-            not classes.relispartition
-            or pg_get_expr(classes.relpartbound, classes.oid) = 'DEFAULT'
-        )
 ),
 
 functions as (
@@ -55,7 +59,7 @@ functions as (
             pg_get_function_identity_arguments(procedures.oid)
         ) as name
     from pg_catalog.pg_proc as procedures
-    where procedures.pronamespace = 'authority'::regnamespace
+    where procedures.pronamespace = to_regnamespace('authority')
 ),
 
 objects as (
@@ -67,7 +71,7 @@ objects as (
         coalesce(schemas.nspacl, acldefault('n', schemas.nspowner)) as acl,
         array[]::text[] as facts
     from pg_catalog.pg_namespace as schemas
-    where schemas.oid = 'authority'::regnamespace
+    where schemas.oid = to_regnamespace('authority')
     union all
     select
         2 as rank,
@@ -175,7 +179,7 @@ granted_lines as (
             end,
             ': ',
             string_agg(
-                grants.privilege, ', ' order by grants.privilege collate "C"
+                grants.privilege, ', ' order by grants.privilege::name
             ),
             ' (' || grants.columns || ')',
             case when grants.is_grantable then ', and may grant it' end
@@ -308,15 +312,20 @@ lines as (
     from pg_catalog.pg_default_acl as defaults
     cross join lateral aclexplode(defaults.defaclacl) as granted
     where
-        defaults.defaclnamespace = 'authority'::regnamespace
+        defaults.defaclnamespace = to_regnamespace('authority')
         or defaults.defaclrole = 'pg_database_owner'::regrole
         or defaults.defaclrole in (select the_roles.oid from the_roles)
 )
 
 select
     rtrim(concat(lines.kind, ' ', lines.name)) as object,
-    lines.line
+    lines.line,
+    relations.folds_into
 from lines
+left join relations
+    on
+        lines.rank = 2
+        and lines.name = relations.name
 order by
     lines.rank,
     lines.name collate "C",

@@ -1,0 +1,8 @@
+set local search_path = pg_catalog;
+set local role pg_database_owner;
+alter table if exists authority.tokens
+drop constraint if exists tokens_tenant_id_client_uuid_fk,
+drop constraint if exists tokens_tenant_id_user_id_fk,
+drop constraint if exists tokens_tenant_id_service_account_id_fk,
+drop constraint if exists tokens_tenant_id_authorization_id_client_uuid_fk,
+drop constraint if exists tokens_tenant_id_subject_authorization_id_fk;

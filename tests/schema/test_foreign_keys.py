@@ -1,0 +1,67 @@
+"""A foreign key is a statement of its own, after its table's policy.
+
+A table can then be sharded between the two, and the statement can run again.
+"""
+
+import re
+from collections.abc import Sequence
+
+import pytest
+import sqlparse
+
+from authority_queries.resources import MIGRATIONS
+
+STATEMENTS = [
+    sqlparse.format(statement, strip_comments=True, reindent=False)
+    for path in sorted(MIGRATIONS.glob("*.sql"))
+    if ".rollback" not in path.name
+    for statement in sqlparse.split(path.read_text())
+]
+_ISOLATED = re.compile(r"call authority\.isolate_tenants\('([\w.]+)'")
+_ALTERED = re.compile(r"alter table ([\w.]+)\s")
+_CONSTRAINT = re.compile(r"(drop|add) constraint (?:if exists )?(\w+)")
+
+
+def faults(statements: Sequence[str]) -> list[str]:
+    """Return what is wrong with the foreign keys, in order."""
+    found = []
+    isolated: set[str] = set()
+    for statement in statements:
+        isolated |= set(_ISOLATED.findall(statement))
+        if re.match(r"create table\b", statement) and "references" in statement:
+            found.append(f"a foreign key inside: {statement.splitlines()[0]}")
+        altered = _ALTERED.match(statement)
+        if altered is None or "constraint" not in statement:
+            continue
+        named = _CONSTRAINT.findall(statement)
+        names = list(dict.fromkeys(name for _, name in named))
+        if named != [(how, name) for name in names for how in ("drop", "add")]:
+            found.append(f"not dropped and added: {', '.join(names)}")
+        if "foreign key" in statement and altered[1] not in isolated:
+            found.append(f"before its policy: {', '.join(names)}")
+    return found
+
+
+def test_each_foreign_key_follows_its_tables_policy_and_can_run_again() -> None:
+    assert sum("foreign key" in statement for statement in STATEMENTS) > 20
+    assert faults(STATEMENTS) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("drop constraint if exists roles_tenant_id_fk,", "", "not dropped and added"),
+        ("add constraint roles_tenant_id_fk", "add constraint x", "not dropped"),
+        ("isolate_tenants('authority.roles')", "clock()", "before its policy"),
+        (
+            "constraint roles_tenant_id_name_key unique (tenant_id, name),",
+            "constraint roles_tenant_id_fk foreign key (tenant_id) references tenants,",
+            "a foreign key inside: create table if not exists authority.roles",
+        ),
+    ],
+)
+def test_a_foreign_key_of_another_form_is_found(old: str, new: str, fault: str) -> None:
+    assert any(old in statement for statement in STATEMENTS)
+    found = faults([statement.replace(old, new) for statement in STATEMENTS])
+    assert len(found) == 1
+    assert found[0].startswith(fault)
