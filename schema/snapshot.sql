@@ -3046,10 +3046,24 @@ END)::uuid));
 -- merge_details
 
 CREATE FUNCTION authority.merge_details(details jsonb, others jsonb) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN (details || COALESCE((SELECT jsonb_agg(added.detail ORDER BY added.number) AS jsonb_agg FROM (SELECT other.detail, min(other.number) AS number FROM jsonb_array_elements(merge_details.others) WITH ORDINALITY other(detail, number) WHERE (NOT authority.covers_details(merge_details.details, jsonb_build_array(other.detail))) GROUP BY other.detail) added), '[]'::jsonb));
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    merged jsonb := details;
+    detail jsonb;
+begin
+    for detail in select jsonb_array_elements(others)
+    loop
+        if not authority.covers_details(merged, jsonb_build_array(detail)) then
+            merged := merged || jsonb_build_array(detail);
+        end if;
+    end loop;
+    return merged;
+end
+$$;
 
-COMMENT ON FUNCTION authority.merge_details(details jsonb, others jsonb) IS 'Returns the authorization details of the first list, and those that only the second
+COMMENT ON FUNCTION authority.merge_details(details jsonb, others jsonb) IS 'Returns the authorization details of the first list, then those that only the second
 list has, without duplicates.';
 
 -- merge_texts
