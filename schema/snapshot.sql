@@ -4806,6 +4806,8 @@ CREATE UNIQUE INDEX signing_keys_tenant_id_alg_key ON authority.signing_keys USI
 ALTER TABLE ONLY authority.signing_keys
     ADD CONSTRAINT signing_keys_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
+CREATE TRIGGER signing_keys_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.signing_keys FOR EACH ROW EXECUTE FUNCTION authority.record_change('{kid}', '{private_key}', '{tenant_id,created_at,updated_at,row_version}');
+
 ALTER TABLE authority.signing_keys ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY signing_keys_lock_policy ON authority.signing_keys AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);

@@ -22,4 +22,5 @@ call authority.audit(
 call authority.audit('authority.scopes');
 call authority.audit('authority.service_accounts');
 call authority.audit('authority.consents');
+call authority.audit('authority.signing_keys', hidden => array['private_key']);
 call authority.audit('authority.licenses', hidden => array['key_hash']);

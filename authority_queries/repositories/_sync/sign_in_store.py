@@ -20,7 +20,6 @@ class SignInStore:
 
     def __init__(self, lease: Lease) -> None:
         self.login_attempts = LoginAttempts(lease)
-        self.one_time_tokens = OneTimeTokens(lease)
         self.sessions = Sessions(lease)
         self.logout_notices = LogoutNotices(lease)
         self.user_identities = UserIdentities(lease)
