@@ -30,7 +30,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "issue_code": "f3080902c523",
+    "issue_code": "8f950aa2eb6e",
     "issue_to_client": "ae1298beb225",
 }
 _QUERIES = QueryFile(FOLDER / "grants.sql", texts=_TEXTS)
@@ -375,7 +375,7 @@ def issue_to_client(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/grants.sql:288
+    queries/grants.sql:289
     """
     return _issue_to_client(
         connection,
@@ -433,7 +433,7 @@ async def issue_to_client_async(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/grants.sql:288
+    queries/grants.sql:289
     """
     return await _issue_to_client_async(
         connection,

@@ -36,7 +36,7 @@ _TEXTS = {
     "create": "baa421d01876",
     "get_by_token": "f14973251a36",
     "list_by_purpose": "2fa982550544",
-    "redeem": "cdd3fe597ed0",
+    "redeem": "743368eaaa3b",
     "cancel": "58943c2206cc",
     "prune_expired": "410a798c6873",
 }

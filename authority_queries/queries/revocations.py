@@ -22,7 +22,7 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import Revocation, RevocationCategory
 
 _TEXTS = {
-    "publish": "a5c2586ebf40",
+    "publish": "9188d8bde36d",
     "list_since": "b92c88177d2c",
     "get_position": "1226136b5ac6",
     "listen": "59f5fcc38d7e",
