@@ -54,6 +54,8 @@ returning
     revocations.category,
     revocations.target,
     revocations.scopes,
+    revocations.resources,
+    revocations.authorization_details,
     revocations.reason,
     revocations.properties,
     revocations.effective_at,
@@ -66,7 +68,8 @@ returning
 -- @row Revocation
 select
     revocations.tenant_id, revocations.sequence, revocations.category,
-    revocations.target, revocations.scopes, revocations.reason, revocations.properties,
+    revocations.target, revocations.scopes, revocations.resources,
+    revocations.authorization_details, revocations.reason, revocations.properties,
     revocations.effective_at, revocations.expires_at, revocations.created_at
 from authority.revocations
 where
@@ -96,7 +99,8 @@ listen authority_revocations;
 -- @row Revocation
 select
     revocations.tenant_id, revocations.sequence, revocations.category,
-    revocations.target, revocations.scopes, revocations.reason, revocations.properties,
+    revocations.target, revocations.scopes, revocations.resources,
+    revocations.authorization_details, revocations.reason, revocations.properties,
     revocations.effective_at, revocations.expires_at, revocations.created_at
 from authority.revocations
 where

@@ -33,6 +33,7 @@ def dump_schema(conninfo: str) -> str:
         "--schema-only",
         "--schema=authority",
         "--exclude-table=authority.login_attempts_*",
+        "--exclude-table=authority.audit_events_*",
     )
     return _NOT_SCHEMA.sub("", dumped)
 

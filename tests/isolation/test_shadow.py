@@ -36,6 +36,8 @@ TENANT_QUERIES = [
 ]
 # These read no sharded table, as far as EXPLAIN shows.
 NO_SHARDS = {
+    "audit_events.list_months": "calls a function, whose statements name the tenant",
+    "audit_events.verify": "calls a function, whose statements name the tenant",
     "erasures.erase_tenant": "calls a function, whose every statement names the tenant",
     "erasures.erase_user": "calls a function, whose every statement names the tenant",
     "erasures.find_user": "calls a function, whose statement names the tenant",
@@ -240,4 +242,6 @@ def test_a_tenants_whole_life_stays_in_one_partition_of_each_table(
         number = partition_number(connection, tenant.id)
         touched = {table for table, _ in work(connection) - before}
         names = touched & shadow.tables.keys()
-    assert names == {f"{table}_{number}" for table in shadow.tables.values()}
+    # Operators write the chains, for all tenants.
+    tables = {*shadow.tables.values()} - {"audit_chains"}
+    assert names == {f"{table}_{number}" for table in tables}

@@ -18,6 +18,15 @@ BREAKAGES = {
         "alter table authority.tokens disable trigger tokens_revoked_feed",
         "drop trigger clients_deleted_feed on authority.clients",
         "grant update (expires_at) on authority.tokens to authority_app",
+        "drop trigger sessions_deleted_feed on authority.sessions",
+        "alter table authority.sessions disable trigger sessions_revoked_feed",
+        """
+        create function authority.judge(id uuid) returns text language sql
+        return 'dead';
+        create or replace view authority.token_states
+        with (security_invoker = true) as
+        select *, authority.judge(id) as judgement from authority.token_states
+        """,
         """
         drop trigger clients_disabled_feed on authority.clients;
         create constraint trigger clients_disabled_feed
