@@ -26,6 +26,7 @@ TokenKind = Literal[
     "license_key",
     "request_uri",
     "session",
+    "registration",
 ]
 
 _PREFIXES: Final[dict[TokenKind, str]] = {
@@ -37,6 +38,7 @@ _PREFIXES: Final[dict[TokenKind, str]] = {
     "license_key": "lk",
     "request_uri": "ru",
     "session": "se",
+    "registration": "ra",
 }
 _KINDS: Final = {prefix: kind for kind, prefix in _PREFIXES.items()}
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

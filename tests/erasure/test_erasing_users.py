@@ -198,6 +198,7 @@ def test_what_names_the_sub_of_another_user_is_not_erased(
     )
     report = maintenance.erase_user(world.own, world.ann)
     assert report.traces == {
+        "audit_events.changes": 1,
         "license_seats.holder": 1,
         "revocations.target": 1,
         "user_roles.granted_by": 1,

@@ -79,6 +79,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "old_private_key": b"\1" + sha256(b"signing").digest(),
     "months_ahead": 1,
     "most_attempts": 10,
+    "new_token_hash": sha256(b"new registration").digest(),
     "names": ["api.read"],
     "network_limit": 10,
     "new_cookie_hash": NEW_HASH,
@@ -109,6 +110,7 @@ BY_NAME: Final[Mapping[str, object]] = {
 
 # Further arguments of a query: a key that is free, a token in another state.
 BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
+    "client_registrations.save": {"source": "dynamic"},
     "clients.create": {"client_id": "new"},
     "device_authorizations.approve": USER_CODE,
     "device_authorizations.create": {
@@ -213,6 +215,7 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
 # The table whose columns a file's queries use, with those that belong to it, where it
 # is not the table that the file is named after.
 _TABLES: Final = {
+    "client_registrations": "clients",
     "client_secrets": "clients",
     "exchanges": "tokens",
     "grants": "tokens",
