@@ -51,12 +51,21 @@ _RULES: Final = {
     "licenses_valid_until_check": Rule(
         "valid_until must be after valid_from", "valid_until"
     ),
+    "one_time_tokens_expires_at_check": Rule(
+        "lifetime must be more than 0 and at most 30 minutes with a code, 1 hour for a "
+        "sign_in, 24 hours for a password_reset, 7 days for an email_verification, 30 "
+        "days for an invitation",
+        "lifetime",
+    ),
+    "one_time_tokens_purpose_user_id_check": Rule(
+        "user_id is required for a password_reset", "user_id"
+    ),
     "pushed_requests_expires_at_check": Rule(
         "lifetime must be more than 0 and at most 10 minutes", "lifetime"
     ),
     "pushed_requests_parameters_check": Rule(
-        "parameters must not have request_uri, client_secret or client_assertion, and "
-        "a scope must match RFC 6749 section 3.3",
+        "parameters must not have request_uri, client_secret or client_assertion; a "
+        "scope must match RFC 6749 section 3.3, and a resource RFC 8707 section 2",
         "parameters",
     ),
     "revocations_category_expires_at_check": Rule(

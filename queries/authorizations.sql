@@ -8,6 +8,8 @@ select
     authorizations.user_id,
     authorizations.service_account_id,
     authorizations.consent_id,
+    authorizations.session_id,
+    authorizations.ends_with_session,
     authorizations.scopes,
     authorizations.resources,
     authorizations.authorization_details,
@@ -35,7 +37,8 @@ where
 select
     authorizations.tenant_id, authorizations.id, authorizations.client_uuid,
     authorizations.user_id, authorizations.service_account_id,
-    authorizations.consent_id, authorizations.scopes, authorizations.resources,
+    authorizations.consent_id, authorizations.session_id,
+    authorizations.ends_with_session, authorizations.scopes, authorizations.resources,
     authorizations.authorization_details, authorizations.acr, authorizations.amr,
     authorizations.properties, authorizations.expires_at,
     authorizations.tokens_expire_at, authorizations.revoked_at,
@@ -67,7 +70,8 @@ order by authorizations.id;
 select
     authorizations.tenant_id, authorizations.id, authorizations.client_uuid,
     authorizations.user_id, authorizations.service_account_id,
-    authorizations.consent_id, authorizations.scopes, authorizations.resources,
+    authorizations.consent_id, authorizations.session_id,
+    authorizations.ends_with_session, authorizations.scopes, authorizations.resources,
     authorizations.authorization_details, authorizations.acr, authorizations.amr,
     authorizations.properties, authorizations.expires_at,
     authorizations.tokens_expire_at, authorizations.revoked_at,
@@ -131,7 +135,8 @@ where active_tenants.id = :tenant_id
 returning
     authorizations.tenant_id, authorizations.id, authorizations.client_uuid,
     authorizations.user_id, authorizations.service_account_id,
-    authorizations.consent_id, authorizations.scopes, authorizations.resources,
+    authorizations.consent_id, authorizations.session_id,
+    authorizations.ends_with_session, authorizations.scopes, authorizations.resources,
     authorizations.authorization_details, authorizations.acr, authorizations.amr,
     authorizations.properties, authorizations.expires_at,
     authorizations.tokens_expire_at, authorizations.revoked_at,

@@ -1,4 +1,4 @@
--- name: issue_code(tenant_id, token_hash, client_id, user_id, scopes, resources, authorization_details, redirect_uri, code_challenge, nonce, cnf_jkt, properties, authenticated_at, acr, amr, max_age, acr_values, requested_at, lifetime, family_lifetime)^
+-- name: issue_code(tenant_id, token_hash, client_id, user_id, scopes, resources, authorization_details, redirect_uri, code_challenge, nonce, cnf_jkt, properties, session_id, authenticated_at, acr, amr, max_age, acr_values, requested_at, lifetime, family_lifetime)^
 -- The outcome of issuing an authorization code (RFC 6749 section 4.1.2): issued,
 -- or the reason why not; and the authorization (the family) of all tokens that the
 -- code will be redeemed for.
@@ -20,8 +20,13 @@
 -- unmet_authentication_requirements (RFC 9470 section 5). A null max_age or acr_values
 -- requires nothing.
 --
--- The statement locks the client and the user against deletion and checks them after
--- the wait for that lock.
+-- With a session_id the sign-in is that of the session, and authenticated_at, acr and
+-- amr are ignored. If the session is over or another user's, the outcome is
+-- login_required. Unless the scopes contain offline_access, the family ends with the
+-- session. The client is noted as one of the session, and is notified of its end.
+--
+-- The statement locks the client and the user against deletion and the session against
+-- its end, and checks them after the wait for that lock.
 -- @row CodeIssuance
 -- @when outcome = issued -- token_id, authorization_id, scopes, expires_at
 -- @param user_id notnull
@@ -30,8 +35,7 @@
 with given as (
     select
         :tenant_id::uuid as tenant_id,
-        authority.clock() as moment,
-        authority.sign_in_time(:authenticated_at) as authenticated_at
+        authority.clock() as moment
 ),
 
 issued_to as (
@@ -66,10 +70,57 @@ granted_by as (
     for key share of users
 ),
 
+begun as (
+    select
+        sessions.id,
+        sessions.authenticated_at,
+        sessions.acr,
+        sessions.amr,
+        case
+            when not 'offline_access' = any(:scopes::text[]) then sessions.expires_at
+        end as ends_families_at
+    from granted_by
+    inner join authority.sessions
+        on
+            sessions.tenant_id = :tenant_id
+            and sessions.id = :session_id
+            and granted_by.id = sessions.user_id
+    where
+        sessions.revoked_at is null
+        and sessions.expires_at > authority.clock()
+        and sessions.last_used_at + sessions.idle_timeout > authority.clock()
+    for share of sessions
+),
+
+sign_in as (
+    select
+        authority.sign_in_time(:authenticated_at) as authenticated_at,
+        coalesce(:authenticated_at, authority.clock()) as claimed_at,
+        :acr::text as acr,
+        :amr::text[] as amr,
+        null::uuid as session_id,
+        null::timestamptz as ends_families_at
+    where :session_id::uuid is null
+    union all
+    select
+        begun.authenticated_at,
+        begun.authenticated_at as claimed_at,
+        begun.acr,
+        begun.amr,
+        begun.id as session_id,
+        begun.ends_families_at
+    from begun
+),
+
 asked as (
     select
         issued_to.id as client_uuid,
         consents.id as consent_id,
+        sign_in.authenticated_at,
+        sign_in.acr,
+        sign_in.amr,
+        sign_in.session_id,
+        sign_in.ends_families_at,
         case
             when active_tenants.id is null then 'tenant_inactive'
             when issued_to.enabled is not true then 'client_inactive'
@@ -97,16 +148,17 @@ asked as (
                 then 'grant_not_allowed'
             when (granted_by.status is distinct from 'active') then 'user_inactive'
             when
-                given.authenticated_at
+                sign_in.authenticated_at is null
+                or sign_in.authenticated_at
                 <= greatest(
                     active_tenants.tokens_valid_after, granted_by.tokens_valid_after
                 )
-                or coalesce(:authenticated_at, given.moment) + :max_age::interval
+                or sign_in.claimed_at + :max_age::interval
                 < coalesce(:requested_at, given.moment)
                 then 'login_required'
             when
                 :acr_values::text[] is not null
-                and (:acr::text = any(:acr_values)) is not true
+                and (sign_in.acr = any(:acr_values)) is not true
                 then 'unmet_authentication_requirements'
             when
                 :code_challenge::text is null
@@ -123,6 +175,7 @@ asked as (
     left join authority.active_tenants on active_tenants.id = :tenant_id
     left join issued_to on true
     left join granted_by on true
+    left join sign_in on true
     left join authority.consents
         on
             consents.tenant_id = :tenant_id
@@ -142,6 +195,8 @@ family as (
         client_uuid,
         user_id,
         consent_id,
+        session_id,
+        ends_with_session,
         scopes,
         resources,
         authorization_details,
@@ -155,12 +210,14 @@ family as (
         asked.client_uuid,
         :user_id,
         asked.consent_id,
+        asked.session_id,
+        asked.ends_families_at is not null as ends_with_session,
         :scopes,
         :resources,
         :authorization_details,
-        :acr,
-        :amr,
-        given.moment + :family_lifetime as expires_at,
+        asked.acr,
+        asked.amr,
+        least(given.moment + :family_lifetime, asked.ends_families_at) as expires_at,
         given.moment + :lifetime as tokens_expire_at
     from asked
     cross join given
@@ -169,6 +226,19 @@ family as (
         authorizations.id,
         authorizations.client_uuid,
         authorizations.expires_at
+),
+
+noted as (
+    insert into authority.session_clients (tenant_id, session_id, client_uuid)
+    select
+        :tenant_id,
+        asked.session_id,
+        asked.client_uuid
+    from asked
+    where
+        asked.outcome = 'issued'
+        and asked.session_id is not null
+    on conflict (tenant_id, session_id, client_uuid) do nothing
 ),
 
 code as (
@@ -205,9 +275,10 @@ code as (
         :nonce,
         :cnf_jkt,
         :properties,
-        given.authenticated_at,
+        asked.authenticated_at,
         least(given.moment + :lifetime, family.expires_at) as expires_at
     from family
+    cross join asked
     cross join given
     returning
         tokens.id,

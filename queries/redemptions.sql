@@ -113,6 +113,7 @@ family as (
         authorizations.id,
         authorizations.expires_at,
         authorizations.revoked_at,
+        authorizations.session_id,
         authorizations.acr,
         authorizations.amr,
         issued_to.grant_types,
@@ -151,6 +152,7 @@ token as (
         family.id as authorization_id,
         family.expires_at as family_expires_at,
         family.revoked_at as family_revoked_at,
+        family.session_id,
         family.acr,
         family.amr,
         family.grant_types,
@@ -190,6 +192,7 @@ verdict as (
         token.nonce,
         token.properties,
         token.authenticated_at,
+        token.session_id,
         token.acr,
         token.amr,
         token.grant_types,
@@ -421,6 +424,7 @@ select
     verdict.nonce,
     verdict.properties,
     verdict.authenticated_at,
+    sessions.sid,
     verdict.acr,
     verdict.amr,
     access.id as access_token_id,
@@ -429,5 +433,9 @@ select
     refresh.expires_at as refresh_expires_at
 from given
 left join verdict on verdict.outcome <> 'invalid'
+left join authority.sessions
+    on
+        sessions.tenant_id = :tenant_id
+        and verdict.session_id = sessions.id
 left join successors as access on access.type = 'access'
 left join successors as refresh on refresh.type = 'refresh';

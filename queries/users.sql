@@ -251,20 +251,50 @@ returning
 
 -- name: revoke_tokens(tenant_id, user_id)^
 -- The user with tokens_valid_after set to now. Every token of an earlier sign-in
--- is dead, including those that a concurrent rotation issues. The statement
--- changes one row, however many tokens there are.
+-- is dead, including those that a concurrent rotation issues. One row ends them, however
+-- many there are. The statement also ends the user's sessions, as sessions.end_all does:
+-- their clients are notified.
 -- @row User
 -- @nullable tokens_valid_after
-update authority.users
-set
-    tokens_valid_after = greatest(users.tokens_valid_after, authority.clock()),
-    updated_at = authority.clock(),
-    row_version = users.row_version + 1
-where
-    users.tenant_id = :tenant_id
-    and users.id = :user_id
-returning
-    users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
-    users.email, users.email_verified, users.display_name, users.password_hash,
-    users.status, users.tokens_valid_after, users.attributes, users.created_at,
-    users.updated_at, users.row_version;
+with signed_out as (
+    update authority.users
+    set
+        tokens_valid_after = greatest(users.tokens_valid_after, authority.clock()),
+        updated_at = authority.clock(),
+        row_version = users.row_version + 1
+    where
+        users.tenant_id = :tenant_id
+        and users.id = :user_id
+    returning
+        users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
+        users.email, users.email_verified, users.display_name, users.password_hash,
+        users.status, users.tokens_valid_after, users.attributes, users.created_at,
+        users.updated_at, users.row_version
+),
+
+-- It reads signed_out, so the user is locked before the sessions, as by a deletion.
+ended as (
+    select count(ended_sessions.id) as number
+    from signed_out
+    left join lateral authority.end_sessions(
+        signed_out.tenant_id,
+        array(
+            select sessions.id
+            from authority.sessions
+            where
+                sessions.tenant_id = :tenant_id
+                and sessions.user_id = signed_out.id
+                and sessions.revoked_at is null
+        ),
+        'user_signed_out'
+    ) as ended_sessions on true
+)
+
+select
+    signed_out.tenant_id, signed_out.id, signed_out.subject_id, signed_out.username,
+    signed_out.username_key, signed_out.email, signed_out.email_verified,
+    signed_out.display_name, signed_out.password_hash, signed_out.status,
+    signed_out.tokens_valid_after, signed_out.attributes, signed_out.created_at,
+    signed_out.updated_at, signed_out.row_version
+from signed_out
+cross join ended;

@@ -230,6 +230,54 @@ select
     now() - interval '30 days' - n * interval '40 minutes' as created_at
 from generate_series(0, 11399) as n;
 
+-- A third of the users have an application for one-time codes. A few never typed the
+-- first code.
+insert into authority.totp_credentials (
+    tenant_id,
+    id,
+    user_id,
+    secret_ciphertext,
+    encryption_key_id,
+    algorithm,
+    digits,
+    period,
+    name,
+    pending_until,
+    confirmed_at,
+    last_used_step,
+    last_used_at,
+    created_at
+)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('totp credential', n) as id,
+    pg_temp.id_of('user', n % 5700) as user_id,
+    decode('01', 'hex') || sha512(('totp secret ' || n)::bytea) as secret_ciphertext,
+    case when n % 4 = 0 then '2025' else '2026' end as encryption_key_id,
+    'SHA1' as algorithm,
+    6 as digits,
+    interval '30 seconds' as period,
+    'Phone' as name,
+    case when n >= 5700 then now() - interval '1 hour' end as pending_until,
+    case when n < 5700 then now() - interval '30 days' end as confirmed_at,
+    case when n < 5700 then extract(epoch from now())::bigint / 30 - 2 - n end
+        as last_used_step,
+    case when n < 5700 then now() - interval '1 minute' - n * interval '30 seconds' end
+        as last_used_at,
+    now() - interval '31 days' as created_at
+from generate_series(0, 6079) as n;
+
+insert into authority.recovery_codes (tenant_id, user_id, code_hashes, created_at)
+select
+    pg_temp.tenant_of(n) as tenant_id,
+    pg_temp.id_of('user', n) as user_id,
+    array_agg(sha256((n || ' recovery code ' || position)::bytea)) as code_hashes,
+    now() - n * interval '40 minutes' as created_at
+from generate_series(0, 5699) as n
+cross join generate_series(1, 10) as position
+group by n
+order by n;
+
 insert into authority.clients (
     tenant_id,
     id,
@@ -678,6 +726,41 @@ select
     case when dated.n % 5 <> 0 then pg_temp.id_of('user', dated.n) end as user_id,
     dated.created_at + interval '40 seconds' as next_poll_at,
     dated.created_at + interval '30 minutes' as expires_at,
+    dated.created_at
+from dated;
+
+-- Links and codes in mails, one for each purpose and user, of the last two days. Those
+-- that expired more than a day ago have been pruned (one_time_tokens.prune_expired).
+with dated as (
+    select
+        n,
+        now() - (5700 - n) * interval '30 seconds' as created_at
+    from generate_series(0, 5699) as n
+)
+
+insert into authority.one_time_tokens (
+    tenant_id,
+    id,
+    purpose,
+    user_id,
+    email,
+    token_hash,
+    code_hash,
+    expires_at,
+    used_at,
+    created_at
+)
+select
+    pg_temp.tenant_of(dated.n) as tenant_id,
+    pg_temp.id_of('one-time token', dated.n) as id,
+    case when dated.n % 4 = 0 then 'sign_in' else 'password_reset' end as purpose,
+    pg_temp.id_of('user', dated.n) as user_id,
+    'user-' || dated.n || '@example.com' as email,
+    sha256(('one-time token ' || dated.n)::bytea) as token_hash,
+    case when dated.n % 4 = 0 then sha256(('code ' || dated.n)::bytea) end as code_hash,
+    dated.created_at + interval '10 minutes' as expires_at,
+    case when dated.n % 3 > 0 then dated.created_at + interval '2 minutes' end
+        as used_at,
     dated.created_at
 from dated;
 

@@ -52,7 +52,7 @@ IPv4 address.';
 
 -- append_revocations
 
-CREATE FUNCTION authority.append_revocations(tenant_id uuid, category text, targets text[], ends timestamp with time zone[], scopes text[], reason text, effective_at timestamp with time zone) RETURNS void
+CREATE FUNCTION authority.append_revocations(tenant_id uuid, category text, targets text[], ends timestamp with time zone[], reason text, effective_at timestamp with time zone, scopes text[] DEFAULT NULL::text[], resources text[] DEFAULT NULL::text[], authorization_details jsonb DEFAULT NULL::jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
@@ -78,14 +78,18 @@ begin
                     )
             end as hint
     )
-    insert into authority.revocations
-    (tenant_id, sequence, category, target, scopes, reason, effective_at, expires_at)
+    insert into authority.revocations (
+        tenant_id, sequence, category, target, scopes, resources, authorization_details,
+        reason, effective_at, expires_at
+    )
     select
         append_revocations.tenant_id,
         next_sequence.last_sequence - cardinality(targets) + ended.number,
         append_revocations.category,
         ended.target,
         append_revocations.scopes,
+        append_revocations.resources,
+        append_revocations.authorization_details,
         append_revocations.reason,
         append_revocations.effective_at,
         ended.expires_at
@@ -95,8 +99,32 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.append_revocations(tenant_id uuid, category text, targets text[], ends timestamp with time zone[], scopes text[], reason text, effective_at timestamp with time zone) IS 'Appends an entry for each target, with its end, to the feed of the tenant. The
+COMMENT ON FUNCTION authority.append_revocations(tenant_id uuid, category text, targets text[], ends timestamp with time zone[], reason text, effective_at timestamp with time zone, scopes text[], resources text[], authorization_details jsonb) IS 'Appends an entry for each target, with its end, to the feed of the tenant. The
 transaction notifies followers, unless the setting authority.feed is silent.';
+
+-- are_digests
+
+CREATE FUNCTION authority.are_digests(digests bytea[]) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    digest bytea;
+begin
+    foreach digest in array coalesce(digests, '{}')
+    loop
+        if
+            octet_length(digest) is distinct from 32
+            or cardinality(array_positions(digests, digest)) > 1
+        then
+            return false;
+        end if;
+    end loop;
+    return true;
+end
+$$;
+
+COMMENT ON FUNCTION authority.are_digests(digests bytea[]) IS 'Returns whether each element has 32 octets, without duplicates. Null passes.';
 
 -- are_tokens_alive
 
@@ -342,7 +370,7 @@ ALTER TABLE authority.audit_events
 
 ALTER TABLE authority.audit_events ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY audit_events_owner_policy ON authority.audit_events FOR SELECT TO pg_database_owner USING (true);
+CREATE POLICY audit_events_owner_policy ON authority.audit_events FOR SELECT TO pg_database_owner USING ((number IS NULL));
 
 CREATE POLICY audit_events_tenant_id_policy ON authority.audit_events USING ((tenant_id = (
 CASE
@@ -419,8 +447,6 @@ CREATE INDEX audit_events_default_tenant_id_user_id_idx ON authority.audit_event
 
 ALTER TABLE authority.audit_events_default ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY audit_events_default_owner_policy ON authority.audit_events_default FOR SELECT TO pg_database_owner USING (true);
-
 CREATE POLICY audit_events_default_tenant_id_policy ON authority.audit_events_default USING ((tenant_id = (
 CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
@@ -489,7 +515,7 @@ CREATE TABLE authority.authorizations (
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT authorizations_acr_check CHECK (((acr ~ '^[!-~]+$'::text) AND (char_length(acr) <= 255))),
-    CONSTRAINT authorizations_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (100)::bigint))),
+    CONSTRAINT authorizations_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (64)::bigint))),
     CONSTRAINT authorizations_authorization_details_check CHECK (((jsonb_typeof(authorization_details) = 'array'::text) AND authority.is_details_list(authorization_details) AND authority.is_bounded_json(authorization_details))),
     CONSTRAINT authorizations_consent_id_user_id_check CHECK (((consent_id IS NULL) OR (user_id IS NOT NULL))),
     CONSTRAINT authorizations_expires_at_check CHECK ((expires_at > created_at)),
@@ -547,6 +573,8 @@ CREATE INDEX authorizations_tenant_id_client_uuid_id_idx ON authority.authorizat
 CREATE INDEX authorizations_tenant_id_consent_id_user_id_client_uuid_idx ON authority.authorizations USING btree (tenant_id, consent_id, user_id, client_uuid) WHERE (consent_id IS NOT NULL);
 
 CREATE INDEX authorizations_tenant_id_service_account_id_idx ON authority.authorizations USING btree (tenant_id, service_account_id) WHERE (service_account_id IS NOT NULL);
+
+CREATE INDEX authorizations_tenant_id_session_id_idx ON authority.authorizations USING btree (tenant_id, session_id) WHERE ends_with_session;
 
 CREATE INDEX authorizations_tenant_id_user_id_id_idx ON authority.authorizations USING btree (tenant_id, user_id, id) WHERE (user_id IS NOT NULL);
 
@@ -982,9 +1010,9 @@ ALTER TABLE ONLY authority.consents
 
 CREATE TRIGGER consents_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.consents FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
 
-CREATE TRIGGER consents_families_feed AFTER UPDATE OF revoked_at, scopes ON authority.consents FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND ((new.revoked_at IS NOT NULL) OR (NOT (old.scopes <@ new.scopes))) AND authority.is_feed_on())) EXECUTE FUNCTION authority.await_families();
+CREATE TRIGGER consents_families_feed AFTER UPDATE OF revoked_at, scopes, resources, authorization_details ON authority.consents FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND ((new.revoked_at IS NOT NULL) OR (NOT (old.scopes <@ new.scopes)) OR (NOT (old.resources <@ new.resources)) OR (NOT authority.covers_details(new.authorization_details, old.authorization_details))) AND authority.is_feed_on())) EXECUTE FUNCTION authority.await_families();
 
-CREATE CONSTRAINT TRIGGER consents_narrowed_feed AFTER UPDATE OF revoked_at, scopes ON authority.consents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND ((new.revoked_at IS NOT NULL) OR (NOT (old.scopes <@ new.scopes))) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_consent();
+CREATE CONSTRAINT TRIGGER consents_narrowed_feed AFTER UPDATE OF revoked_at, scopes, resources, authorization_details ON authority.consents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND ((new.revoked_at IS NOT NULL) OR (NOT (old.scopes <@ new.scopes)) OR (NOT (old.resources <@ new.resources)) OR (NOT authority.covers_details(new.authorization_details, old.authorization_details))) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_consent();
 
 ALTER TABLE authority.consents ENABLE ROW LEVEL SECURITY;
 
@@ -1287,25 +1315,39 @@ CREATE FUNCTION authority.drop_audit_event_partitions(retention interval) RETURN
     SET row_security TO 'on'
     AS $$
 declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
     dropped constant bigint
         := authority.drop_partitions('authority.audit_events', retention);
+    ended record;
 begin
-    delete from authority.audit_chains
-    where
-        audit_chains.month + interval '1 month' <= authority.clock() - retention
-        and not exists (
-            select from authority.audit_events
-            where
-                audit_events.tenant_id = audit_chains.tenant_id
-                and audit_events.created_at >= audit_chains.month
-                and audit_events.created_at < audit_chains.month + interval '1 month'
-        );
+    for ended in
+        select audit_chains.tenant_id, audit_chains.month
+        from authority.audit_chains
+        where
+            audit_chains.month + interval '1 month' <= authority.clock() - retention
+        limit 10000
+    loop
+        perform set_config('authority.tenant_id', ended.tenant_id::text, true);
+        delete from authority.audit_chains
+        where
+            audit_chains.tenant_id = ended.tenant_id
+            and audit_chains.month = ended.month
+            and not exists (
+                select from authority.audit_events
+                where
+                    audit_events.tenant_id = ended.tenant_id
+                    and audit_events.created_at >= ended.month
+                    and audit_events.created_at < ended.month + interval '1 month'
+            );
+    end loop;
+    perform set_config('authority.tenant_id', tenant_before, true);
     return dropped;
 end
 $$;
 
-COMMENT ON FUNCTION authority.drop_audit_event_partitions(retention interval) IS 'Drops the old partitions of the audit events with their chains: drop_partitions. Runs
-as its owner, because only the owner can drop a table.';
+COMMENT ON FUNCTION authority.drop_audit_event_partitions(retention interval) IS 'Drops the old partitions of the audit events, and up to 10,000 chains that have no
+event left: drop_partitions. Runs as its owner, because only the owner can drop a
+table.';
 
 -- drop_login_attempt_partitions
 
@@ -1491,7 +1533,6 @@ begin
             'subject',
             array[account.subject_id],
             array[authority.clock() + feed_for],
-            null,
             'user_erased',
             authority.clock()
         );
@@ -1862,7 +1903,9 @@ begin
                 'authorization:' || token_states.subject_authorization_id,
                 'client:' || token_states.client_id,
                 'subject:' || token_states.subject_id,
-                'subject:' || token_states.account_id
+                'subject:' || token_states.account_id,
+                'session:'
+                || authority.find_sid(token_states.tenant_id, token_states.session_id)
             ]
         ) as named (name)
         where
@@ -1965,6 +2008,28 @@ COMMENT ON FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, 
 token must name that resource. Sets the tenant during the call,
 then restores the previous one, so that a caller that knows only a token needs one round
 trip.';
+
+-- find_sid
+
+CREATE FUNCTION authority.find_sid(tenant_id uuid, session_id uuid) RETURNS uuid
+    LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+begin
+    return (
+        select sessions.sid
+        from authority.sessions
+        where
+            sessions.tenant_id = find_sid.tenant_id
+            and sessions.id = find_sid.session_id
+    );
+end
+$$;
+
+COMMENT ON FUNCTION authority.find_sid(tenant_id uuid, session_id uuid) IS 'Returns the sid of this session. authority.verified_tokens calls it only for tokens
+that end with their session, so that other tokens cost no more.';
 
 -- find_tenant
 
@@ -2291,10 +2356,8 @@ declare
         (select relname from pg_class where oid = target),
         tenant_column
     );
-    -- A uuid in lower case, or null. The cast is outside the case, so that PostgreSQL
-    -- casts nothing but what the case returns. No subquery: PostgreSQL evaluates one for
-    -- each table, and this once for all tables that a query joins by their tenant. A
-    -- function would cost as much as a small query.
+    -- A uuid in lower case, or null. A join evaluates this expression once, but a
+    -- subquery once for each table. A function would cost as much as a small query.
     session_tenant constant text := $policy$(
         case
             when current_setting('authority.tenant_id', true)
@@ -2826,6 +2889,7 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
     client_type,
     acr,
     amr,
+    session_id,
     subject_id,
     username,
     account_id
@@ -3198,6 +3262,102 @@ CREATE FUNCTION authority.oldest_package() RETURNS text
 COMMENT ON FUNCTION authority.oldest_package() IS 'Returns the newest migration of the oldest package that may use this database. Older
 packages refuse to open it.';
 
+-- one_time_tokens
+
+CREATE TABLE authority.one_time_tokens (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    purpose text NOT NULL COLLATE pg_catalog."C",
+    user_id uuid,
+    email text NOT NULL,
+    recipient text GENERATED ALWAYS AS (COALESCE((user_id)::text, lower((email COLLATE "C")))) STORED NOT NULL COLLATE pg_catalog."C",
+    token_hash bytea,
+    code_hash bytea,
+    failed_attempts bigint DEFAULT 0 NOT NULL,
+    max_attempts bigint DEFAULT 5 NOT NULL,
+    properties jsonb DEFAULT '{}'::jsonb NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT one_time_tokens_code_hash_check CHECK ((octet_length(code_hash) = 32)),
+    CONSTRAINT one_time_tokens_email_check CHECK ((authority.is_visible(email) AND (char_length(email) <= 254) AND ((email COLLATE "C") ~ '^[^\u0001- "(),.:;<>@[\\\]\u007f]+(\.[^\u0001- "(),.:;<>@[\\\]\u007f]+)*@[^\u0001-,./:-@[-`{-\u007f]+(\.[^\u0001-,./:-@[-`{-\u007f]+)*$'::text))),
+    CONSTRAINT one_time_tokens_expires_at_check CHECK (((expires_at > created_at) AND (expires_at <= (created_at +
+CASE
+    WHEN (code_hash IS NOT NULL) THEN '00:30:00'::interval
+    WHEN (purpose = 'invitation'::text) THEN '720:00:00'::interval
+    WHEN (purpose = 'email_verification'::text) THEN '168:00:00'::interval
+    WHEN (purpose = 'password_reset'::text) THEN '24:00:00'::interval
+    ELSE '01:00:00'::interval
+END)))),
+    CONSTRAINT one_time_tokens_failed_attempts_check CHECK (((failed_attempts >= 0) AND (failed_attempts <= max_attempts))),
+    CONSTRAINT one_time_tokens_max_attempts_check CHECK (((max_attempts >= 1) AND (max_attempts <= 10))),
+    CONSTRAINT one_time_tokens_moments_check CHECK (((LEAST(expires_at, used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT one_time_tokens_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
+    CONSTRAINT one_time_tokens_purpose_check CHECK ((purpose = ANY (ARRAY['password_reset'::text, 'email_verification'::text, 'invitation'::text, 'sign_in'::text]))),
+    CONSTRAINT one_time_tokens_purpose_user_id_check CHECK (((user_id IS NOT NULL) OR (purpose <> 'password_reset'::text))),
+    CONSTRAINT one_time_tokens_recipient_check CHECK ((authority.is_visible(recipient) AND (char_length(recipient) <= 254))),
+    CONSTRAINT one_time_tokens_token_hash_check CHECK ((octet_length(token_hash) = 32)),
+    CONSTRAINT one_time_tokens_token_hash_code_hash_check CHECK (((token_hash IS NOT NULL) OR (code_hash IS NOT NULL)))
+);
+ALTER TABLE ONLY authority.one_time_tokens FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.one_time_tokens IS 'A link, a short code or both, sent to an e-mail address and used once. A recipient has
+at most one for each purpose: a newer one takes its place.';
+COMMENT ON COLUMN authority.one_time_tokens.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.one_time_tokens.id IS 'Random. The id of the newest one, because a newer one takes the row.';
+COMMENT ON COLUMN authority.one_time_tokens.purpose IS 'What its use proves or permits.';
+COMMENT ON COLUMN authority.one_time_tokens.user_id IS 'Whose it is. Null: the recipient is no user yet.';
+COMMENT ON COLUMN authority.one_time_tokens.email IS 'The address that it was sent to, as typed. Addresses are compared as lower(email
+collate "C").';
+COMMENT ON COLUMN authority.one_time_tokens.recipient IS 'The user_id, or without one lower(email collate "C"): a code is found by it.';
+COMMENT ON COLUMN authority.one_time_tokens.token_hash IS 'SHA-256 of the token in the link, 32 octets. Null: only a code was sent.';
+COMMENT ON COLUMN authority.one_time_tokens.code_hash IS 'SHA-256 of the tenant, the purpose and the short code, 32 octets. It does not protect
+the code: codes are few enough to try them all. Null: only a link was sent.';
+COMMENT ON COLUMN authority.one_time_tokens.failed_attempts IS 'How many wrong codes were presented.';
+COMMENT ON COLUMN authority.one_time_tokens.max_attempts IS 'After so many wrong codes the code is dead. The link is not: it cannot be guessed.';
+COMMENT ON COLUMN authority.one_time_tokens.properties IS 'Open object of the embedding service, such as the roles of an invitation. The store
+never reads it.';
+COMMENT ON COLUMN authority.one_time_tokens.expires_at IS 'Dead from this time on, by the database''s clock. At most 30 minutes after created_at
+with a code, else 1 hour for a sign_in, 24 hours for a password_reset, 7 days for an
+email_verification, 30 days for an invitation.';
+COMMENT ON COLUMN authority.one_time_tokens.used_at IS 'When it was used. Null: not used.';
+COMMENT ON COLUMN authority.one_time_tokens.created_at IS 'When it was created.';
+
+ALTER TABLE ONLY authority.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY authority.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_tenant_id_purpose_recipient_key UNIQUE (tenant_id, purpose, recipient);
+
+ALTER TABLE ONLY authority.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_tenant_id_token_hash_key UNIQUE (tenant_id, token_hash);
+
+CREATE INDEX one_time_tokens_expires_at_idx ON authority.one_time_tokens USING btree (expires_at);
+
+CREATE INDEX one_time_tokens_tenant_id_user_id_idx ON authority.one_time_tokens USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
+
+ALTER TABLE ONLY authority.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
+
+ALTER TABLE ONLY authority.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.one_time_tokens ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY one_time_tokens_lock_policy ON authority.one_time_tokens AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY one_time_tokens_maintenance_policy ON authority.one_time_tokens TO authority_maintenance USING (true);
+
+CREATE POLICY one_time_tokens_tenant_id_policy ON authority.one_time_tokens USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
 -- open_audit_chain
 
 CREATE FUNCTION authority.open_audit_chain(tenant_id uuid, month date, OUT chain authority.audit_chains) RETURNS authority.audit_chains
@@ -3213,12 +3373,6 @@ begin
             audit_chains.tenant_id = open_audit_chain.tenant_id
             and audit_chains.month = open_audit_chain.month
     ) then
-        -- Another run creates the chain.
-        if not pg_try_advisory_xact_lock(
-            hashtextextended(concat_ws(' ', 'audit', tenant_id, month), 0)
-        ) then
-            return;
-        end if;
         chain.tenant_id := open_audit_chain.tenant_id;
         chain.month := open_audit_chain.month;
         select audit_chains.month, audit_chains.last_number, audit_chains.last_seal
@@ -3251,7 +3405,7 @@ end
 $$;
 
 COMMENT ON FUNCTION authority.open_audit_chain(tenant_id uuid, month date, OUT chain authority.audit_chains) IS 'Returns the chain of the tenant and month, locked, and creates it if it is missing.
-Returns nulls if another transaction has locked it.';
+Returns nulls if another transaction has locked it. Waits for one that creates it.';
 
 -- permissions
 
@@ -3390,12 +3544,14 @@ begin
             'authorization',
             families,
             ends,
-            case when new.revoked_at is null then new.scopes end,
             case
                 when new.revoked_at is null then 'consent_narrowed'
                 else 'consent_revoked'
             end,
-            authority.clock()
+            authority.clock(),
+            case when new.revoked_at is null then new.scopes end,
+            case when new.revoked_at is null then new.resources end,
+            case when new.revoked_at is null then new.authorization_details end
         );
     end if;
     perform set_config('authority.tenant_id', tenant_before, true);
@@ -3404,7 +3560,7 @@ end
 $$;
 
 COMMENT ON FUNCTION authority.publish_consent() IS 'Publishes the end of each living family under the consent: of all its tokens if the
-consent is revoked, else of those with a scope beyond the ones that are left.';
+consent is revoked, else of those beyond what is left of it.';
 
 -- publish_end
 
@@ -3450,7 +3606,6 @@ begin
             array[
                 case when tg_op = 'DELETE' then effective_at + interval '2160 hours' end
             ],
-            null,
             reason,
             effective_at
         );
@@ -3478,13 +3633,17 @@ declare
     tenant_now constant text
         := set_config('authority.tenant_id', old.tenant_id::text, true);
     category constant text := tg_argv[0];
+    target uuid := old.id;
     reason text := category || '_deleted';
     ends timestamptz;
 begin
     if tg_op = 'UPDATE' then
         reason := new.revocation_reason;
     end if;
-    if category = 'token' then
+    if category = 'session' then
+        target := old.sid;
+        ends := old.expires_at;
+    elsif category = 'token' then
         ends := old.expires_at;
     elsif tg_op = 'UPDATE' then
         ends := new.tokens_expire_at;
@@ -3505,9 +3664,8 @@ begin
         perform authority.append_revocations(
             old.tenant_id,
             category,
-            array[old.id::text],
+            array[target::text],
             array[ends],
-            null,
             reason,
             authority.clock()
         );
@@ -3517,7 +3675,7 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.publish_revocation() IS 'Publishes the end of a token or a family until its tokens have expired.';
+COMMENT ON FUNCTION authority.publish_revocation() IS 'Publishes the end of a token, a family or a session, until its tokens have expired.';
 
 -- pushed_requests
 
@@ -3533,7 +3691,7 @@ CREATE TABLE authority.pushed_requests (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT pushed_requests_expires_at_check CHECK (((expires_at > created_at) AND ((expires_at - created_at) <= '00:10:00'::interval))),
     CONSTRAINT pushed_requests_moments_check CHECK (((LEAST(expires_at, redeemed_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, redeemed_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT pushed_requests_parameters_check CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (NOT (parameters ?| ARRAY['request_uri'::text, 'client_secret'::text, 'client_assertion'::text])) AND authority.is_bounded_json(parameters) AND ((((parameters ->> 'scope'::text) ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'::text) AND (cardinality(string_to_array((parameters ->> 'scope'::text), ' '::text)) <= 100)) IS NOT FALSE))),
+    CONSTRAINT pushed_requests_parameters_check CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (NOT (parameters ?| ARRAY['request_uri'::text, 'client_secret'::text, 'client_assertion'::text])) AND authority.is_bounded_json(parameters) AND ((((parameters ->> 'scope'::text) ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'::text) AND (cardinality(string_to_array((parameters ->> 'scope'::text), ' '::text)) <= 100)) IS NOT FALSE) AND (NOT jsonb_path_exists(parameters, '$."resource"[*]?(!(@.type() == "string" && @ like_regex "^[A-Za-z][A-Za-z0-9+.-]*:(?:[]A-Za-z0-9._~:/?@!$&''()*+,;=[-]|%[0-9A-Fa-f]{2})+$"))'::jsonpath)))),
     CONSTRAINT pushed_requests_redeemed_at_redemption_hash_check CHECK (((redeemed_at IS NULL) = (redemption_hash IS NULL))),
     CONSTRAINT pushed_requests_redemption_hash_check CHECK ((octet_length(redemption_hash) = 32)),
     CONSTRAINT pushed_requests_request_uri_hash_check CHECK ((octet_length(request_uri_hash) = 32))
@@ -3549,8 +3707,8 @@ COMMENT ON COLUMN authority.pushed_requests.request_uri_hash IS 'SHA-256 of the 
 COMMENT ON COLUMN authority.pushed_requests.client_uuid IS 'clients.id of the client that pushed it. No other client may use it.';
 COMMENT ON COLUMN authority.pushed_requests.parameters IS 'Object of the request''s parameters, including dpop_jkt (RFC 9449 section 10). The
 store does not interpret it. It never contains a request_uri (RFC 9126 section 2.1) or
-the client''s credentials, and its scope is valid (RFC 6749 section 3.3) with at most
-100 values.';
+the client''s credentials. Its scope is valid (RFC 6749 section 3.3) with at most 100
+values, and its resource is an absolute URI or a list of them (RFC 8707 section 2).';
 COMMENT ON COLUMN authority.pushed_requests.expires_at IS 'The request is dead from this time on, by the database''s clock. At most ten minutes
 after it was pushed (RFC 9126 section 2.2).';
 COMMENT ON COLUMN authority.pushed_requests.redeemed_at IS 'When it was used. Null: not used.';
@@ -3684,6 +3842,48 @@ $$;
 COMMENT ON FUNCTION authority.record_change() IS 'Records the insertion, update or deletion of a row as an audit event. Its arguments are
 lists of columns: the key, columns whose values it hides, and columns that it ignores.
 Runs as its owner, so that no other role can write such an event.';
+
+-- recovery_codes
+
+CREATE TABLE authority.recovery_codes (
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    code_hashes bytea[] NOT NULL,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT recovery_codes_code_hashes_check CHECK (((array_position(code_hashes, NULL::bytea) IS NULL) AND (cardinality(code_hashes) <= 32) AND authority.are_digests(code_hashes))),
+    CONSTRAINT recovery_codes_moments_check CHECK (((LEAST(last_used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(last_used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone)))
+);
+ALTER TABLE ONLY authority.recovery_codes FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.recovery_codes IS 'The unused recovery codes of a user (look-up secrets of NIST SP 800-63B), in one row,
+so that a new set replaces the old one at once.';
+COMMENT ON COLUMN authority.recovery_codes.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.recovery_codes.user_id IS 'The user who may sign in with the codes.';
+COMMENT ON COLUMN authority.recovery_codes.code_hashes IS 'SHA-256 of tenant, user and code, 32 octets each. A code has 120 random bits, so that
+its hash cannot be guessed. A used code is removed.';
+COMMENT ON COLUMN authority.recovery_codes.last_used_at IS 'When a code of the set was last used. Null: never.';
+COMMENT ON COLUMN authority.recovery_codes.created_at IS 'When the set was made.';
+
+ALTER TABLE ONLY authority.recovery_codes
+    ADD CONSTRAINT recovery_codes_tenant_id_user_id_pk PRIMARY KEY (tenant_id, user_id);
+
+ALTER TABLE ONLY authority.recovery_codes
+    ADD CONSTRAINT recovery_codes_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+CREATE TRIGGER recovery_codes_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF user_id, code_hashes ON authority.recovery_codes FOR EACH ROW EXECUTE FUNCTION authority.record_change('{user_id}', '{code_hashes}', '{tenant_id,created_at,updated_at,row_version,last_used_at}');
+
+ALTER TABLE authority.recovery_codes ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY recovery_codes_tenant_id_policy ON authority.recovery_codes USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- redact_events_of_user
 
@@ -3959,18 +4159,26 @@ CREATE TABLE authority.revocations (
     category text NOT NULL COLLATE pg_catalog."C",
     target text NOT NULL COLLATE pg_catalog."C",
     scopes text[],
+    resources text[],
+    authorization_details jsonb,
     reason text NOT NULL,
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
     effective_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     expires_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT revocations_authorization_details_check CHECK (((jsonb_typeof(authorization_details) = 'array'::text) AND authority.is_details_list(authorization_details) AND authority.is_bounded_json(authorization_details))),
     CONSTRAINT revocations_category_check CHECK ((category = ANY (ARRAY['token'::text, 'authorization'::text, 'session'::text, 'subject'::text, 'client'::text, 'tenant'::text, 'key'::text]))),
     CONSTRAINT revocations_category_expires_at_check CHECK (((expires_at IS NOT NULL) OR (category <> ALL (ARRAY['token'::text, 'authorization'::text])))),
-    CONSTRAINT revocations_category_scopes_check CHECK (((scopes IS NULL) OR (category = 'authorization'::text))),
+    CONSTRAINT revocations_category_scopes_check CHECK ((num_nulls(scopes, resources, authorization_details) =
+CASE
+    WHEN ((scopes IS NOT NULL) AND (category = 'authorization'::text)) THEN 0
+    ELSE 3
+END)),
     CONSTRAINT revocations_expires_at_check CHECK ((expires_at > effective_at)),
     CONSTRAINT revocations_moments_check CHECK (((LEAST(effective_at, expires_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(effective_at, expires_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT revocations_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
     CONSTRAINT revocations_reason_check CHECK ((char_length(reason) <= 2000)),
+    CONSTRAINT revocations_resources_check CHECK (((array_position(resources, NULL::text) IS NULL) AND authority.is_resource_list(resources))),
     CONSTRAINT revocations_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes))),
     CONSTRAINT revocations_target_check CHECK ((authority.is_visible(target) AND (char_length(target) <= 256)))
 );
@@ -3985,8 +4193,10 @@ COMMENT ON COLUMN authority.revocations.category IS 'What the target is: a token
 (for signing).';
 COMMENT ON COLUMN authority.revocations.target IS 'The jti, authorization id, sid, sub, client_id, tenant id or kid, depending on the
 category. The sub of a service account is its account_id. Never a token.';
-COMMENT ON COLUMN authority.revocations.scopes IS 'Verifiers refuse only tokens of the target that carry another scope. Null: all of its
-tokens.';
+COMMENT ON COLUMN authority.revocations.scopes IS 'What is left of a narrowed consent. Verifiers refuse only tokens of the target that
+have another scope, resource or authorization detail. Null: all of its tokens.';
+COMMENT ON COLUMN authority.revocations.resources IS 'The resources that are left of a narrowed consent. Null: scopes is null.';
+COMMENT ON COLUMN authority.revocations.authorization_details IS 'The authorization details that are left of a narrowed consent. Null: scopes is null.';
 COMMENT ON COLUMN authority.revocations.reason IS 'Why it was revoked, for people and reports.';
 COMMENT ON COLUMN authority.revocations.properties IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.revocations.effective_at IS 'Verifiers that cannot ask the store refuse what was issued at or before this time. A
@@ -4108,6 +4318,10 @@ CREATE TRIGGER roles_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority
 
 ALTER TABLE authority.roles ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY roles_delete_policy ON authority.roles AS RESTRICTIVE FOR DELETE TO authority_app USING ((NOT is_system));
+
+CREATE POLICY roles_insert_policy ON authority.roles AS RESTRICTIVE FOR INSERT TO authority_app WITH CHECK ((NOT is_system));
+
 CREATE POLICY roles_maintenance_policy ON authority.roles TO authority_maintenance USING (true);
 
 CREATE POLICY roles_tenant_id_policy ON authority.roles USING ((tenant_id = (
@@ -4119,6 +4333,8 @@ CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
+
+CREATE POLICY roles_update_policy ON authority.roles AS RESTRICTIVE FOR UPDATE TO authority_app USING ((NOT is_system));
 
 -- rows_of_users
 
@@ -4216,7 +4432,14 @@ from (
         )'
     ),
     (102, 'sessions', true, null, 'held.user_id = $2'),
+    (200, 'one_time_tokens', true, null, 'held.user_id = $2'),
+    (
+        201, 'one_time_tokens', true, null,
+        'held.user_id is null and held.recipient = any($3)'
+    ),
     (300, 'webauthn_credentials', true, null, 'held.user_id = $2'),
+    (301, 'totp_credentials', true, null, 'held.user_id = $2'),
+    (302, 'recovery_codes', true, null, 'held.user_id = $2'),
     (400, 'user_identities', true, null, 'held.user_id = $2'),
     -- An event stays, as a digest. An export has no other user's address. A short name
     -- can be any word: of an event about another row it redacts nothing.
@@ -4327,6 +4550,10 @@ CREATE TRIGGER scopes_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authorit
 
 ALTER TABLE authority.scopes ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY scopes_delete_policy ON authority.scopes AS RESTRICTIVE FOR DELETE TO authority_app USING ((NOT is_system));
+
+CREATE POLICY scopes_insert_policy ON authority.scopes AS RESTRICTIVE FOR INSERT TO authority_app WITH CHECK ((NOT is_system));
+
 CREATE POLICY scopes_maintenance_policy ON authority.scopes TO authority_maintenance USING (true);
 
 CREATE POLICY scopes_tenant_id_policy ON authority.scopes USING ((tenant_id = (
@@ -4338,6 +4565,8 @@ CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
+
+CREATE POLICY scopes_update_policy ON authority.scopes AS RESTRICTIVE FOR UPDATE TO authority_app USING ((NOT is_system));
 
 -- seal_audit_events
 
@@ -4553,7 +4782,7 @@ CREATE TABLE authority.sessions (
     cookie_hash bytea NOT NULL,
     user_id uuid NOT NULL,
     acr text,
-    amr text[] DEFAULT '{}'::text[] NOT NULL,
+    amr text[],
     authenticated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     idle_timeout interval NOT NULL,
     last_used_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
@@ -4564,9 +4793,9 @@ CREATE TABLE authority.sessions (
     revoked_at timestamp with time zone,
     revocation_reason text,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT sessions_acr_check CHECK ((authority.is_visible(acr) AND (char_length(acr) <= 255))),
+    CONSTRAINT sessions_acr_check CHECK (((acr ~ '^[!-~]+$'::text) AND (char_length(acr) <= 255))),
     CONSTRAINT sessions_address_check CHECK ((masklen(address) = ANY (ARRAY[32, 128]))),
-    CONSTRAINT sessions_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (64)::bigint))),
+    CONSTRAINT sessions_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (100)::bigint))),
     CONSTRAINT sessions_authenticated_at_check CHECK ((authenticated_at <= last_used_at)),
     CONSTRAINT sessions_cookie_hash_check CHECK ((octet_length(cookie_hash) = 32)),
     CONSTRAINT sessions_durations_check CHECK (((LEAST(idle_timeout) >= '00:00:00'::interval) AND (GREATEST(idle_timeout) <= '876600:00:00'::interval))),
@@ -4592,7 +4821,7 @@ the cookie, so that a cookie that somebody planted or saw before is worthless.';
 COMMENT ON COLUMN authority.sessions.user_id IS 'The user who signed in.';
 COMMENT ON COLUMN authority.sessions.acr IS 'The acr claim: the class of the last sign-in (OpenID Connect Core section 2). Null:
 none.';
-COMMENT ON COLUMN authority.sessions.amr IS 'The amr claim: the methods of the last sign-in (RFC 8176). May be empty.';
+COMMENT ON COLUMN authority.sessions.amr IS 'The amr claim: the methods of the last sign-in (RFC 8176). Null: not known.';
 COMMENT ON COLUMN authority.sessions.authenticated_at IS 'The auth_time claim: when the user last signed in here. Compared with
 tokens_valid_after.';
 COMMENT ON COLUMN authority.sessions.idle_timeout IS 'The session is over when it was not used for this time.';
@@ -4624,6 +4853,10 @@ CREATE INDEX sessions_tenant_id_user_id_id_idx ON authority.sessions USING btree
 
 ALTER TABLE ONLY authority.sessions
     ADD CONSTRAINT sessions_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+CREATE CONSTRAINT TRIGGER sessions_deleted_feed AFTER DELETE ON authority.sessions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.expires_at > authority.clock()) AND (old.revoked_at IS NULL) AND (pg_trigger_depth() = 0) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_revocation('session');
+
+CREATE CONSTRAINT TRIGGER sessions_revoked_feed AFTER UPDATE OF revoked_at ON authority.sessions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL) AND (new.expires_at > authority.clock()) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_revocation('session');
 
 ALTER TABLE authority.sessions ENABLE ROW LEVEL SECURITY;
 
@@ -4746,6 +4979,8 @@ CREATE UNIQUE INDEX signing_keys_tenant_id_alg_key ON authority.signing_keys USI
 
 ALTER TABLE ONLY authority.signing_keys
     ADD CONSTRAINT signing_keys_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
+
+CREATE TRIGGER signing_keys_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.signing_keys FOR EACH ROW EXECUTE FUNCTION authority.record_change('{kid}', '{private_key}', '{tenant_id,created_at,updated_at,row_version}');
 
 ALTER TABLE authority.signing_keys ENABLE ROW LEVEL SECURITY;
 
@@ -4995,6 +5230,10 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
     clients.client_type,
     authorizations.acr,
     authorizations.amr,
+        CASE
+            WHEN authorizations.ends_with_session THEN authorizations.session_id
+            ELSE NULL::uuid
+        END AS session_id,
     users.subject_id,
     users.username,
     service_accounts.account_id,
@@ -5043,6 +5282,7 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
 COMMENT ON VIEW authority.token_states IS 'Whether each token is alive and, if not, why, by the database''s clock. Considers the
 token itself and everything that it depends on. For operators: a client that presents a
 token only learns whether it is active (RFC 7662 section 2.2).';
+COMMENT ON COLUMN authority.token_states.session_id IS 'The session it ends with.';
 COMMENT ON COLUMN authority.token_states.subject_id IS 'The sub claim of its user. Null: the token has no user.';
 COMMENT ON COLUMN authority.token_states.username IS 'Username of its user. Null: the token has no user.';
 COMMENT ON COLUMN authority.token_states.account_id IS 'account_id of its service account. Null: the token has no service account.';
@@ -5218,6 +5458,88 @@ CASE
     ELSE NULL::text
 END)::uuid));
 
+-- totp_credentials
+
+CREATE TABLE authority.totp_credentials (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    user_id uuid NOT NULL,
+    secret_ciphertext bytea NOT NULL,
+    encryption_key_id text NOT NULL COLLATE pg_catalog."C",
+    algorithm text NOT NULL,
+    digits bigint NOT NULL,
+    period interval NOT NULL,
+    name text NOT NULL,
+    pending_until timestamp with time zone,
+    confirmed_at timestamp with time zone,
+    last_used_step bigint,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT totp_credentials_algorithm_check CHECK ((algorithm = ANY (ARRAY['SHA1'::text, 'SHA256'::text, 'SHA512'::text]))),
+    CONSTRAINT totp_credentials_digits_check CHECK (((digits >= 6) AND (digits <= 8))),
+    CONSTRAINT totp_credentials_durations_check CHECK (((LEAST(period) >= '00:00:00'::interval) AND (GREATEST(period) <= '876600:00:00'::interval))),
+    CONSTRAINT totp_credentials_encryption_key_id_check CHECK (((encryption_key_id <> ''::text) AND (char_length(encryption_key_id) <= 256))),
+    CONSTRAINT totp_credentials_moments_check CHECK (((LEAST(pending_until, confirmed_at, last_used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(pending_until, confirmed_at, last_used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT totp_credentials_name_check CHECK ((char_length(name) <= 256)),
+    CONSTRAINT totp_credentials_pending_until_confirmed_at_check CHECK (((num_nonnulls(pending_until, confirmed_at) = 1) AND (num_nonnulls(pending_until, last_used_step) = 1) AND (num_nonnulls(pending_until, last_used_at) = 1))),
+    CONSTRAINT totp_credentials_period_check CHECK (((period >= '00:00:15'::interval) AND (period <= '00:05:00'::interval) AND (period = date_trunc('second'::text, period)))),
+    CONSTRAINT totp_credentials_secret_ciphertext_check CHECK (((octet_length(secret_ciphertext) >= 30) AND (octet_length(secret_ciphertext) <= 512) AND (get_byte(secret_ciphertext, 0) = 1)))
+);
+ALTER TABLE ONLY authority.totp_credentials FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.totp_credentials IS 'A secret shared with an application that computes one-time codes (RFC 6238). Pending
+until the user has typed a first code.';
+COMMENT ON COLUMN authority.totp_credentials.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.totp_credentials.id IS 'Random. Another one after each enrollment.';
+COMMENT ON COLUMN authority.totp_credentials.user_id IS 'The user who signs in with the codes.';
+COMMENT ON COLUMN authority.totp_credentials.secret_ciphertext IS 'The shared secret, encrypted by the caller (Keyring in Python) for this tenant and
+user. The store cannot read it.';
+COMMENT ON COLUMN authority.totp_credentials.encryption_key_id IS 'Id of the key that decrypts the secret, in the caller''s own terms.';
+COMMENT ON COLUMN authority.totp_credentials.algorithm IS 'Hash function of the HMAC. Many applications compute SHA1 whatever they were told.';
+COMMENT ON COLUMN authority.totp_credentials.digits IS 'Length of a code: 6 to 8.';
+COMMENT ON COLUMN authority.totp_credentials.period IS 'Length of a time step, in full seconds. Each step has one code.';
+COMMENT ON COLUMN authority.totp_credentials.name IS 'What the user calls it, such as the device. May be empty.';
+COMMENT ON COLUMN authority.totp_credentials.pending_until IS 'A first code must be accepted before this time. The next enrollment of the user
+replaces a pending one. Null: confirmed.';
+COMMENT ON COLUMN authority.totp_credentials.confirmed_at IS 'When the first code was accepted. Null: pending, and no factor yet.';
+COMMENT ON COLUMN authority.totp_credentials.last_used_step IS 'The time step of the last accepted code. Only grows: codes of this and of earlier steps
+are refused (RFC 6238 section 5.2). Null: pending.';
+COMMENT ON COLUMN authority.totp_credentials.last_used_at IS 'When a code was last accepted. Null: pending.';
+COMMENT ON COLUMN authority.totp_credentials.created_at IS 'When the secret was enrolled.';
+
+ALTER TABLE ONLY authority.totp_credentials
+    ADD CONSTRAINT totp_credentials_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
+
+CREATE INDEX totp_credentials_tenant_id_user_id_idx ON authority.totp_credentials USING btree (tenant_id, user_id);
+
+CREATE UNIQUE INDEX totp_credentials_tenant_id_user_id_key ON authority.totp_credentials USING btree (tenant_id, user_id) WHERE (confirmed_at IS NULL);
+
+ALTER TABLE ONLY authority.totp_credentials
+    ADD CONSTRAINT totp_credentials_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+CREATE TRIGGER totp_credentials_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, user_id, secret_ciphertext, encryption_key_id, algorithm, digits, period, name, pending_until, confirmed_at ON authority.totp_credentials FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{secret_ciphertext}', '{tenant_id,created_at,updated_at,row_version,last_used_step,last_used_at}');
+
+ALTER TABLE authority.totp_credentials ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY totp_credentials_tenant_id_policy ON authority.totp_credentials USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
+-- totp_step
+
+CREATE FUNCTION authority.totp_step(period interval) RETURNS bigint
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN floor((EXTRACT(epoch FROM authority.clock()) / EXTRACT(epoch FROM period)));
+
+COMMENT ON FUNCTION authority.totp_step(period interval) IS 'Returns the current time step (RFC 6238 section 4.2): how many periods have passed
+since 1970.';
+
 -- usable_licenses
 
 CREATE VIEW authority.usable_licenses WITH (security_invoker='true') AS
@@ -5329,6 +5651,8 @@ CREATE INDEX user_identities_tenant_id_user_id_idx ON authority.user_identities 
 
 ALTER TABLE ONLY authority.user_identities
     ADD CONSTRAINT user_identities_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+CREATE TRIGGER user_identities_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF issuer, subject, user_id, profile ON authority.user_identities FOR EACH ROW EXECUTE FUNCTION authority.record_change('{issuer,subject}', '{profile}', '{tenant_id,created_at,updated_at,row_version,last_used_at}');
 
 ALTER TABLE authority.user_identities ENABLE ROW LEVEL SECURITY;
 
@@ -5513,10 +5837,12 @@ CREATE VIEW authority.verified_tokens WITH (security_invoker='true') AS
     amr,
     created_at,
     expires_at,
+    authority.find_sid(tenant_id, session_id) AS sid,
     authority.find_dependencies(tenant_id, exchanged_from) AS depends_on
    FROM authority.live_tokens;
 
 COMMENT ON VIEW authority.verified_tokens IS 'The columns of live tokens that a resource server may read.';
+COMMENT ON COLUMN authority.verified_tokens.sid IS 'The sid of the session that it ends with. Null: none.';
 COMMENT ON COLUMN authority.verified_tokens.depends_on IS 'What ends an exchanged token together with those that it was exchanged for, as
 category:target of authority.revocations. Null: not exchanged.';
 
@@ -5716,6 +6042,8 @@ CREATE INDEX webauthn_credentials_tenant_id_user_id_idx ON authority.webauthn_cr
 
 ALTER TABLE ONLY authority.webauthn_credentials
     ADD CONSTRAINT webauthn_credentials_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+CREATE TRIGGER webauthn_credentials_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, user_id, credential_id, user_handle, public_key, aaguid, transports, discoverable, backup_eligible, uv_initialized, name, clone_suspected_at ON authority.webauthn_credentials FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version,sign_count,backed_up,last_used_at}');
 
 ALTER TABLE authority.webauthn_credentials ENABLE ROW LEVEL SECURITY;
 

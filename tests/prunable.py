@@ -77,6 +77,15 @@ PRUNABLE: Mapping[StepName, Prunable] = {
         prolong="expires_at = authority.clock() + interval '8 minutes', "
         "created_at = authority.clock()",
     ),
+    "one_time_tokens": Prunable(
+        table="one_time_tokens",
+        made="made as (select gen_random_uuid() as id from numbers)",
+        columns="tenant_id, id, purpose, email, token_hash, expires_at, created_at",
+        values="%(tenant_id)s, made.id, 'sign_in', made.id || '@example.com', "
+        f"sha256(uuid_send(made.id)), {_ENDS}, {_ENDS} - interval '9 minutes'",
+        prolong="expires_at = authority.clock() + interval '8 minutes', "
+        "created_at = authority.clock()",
+    ),
     "signing_keys": Prunable(
         table="signing_keys",
         made="made as (select gen_random_uuid()::text as kid from numbers)",

@@ -24,10 +24,10 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import Authorization
 
 _TEXTS = {
-    "get_by_id": "937bd3e27968",
-    "list_by_user": "ef800156f769",
-    "list_by_client": "d7a00adb505c",
-    "create": "9c0a8f401b29",
+    "get_by_id": "e5aba347f742",
+    "list_by_user": "b365bad47c70",
+    "list_by_client": "a1bb784e0f5b",
+    "create": "6aee02df5fa0",
     "revoke": "fc39819b1d4b",
     "prune_expired": "2ea746abb760",
 }
@@ -92,7 +92,7 @@ _create_takes = Parameters(
     resources=checks.resource_list,
     authorization_details=checks.jsonb("array", 65536),
     acr=checks.optional(checks.text(0, 255)),
-    amr=checks.optional(checks.text_list(20, 100)),
+    amr=checks.optional(checks.text_list(20, 64)),
     properties=checks.jsonb("object", 65536),
     lifetime=checks.optional(checks.duration),
 )
@@ -162,7 +162,7 @@ def list_by_user(
         tenant_id: Owner of the row.
         user_id: The user who granted it.
 
-    queries/authorizations.sql:29
+    queries/authorizations.sql:31
     """
     return _list_by_user(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -178,7 +178,7 @@ async def list_by_user_async(
         tenant_id: Owner of the row.
         user_id: The user who granted it.
 
-    queries/authorizations.sql:29
+    queries/authorizations.sql:31
     """
     return await _list_by_user_async(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -197,7 +197,7 @@ def list_by_user_stream(
         tenant_id: Owner of the row.
         user_id: The user who granted it.
 
-    queries/authorizations.sql:29
+    queries/authorizations.sql:31
     """
     return _list_by_user_stream(connection, size, tenant_id=tenant_id, user_id=user_id)
 
@@ -220,7 +220,7 @@ def list_by_user_stream_async(
         tenant_id: Owner of the row.
         user_id: The user who granted it.
 
-    queries/authorizations.sql:29
+    queries/authorizations.sql:31
     """
     return _list_by_user_stream_async(
         connection, size, tenant_id=tenant_id, user_id=user_id
@@ -242,7 +242,7 @@ def list_by_client(
         tenant_id: Owner of the row.
         client_uuid: The client's clients.id.
 
-    queries/authorizations.sql:63
+    queries/authorizations.sql:66
     """
     return _list_by_client(
         connection,
@@ -268,7 +268,7 @@ async def list_by_client_async(
         tenant_id: Owner of the row.
         client_uuid: The client's clients.id.
 
-    queries/authorizations.sql:63
+    queries/authorizations.sql:66
     """
     return await _list_by_client_async(
         connection,
@@ -298,7 +298,7 @@ def list_by_client_stream(
         tenant_id: Owner of the row.
         client_uuid: The client's clients.id.
 
-    queries/authorizations.sql:63
+    queries/authorizations.sql:66
     """
     return _list_by_client_stream(
         connection,
@@ -329,7 +329,7 @@ def list_by_client_stream_async(
         tenant_id: Owner of the row.
         client_uuid: The client's clients.id.
 
-    queries/authorizations.sql:63
+    queries/authorizations.sql:66
     """
     return _list_by_client_stream_async(
         connection,
@@ -374,7 +374,7 @@ def create(
         amr: Methods of that sign-in (RFC 8176), such as pwd and otp.
         properties: Open object of the embedding service.
 
-    queries/authorizations.sql:97
+    queries/authorizations.sql:101
     """
     return _create(
         connection,
@@ -426,7 +426,7 @@ async def create_async(
         amr: Methods of that sign-in (RFC 8176), such as pwd and otp.
         properties: Open object of the embedding service.
 
-    queries/authorizations.sql:97
+    queries/authorizations.sql:101
     """
     return await _create_async(
         connection,
@@ -459,7 +459,7 @@ def revoke(
         tenant_id: Owner of the row.
         reason: Why it was revoked. token_reuse: a redeemed token was presented again.
 
-    queries/authorizations.sql:141
+    queries/authorizations.sql:146
     """
     return _revoke(
         connection,
@@ -483,7 +483,7 @@ async def revoke_async(
         tenant_id: Owner of the row.
         reason: Why it was revoked. token_reuse: a redeemed token was presented again.
 
-    queries/authorizations.sql:141
+    queries/authorizations.sql:146
     """
     return await _revoke_async(
         connection,
@@ -501,7 +501,7 @@ def prune_expired(
     (RFC 9700 section 4.14.2). Each row is checked again once it is locked: an
     authorization that a redemption prolongs meanwhile stays.
 
-    queries/authorizations.sql:155
+    queries/authorizations.sql:160
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -514,7 +514,7 @@ async def prune_expired_async(
     (RFC 9700 section 4.14.2). Each row is checked again once it is locked: an
     authorization that a redemption prolongs meanwhile stays.
 
-    queries/authorizations.sql:155
+    queries/authorizations.sql:160
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

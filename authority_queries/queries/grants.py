@@ -30,7 +30,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "issue_code": "8a65addf87e0",
+    "issue_code": "7c6dd31293c9",
     "issue_to_client": "0ccd45c1ab31",
 }
 _QUERIES = QueryFile(FOLDER / "grants.sql", texts=_TEXTS)
@@ -75,9 +75,10 @@ _issue_code_takes = Parameters(
     nonce=checks.optional(checks.text(0, 2048)),
     cnf_jkt=checks.optional(checks.text(43, 43)),
     properties=checks.jsonb("object", 65536),
+    session_id=checks.optional(checks.uuid),
     authenticated_at=checks.optional(checks.moment),
     acr=checks.optional(checks.text(0, 255)),
-    amr=checks.optional(checks.text_list(20, 100)),
+    amr=checks.optional(checks.text_list(20, 64)),
     max_age=checks.optional(checks.duration),
     acr_values=checks.optional(checks.array(checks.text())),
     requested_at=checks.optional(checks.moment),
@@ -151,6 +152,7 @@ def issue_code(
     nonce: str | None,
     cnf_jkt: str | None,
     properties: JsonObject,
+    session_id: UUID | None,
     authenticated_at: datetime | None,
     acr: str | None,
     amr: Sequence[str] | None,
@@ -181,8 +183,13 @@ def issue_code(
     unmet_authentication_requirements (RFC 9470 section 5). A null max_age or acr_values
     requires nothing.
 
-    The statement locks the client and the user against deletion and checks them after
-    the wait for that lock.
+    With a session_id the sign-in is that of the session, and authenticated_at, acr and
+    amr are ignored. If the session is over or another user's, the outcome is
+    login_required. Unless the scopes contain offline_access, the family ends with the
+    session. The client is noted as one of the session, and is notified of its end.
+
+    The statement locks the client and the user against deletion and the session against
+    its end, and checks them after the wait for that lock.
 
     Args:
         tenant_id: Owner of the row.
@@ -221,6 +228,7 @@ def issue_code(
         nonce=nonce,
         cnf_jkt=cnf_jkt,
         properties=properties,
+        session_id=session_id,
         authenticated_at=authenticated_at,
         acr=acr,
         amr=amr,
@@ -247,6 +255,7 @@ async def issue_code_async(
     nonce: str | None,
     cnf_jkt: str | None,
     properties: JsonObject,
+    session_id: UUID | None,
     authenticated_at: datetime | None,
     acr: str | None,
     amr: Sequence[str] | None,
@@ -277,8 +286,13 @@ async def issue_code_async(
     unmet_authentication_requirements (RFC 9470 section 5). A null max_age or acr_values
     requires nothing.
 
-    The statement locks the client and the user against deletion and checks them after
-    the wait for that lock.
+    With a session_id the sign-in is that of the session, and authenticated_at, acr and
+    amr are ignored. If the session is over or another user's, the outcome is
+    login_required. Unless the scopes contain offline_access, the family ends with the
+    session. The client is noted as one of the session, and is notified of its end.
+
+    The statement locks the client and the user against deletion and the session against
+    its end, and checks them after the wait for that lock.
 
     Args:
         tenant_id: Owner of the row.
@@ -317,6 +331,7 @@ async def issue_code_async(
         nonce=nonce,
         cnf_jkt=cnf_jkt,
         properties=properties,
+        session_id=session_id,
         authenticated_at=authenticated_at,
         acr=acr,
         amr=amr,
@@ -367,7 +382,7 @@ def issue_to_client(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/grants.sql:228
+    queries/grants.sql:299
     """
     return _issue_to_client(
         connection,
@@ -425,7 +440,7 @@ async def issue_to_client_async(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/grants.sql:228
+    queries/grants.sql:299
     """
     return await _issue_to_client_async(
         connection,

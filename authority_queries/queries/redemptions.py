@@ -27,7 +27,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "redeem": "a3fe91ecf985",
+    "redeem": "e8eb648a3ef2",
 }
 _QUERIES = QueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)

@@ -44,7 +44,7 @@ _start_takes = Parameters(
     cookie_hash=checks.octets(32, 32),
     user_id=checks.uuid,
     acr=checks.optional(checks.text(0, 255)),
-    amr=checks.text_list(20, 64),
+    amr=checks.optional(checks.text_list(20, 100)),
     authenticated_at=checks.optional(checks.moment),
     idle_timeout=checks.duration,
     lifetime=checks.duration,
@@ -75,7 +75,6 @@ _QUERIES.promise(
     "user_id",
     "subject_id",
     "username",
-    "amr",
     "authenticated_at",
     "idle_timeout",
     "last_used_at",
@@ -91,7 +90,6 @@ _ASYNC_QUERIES.promise(
     "user_id",
     "subject_id",
     "username",
-    "amr",
     "authenticated_at",
     "idle_timeout",
     "last_used_at",
@@ -105,7 +103,7 @@ _step_up_takes = Parameters(
     cookie_hash=checks.octets(),
     new_cookie_hash=checks.octets(32, 32),
     acr=checks.optional(checks.text(0, 255)),
-    amr=checks.text_list(20, 64),
+    amr=checks.optional(checks.text_list(20, 100)),
     authenticated_at=checks.optional(checks.moment),
 )
 _step_up: Call[Session | None] = _QUERIES.row("step_up", Session, takes=_step_up_takes)
@@ -217,7 +215,7 @@ def start(
     cookie_hash: bytes,
     user_id: UUID,
     acr: str | None,
-    amr: Sequence[str],
+    amr: Sequence[str] | None,
     authenticated_at: datetime | None,
     idle_timeout: timedelta,
     lifetime: timedelta,
@@ -266,7 +264,7 @@ async def start_async(
     cookie_hash: bytes,
     user_id: UUID,
     acr: str | None,
-    amr: Sequence[str],
+    amr: Sequence[str] | None,
     authenticated_at: datetime | None,
     idle_timeout: timedelta,
     lifetime: timedelta,
@@ -339,7 +337,7 @@ def step_up(
     cookie_hash: bytes,
     new_cookie_hash: bytes,
     acr: str | None,
-    amr: Sequence[str],
+    amr: Sequence[str] | None,
     authenticated_at: datetime | None,
 ) -> Session | None:
     """The session after another sign-in of its user in the same browser, or no row
@@ -377,7 +375,7 @@ async def step_up_async(
     cookie_hash: bytes,
     new_cookie_hash: bytes,
     acr: str | None,
-    amr: Sequence[str],
+    amr: Sequence[str] | None,
     authenticated_at: datetime | None,
 ) -> Session | None:
     """The session after another sign-in of its user in the same browser, or no row

@@ -32,7 +32,7 @@ _TEXTS = {
     "verify_email": "9ba3ba0692c3",
     "delete": "25641a9ca8b7",
     "set_password_hash": "d1a47bddb59b",
-    "revoke_tokens": "5d93658dc73a",
+    "revoke_tokens": "f59cf117ca04",
 }
 _QUERIES = QueryFile(FOLDER / "users.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "users.sql", texts=_TEXTS)
@@ -891,8 +891,9 @@ def revoke_tokens(
     connection: Connection[object], *, tenant_id: UUID, user_id: UUID
 ) -> User | None:
     """The user with tokens_valid_after set to now. Every token of an earlier sign-in
-    is dead, including those that a concurrent rotation issues. The statement
-    changes one row, however many tokens there are.
+    is dead, including those that a concurrent rotation issues. One row ends them,
+    however many there are. The statement also ends the user's sessions, as
+    sessions.end_all does: their clients are notified.
 
     Args:
         tenant_id: Owner of the row.
@@ -906,8 +907,9 @@ async def revoke_tokens_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
 ) -> User | None:
     """The user with tokens_valid_after set to now. Every token of an earlier sign-in
-    is dead, including those that a concurrent rotation issues. The statement
-    changes one row, however many tokens there are.
+    is dead, including those that a concurrent rotation issues. One row ends them,
+    however many there are. The statement also ends the user's sessions, as
+    sessions.end_all does: their clients are notified.
 
     Args:
         tenant_id: Owner of the row.

@@ -122,6 +122,13 @@ def check_one_subject(user_id: UUID | None, service_account_id: UUID | None) -> 
         raise InvalidArgumentError(message, argument="user_id")
 
 
+def check_one_sign_in(session_id: object, **claims: object) -> None:
+    """Require a session, or what it would say of the user's sign-in, but not both."""
+    for name, value in claims.items():
+        if session_id is not None and value is not None:
+            raise refusal(name, "must be None with a session_id, which has it")
+
+
 def check_tenant_id(value: object) -> None:
     """Require a UUID. Parsing a str is the caller's task."""
     uuid("tenant_id", value)

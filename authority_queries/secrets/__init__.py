@@ -1,9 +1,18 @@
-"""Secret strings: tokens, user codes, request URIs, PKCE code verifiers."""
+"""Secret strings: tokens, user, one-time and recovery codes, request URIs, PKCE."""
 
 from authority_queries.secrets.authorization_requests import (
     code_challenge_of,
     format_request_uri,
     parse_request_uri,
+)
+from authority_queries.secrets.one_time_codes import (
+    hash_one_time_code,
+    mint_one_time_code,
+    normalize_one_time_code,
+)
+from authority_queries.secrets.recovery_codes import (
+    hash_recovery_code,
+    mint_recovery_codes,
 )
 from authority_queries.secrets.token_strings import (
     TokenKind,
@@ -26,9 +35,14 @@ __all__ = [
     "contains_token",
     "derive_token",
     "format_request_uri",
+    "hash_one_time_code",
+    "hash_recovery_code",
     "hash_user_code",
+    "mint_one_time_code",
+    "mint_recovery_codes",
     "mint_token",
     "mint_user_code",
+    "normalize_one_time_code",
     "normalize_user_code",
     "parse_request_uri",
     "parse_token",

@@ -27,6 +27,7 @@ TokenKind = Literal[
     "request_uri",
     "session",
     "registration",
+    "one_time",
 ]
 
 _PREFIXES: Final[dict[TokenKind, str]] = {
@@ -39,6 +40,7 @@ _PREFIXES: Final[dict[TokenKind, str]] = {
     "request_uri": "ru",
     "session": "se",
     "registration": "ra",
+    "one_time": "ot",
 }
 _KINDS: Final = {prefix: kind for kind, prefix in _PREFIXES.items()}
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -24,6 +24,7 @@ StepName: TypeAlias = Literal[
     "used_jtis",
     "pushed_requests",
     "device_authorizations",
+    "one_time_tokens",
     "signing_keys",
     "tokens",
     "refresh_tokens",
@@ -48,10 +49,11 @@ _MOST_ROWS = 100_000
 class Retention:
     """How long expired data is kept.
 
-    - `expired`: pushed requests, device requests, access tokens, families with all
-      their tokens, sessions, logout notices, role assignments, signing keys and entries
-      of the revocation feed, after their expiry, and refresh tokens a day later. An
-      entry without an expiry counts from the later entry that supersedes it.
+    - `expired`: pushed requests, device requests, one-time tokens, access tokens,
+      families with all their tokens, sessions, logout notices, role assignments,
+      signing keys and entries of the revocation feed, after their expiry, and refresh
+      tokens a day later. An entry without an expiry counts from the later entry that
+      supersedes it.
       Live rows, and rows that the detection of reuse needs, are never pruned, however
       short the time is.
     - `consents`: revoked consents, as the record of what was allowed, with the families

@@ -1,7 +1,7 @@
 -- Creates the sessions of browsers, and the clients that a session was used for.
 --
 -- Locks: share row exclusive on authority.users and clients while foreign keys to them
--- are added.
+-- are added; access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
@@ -17,7 +17,7 @@ create table if not exists authority.sessions (
     cookie_hash bytea not null,
     user_id uuid not null,
     acr text,
-    amr text[] not null default '{}',
+    amr text[],
     authenticated_at timestamptz not null default authority.clock(),
     idle_timeout interval not null,
     last_used_at timestamptz not null default authority.clock(),
@@ -33,11 +33,11 @@ create table if not exists authority.sessions (
     constraint sessions_tenant_id_cookie_hash_key unique (tenant_id, cookie_hash),
     constraint sessions_cookie_hash_check check (octet_length(cookie_hash) = 32),
     constraint sessions_acr_check
-    check (authority.is_visible(acr) and char_length(acr) <= 255),
+    check (acr ~ '^[!-~]+$' and char_length(acr) <= 255),
     constraint sessions_amr_check
     check (
         array_position(amr, null) is null
-        and authority.is_text_list(amr, 20, 64)
+        and authority.is_text_list(amr, 20, 100)
     ),
     constraint sessions_authenticated_at_check
     check (authenticated_at <= last_used_at),
@@ -96,7 +96,7 @@ comment on column authority.sessions.acr is
 'The acr claim: the class of the last sign-in (OpenID Connect Core section 2). Null:
 none.';
 comment on column authority.sessions.amr is
-'The amr claim: the methods of the last sign-in (RFC 8176). May be empty.';
+'The amr claim: the methods of the last sign-in (RFC 8176). Null: not known.';
 comment on column authority.sessions.authenticated_at is
 'The auth_time claim: when the user last signed in here. Compared with
 tokens_valid_after.';

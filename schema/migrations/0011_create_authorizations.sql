@@ -60,7 +60,7 @@ create table if not exists authority.authorizations (
     constraint authorizations_amr_check
     check (
         array_position(amr, null) is null
-        and authority.is_text_list(amr, 20, 100)
+        and authority.is_text_list(amr, 20, 64)
     ),
     constraint authorizations_properties_check
     check (
@@ -153,6 +153,9 @@ where service_account_id is not null;
 create index if not exists authorizations_tenant_id_consent_id_user_id_client_uuid_idx
 on authority.authorizations (tenant_id, consent_id, user_id, client_uuid)
 where consent_id is not null;
+-- Serves sessions.end, which publishes the families that end with the session.
+create index if not exists authorizations_tenant_id_session_id_idx
+on authority.authorizations (tenant_id, session_id) where ends_with_session;
 -- Serves authorizations.prune_expired.
 create index if not exists authorizations_tokens_expire_at_idx
 on authority.authorizations (tokens_expire_at);

@@ -35,6 +35,13 @@ create table if not exists authority.pushed_requests (
             parameters ->> 'scope' ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'
             and cardinality(string_to_array(parameters ->> 'scope', ' ')) <= 100
         ) is not false
+        -- One resource, or a list (RFC 8707 section 2), as authority.is_resource_list.
+        and not jsonb_path_exists(
+            parameters,
+            '$.resource[*] ? (!(@.type() == "string" && @ like_regex
+            "^[A-Za-z][A-Za-z0-9+.-]*:'
+            '(?:[]A-Za-z0-9._~:/?@!$&''()*+,;=[-]|%[0-9A-Fa-f]{2})+$"))'
+        )
     ),
     constraint pushed_requests_expires_at_check
     check (
@@ -66,8 +73,8 @@ comment on column authority.pushed_requests.client_uuid is
 comment on column authority.pushed_requests.parameters is
 'Object of the request''s parameters, including dpop_jkt (RFC 9449 section 10). The
 store does not interpret it. It never contains a request_uri (RFC 9126 section 2.1) or
-the client''s credentials, and its scope is valid (RFC 6749 section 3.3) with at most
-100 values.';
+the client''s credentials. Its scope is valid (RFC 6749 section 3.3) with at most 100
+values, and its resource is an absolute URI or a list of them (RFC 8707 section 2).';
 comment on column authority.pushed_requests.expires_at is
 'The request is dead from this time on, by the database''s clock. At most ten minutes
 after it was pushed (RFC 9126 section 2.2).';

@@ -1,7 +1,7 @@
 -- Creates the queue of logout notices to clients (OpenID Connect Back-Channel Logout).
 --
 -- Locks: share row exclusive on authority.sessions and clients while foreign keys to
--- them are added.
+-- them are added; access exclusive if this runs again.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';

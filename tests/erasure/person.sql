@@ -106,3 +106,27 @@ values
     '{"login_hint": "ann@example.com"}',
     now() + interval '5 minutes'
 );
+
+-- An invitation from before she was a user, and a link for Bob.
+insert into authority.one_time_tokens (
+    tenant_id, id, purpose, user_id, email, token_hash, expires_at
+)
+values
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('email_verification of ann'),
+    'email_verification',
+    null,
+    'Ann@Example.com',
+    sha256('email_verification of ann'),
+    now() + interval '1 hour'
+),
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('reset of bob'),
+    'password_reset',
+    pg_temp.id_of('bob'),
+    'bob@example.com',
+    sha256('reset of bob'),
+    now() + interval '1 hour'
+);

@@ -50,6 +50,11 @@ class World:
                 "where tenant_id = %s and target_kind = 'users'",
                 (tenant_id(FOREIGN),),
             )
+            dba.execute(
+                "update authority.one_time_tokens set email = 'zoe@example.com' "
+                "where tenant_id = %s and email = 'ann@example.com'",
+                (tenant_id(FOREIGN),),
+            )
         found = dba.execute(
             "select id, subject_id, username, username_key, email "
             "from authority.users where tenant_id = %s and username = 'Ann'",

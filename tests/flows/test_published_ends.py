@@ -2,181 +2,54 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
-from inspect import signature
-from typing import Any
-from uuid import UUID, uuid4
 
 import pytest
 
 from authority_queries import Store
-from authority_queries.records import Client
-from authority_queries.repositories._sync.clients import Clients
-from authority_queries.repositories._sync.service_accounts import ServiceAccounts
-from authority_queries.repositories._sync.users import Users
-from authority_queries.secrets import TokenString
-from tests.clock import Clock
-from tests.factories import (
-    HOUR,
-    make_authorization,
-    make_client,
-    make_consent,
-    make_service_account,
-    make_tenant,
-    make_token,
-    make_user,
+from tests.flows.cached_verifier import Dba
+from tests.flows.cached_world import (
+    ALL,
+    HERS,
+    OF_ANN,
+    OF_CLIENT,
+    OF_ROBOT,
+    PAYMENT,
+    World,
+    make_world,
+    reuse,
+    revoke,
+    update_account,
+    update_client,
+    update_user,
 )
-from tests.flows.cached_verifier import CachedVerifier, Dba
-from tests.flows.token_families import refresh
-from tests.repositories.exchange_helpers import exchanged
-from tests.repositories.token_helpers import Fields
-
-
-@dataclass(frozen=True, kw_only=True)
-class World:
-    """Cached tokens of a user, of another user, of an account and of a client.
-
-    `hers` are two tokens of one family, `other` is a family of hers at the same client.
-    `traded` was exchanged for hers by another client, with the account as its actor.
-    """
-
-    store: Store
-    dba: Dba
-    verifier: CachedVerifier
-    client: Client
-    trader: Client
-    ids: dict[str, UUID]
-    minted: dict[str, TokenString]
-
-    @property
-    def tenant(self) -> Fields:
-        return {"tenant_id": self.client.tenant_id}
-
-    @property
-    def user(self) -> Fields:
-        return {**self.tenant, "user_id": self.ids["ann"]}
-
-    @property
-    def consent(self) -> Fields:
-        return {**self.user, "client_id": self.client.client_id}
-
-    @property
-    def account(self) -> Fields:
-        return {**self.tenant, "service_account_id": self.ids["robot"]}
-
-    def by_hand(self, statement: str, name: str) -> None:
-        self.dba.execute(statement.encode(), [self.ids[name]])
 
 
 @pytest.fixture
 def world(store: Store, dba: Dba) -> World:
-    tenant_id = make_tenant(store).id
-    client, trader = (make_client(store, tenant_id) for _ in range(2))
-    ann, bob = (make_user(store, tenant_id) for _ in range(2))
-    robot = make_service_account(store, tenant_id)
-    ids = {"ann": ann.id, "bob": bob.id, "robot": robot.id, "client": client.id}
-    minted: dict[str, TokenString] = {}
-
-    def add(name: str, owner: Client, **fields: Any) -> None:
-        minted[name], token = make_token(store, owner, **fields)
-        ids[name] = token.id
-
-    scopes = ["openid", "email"]
-    consent = make_consent(store, client, ann)
-    ids["consent"] = consent.id
-    for name in ("family", "other family"):
-        ids[name] = make_authorization(
-            store, client, user_id=ann.id, consent_id=consent.id, scopes=scopes
-        ).id
-    hers: Fields = {"user_id": ann.id, "authorization_id": ids["family"]}
-    add("hers", client, **hers, scopes=scopes)
-    add("hers, too", client, **hers, scopes=["openid"])
-    add("refresh", client, type="refresh", **hers, scopes=scopes)
-    others: Fields = {"user_id": ann.id, "authorization_id": ids["other family"]}
-    add("other", client, **others, scopes=["openid"])
-    add("bobs", trader, user_id=bob.id)
-    add("robots", client, service_account_id=robot.id)
-    add("clients", client)
-    minted["traded"] = exchanged(
-        store, trader, minted["hers"], actor_token_hash=minted["robots"].hash
-    )
-    found = store.tokens.verify(
-        tenant_id=tenant_id, token_hash=minted["traded"].hash, type="access"
-    )
-    assert found is not None
-    ids["traded"] = found.id
-    verifier = CachedVerifier(dba, tenant_id)
-    verifier.verify_all()
-    return World(
-        store=store,
-        dba=dba,
-        verifier=verifier,
-        client=client,
-        trader=trader,
-        ids=ids,
-        minted=minted,
-    )
-
-
-HERS = {"hers", "hers, too", "traded"}
-ALL = {*HERS, "other", "bobs", "robots", "clients"}
-OF_CLIENT = ALL - {"bobs"}
-OF_ANN = {*HERS, "other"}
-OF_ROBOT = {"robots", "traded"}
-
-
-def revoke(at: World, name: str) -> object:
-    return at.store.tokens.revoke(
-        **at.tenant,
-        token_hash=at.minted[name].hash,
-        client_id=at.client.client_id,
-        reason="sign_out",
-    )
-
-
-def changed(update: Callable[..., object], record: Any, **changes: Any) -> Fields:
-    """Return the arguments of an update that changes only these."""
-    names = [name for name in signature(update).parameters if hasattr(record, name)]
-    return {**{name: getattr(record, name) for name in names}, **changes}
-
-
-def update_client(at: World, **changes: Any) -> object:
-    changes["client_uuid"] = at.client.id
-    return at.store.clients.update(**changed(Clients.update, at.client, **changes))
-
-
-def update_user(at: World, **changes: Any) -> object:
-    changes["user_id"] = at.ids["ann"]
-    user = at.store.users.get_by_id(**at.user)
-    return at.store.users.update(**changed(Users.update, user, **changes))
-
-
-def update_account(at: World, **changes: Any) -> object:
-    changes["service_account_id"] = at.ids["robot"]
-    accounts = at.store.service_accounts
-    account = accounts.get_by_id(**at.account)
-    return accounts.update(**changed(ServiceAccounts.update, account, **changes))
-
-
-def reuse(at: World) -> object:
-    return [
-        refresh(at.store, at.client, at.minted["refresh"], uuid4()) for _ in range(2)
-    ]
+    return make_world(store, dba)
 
 
 @dataclass(frozen=True, kw_only=True)
 class End:
-    """What ends tokens, the entries that it publishes, and the tokens."""
+    """What ends tokens, the entries that it publishes, and the tokens.
+
+    `cautious`: the entries end the cached copies of these, too, though they live.
+    """
 
     act: Callable[[World], object]
     entries: list[tuple[str, str, str]]
     ended: set[str]
+    cautious: frozenset[str] = frozenset()
 
 
 def entry(category: str, name: str, reason: str) -> list[tuple[str, str, str]]:
     return [(category, name, reason)]
 
 
+NARROWED = [
+    *entry("authorization", "family", "consent_narrowed"),
+    *entry("authorization", "other family", "consent_narrowed"),
+]
 ENDS = {
     "tokens.revoke of an access token": End(
         act=lambda at: revoke(at, "hers"),
@@ -217,11 +90,36 @@ ENDS = {
     ),
     "consents.narrow": End(
         act=lambda at: at.store.consents.narrow(**at.consent, scopes=["openid"]),
-        entries=[
-            ("authorization", "family", "consent_narrowed"),
-            ("authorization", "other family", "consent_narrowed"),
-        ],
+        entries=NARROWED,
         ended={"hers", "traded"},
+    ),
+    "consents.narrow to no resource": End(
+        act=lambda at: at.store.consents.narrow(**at.consent, resources=[]),
+        entries=NARROWED,
+        ended={"other"},
+        cautious=frozenset({"traded"}),
+    ),
+    "consents.narrow to another detail": End(
+        act=lambda at: at.store.consents.narrow(
+            **at.consent, authorization_details=[{**PAYMENT, "amount": True}]
+        ),
+        entries=NARROWED,
+        ended={"other"},
+        cautious=frozenset({"traded"}),
+    ),
+    "sessions.end": End(
+        act=lambda at: at.store.sessions.end(
+            **at.tenant, session_id=at.ids["session"], reason="logout"
+        ),
+        entries=entry("session", "session", "logout"),
+        ended=HERS,
+    ),
+    "a session deleted by hand": End(
+        act=lambda at: at.by_hand(
+            "delete from authority.sessions where id = %s", "session"
+        ),
+        entries=entry("session", "session", "session_deleted"),
+        ended=HERS,
     ),
     "users.revoke_tokens": End(
         act=lambda at: at.store.users.revoke_tokens(**at.user),
@@ -335,8 +233,9 @@ def test_what_ends_tokens_is_in_the_feed(what: str, world: World) -> None:
     entries, dropped = world.verifier.follow()
     published = [(e.category, targets[e.category, e.target], e.reason) for e in entries]
     assert sorted(published) == sorted(end.entries)
-    assert dropped.keys() == {world.ids[name] for name in end.ended}
-    assert world.verifier.cache.keys() == world.verifier.live().keys()
+    assert dropped.keys() == {world.ids[name] for name in end.ended | end.cautious}
+    cautious = {world.ids[name] for name in end.cautious}
+    assert world.verifier.cache.keys() == world.verifier.live().keys() - cautious
 
 
 def _targets(at: World) -> dict[tuple[str, str], str]:
@@ -344,7 +243,10 @@ def _targets(at: World) -> dict[tuple[str, str], str]:
     account = at.store.service_accounts.get_by_id(**at.account)
     assert user is not None
     assert account is not None
+    session = at.store.sessions.get_by_id(**at.tenant, session_id=at.ids["session"])
+    assert session is not None
     return {
+        ("session", str(session.sid)): "session",
         ("tenant", str(at.client.tenant_id)): "tenant",
         ("client", at.client.client_id): "client",
         ("subject", str(user.subject_id)): "ann",
@@ -355,19 +257,3 @@ def _targets(at: World) -> dict[tuple[str, str], str]:
             for name in ("family", "other family")
         },
     }
-
-
-def test_an_entry_ends_with_the_tokens_that_it_ends(world: World) -> None:
-    """Nothing is published about tokens that have expired."""
-    assert revoke(world, "hers")
-    (entry,) = world.verifier.read()
-    assert entry.expires_at == world.verifier.cache[world.ids["hers"]].expires_at
-
-
-def test_nothing_is_published_of_what_has_expired(world: World, clock: Clock) -> None:
-    clock.advance(HOUR + timedelta(days=2))
-    assert revoke(world, "hers")
-    world.by_hand("delete from authority.authorizations where id = %s", "family")
-    assert world.store.consents.revoke(**world.consent, reason="withdrawn")
-    assert world.store.tokens.prune_expired() > 0
-    assert world.verifier.read() == []

@@ -1,15 +1,18 @@
 """Calls with secrets that fail: refused, duplicate, cut off, or simply wrong."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 from uuid import uuid4
 
 import psycopg
+from joserfc.jwk import ECKey
 from psycopg import errors as sqlstate
 
-from authority_queries import NewToken
+from authority_queries import Encrypted, Keyring, NewToken
 from authority_queries.errors import (
     CrossTenantError,
+    DecryptionError,
     DuplicateError,
     InvalidArgumentError,
     InvalidValueError,
@@ -61,6 +64,38 @@ _RAW: Final[dict[str, Failure]] = {
         lambda ops, client: ops.push(
             client,
             request_uri_hash=format_request_uri(ops.mine.token("request_uri")),
+        ),
+    ),
+    "a one-time token for its hash": (
+        InvalidArgumentError,
+        lambda ops, _: ops.store.one_time_tokens.redeem(
+            **ops.tenant,
+            purpose="sign_in",
+            token_hash=ops.mine.token("one_time_9").token.encode(),
+        ),
+    ),
+    "a private key for its public JWK": (
+        InvalidArgumentError,
+        lambda ops, _: replace(
+            ops.mine.signing_key,
+            public_jwk=ECKey.import_key(ops.mine.signing_key.private_key).as_dict(
+                private=True
+            ),
+        ),
+    ),
+    "a private key for its ciphertext": (
+        InvalidArgumentError,
+        lambda ops, _: Encrypted(
+            ciphertext=ops.mine.signing_key.private_key, key_id="key"
+        ),
+    ),
+    "a secret that another key encrypted": (
+        DecryptionError,
+        lambda ops, _: Keyring(current="key", keys={"key": bytes(32)}).decrypt(
+            ops.mine.keyring.encrypt(
+                ops.mine.signing_key.private_key, bound_to=("a", "row")
+            ),
+            bound_to=("a", "row"),
         ),
     ),
     "a client_id that is a request_uri": (

@@ -10,7 +10,16 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
-from authority_queries import NewToken, hash_password, mint_token
+from joserfc.jwk import ECKey
+
+from authority_queries import (
+    Keyring,
+    NewToken,
+    SigningKey,
+    hash_password,
+    mint_signing_key,
+    mint_token,
+)
 from authority_queries.records import Client
 from authority_queries.secrets import TokenString
 from tests.factories import HOUR, new_token
@@ -19,6 +28,12 @@ from tests.isolation.canary import Canary
 CALLBACK = "https://app.example/cb"
 
 Step = Callable[[], object]
+
+
+def private_octets(key: SigningKey) -> bytes:
+    """Return the random part of a private key on a curve."""
+    jwk = ECKey.import_key(key.private_key).as_dict(private=True)
+    return base64.urlsafe_b64decode(f"{jwk['d']}=")
 
 
 def random_text() -> str:
@@ -34,6 +49,8 @@ class Secrets:
     verifier: str = field(default_factory=random_text)
     email: str = field(default_factory=lambda: f"{random_text()[:40]}@example.org")
     note: str = field(default_factory=random_text)
+    signing_key: SigningKey = field(default_factory=partial(mint_signing_key, "ES256"))
+    encryption_key: bytes = field(default_factory=partial(secrets.token_bytes, 32))
     minted: dict[str, TokenString] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
 
@@ -52,6 +69,10 @@ class Secrets:
         return self.hashes[name]
 
     @property
+    def keyring(self) -> Keyring:
+        return Keyring(current="key", keys={"key": self.encryption_key})
+
+    @property
     def challenge(self) -> str:
         digest = hashlib.sha256(self.verifier.encode()).digest()
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
@@ -61,6 +82,8 @@ class Secrets:
         return [
             Canary.of("password", self.password),
             Canary.of("code_verifier", self.verifier),
+            Canary.of("encryption key", self.encryption_key),
+            Canary.of("private key", private_octets(self.signing_key)),
             *(
                 Canary.of(name, minted.token.split("_")[3])
                 for name, minted in self.minted.items()
@@ -176,6 +199,8 @@ class Operations:
         yield from self._tokens(client)
         yield from self._pushed_requests(client)
         yield from self._devices()
+        yield from self._signing_keys()
+        yield from self._one_time_tokens()
         yield from self._licenses()
 
     def _users(self) -> Iterator[Step]:
@@ -292,6 +317,39 @@ class Operations:
             redemption_id=uuid4(),
             access_token=NewToken(hash=self.mine.token("access_8").hash, lifetime=HOUR),
         )
+
+    def _signing_keys(self) -> Iterator[Step]:
+        keys, mine = self.store.signing_keys, self.mine
+        with_keyring = {**self.tenant, "keyring": mine.keyring}
+        yield partial(keys.publish, **with_keyring, key=mine.signing_key)
+        next_key = mint_signing_key("ES256")
+        at_once = {"publish_ahead": timedelta(0)}
+        yield partial(keys.publish, **with_keyring, key=next_key, **at_once)
+        yield partial(keys.get_signing, **with_keyring, alg="ES256")
+        yield partial(keys.get_jwks, **self.tenant)
+        yield partial(keys.list_states, **self.tenant)
+        newer = {"newer": secrets.token_bytes(32), "key": mine.encryption_key}
+        keyring = Keyring(current="newer", keys=newer)
+        yield partial(keys.reencrypt, **self.tenant, keyring=keyring)
+        yield partial(keys.rotate, **self.tenant, alg="ES256", tokens_live_for=HOUR)
+        yield partial(keys.withdraw_compromised, **self.tenant, kid=next_key.kid)
+
+    def _one_time_tokens(self) -> Iterator[Step]:
+        tokens, user = self.store.one_time_tokens, self.user()
+        for number in range(2):
+            # A code itself is too short to be recognised in other text.
+            sent = {"code_hash": self.mine.token(f"one_time_{number + 2}").hash}
+            link = {"token_hash": self.mine.token(f"one_time_{number}").hash}
+            purpose = {**self.tenant, "purpose": "password_reset"}
+            note = {"user_id": user.id, "properties": {"note": self.mine.note}}
+            now = {"resend_after": timedelta(0)}
+            yield partial(tokens.create, **purpose, **note, **sent, **link, **now)
+            yield partial(tokens.get_by_token, **purpose, **link)
+            yield partial(tokens.list_by_purpose, **purpose)
+            used = link if number else {**sent, "user_id": user.id}
+            phc = {"password_hash": self.mine.hash_of("password")}
+            yield partial(tokens.reset_password, **self.tenant, **used, **phc)
+            yield partial(tokens.redeem, **purpose, **link)
 
     def _licenses(self) -> Iterator[Step]:
         licenses = self.store.licenses

@@ -48,7 +48,8 @@ def test_a_raw_secret_leaves_no_trace(service: SyncService, stage: Stage) -> Non
         stage.find_no_tenant(authority)
     of_grants = {"issued", "redeemed", "reused", "invalid"}
     of_devices = {"created", "authorization_pending", "approved"}
-    assert outcomes == of_grants | of_devices
+    of_keys = {"signing", "next", "rotated", "compromised"}
+    assert outcomes == of_grants | of_devices | of_keys
     witness, mine = stage.witness, stage.mine
     witness.look_at_data()
     witness.note("server log", stage.server_log.read())

@@ -54,6 +54,12 @@ SPARE = {
     "pushed_requests.redeem: clients.tenant_id = active_tenants.id (1)": (
         "a request is redeemed once, however many tenants are active"
     ),
+    "recovery_codes.use: active_tenants.id = :tenant_id (3)": (
+        "a code is used once, however many tenants are active"
+    ),
+    "recovery_codes.use: users.tenant_id = :tenant_id (2)": (
+        "a user of another tenant with the same id is active here too"
+    ),
     "roles.delete: roles.tenant_id = user_roles.tenant_id (1)": (
         "another tenant's role with the same id is no system role here either"
     ),
@@ -83,6 +89,9 @@ BOUND_BY_A_FUNCTION = {"sessions.end_all: bound to no tenant"}
 _WRITTEN = "it inserts the tenant: the policy's check and the keys restrict the value"
 # Queries of a tenant that have no predicate, and what binds them.
 UNBOUND = {
+    "audit_events.list_months": "it passes the tenant to a function",
+    "audit_events.record": _WRITTEN,
+    "audit_events.verify": "it passes the tenant to a function",
     "erasures.erase_tenant": "it passes the tenant to a function",
     "erasures.erase_user": "it passes the tenant to a function",
     "erasures.find_user": "it passes the tenant to a function",
@@ -181,10 +190,11 @@ def test_a_query_of_a_tenant_has_a_predicate_or_a_reason() -> None:
 def test_a_new_query_fails_until_its_arguments_are_known(
     dba: "psycopg.Connection[Any]",
 ) -> None:
-    query = replace(ALL[0], name="list_new", parameters=("tenant_id", "flavour"))
+    users = next(query for query in ALL if query.path.stem == "users")
+    query = replace(users, name="list_new", parameters=("tenant_id", "flavour"))
     with (
         opened_world(dba, "strangers") as world,
-        pytest.raises(UnknownArgumentError, match=r"authorizations\.list_new.*flavour"),
+        pytest.raises(UnknownArgumentError, match=r"users\.list_new.*flavour"),
     ):
         argument_sets(query, world.rows(world.foreign))
 

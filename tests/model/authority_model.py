@@ -14,6 +14,8 @@ from uuid import UUID
 
 from authority_queries import NewToken
 from tests.model.objects import (
+    DETAILS,
+    RESOURCES,
     UNBOUND,
     Account,
     Actor,
@@ -21,13 +23,14 @@ from tests.model.objects import (
     Client,
     Consent,
     Ended,
+    Extent,
     Family,
     Kind,
-    Scopes,
     Token,
     Use,
     User,
     reasons,
+    why_not_within,
 )
 
 # How much later than its last token's end a family's stored end may be.
@@ -49,8 +52,29 @@ class Presented:
     redirect_uri: str | None = None
     verifier: str | None = None
     proved: Binding = UNBOUND
-    scopes: Scopes | None = None
+    extent: Extent | None = None
     leeway: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignIn:
+    """A user's sign-in as the server claims it, and what the request requires of it."""
+
+    claimed: datetime
+    requested: datetime
+    acr: str | None = None
+    max_age: timedelta | None = None
+    acr_values: tuple[str, ...] | None = None
+
+    @property
+    def is_stale(self) -> bool:
+        """OpenID Connect Core section 3.1.2.1: the age when the request came."""
+        return self.max_age is not None and self.requested - self.claimed > self.max_age
+
+    @property
+    def is_weak(self) -> bool:
+        """RFC 9470 section 5: none of the classes that were required."""
+        return self.acr_values is not None and self.acr not in self.acr_values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,23 +125,23 @@ class AuthorityModel:
                 return consent
         return None
 
-    def grant(self, user: User, client: Client, scopes: Scopes) -> Consent:
+    def grant(self, user: User, client: Client, extent: Extent) -> Consent:
         consent = self.consent(user, client)
         if consent is None:
-            consent = Consent(user=user, client=client, scopes=frozenset())
+            consent = Consent(user=user, client=client, extent=frozenset())
             self.consents.append(consent)
-        consent.scopes |= scopes
+        consent.extent |= extent
         return consent
 
     def why_no_code(
         self,
         client: Client,
         user: User,
-        scopes: Scopes,
+        extent: Extent,
         redirect_uri: str | None,
         verifier: str | None,
         *,
-        signed_in: datetime,
+        sign_in: SignIn,
     ) -> set[str]:
         """Return every reason to refuse a code: RFC 6749 4.1.1, RFC 9700 2.1."""
         found = {
@@ -125,44 +149,48 @@ class AuthorityModel:
             "pkce_required": client.public and verifier is None,
         }
         refused = {reason for reason, holds in found.items() if holds}
-        return refused | self.why_no_family(client, user, scopes, signed_in=signed_in)
+        return refused | self.why_no_family(client, user, extent, sign_in=sign_in)
 
     def why_no_family(
-        self, client: Client, user: User, scopes: Scopes, *, signed_in: datetime
+        self, client: Client, user: User, extent: Extent, *, sign_in: SignIn
     ) -> set[str]:
         """Return every reason to refuse what a user approves."""
+        signed_in = self.sign_in_time(sign_in.claimed)
         found = {
             "client_inactive": not client.works,
             "user_inactive": not user.works,
             "login_required": self.tenant.signed_out(signed_in)
-            or user.signed_out(signed_in),
+            or user.signed_out(signed_in)
+            or sign_in.is_stale,
+            "unmet_authentication_requirements": sign_in.is_weak,
             "consent_required": client.asks_consent
-            and self.agreed(user, client, scopes) is None,
+            and self.agreed(user, client, extent) is None,
         }
         return {reason for reason, holds in found.items() if holds}
 
-    def agreed(
-        self, user: User, client: Client, scopes: frozenset[str]
-    ) -> Consent | None:
-        """Return the consent in force, if it covers the scopes."""
+    def agreed(self, user: User, client: Client, extent: Extent) -> Consent | None:
+        """Return the consent in force, if it covers the extent."""
         consent = self.consent(user, client)
-        return consent if consent and scopes <= consent.scopes else None
+        return consent if consent and extent <= consent.extent else None
 
     def begin(
         self,
         client: Client,
         user: User,
-        scopes: frozenset[str],
+        extent: Extent,
         lifetime: timedelta | None,
+        *,
+        acr: str | None = None,
     ) -> Family:
         """Begin a family under the consent that covers it, if any."""
         family = Family(
             client=client,
             user=user,
-            consent=self.agreed(user, client, scopes),
+            consent=self.agreed(user, client, extent),
             born=self.now,
             ends=None if lifetime is None else self.now + lifetime,
             last_expiry=self.now,
+            acr=acr,
         )
         self.families.append(family)
         return family
@@ -173,7 +201,7 @@ class AuthorityModel:
         kind: Kind,
         client: Client,
         subject: User | Account | None,
-        scopes: Scopes,
+        extent: Extent,
         *,
         family: Family | None = None,
         signed_in: datetime | None = None,
@@ -191,7 +219,7 @@ class AuthorityModel:
             client=client,
             subject=subject,
             family=family,
-            scopes=scopes,
+            extent=extent,
             expires=expires,
             signed_in=signed_in or self.now,
             born=self.now,
@@ -205,7 +233,7 @@ class AuthorityModel:
         return token
 
     def why_no_client_token(
-        self, client: Client, account: Account | None, scopes: Scopes
+        self, client: Client, account: Account | None, extent: Extent
     ) -> set[str]:
         """Return every reason to refuse the client credentials grant: RFC 6749 4.4."""
         found = {"client_inactive": not client.works, "client_public": client.public}
@@ -213,16 +241,22 @@ class AuthorityModel:
             found |= {
                 "service_account_inactive": not account.works,
                 "client_not_authorized": client not in account.clients,
-                "invalid_scope": not scopes <= account.scopes,
             }
-        return {reason for reason, holds in found.items() if holds}
+        refused = {reason for reason, holds in found.items() if holds}
+        if account:
+            # A detail is the caller's decision, and so is a token for anyone.
+            limit = account.extent | DETAILS.keys()
+            if not extent & RESOURCES:
+                limit -= RESOURCES
+            refused |= {*why_not_within(extent, limit)}
+        return refused
 
     def why_no_exchange(
         self,
         client: Client,
         subject: Token | None,
         actor: Token | None,
-        scopes: Scopes | None,
+        extent: Extent | None,
         *,
         has_actor: bool,
         proved: Binding,
@@ -239,12 +273,11 @@ class AuthorityModel:
             "invalid_subject_token": not live
             or (subject is not None and subject.subject is None),
             "invalid_actor_token": has_actor and not self.is_live(actor, "access"),
-            "invalid_scope": subject is not None
-            and live
-            and scopes is not None
-            and not scopes <= subject.scopes,
         }
-        return {reason for reason, holds in found.items() if holds}
+        refused = {reason for reason, holds in found.items() if holds}
+        if subject is not None and live and extent is not None:
+            refused |= {*why_not_within(extent, subject.extent)}
+        return refused
 
     def exchange(
         self,
@@ -253,16 +286,16 @@ class AuthorityModel:
         subject: Token,
         *,
         actor: Token | None,
-        scopes: Scopes | None,
+        extent: Extent | None,
         proved: Binding,
     ) -> Token:
-        """Exchange tokens: no more scopes, and the fate of both."""
+        """Exchange tokens: no more extent, and the fate of both."""
         presented = [subject] if actor is None else [subject, actor]
         token = replace(
             subject,
             hash=new.hash,
             client=client,
-            scopes=subject.scopes if scopes is None else scopes,
+            extent=subject.extent if extent is None else extent,
             expires=min(
                 self.now + new.lifetime, *(token.expires for token in presented)
             ),
@@ -295,8 +328,9 @@ class AuthorityModel:
             return self._present_again(token, token.use, presented)
         if self.why_dead(token):
             return Answer(outcome="invalid")
-        if presented.scopes is not None and not presented.scopes <= token.scopes:
-            return Answer(outcome="invalid_scope", token=token)
+        asked = token.extent if presented.extent is None else presented.extent
+        for refusal in why_not_within(asked, token.extent):
+            return Answer(outcome=refusal, token=token)
         if kind == "refresh" and refresh is None:
             return self._refresh_only(token, access, presented)
         issued = tuple(
@@ -337,18 +371,18 @@ class AuthorityModel:
     def _succeed(
         self, token: Token, new: NewToken, kind: str, presented: Presented
     ) -> Token:
-        scopes, binding = token.scopes, presented.proved
+        extent, binding = token.extent, presented.proved
         if kind == "refresh" and not token.client.public:
             # The client authenticates; a binding of its own comes from an import.
             binding = token.binding if token.kind == "refresh" else UNBOUND
-        if kind == "access" and presented.scopes is not None:
-            scopes = presented.scopes
+        if kind == "access" and presented.extent is not None:
+            extent = presented.extent
         return self.issue(
             new,
             "access" if kind == "access" else "refresh",
             token.client,
             token.subject,
-            scopes,
+            extent,
             family=token.family,
             signed_in=token.signed_in,
             binding=binding,

@@ -8,18 +8,18 @@ from hypothesis.stateful import precondition
 
 from authority_queries.errors import OpenTransactionError
 from tests.model.authority_model import Presented
-from tests.model.objects import Binding, Scopes
+from tests.model.objects import Binding, Extent, wire
 from tests.model.strategies import (
     DAY,
     HOUR,
     SECOND,
     Pick,
+    extents,
     has,
     indexes,
     is_served,
     keys,
     picks,
-    scopes,
     step,
 )
 from tests.model.time_rules import TimeRules
@@ -90,7 +90,7 @@ class CrashRules(TimeRules):
     @step(
         client=indexes,
         user=indexes,
-        scopes=scopes,
+        extent=extents,
         key=keys,
         crashes=st.sampled_from(["no", "no", "before anything is sent", "at the end"]),
         family_lifetime=st.sampled_from([None, 60 * SECOND, 2 * HOUR]),
@@ -101,7 +101,7 @@ class CrashRules(TimeRules):
         *,
         client: int,
         user: int,
-        scopes: Scopes,
+        extent: Extent,
         key: str | None,
         crashes: str,
         family_lifetime: timedelta | None,
@@ -121,7 +121,7 @@ class CrashRules(TimeRules):
                     tenant_id=self.tenant_id,
                     user_id=whose.id,
                     client_id=whom.name,
-                    scopes=[*scopes],
+                    **wire(extent),
                 )
                 consent = store.consents.get(
                     tenant_id=self.tenant_id, user_id=whose.id, client_id=whom.name
@@ -131,7 +131,7 @@ class CrashRules(TimeRules):
                     client_uuid=whom.id,
                     user_id=whose.id,
                     consent_id=consent.id if consent else None,
-                    scopes=[*scopes],
+                    **wire(extent),
                     lifetime=family_lifetime,
                 )
                 for kind, new in (("access", access), ("refresh", refresh)):
@@ -142,7 +142,7 @@ class CrashRules(TimeRules):
                         client_uuid=whom.id,
                         user_id=whose.id,
                         authorization_id=made.id,
-                        scopes=[*scopes],
+                        **wire(extent),
                         cnf_jkt=key,
                         lifetime=new.lifetime,
                     )
@@ -151,8 +151,8 @@ class CrashRules(TimeRules):
         except CrashError:
             self.journal.outcomes["rolled back"] += 1
             return
-        self.model.grant(whose, whom, scopes)
-        family = self.model.begin(whom, whose, scopes, family_lifetime)
+        self.model.grant(whose, whom, extent)
+        family = self.model.begin(whom, whose, extent, family_lifetime)
         family.id = made.id
         for kind, new in (("access", access), ("refresh", refresh)):
             self.model.issue(
@@ -160,7 +160,7 @@ class CrashRules(TimeRules):
                 "access" if kind == "access" else "refresh",
                 whom,
                 whose,
-                scopes,
+                extent,
                 family=family,
                 binding=Binding(jkt=key),
             )

@@ -5,20 +5,21 @@ from typing import Final
 
 from hypothesis import strategies as st
 
+from tests.model.authority_model import SignIn
 from tests.model.grant_rules import GrantRules
-from tests.model.objects import Binding, Scopes
+from tests.model.objects import Binding, Extent, wire
 from tests.model.strategies import (
     LEEWAY,
     MICROSECOND,
     NOTHING,
     Pick,
+    extents,
     has,
     indexes,
     is_served,
     keys,
     lives,
     picks,
-    scopes,
     step,
 )
 
@@ -27,16 +28,16 @@ REQUEST: Final = timedelta(minutes=10)
 
 class DeviceRules(GrantRules):
     @is_served
-    @step(client=indexes, user=indexes, scopes=scopes, agrees=st.booleans(), key=keys)
+    @step(client=indexes, user=indexes, extent=extents, agrees=st.booleans(), key=keys)
     def approve_device(
-        self, *, client: int, user: int, scopes: Scopes, agrees: bool, key: str | None
+        self, *, client: int, user: int, extent: Extent, agrees: bool, key: str | None
     ) -> None:
         who, whom = (
             self.any(self.model.users, user),
             self.any(self.model.clients, client),
         )
         if agrees:
-            self.agree_to(who, whom, scopes)
+            self.agree_to(who, whom, extent)
         new = self.new(REQUEST)
         asked = self.service.call(
             lambda s: s.device_authorizations.create(
@@ -44,7 +45,7 @@ class DeviceRules(GrantRules):
                 device_code_hash=new.hash,
                 user_code_hash=new.hash,
                 client_id=whom.name,
-                scopes=[*scopes],
+                **wire(extent),
                 cnf_jkt=key,
                 lifetime=REQUEST,
             )
@@ -58,21 +59,23 @@ class DeviceRules(GrantRules):
                 user_code_hash=new.hash,
                 user_id=who.id,
                 authenticated_at=None,
+                acr="silver",
             )
         )
-        refusals = self.model.why_no_family(whom, who, scopes, signed_in=self.model.now)
+        sign_in = SignIn(claimed=self.model.now, requested=self.model.now, acr="silver")
+        refusals = self.model.why_no_family(whom, who, extent, sign_in=sign_in)
         assert given.outcome in (refusals or {"approved"}), (given.outcome, refusals)
         self.journal.outcomes[given.outcome] += 1
         if refusals:
             return
-        family = self.model.begin(whom, who, scopes, None)
+        family = self.model.begin(whom, who, extent, None, acr="silver")
         family.id = given.authorization_id
         token = self.model.issue(
             new,
             "device_code",
             whom,
             who,
-            scopes,
+            extent,
             family=family,
             binding=Binding(jkt=key),
         )

@@ -9,16 +9,16 @@ from hypothesis.stateful import precondition
 
 from authority_queries import Store
 from tests.model.device_rules import DeviceRules
-from tests.model.objects import Ended, Kind, Scopes, Token
+from tests.model.objects import Ended, Extent, Kind, Token, read, wire
 from tests.model.strategies import (
     HOUR,
     Pick,
+    extents,
     has,
     indexes,
     is_served,
     kinds,
     picks,
-    scopes,
     step,
 )
 
@@ -100,17 +100,17 @@ class EndRules(DeviceRules):
         self.journal.outcomes["user deleted"] += 1
 
     @is_served
-    @step(user=indexes, client=indexes, scopes=scopes)
-    def consent(self, user: int, client: int, scopes: Scopes) -> None:
+    @step(user=indexes, client=indexes, extent=extents)
+    def consent(self, user: int, client: int, extent: Extent) -> None:
         self.agree_to(
             self.any(self.model.users, user),
             self.any(self.model.clients, client),
-            scopes,
+            extent,
         )
 
     @is_served
-    @step(user=indexes, client=indexes, kept=scopes)
-    def narrow_consent(self, user: int, client: int, kept: Scopes) -> None:
+    @step(user=indexes, client=indexes, kept=extents)
+    def narrow_consent(self, user: int, client: int, kept: Extent) -> None:
         whose, whom = (
             self.any(self.model.users, user),
             self.any(self.model.clients, client),
@@ -120,14 +120,14 @@ class EndRules(DeviceRules):
                 tenant_id=self.tenant_id,
                 user_id=whose.id,
                 client_id=whom.name,
-                scopes=[*kept],
+                **wire(kept),
             )
         )
         consent = self.model.consent(whose, whom)
         assert (narrowed is None) == (consent is None)
         if narrowed and consent:
-            consent.scopes &= kept
-            assert frozenset(narrowed.scopes) == consent.scopes
+            consent.extent &= kept
+            assert read(narrowed) == consent.extent
 
     @is_served
     @step(user=indexes, client=indexes)
@@ -175,7 +175,7 @@ class EndRules(DeviceRules):
             self.client_credentials(
                 client=0,
                 for_account=True,
-                scopes=frozenset(),
+                extent=frozenset(),
                 key=None,
                 lifetime=HOUR,
             )
@@ -183,7 +183,7 @@ class EndRules(DeviceRules):
         self.issue_code(
             client=index,
             user=index,
-            scopes=frozenset(),
+            extent=frozenset(),
             agrees=True,
             uri=None,
             verifier="a" * 43,

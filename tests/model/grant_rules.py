@@ -1,14 +1,18 @@
 """Steps that ask for tokens: codes, client credentials, exchanges."""
 
 from base64 import urlsafe_b64encode
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
+from typing import Final
 
 from hypothesis import strategies as st
 
-from tests.model.objects import Binding, Client, Scopes, User
+from tests.model.authority_model import SignIn
+from tests.model.objects import Binding, Client, Extent, User, read, wire
 from tests.model.redeem_rules import RedeemRules
 from tests.model.strategies import (
+    BEGINNING,
     CALLBACK,
     HOUR,
     LOOPBACK,
@@ -16,13 +20,13 @@ from tests.model.strategies import (
     SECOND,
     Pick,
     certificates,
+    extents,
     has,
     indexes,
     is_served,
     keys,
     lives,
     picks,
-    scopes,
     step,
 )
 
@@ -36,12 +40,24 @@ URIS: list[str | None] = [
 ]
 
 
+# `requested` is drawn as its distance from this moment.
+NO_REQUIREMENT: Final = SignIn(claimed=BEGINNING, requested=BEGINNING)
+requirements = st.builds(
+    SignIn,
+    claimed=st.just(BEGINNING),
+    requested=st.sampled_from([BEGINNING, BEGINNING + SECOND]),
+    acr=st.sampled_from([None, "gold", "gold", "silver"]),
+    max_age=st.sampled_from([None, None, None, NOTHING, SECOND, HOUR]),
+    acr_values=st.sampled_from([None, None, None, ("gold",), ("silver", "gold")]),
+)
+
+
 class GrantRules(RedeemRules):
     @is_served
     @step(
         client=indexes,
         user=indexes,
-        scopes=scopes,
+        extent=extents,
         agrees=st.sampled_from([True, True, False]),
         uri=st.one_of(st.none(), st.none(), indexes),
         verifier=st.sampled_from(["a" * 43, "a" * 43, "b" * 43, None]),
@@ -50,30 +66,37 @@ class GrantRules(RedeemRules):
         ago=st.sampled_from(
             [None, None, NOTHING, SECOND, HOUR, -45 * SECOND, -60 * SECOND]
         ),
+        required=requirements,
     )
     def issue_code(
         self,
         *,
         client: int,
         user: int,
-        scopes: Scopes,
+        extent: Extent,
         agrees: bool,
         uri: int | None,
         verifier: str | None,
         key: str | None,
         family_lifetime: timedelta | None,
         ago: timedelta | None,
+        required: SignIn = NO_REQUIREMENT,
     ) -> None:
         who, whom = (
             self.any(self.model.users, user),
             self.any(self.model.clients, client),
         )
         if agrees and whom.asks_consent:
-            self.agree_to(who, whom, scopes)
+            self.agree_to(who, whom, extent)
         usual = whom.redirect_uris[0]
         redirect_uri = usual if uri is None else self.any(URIS, uri)
         claimed = self.model.now - (ago or NOTHING)
         signed_in = self.model.sign_in_time(claimed)
+        sign_in = replace(
+            required,
+            claimed=claimed,
+            requested=self.model.now - (required.requested - BEGINNING),
+        )
         new = self.new(60 * SECOND)
         given = self.service.call(
             lambda s: s.grants.issue_code(
@@ -81,28 +104,32 @@ class GrantRules(RedeemRules):
                 token_hash=new.hash,
                 client_id=whom.name,
                 user_id=who.id,
-                scopes=[*scopes],
+                **wire(extent),
                 redirect_uri=redirect_uri,
                 code_challenge=challenge_of(verifier),
                 cnf_jkt=key,
                 authenticated_at=None if ago is None else claimed,
+                acr=sign_in.acr,
+                max_age=sign_in.max_age,
+                acr_values=sign_in.acr_values,
+                requested_at=sign_in.requested,
                 lifetime=new.lifetime,
                 family_lifetime=family_lifetime,
             )
         )
         refusals = self.model.why_no_code(
-            whom, who, scopes, redirect_uri, verifier, signed_in=signed_in
+            whom, who, extent, redirect_uri, verifier, sign_in=sign_in
         )
         if not self.decide(given.outcome, refusals):
             return
-        family = self.model.begin(whom, who, scopes, family_lifetime)
+        family = self.model.begin(whom, who, extent, family_lifetime, acr=sign_in.acr)
         family.id = given.authorization_id
         token = self.model.issue(
             new,
             "authorization_code",
             whom,
             who,
-            scopes,
+            extent,
             family=family,
             signed_in=signed_in,
             binding=Binding(jkt=key),
@@ -112,23 +139,23 @@ class GrantRules(RedeemRules):
         token.id = given.token_id
         assert given.expires_at == token.expires
 
-    def agree_to(self, user: User, client: Client, scopes: Scopes) -> None:
+    def agree_to(self, user: User, client: Client, extent: Extent) -> None:
         granted = self.service.call(
             lambda s: s.consents.grant(
                 tenant_id=self.tenant_id,
                 user_id=user.id,
                 client_id=client.name,
-                scopes=[*scopes],
+                **wire(extent),
             )
         )
-        consent = self.model.grant(user, client, scopes)
-        assert frozenset(granted.scopes) == consent.scopes
+        consent = self.model.grant(user, client, extent)
+        assert read(granted) == consent.extent
 
     @is_served
     @step(
         client=indexes,
         for_account=st.booleans(),
-        scopes=scopes,
+        extent=extents,
         key=keys,
         lifetime=lives,
     )
@@ -137,7 +164,7 @@ class GrantRules(RedeemRules):
         *,
         client: int,
         for_account: bool,
-        scopes: Scopes,
+        extent: Extent,
         key: str | None,
         lifetime: timedelta,
     ) -> None:
@@ -150,15 +177,15 @@ class GrantRules(RedeemRules):
                 token_hash=new.hash,
                 client_id=whom.name,
                 service_account_id=account.id if account else None,
-                scopes=[*scopes],
+                **wire(extent),
                 cnf_jkt=key,
                 lifetime=lifetime,
             )
         )
-        refusals = self.model.why_no_client_token(whom, account, scopes)
+        refusals = self.model.why_no_client_token(whom, account, extent)
         if self.decide(given.outcome, refusals):
             token = self.model.issue(
-                new, "access", whom, account, scopes, binding=Binding(jkt=key)
+                new, "access", whom, account, extent, binding=Binding(jkt=key)
             )
             token.id = given.token_id
             assert given.expires_at == token.expires
@@ -169,7 +196,7 @@ class GrantRules(RedeemRules):
         client=indexes,
         subject=picks,
         actor=st.one_of(st.none(), picks),
-        asked=st.one_of(st.none(), scopes),
+        asked=st.one_of(st.none(), st.none(), extents),
         key=keys,
         certificate=certificates,
         lifetime=lives,
@@ -180,7 +207,7 @@ class GrantRules(RedeemRules):
         client: int,
         subject: Pick,
         actor: Pick | None,
-        asked: Scopes | None,
+        asked: Extent | None,
         key: str | None,
         certificate: str | None,
         lifetime: timedelta,
@@ -196,7 +223,7 @@ class GrantRules(RedeemRules):
                 client_id=whom.name,
                 subject_token_hash=about.hash,
                 actor_token_hash=acting.hash if acting else None,
-                scopes=None if asked is None else [*asked],
+                **({} if asked is None else wire(asked)),
                 cnf_jkt=key,
                 cnf_x5t_s256=certificate,
                 lifetime=lifetime,
@@ -212,7 +239,7 @@ class GrantRules(RedeemRules):
                 whom,
                 about,
                 actor=acting,
-                scopes=asked,
+                extent=asked,
                 proved=proved,
             )
             token.id = given.token_id

@@ -16,7 +16,7 @@ from tests.factories import make_client, make_service_account, make_tenant, make
 from tests.flows.cached_verifier import CachedVerifier
 from tests.model.authority_model import AuthorityModel
 from tests.model.journal import Journal
-from tests.model.objects import Account, Client, Ended, Kind, Token, User
+from tests.model.objects import Account, Client, Ended, Kind, Token, User, read
 from tests.model.service import Seen, Service
 from tests.model.strategies import BEGINNING, CALLBACK, LOOPBACK, Pick
 
@@ -72,13 +72,14 @@ class Machine(RuleBasedStateMachine):
             self.tenant_id,
             account_id="robot",
             allowed_scopes=["mail", "read"],
+            allowed_resources=["urn:b"],
             authorized_client_uuids=[client.id],
         )
         self.model.accounts.append(
             Account(
                 name="robot",
                 id=account.id,
-                scopes=frozenset({"mail", "read"}),
+                extent=frozenset({"mail", "read", "urn:b"}),
                 clients=(client,),
             )
         )
@@ -252,7 +253,8 @@ class Machine(RuleBasedStateMachine):
         account = token.subject.id if isinstance(token.subject, Account) else None
         assert found.client_id == token.client.name
         assert (found.user_id, found.service_account_id) == (user, account)
-        assert frozenset(found.scopes) == token.scopes
+        assert read(found) == token.extent
+        assert found.acr == (token.family.acr if token.family else None)
         assert (found.cnf_jkt, found.cnf_x5t_s256) == (
             token.binding.jkt,
             token.binding.x5t,

@@ -1,13 +1,68 @@
 """The objects of the model, and when a token is dead."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 from uuid import UUID
 
 Kind: TypeAlias = Literal["access", "refresh", "authorization_code", "device_code"]
-Scopes: TypeAlias = frozenset[str]
+# What is granted: scopes, resources and authorization details, by their names here.
+Extent: TypeAlias = frozenset[str]
+RESOURCES: Final = frozenset({"https://a.example", "urn:b"})
+# The second detail restricts more than the first one, and is another one.
+DETAILS: Final[dict[str, dict[str, object]]] = {
+    "payment": {"type": "payment"},
+    "payment of 1": {"type": "payment", "amount": {"value": 1}},
+}
 Actor: TypeAlias = dict[str, object]
+
+
+class Granting(Protocol):
+    """A record with what is granted."""
+
+    @property
+    def scopes(self) -> Sequence[str] | None: ...
+    @property
+    def resources(self) -> Sequence[str] | None: ...
+    @property
+    def authorization_details(self) -> Sequence[object] | None: ...
+
+
+def wire(extent: Extent) -> dict[str, Any]:
+    """Return the arguments of a call that ask for it."""
+    return {
+        "scopes": [*(extent - RESOURCES - DETAILS.keys())],
+        "resources": [*(extent & RESOURCES)],
+        "authorization_details": [DETAILS[name] for name in extent & DETAILS.keys()],
+    }
+
+
+def read(record: Granting) -> Extent:
+    """Return what a record grants."""
+    names = [
+        name
+        for found in record.authorization_details or ()
+        for name, detail in DETAILS.items()
+        if detail == found
+    ]
+    assert len(names) == len(record.authorization_details or ())
+    return frozenset([*(record.scopes or ()), *(record.resources or ()), *names])
+
+
+def why_not_within(asked: Extent, granted: Extent) -> list[str]:
+    """Return the reasons to refuse: RFC 6749 3.3, RFC 8707 2.2, RFC 9396 6.1.
+
+    Without a resource the token would be for anyone.
+    """
+    more = asked - granted
+    facts = {
+        "invalid_scope": bool(more - RESOURCES - DETAILS.keys()),
+        "invalid_target": bool(more & RESOURCES)
+        or bool(granted & RESOURCES and not asked & RESOURCES),
+        "invalid_authorization_details": bool(more & DETAILS.keys()),
+    }
+    return [reason for reason, holds in facts.items() if holds]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -39,7 +94,7 @@ class User(Ended):
 
 @dataclass(eq=False, kw_only=True)
 class Account(Ended):
-    scopes: Scopes
+    extent: Extent
     clients: tuple[Client, ...]
 
 
@@ -47,7 +102,7 @@ class Account(Ended):
 class Consent:
     user: User
     client: Client
-    scopes: Scopes
+    extent: Extent
     revoked: bool = False
 
 
@@ -59,6 +114,7 @@ class Family:
     born: datetime
     ends: datetime | None
     last_expiry: datetime
+    acr: str | None = None
     id: UUID | None = None
     revoked: bool = False
 
@@ -94,7 +150,7 @@ class Token:
     client: Client
     subject: User | Account | None
     family: Family | None
-    scopes: Scopes
+    extent: Extent
     expires: datetime
     signed_in: datetime
     born: datetime
@@ -130,7 +186,7 @@ def reasons(token: Token, tenant: Ended, now: datetime) -> list[str]:
         ("consent_revoked", consent is not None and consent.revoked),
         (
             "consent_narrowed",
-            consent is not None and not token.scopes <= consent.scopes,
+            consent is not None and not token.extent <= consent.extent,
         ),
         ("tenant_inactive", not tenant.works),
         ("tenant_signed_out", tenant.signed_out(token.signed_in)),

@@ -14,7 +14,7 @@ from authority_queries.records import Redemption
 from authority_queries.secrets import TokenString
 from tests.model.authority_model import MEMORY, Answer, Presented
 from tests.model.machine import Machine
-from tests.model.objects import Binding, Kind, Scopes, Token
+from tests.model.objects import Binding, Extent, Kind, Token, read, wire
 from tests.model.strategies import (
     HOUR,
     LEEWAY,
@@ -23,12 +23,12 @@ from tests.model.strategies import (
     TOO_LONG,
     Pick,
     certificates,
+    extents,
     has,
     is_served,
     keys,
     lives,
     picks,
-    scopes,
     step,
 )
 from tests.repositories.grant_helpers import redeem_uncommitted
@@ -48,7 +48,7 @@ class RedeemRules(Machine):
         again: bool,
         key: str | None,
         certificate: str | None,
-        scopes: Scopes | None = None,
+        extent: Extent | None = None,
         leeway: timedelta = NOTHING,
     ) -> Presented:
         """A client's values beside its token: right, with a mistake, or repeated."""
@@ -64,7 +64,7 @@ class RedeemRules(Machine):
             proved=Binding(
                 jkt=token.binding.jkt or key, x5t=token.binding.x5t or certificate
             ),
-            scopes=scopes,
+            extent=extent,
             leeway=leeway,
         )
         others = [c.name for c in self.model.clients if c is not token.client]
@@ -100,14 +100,15 @@ class RedeemRules(Machine):
             "access_token": access,
             "refresh_token": refresh,
         }
+        if shown.extent is not None:
+            same |= wire(shown.extent)
         if kind == "authorization_code":
             return store.redemptions.redeem_code(
                 **same, redirect_uri=shown.redirect_uri, code_verifier=shown.verifier
             )
         if kind == "device_code":
             return store.redemptions.redeem_device_code(**same, leeway=shown.leeway)
-        asked = None if shown.scopes is None else [*shown.scopes]
-        return store.redemptions.refresh(**same, scopes=asked, leeway=shown.leeway)
+        return store.redemptions.refresh(**same, leeway=shown.leeway)
 
     def redeem(
         self,
@@ -142,9 +143,9 @@ class RedeemRules(Machine):
             return
         assert given.authorization_id == answer.token.family.id
         assert given.authenticated_at == answer.token.signed_in
-        carried = kept.get("access", answer.token).scopes
-        assert given.scopes is not None
-        assert frozenset(given.scopes) == carried
+        carried = kept.get("access", answer.token).extent
+        assert read(given) == carried
+        assert given.acr == answer.token.family.acr
 
     @is_served
     @has("authorization_code")
@@ -187,7 +188,7 @@ class RedeemRules(Machine):
         again=st.booleans(),
         key=keys,
         certificate=certificates,
-        asked=st.one_of(st.none(), scopes),
+        asked=st.one_of(st.none(), extents),
         leeway=leeways,
         access=st.one_of(lives, st.none()),
         refresh=st.one_of(lives, lives, st.none()),
@@ -200,7 +201,7 @@ class RedeemRules(Machine):
         again: bool,
         key: str | None,
         certificate: str | None,
-        asked: Scopes | None,
+        asked: Extent | None,
         leeway: timedelta,
         access: timedelta | None,
         refresh: timedelta | None,
@@ -213,7 +214,7 @@ class RedeemRules(Machine):
             again=again,
             key=key,
             certificate=certificate,
-            scopes=asked,
+            extent=asked,
             leeway=leeway,
         )
         self.redeem(

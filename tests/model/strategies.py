@@ -1,7 +1,7 @@
-"""Values that steps draw: lifetimes, scopes, keys, and the token to use."""
+"""Values that steps draw: lifetimes, extents, keys, and the token to use."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from tests.model.objects import Kind
+from tests.model.objects import DETAILS, RESOURCES, Kind
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
@@ -39,8 +39,21 @@ def lifetimes(*choices: timedelta) -> st.SearchStrategy[timedelta]:
     return st.sampled_from(choices)
 
 
+def some_of(names: Iterable[str]) -> st.SearchStrategy[frozenset[str]]:
+    """Draw none in most cases, because others are often refused."""
+    every = sorted(names)
+    return st.sampled_from(
+        [frozenset[str]()] * 4 + [frozenset(every), *(frozenset({n}) for n in every)]
+    )
+
+
 picks = st.builds(Pick, live=st.booleans(), back=st.integers(0, 12))
-scopes = st.frozensets(st.sampled_from(["mail", "read", "write"]), max_size=3)
+extents = st.builds(
+    frozenset.union,
+    st.frozensets(st.sampled_from(["mail", "read", "write"]), max_size=3),
+    some_of(RESOURCES),
+    some_of(DETAILS),
+)
 indexes = st.integers(0, 11)
 keys = st.sampled_from([None, None, "J" * 43])
 certificates = st.sampled_from([None, None, None, "X" * 43])

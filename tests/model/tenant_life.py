@@ -4,22 +4,22 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize
 
 from tests.model.crash_rules import CrashRules
-from tests.model.objects import Scopes
-from tests.model.strategies import DAY, HOUR, Pick, indexes, keys, scopes
+from tests.model.objects import Extent
+from tests.model.strategies import DAY, HOUR, Pick, extents, indexes, keys
 
 
 class Life(CrashRules):
     @initialize(
         sign_ins=st.lists(
-            st.tuples(indexes, indexes, scopes, keys), min_size=1, max_size=3
+            st.tuples(indexes, indexes, extents, keys), min_size=1, max_size=3
         )
     )
-    def begin(self, sign_ins: list[tuple[int, int, Scopes, str | None]]) -> None:
+    def begin(self, sign_ins: list[tuple[int, int, Extent, str | None]]) -> None:
         for client, user, asked, key in sign_ins:
             self.issue_code(
                 client=client,
                 user=user,
-                scopes=asked,
+                extent=asked,
                 agrees=True,
                 uri=None,
                 verifier="a" * 43,
@@ -38,7 +38,7 @@ class Life(CrashRules):
             )
 
         self.client_credentials(
-            client=0, for_account=True, scopes=frozenset(), key=None, lifetime=DAY
+            client=0, for_account=True, extent=frozenset(), key=None, lifetime=DAY
         )
 
     # Entries that occur twice are executed more often.

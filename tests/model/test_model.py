@@ -32,8 +32,10 @@ OUTCOMES = {
     "forgotten",
     "invalid",
     "invalid_actor_token",
+    "invalid_authorization_details",
     "invalid_scope",
     "invalid_subject_token",
+    "invalid_target",
     "login_required",
     "issued",
     "killed",
@@ -48,6 +50,7 @@ OUTCOMES = {
     "rotation_required",
     "service_account_inactive",
     "too long",
+    "unmet_authentication_requirements",
     "user deleted",
     "user_inactive",
 }

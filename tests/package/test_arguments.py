@@ -40,6 +40,7 @@ WRONG: Final[Mapping[str, tuple[object, ...]]] = {
     "str": (1, b"a", _ID, _NUL, _SURROGATE, _HUGE),
     "Literal": ("nothing", "", 1, b"access"),
     "Sequence[str]": ("abc", 5, {"a"}, [1], [None], [_NUL], [_SURROGATE], [_HUGE]),
+    "Sequence[bytes]": (b"abc", 5, ["a"], [None], [bytearray(32)]),
     "Sequence[UUID]": (_ID, str(_ID), [str(_ID)], [None]),
     "Sequence[Literal]": ("active", ["nothing"], [1]),
     "bytes": ("a", bytearray(32), memoryview(bytes(32)), [1], _HUGE.encode()),

@@ -1,7 +1,7 @@
 import asyncio
 import threading
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import psycopg
@@ -58,6 +58,7 @@ def issue(authority: Authority, tenant_id: UUID) -> TokenString:
             type="access",
             token_hash=minted.hash,
             client_uuid=client.id,
+            resources=["urn:mail"],
             lifetime=HOUR,
         )
     return minted
@@ -121,11 +122,15 @@ def test_verify_token_takes_a_string_and_find_tenant_a_code(
         assert authority.verify_token(token, kind="refresh") is None
         assert authority.verify_token(token, tenant_id=tenant_id) == verified
         assert authority.verify_token(token, tenant_id=uuid4()) is None
+        assert authority.verify_token(token, resource="urn:mail") == verified
+        assert authority.verify_token(token, resource="urn:files") is None
         text: Any = str(tenant_id)
         with pytest.raises(
             InvalidArgumentError, match="tenant_id must be a UUID, not str"
         ):
             authority.verify_token(token, tenant_id=text)
+        with pytest.raises(InvalidArgumentError, match="resource must be a str"):
+            authority.verify_token("no token", resource=cast(Any, 1))
         nothing: Any = None
         with pytest.raises(InvalidArgumentError, match="token must be a str, not None"):
             authority.verify_token(nothing)

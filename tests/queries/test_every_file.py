@@ -138,6 +138,7 @@ BLIND = {
     "consents.narrow": "it only removes scopes",
     "consents.revoke": "it only ends a consent",
     "licenses.set_status": "compares the status: revoked is final",
+    "one_time_tokens.redeem": "a token that is used once decides, under a lock",
     "service_accounts.revoke_tokens": "the epoch only grows",
     "tenants.revoke_tokens": "the epoch only grows",
     "tenants.set_status": "compares the status",

@@ -82,6 +82,7 @@ NOTHING = RedemptionOtherwise(
     nonce=None,
     properties=None,
     authenticated_at=None,
+    sid=None,
     acr=None,
     amr=None,
     access_token_id=None,

@@ -16,6 +16,7 @@ from authority_queries.records import Client, PushedRequest
 from authority_queries.secrets import TokenString
 from tests.clock import Clock
 from tests.factories import make_client, make_pushed_request, make_tenant
+from tests.refusals import refusal_of
 from tests.stores import Logins
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
@@ -130,6 +131,33 @@ def test_forbidden_parameters_of_a_request_are_refused(store: Store, name: str) 
     client = make_client(store, make_tenant(store).id)
     with pytest.raises(InvalidValueError, match="pushed_requests_parameters_check"):
         make_pushed_request(store, client, parameters={"scope": "a", name: "b"})
+
+
+@pytest.mark.parametrize(
+    ("resource", "is_valid"),
+    [
+        ("https://api.example/v1", True),
+        (["https://api.example", "urn:example:%2F"], True),
+        ([], True),
+        ("https://api.example/#part", False),
+        (["https://api.example", "/v1"], False),
+        ("x:a\n", False),
+        ([1], False),
+        ({"uri": "urn:a"}, False),
+        (None, False),
+    ],
+)
+def test_a_resource_of_a_request_is_an_absolute_uri(
+    sync_store: Store, resource: object, *, is_valid: bool
+) -> None:
+    client = make_client(sync_store, make_tenant(sync_store).id)
+    parameters = {"resource": resource}
+    if is_valid:
+        _, request = make_pushed_request(sync_store, client, parameters=parameters)
+        assert request.parameters == parameters
+        return
+    with refusal_of("parameters"):
+        make_pushed_request(sync_store, client, parameters=parameters)
 
 
 def test_a_reference_is_unique_in_its_tenant(store: Store) -> None:

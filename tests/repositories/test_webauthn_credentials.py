@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -165,7 +165,7 @@ def test_a_credential_belongs_to_one_user(store: Store, user: User) -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        {"user_id": uuid4()},
+        {"user_id": UUID(int=7)},
         {"user_handle": b"another"},
         {"user_handle": None},
         {"credential_id": b"of nobody at all"},

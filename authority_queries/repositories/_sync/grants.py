@@ -17,6 +17,7 @@ from authority_queries.repositories.arguments import (
     check_acr_values,
     check_code_challenge,
     check_max_age,
+    check_one_sign_in,
     check_optional_positive,
     check_positive,
 )
@@ -41,6 +42,7 @@ class Grants(Repository):
         client_id: str,
         user_id: UUID,
         authenticated_at: datetime | None,
+        session_id: UUID | None = None,
         scopes: Sequence[str] = (),
         resources: Sequence[str] = (),
         authorization_details: JsonArray = (),
@@ -65,10 +67,14 @@ class Grants(Repository):
         dpop_jkt of RFC 9449 section 10. The family ends after `family_lifetime`,
         however often it is refreshed.
 
-        `authenticated_at` is the time of the user's sign-in. For a continued session
-        pass the time of its start, otherwise a sign-out from everywhere would not end
-        it. None means now; a time up to a minute ahead of the database's clock counts
-        as a minute ago. `acr` and `amr` are how the user signed in (RFC 8176).
+        The user's sign-in is that of the session `session_id` (`LiveSession.id`). Then
+        `authenticated_at`, `acr` and `amr` are None. Unless the scopes contain
+        offline_access, the family ends with the session.
+
+        A server with sessions of its own passes `authenticated_at`: the time of the
+        session's start, otherwise a sign-out from everywhere would not end it. None
+        means now; a time up to a minute ahead of the database's clock counts as a
+        minute ago. `acr` and `amr` are how the user signed in (RFC 8176).
 
         `max_age` and `acr_values` are what the request requires of the sign-in (RFC
         9470 section 4); None requires nothing. `requested_at` is when you received the
@@ -79,9 +85,13 @@ class Grants(Repository):
         Raises InvalidArgumentError for a challenge of another shape; InvalidValueError
         for a lifetime above 10 minutes or a sign-in in the future; DuplicateError.
         """
+        check_one_sign_in(
+            session_id, authenticated_at=authenticated_at, acr=acr, amr=amr
+        )
         return queries.issue_code(
             self._connection,
             tenant_id=tenant_id,
+            session_id=session_id,
             token_hash=token_hash,
             client_id=client_id,
             user_id=user_id,

@@ -44,7 +44,7 @@ class Sessions(Repository):
         user_id: UUID,
         authenticated_at: datetime | None,
         acr: str | None = None,
-        amr: Sequence[str] = (),
+        amr: Sequence[str] | None = None,
         idle_timeout: timedelta = _IDLE_TIMEOUT,
         lifetime: timedelta = _LIFETIME,
         address: IPv4Address | IPv6Address | None = None,
@@ -99,7 +99,7 @@ class Sessions(Repository):
         new_cookie_hash: bytes,
         authenticated_at: datetime | None,
         acr: str | None = None,
-        amr: Sequence[str] = (),
+        amr: Sequence[str] | None = None,
     ) -> Session | None:
         """Note another sign-in in a live session, such as a second factor.
 

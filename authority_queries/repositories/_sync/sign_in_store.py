@@ -3,11 +3,13 @@
 
 from authority_queries.repositories._sync.login_attempts import LoginAttempts
 from authority_queries.repositories._sync.logout_notices import LogoutNotices
+from authority_queries.repositories._sync.one_time_tokens import OneTimeTokens
+from authority_queries.repositories._sync.recovery_codes import RecoveryCodes
 from authority_queries.repositories._sync.repository import Lease
 from authority_queries.repositories._sync.sessions import Sessions
-from authority_queries.repositories._sync.user_identities import (
-    UserIdentities,
-)
+from authority_queries.repositories._sync.totp_credentials import TotpCredentials
+from authority_queries.repositories._sync.user_credentials import UserCredentials
+from authority_queries.repositories._sync.user_identities import UserIdentities
 from authority_queries.repositories._sync.webauthn_credentials import (
     WebauthnCredentials,
 )
@@ -22,3 +24,7 @@ class SignInStore:
         self.logout_notices = LogoutNotices(lease)
         self.user_identities = UserIdentities(lease)
         self.webauthn_credentials = WebauthnCredentials(lease)
+        self.one_time_tokens = OneTimeTokens(lease)
+        self.totp_credentials = TotpCredentials(lease)
+        self.recovery_codes = RecoveryCodes(lease)
+        self.user_credentials = UserCredentials(lease)

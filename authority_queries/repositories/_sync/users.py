@@ -212,7 +212,10 @@ class Users(Repository):
         return user
 
     def revoke_tokens(self, *, tenant_id: UUID, user_id: UUID) -> User | None:
-        """End everything issued to the user so far by moving the user's epoch: one row.
+        """End everything issued to the user so far by moving the user's epoch.
+
+        One row ends all tokens. The user's sessions end with it, and their clients are
+        notified.
 
         Returns None for an unknown user. With a new password, call this in a
         transaction of its own, after the password's commit: until then the old password

@@ -8,7 +8,7 @@ from typing import ClassVar, Final, Literal
 from uuid import UUID
 
 from authority_queries.engine._async.unit import refuse_nested_unit
-from authority_queries.engine.checks import one_of
+from authority_queries.engine.checks import one_of, optional, text
 from authority_queries.errors import InvalidTokenError
 from authority_queries.queries import sessions, tenants, tokens
 from authority_queries.records import LiveSession, Revocation, VerifiedToken
@@ -27,6 +27,7 @@ from authority_queries.service._async.hints import AsyncHints
 from authority_queries.service._async.pool import AsyncPooled
 
 _kind: Final = one_of("access", "refresh")
+_resource: Final = optional(text())
 
 
 class AsyncAuthority(AsyncPooled):
@@ -106,6 +107,7 @@ class AsyncAuthority(AsyncPooled):
         resources. Raises InvalidArgumentError for arguments of other types.
         """
         _kind("kind", kind)
+        _resource("resource", resource)
         presented = _presented(token, kind, tenant_id)
         if presented is None:
             return None

@@ -87,6 +87,11 @@ STEPS: Final[Mapping[StepName, AsyncStep]] = {
             older_than=kept.expired, batch_size=size
         )
     ),
+    "one_time_tokens": AsyncStep(
+        lambda store, kept, size: store.one_time_tokens.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
     "signing_keys": AsyncStep(
         lambda store, kept, size: store.signing_keys.prune_expired(
             older_than=kept.expired, batch_size=size

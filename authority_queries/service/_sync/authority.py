@@ -9,7 +9,7 @@ from typing import ClassVar, Final, Literal
 from uuid import UUID
 
 from authority_queries.engine._sync.unit import refuse_nested_unit
-from authority_queries.engine.checks import one_of
+from authority_queries.engine.checks import one_of, optional, text
 from authority_queries.errors import InvalidTokenError
 from authority_queries.queries import sessions, tenants, tokens
 from authority_queries.records import LiveSession, Revocation, VerifiedToken
@@ -28,6 +28,7 @@ from authority_queries.service._sync.hints import Hints
 from authority_queries.service._sync.pool import Pooled
 
 _kind: Final = one_of("access", "refresh")
+_resource: Final = optional(text())
 
 
 class Authority(Pooled):
@@ -107,6 +108,7 @@ class Authority(Pooled):
         resources. Raises InvalidArgumentError for arguments of other types.
         """
         _kind("kind", kind)
+        _resource("resource", resource)
         presented = _presented(token, kind, tenant_id)
         if presented is None:
             return None

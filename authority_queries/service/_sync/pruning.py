@@ -88,6 +88,11 @@ STEPS: Final[Mapping[StepName, Step]] = {
             older_than=kept.expired, batch_size=size
         )
     ),
+    "one_time_tokens": Step(
+        lambda store, kept, size: store.one_time_tokens.prune_expired(
+            older_than=kept.expired, batch_size=size
+        )
+    ),
     "signing_keys": Step(
         lambda store, kept, size: store.signing_keys.prune_expired(
             older_than=kept.expired, batch_size=size

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from authority_queries.codegen.query import Query
 from authority_queries.engine.calls import Call
+from tests.factories import PHC
 from tests.isolation.matrix.world import FOREIGN
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -44,6 +45,8 @@ REFRESH: Final = {
 COOKIE: Final = {"cookie_hash": sha256(b"cookie of session").digest()}
 USER_CODE: Final = {"user_code_hash": sha256(b"code of device").digest()}
 USED: Final = {**REFRESH, "token_hash": sha256(b"used").digest()}
+# Of the middle of a long window, so that a step that passes changes no outcome.
+CODE_NOW: Final = {"step": int(datetime.now(UTC).timestamp()) // 30, "drift": 1000}
 CHALLENGE: Final = {
     "challenge_hash": sha256(b"challenge").digest(),
     "challenge_expires_at": datetime.now(UTC) + timedelta(hours=1),
@@ -55,14 +58,28 @@ LATE: Final = {**USED, "leeway": timedelta(days=1)}
 BY_NAME: Final[Mapping[str, object]] = {
     "access_lifetime": HOUR,
     "access_token_hash": sha256(b"new access").digest(),
+    "acr": "urn:silver",
+    "acr_values": ["urn:silver"],
+    "action": "report.viewed",
+    "actor_id": IdOf("audit_events", 0, "actor_id"),
+    "actor_json": None,
+    "actor_kind": "user",
     "after": None,
+    "after_id": UUID(int=2**128 - 1),
+    "after_number": 0,
+    "after_seal": b"",
+    "after_time": datetime(8999, 1, 1, tzinfo=UTC),
     "account_limit": 10,
     "allowed_from": ["active", "trial"],
+    "amr": ["pwd"],
     "authenticated_at": None,
     "batch_size": 1000,
     "before": "~",
+    "before_id": UUID(int=0),
+    "before_time": datetime(1990, 1, 1, tzinfo=UTC),
     "category": "client",
     "client_id": "portal",
+    "details": {},
     "error": "503",
     "factor": "password",
     "family_lifetime": HOUR,
@@ -76,7 +93,9 @@ BY_NAME: Final[Mapping[str, object]] = {
     "leeway": timedelta(0),
     "lifetime": HOUR,
     "longest_pause": HOUR,
+    "max_age": HOUR,
     "old_private_key": b"\1" + sha256(b"signing").digest(),
+    "month": datetime.now(UTC).date().replace(day=1),
     "months_ahead": 1,
     "most_attempts": 10,
     "new_token_hash": sha256(b"new registration").digest(),
@@ -96,10 +115,14 @@ BY_NAME: Final[Mapping[str, object]] = {
     "redemption_id": UUID(int=1),
     "refresh_lifetime": HOUR,
     "refresh_token_hash": sha256(b"new refresh").digest(),
+    "requested_at": None,
+    "resource": None,
     "retention": timedelta(days=30),
     "searches": True,
     "secret_id": IdOf("client_secrets", 0),
     "table_name": "users",
+    "target_id": IdOf("audit_events", 0, "target_id"),
+    "target_kind": "users",
     "tenant_limit": 10,
     "time_window": HOUR,
     "tokens_live_for": HOUR,
@@ -131,11 +154,25 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
         "actor_token_hash": sha256(b"access").digest(),
     },
     "grants.issue_code": {
+        "session_id": None,
         "token_hash": NEW_HASH,
         "redirect_uri": "https://portal.example.com/",
         "lifetime": timedelta(minutes=5),
     },
     "grants.issue_to_client": {"token_hash": NEW_HASH},
+    "one_time_tokens.cancel": {"token_id": IdOf("one_time_tokens", 0)},
+    "one_time_tokens.create": {
+        "purpose": "sign_in",
+        "token_hash": NEW_HASH,
+        "code_hash": None,
+        "resend_after": timedelta(0),
+        "lifetime": timedelta(minutes=5),
+    },
+    "one_time_tokens.redeem": {
+        "purpose": "password_reset",
+        "token_hash": sha256(b"password_reset").digest(),
+        "password_hash": PHC,
+    },
     "redemptions.redeem": CODE,
     "license_usage.correct": {"corrects": "first"},
     "licenses.create": {"key_hash": NEW_HASH},
@@ -145,6 +182,7 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "roles.create": {"name": "new", "permissions": ["users:read"]},
     "roles.delete": {"role_id": IdOf("roles", 2)},
     "roles.update": {"permissions": ["roles:read"]},
+    "recovery_codes.use": {"code_hash": sha256(b"recovery code 1").digest()},
     "scopes.create": {"name": "new"},
     "service_accounts.create": {"account_id": "new"},
     "sessions.end_all": {"kept_session_id": None},
@@ -160,6 +198,19 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "tenants.set_status": {"status": "suspended"},
     "tenants.update": {"code": "new"},
     "tokens.create": {"token_hash": NEW_HASH},
+    "totp_credentials.confirm": {
+        **CODE_NOW,
+        "totp_credential_id": IdOf("totp_credentials", -1),
+    },
+    "totp_credentials.reencrypt": {
+        "replaced_ciphertext": b"\1" + sha256(b"totp").digest(),
+        "secret_ciphertext": b"\1" * 40,
+    },
+    "totp_credentials.list_encrypted_otherwise": {
+        "encryption_key_id": "new",
+        "after": UUID(int=0),
+    },
+    "totp_credentials.use": CODE_NOW,
     "tokens.revoke": {"token_hash": sha256(b"refresh").digest()},
     "used_jtis.use": {
         "jti_hash": NEW_HASH,
@@ -183,6 +234,18 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
         {"device_code_hash": sha256(b"device").digest()},
     ],
     "exchanges.exchange": [{"subject_token_hash": sha256(b"access of robot").digest()}],
+    "grants.issue_code": [{"session_id": IdOf("sessions", 0)}],
+    "one_time_tokens.create": [{"user_id": None}, {"purpose": "password_reset"}],
+    "one_time_tokens.redeem": [
+        {"token_hash": None, "code_hash": sha256(b"code").digest()},
+        {"token_hash": None, "code_hash": NEW_HASH},
+        {
+            "purpose": "invitation",
+            "token_hash": None,
+            "user_id": None,
+            "code_hash": sha256(b"code").digest(),
+        },
+    ],
     "grants.issue_to_client": [{"service_account_id": IdOf("service_accounts", 0)}],
     "redemptions.redeem": [REFRESH, USED, RETRY, LATE],
     "license_seats.check_out": [
@@ -207,6 +270,7 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     "used_jtis.use": [{"jti_hash": sha256(b"old jti").digest()}],
     "webauthn_credentials.enroll": [{"credential_id": sha256(b"passkey 1").digest()}],
     "webauthn_credentials.use": [{"sign_count": 0}],
+    "totp_credentials.use": [{"step": 7, "drift": 10**9}],
     "tokens.create": [{"authorization_id": IdOf("authorizations", 1)}],
     "users.create": [{"subject_id": "robot-of-2"}],
     "users.list_after": [{"role_id": None}, {"prefix": "a", "status": "active"}],
@@ -222,6 +286,7 @@ _TABLES: Final = {
     "license_seats": "licenses",
     "license_usage": "licenses",
     "redemptions": "tokens",
+    "user_credentials": "users",
     "user_roles": "users",
 }
 

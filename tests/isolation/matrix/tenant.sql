@@ -122,6 +122,49 @@ select
     'Phone of Ann of ' || current_setting('world.tenant') as name
 from generate_series(1, pg_temp.extent()) as numbers (position);
 
+-- A confirmed secret, another one in tenant 2, and a pending one.
+insert into authority.totp_credentials (
+    tenant_id,
+    id,
+    user_id,
+    secret_ciphertext,
+    encryption_key_id,
+    algorithm,
+    digits,
+    period,
+    name,
+    pending_until,
+    confirmed_at,
+    last_used_step,
+    last_used_at
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of(enrolled.kind) as id,
+    pg_temp.id_of('user') as user_id,
+    decode('01', 'hex') || sha256(enrolled.kind::bytea) as secret_ciphertext,
+    'old' as encryption_key_id,
+    'SHA1' as algorithm,
+    6 as digits,
+    interval '30 seconds' as period,
+    'Application of Ann of ' || current_setting('world.tenant') as name,
+    case when enrolled.position = 3 then now() + interval '1 hour' end
+        as pending_until,
+    case when enrolled.position < 3 then now() end as confirmed_at,
+    case when enrolled.position < 3 then 7 end as last_used_step,
+    case when enrolled.position < 3 then now() end as last_used_at
+from (
+    values (1, 'totp'), (2, 'second totp'), (3, 'pending totp')
+) as enrolled (position, kind)
+where enrolled.position <> 2 or pg_temp.extent() = 2;
+
+insert into authority.recovery_codes (tenant_id, user_id, code_hashes)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of('user') as user_id,
+    array_agg(sha256(('recovery code ' || numbers.position)::bytea)) as code_hashes
+from generate_series(1, 2 + pg_temp.extent()) as numbers (position);
+
 insert into authority.clients
 (
     tenant_id,
@@ -570,6 +613,34 @@ from (
     values ('jti', interval '1 hour'), ('old jti', interval '-1 hour')
 ) as used (jti, remaining);
 
+insert into authority.one_time_tokens (
+    tenant_id, id, purpose, user_id, email, token_hash, code_hash, expires_at
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of(sent.purpose) as id,
+    sent.purpose,
+    case when sent.purpose <> 'invitation' then pg_temp.id_of('user') end as user_id,
+    'ann@example.com' as email,
+    sha256(sent.purpose::bytea) as token_hash,
+    sha256('code'::bytea) as code_hash,
+    now() + interval '10 minutes' as expires_at
+from (values ('password_reset'), ('invitation')) as sent (purpose);
+
+insert into authority.one_time_tokens (
+    tenant_id, id, purpose, email, token_hash, expires_at, created_at
+)
+values
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('old sign_in'),
+    'sign_in',
+    'old@example.com',
+    sha256('old sign_in'),
+    now() - interval '2 days',
+    now() - interval '2 days 1 minute'
+);
+
 -- Keys that sign, come next, and left the key set. The next one is due in tenant 1.
 insert into authority.signing_keys (
     tenant_id,
@@ -716,4 +787,47 @@ values
     pg_temp.extent(),
     100,
     'refuse'
+);
+
+-- The events of the rows above have random ids. These are in each month's partition,
+-- and in the one of all other months; the future ones are not sealed yet.
+delete from authority.audit_events where audit_events.tenant_id = pg_temp.tenant();
+
+insert into authority.audit_events (
+    tenant_id, id, action, is_change, target_kind, target_id, user_id, changes,
+    actor_kind, actor_id, client_id, address, login, target_salt, actor_salt,
+    number, seal, created_at
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of('event in month ' || month) as id,
+    'users.update' as action,
+    true as is_change,
+    'users' as target_kind,
+    pg_temp.id_of('user')::text as target_id,
+    pg_temp.id_of('user') as user_id,
+    jsonb_build_object(
+        'display_name', jsonb_build_object('new', current_setting('world.tenant'))
+    ) as changes,
+    'user' as actor_kind,
+    pg_temp.id_of('user')::text as actor_id,
+    'portal' as client_id,
+    '192.0.2.7' as address,
+    'service' as login,
+    pg_temp.id_of('target salt in month ' || month) as target_salt,
+    pg_temp.id_of('actor salt in month ' || month) as actor_salt,
+    case when month <= 0 then 1 end as number,
+    case
+        when month <= 0
+            then sha256(convert_to(current_setting('world.tenant'), 'UTF8'))
+    end as seal,
+    now() + month * interval '1 month' as created_at
+from generate_series(-2, 3) as month;
+
+insert into authority.audit_chains (tenant_id, month, last_number, last_seal)
+values (
+    pg_temp.tenant(),
+    date_trunc('month', now() at time zone 'UTC'),
+    1,
+    sha256(convert_to(current_setting('world.tenant'), 'UTF8'))
 );

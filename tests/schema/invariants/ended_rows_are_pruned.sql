@@ -28,6 +28,12 @@ with known (name, columns, reason) as (
         'A handful a user: their owner lists and deletes them.'
     ),
     (
+        'totp_credentials',
+        array['pending_until', 'confirmed_at', 'last_used_at'],
+        'A handful a user, and one pending: the next one replaces it.'
+    ),
+    ('recovery_codes', array['last_used_at'], 'One row a user.'),
+    (
         'audit_chains',
         array['month', 'previous_month'],
         'Deleted by the owner with the partition of its month.'

@@ -9,6 +9,6 @@ where
     and columns.attnum > 0
     and not columns.attisdropped
     and format_type(columns.atttypid, columns.atttypmod) not in (
-        'uuid', 'uuid[]', 'text', 'text[]', 'bigint', 'boolean', 'bytea', 'jsonb',
-        'date', 'interval', 'inet', 'cidr', 'timestamp with time zone'
+        'uuid', 'uuid[]', 'text', 'text[]', 'bigint', 'boolean', 'bytea', 'bytea[]',
+        'jsonb', 'date', 'interval', 'inet', 'cidr', 'timestamp with time zone'
     );

@@ -1,0 +1,4 @@
+set local search_path = pg_catalog;
+set local role pg_database_owner;
+drop table if exists authority.totp_credentials;
+drop function if exists authority.totp_step(interval);
