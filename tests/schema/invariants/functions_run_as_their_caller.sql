@@ -63,10 +63,6 @@ with known (name, reason) as (
         'Whoever ends a token publishes it, and operators may not write to the feed.'
     ),
     (
-        'authority.publish_session()',
-        'Whoever ends a token publishes it, and operators may not write to the feed.'
-    ),
-    (
         'authority.publish_end()',
         'Whoever ends a token publishes it, and operators may not write to the feed.'
     ),
