@@ -69,6 +69,20 @@ LicenseValidationState: TypeAlias = Literal[
 ]
 LoginAttemptOutcome: TypeAlias = Literal["failed", "succeeded", "throttled"]
 LogoutNoticeStatus: TypeAlias = Literal["delivered", "given_up", "waiting"]
+OneTimeTokenCreationOutcome: TypeAlias = Literal[
+    "created",
+    "email_changed",
+    "no_email",
+    "tenant_inactive",
+    "too_soon",
+    "user_inactive",
+]
+OneTimeTokenPurpose: TypeAlias = Literal[
+    "email_verification", "invitation", "password_reset", "sign_in"
+]
+OneTimeTokenRedemptionOutcome: TypeAlias = Literal["invalid", "redeemed"]
+RecoveryCodeReplacementOutcome: TypeAlias = Literal["replaced", "user_inactive"]
+RecoveryCodeUseOutcome: TypeAlias = Literal["accepted", "invalid"]
 RedemptionOutcome: TypeAlias = Literal[
     "already_redeemed",
     "invalid",
@@ -139,7 +153,15 @@ TokenExchangeOutcome: TypeAlias = Literal[
     "too_many_exchanges",
 ]
 TokenType: TypeAlias = Literal["access", "authorization_code", "device_code", "refresh"]
+TotpConfirmationOutcome: TypeAlias = Literal["confirmed", "invalid"]
+TotpCredentialAlgorithm: TypeAlias = Literal["SHA1", "SHA256", "SHA512"]
+TotpEnrollmentOutcome: TypeAlias = Literal["enrolled", "user_inactive"]
+TotpUseOutcome: TypeAlias = Literal["accepted", "invalid", "step_used"]
 UsedJtiKind: TypeAlias = Literal["client_assertion", "dpop_proof", "webauthn_challenge"]
+UserCredentialKind: TypeAlias = Literal["recovery_codes", "totp", "webauthn"]
+UserIdentityUnlinkingOutcome: TypeAlias = Literal[
+    "last_sign_in", "not_linked", "unlinked"
+]
 UserStatus: TypeAlias = Literal["active", "pending", "suspended"]
 WebauthnEnrollmentOutcome: TypeAlias = Literal[
     "challenge_used", "credential_exists", "enrolled", "user_inactive"
@@ -254,6 +276,14 @@ class Authorization:
     consent_id: UUID | None
     """The consent that the grant depends on, of the same user and client. Revoking
     the consent ends the grant. Null: none was needed.
+    """
+    session_id: UUID | None
+    """The browser's session in which it was granted. Null: none. There is no
+    foreign key: a family may outlive the row of its session.
+    """
+    ends_with_session: bool
+    """The tokens are dead when the session is ended or its row deleted. False: they
+    outlive it (offline_access, OpenID Connect Core section 11).
     """
     scopes: Sequence[str]
     """Names of the granted scopes."""
@@ -1103,6 +1133,151 @@ class TenantWithNotices:
 
 
 @dataclass(frozen=True, slots=True)
+class OneTimeTokenCreationCreated:
+    """A row of one_time_tokens.create.
+
+    It is this class where outcome is created.
+    """
+
+    outcome: Literal["created"]
+    token_id: UUID
+    """Random. The id of the newest one, because a newer one takes the row."""
+    email: str
+    """The address that it was sent to, as typed. Addresses are compared as
+    lower(email collate "C").
+    """
+    expires_at: datetime
+    """Dead from this time on, by the database's clock. At most 30 minutes after
+    created_at with a code, else 1 hour for a sign_in, 24 hours for a password_reset, 7
+    days for an email_verification, 30 days for an invitation.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimeTokenCreationOtherwise:
+    """A row of one_time_tokens.create.
+
+    It is this class where outcome is email_changed or no_email or tenant_inactive or
+    too_soon or user_inactive.
+    """
+
+    outcome: Literal[
+        "email_changed", "no_email", "tenant_inactive", "too_soon", "user_inactive"
+    ]
+    token_id: UUID | None
+    """Random. The id of the newest one, because a newer one takes the row."""
+    email: str | None
+    """The address that it was sent to, as typed. Addresses are compared as
+    lower(email collate "C").
+    """
+    expires_at: datetime | None
+    """Dead from this time on, by the database's clock. At most 30 minutes after
+    created_at with a code, else 1 hour for a sign_in, 24 hours for a password_reset, 7
+    days for an email_verification, 30 days for an invitation.
+    """
+
+
+OneTimeTokenCreation: TypeAlias = (
+    OneTimeTokenCreationCreated | OneTimeTokenCreationOtherwise
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimeToken:
+    """A row of each of these queries.
+
+    one_time_tokens.get_by_token and one_time_tokens.list_by_purpose.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. The id of the newest one, because a newer one takes the row."""
+    purpose: OneTimeTokenPurpose
+    """What its use proves or permits."""
+    user_id: UUID | None
+    """Whose it is. Null: the recipient is no user yet."""
+    email: str
+    """The address that it was sent to, as typed. Addresses are compared as
+    lower(email collate "C").
+    """
+    recipient: str
+    """The user_id, or without one lower(email collate "C"): a code is found by it."""
+    failed_attempts: int
+    """How many wrong codes were presented."""
+    max_attempts: int
+    """After so many wrong codes the code is dead. The link is not: it cannot be
+    guessed.
+    """
+    properties: JsonObject
+    """Open object of the embedding service, such as the roles of an invitation. The
+    store never reads it.
+    """
+    expires_at: datetime
+    """Dead from this time on, by the database's clock. At most 30 minutes after
+    created_at with a code, else 1 hour for a sign_in, 24 hours for a password_reset, 7
+    days for an email_verification, 30 days for an invitation.
+    """
+    used_at: datetime | None
+    """When it was used. Null: not used."""
+    created_at: datetime
+    """When it was created."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimeTokenRedemptionRedeemed:
+    """A row of one_time_tokens.redeem.
+
+    It is this class where outcome is redeemed.
+    """
+
+    outcome: Literal["redeemed"]
+    token_id: UUID
+    """Random. The id of the newest one, because a newer one takes the row."""
+    user_id: UUID | None
+    """Whose it is. Null: the recipient is no user yet."""
+    email: str
+    """The address that it was sent to, as typed. Addresses are compared as
+    lower(email collate "C").
+    """
+    properties: JsonObject
+    """Open object of the embedding service, such as the roles of an invitation. The
+    store never reads it.
+    """
+    email_verified: bool | None
+    """The email_verified claim: the user has proven control of this address."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimeTokenRedemptionOtherwise:
+    """A row of one_time_tokens.redeem.
+
+    It is this class where outcome is invalid.
+    """
+
+    outcome: Literal["invalid"]
+    token_id: UUID | None
+    """Random. The id of the newest one, because a newer one takes the row."""
+    user_id: UUID | None
+    """Whose it is. Null: the recipient is no user yet."""
+    email: str | None
+    """The address that it was sent to, as typed. Addresses are compared as
+    lower(email collate "C").
+    """
+    properties: JsonObject | None
+    """Open object of the embedding service, such as the roles of an invitation. The
+    store never reads it.
+    """
+    email_verified: bool | None
+    """The email_verified claim: the user has proven control of this address."""
+
+
+OneTimeTokenRedemption: TypeAlias = (
+    OneTimeTokenRedemptionRedeemed | OneTimeTokenRedemptionOtherwise
+)
+
+
+@dataclass(frozen=True, slots=True)
 class PushedRequest:
     """A row of each of these queries.
 
@@ -1120,8 +1295,9 @@ class PushedRequest:
     parameters: JsonObject
     """Object of the request's parameters, including dpop_jkt (RFC 9449 section 10).
     The store does not interpret it. It never contains a request_uri (RFC 9126 section
-    2.1) or the client's credentials, and its scope is valid (RFC 6749 section 3.3) with
-    at most 100 values.
+    2.1) or the client's credentials. Its scope is valid (RFC 6749 section 3.3) with at
+    most 100 values, and its resource is an absolute URI or a list of them (RFC 8707
+    section 2).
     """
     expires_at: datetime
     """The request is dead from this time on, by the database's clock. At most ten
@@ -1131,6 +1307,38 @@ class PushedRequest:
     """When it was used. Null: not used."""
     created_at: datetime
     """When it was pushed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryCodeReplacement:
+    """A row of recovery_codes.replace."""
+
+    outcome: RecoveryCodeReplacementOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryCodeUseAccepted:
+    """A row of recovery_codes.use.
+
+    It is this class where outcome is accepted.
+    """
+
+    outcome: Literal["accepted"]
+    remaining: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryCodeUseOtherwise:
+    """A row of recovery_codes.use.
+
+    It is this class where outcome is invalid.
+    """
+
+    outcome: Literal["invalid"]
+    remaining: int | None
+
+
+RecoveryCodeUse: TypeAlias = RecoveryCodeUseAccepted | RecoveryCodeUseOtherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -1170,6 +1378,11 @@ class RedemptionRedeemed:
     """When the sign-in happened that the token descends from. Compared with
     tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
     a sign-out.
+    """
+    sid: UUID | None
+    """The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
+    Logout section 3). Random. It stays the same when the cookie changes, and is no
+    secret.
     """
     acr: str | None
     """Authentication context class of the sign-in that all tokens of the family
@@ -1231,6 +1444,11 @@ class RedemptionOtherwise:
     """When the sign-in happened that the token descends from. Compared with
     tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
     a sign-out.
+    """
+    sid: UUID | None
+    """The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
+    Logout section 3). Random. It stays the same when the cookie changes, and is no
+    secret.
     """
     acr: str | None
     """Authentication context class of the sign-in that all tokens of the family
@@ -1476,8 +1694,8 @@ class Session:
     """The acr claim: the class of the last sign-in (OpenID Connect Core section 2).
     Null: none.
     """
-    amr: Sequence[str]
-    """The amr claim: the methods of the last sign-in (RFC 8176). May be empty."""
+    amr: Sequence[str] | None
+    """The amr claim: the methods of the last sign-in (RFC 8176). Null: not known."""
     authenticated_at: datetime
     """The auth_time claim: when the user last signed in here. Compared with
     tokens_valid_after.
@@ -1536,8 +1754,8 @@ class LiveSession:
     """The acr claim: the class of the last sign-in (OpenID Connect Core section 2).
     Null: none.
     """
-    amr: Sequence[str]
-    """The amr claim: the methods of the last sign-in (RFC 8176). May be empty."""
+    amr: Sequence[str] | None
+    """The amr claim: the methods of the last sign-in (RFC 8176). Null: not known."""
     authenticated_at: datetime
     """The auth_time claim: when the user last signed in here. Compared with
     tokens_valid_after.
@@ -2119,6 +2337,289 @@ class VerifiedToken:
 
 
 @dataclass(frozen=True, slots=True)
+class TotpEnrollmentEnrolled:
+    """A row of totp_credentials.enroll.
+
+    It is this class where outcome is enrolled.
+    """
+
+    outcome: Literal["enrolled"]
+    totp_credential_id: UUID
+    """Random. Another one after each enrollment."""
+    pending_until: datetime
+    """A first code must be accepted before this time. The next enrollment of the
+    user replaces a pending one. Null: confirmed.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class TotpEnrollmentOtherwise:
+    """A row of totp_credentials.enroll.
+
+    It is this class where outcome is user_inactive.
+    """
+
+    outcome: Literal["user_inactive"]
+    totp_credential_id: UUID | None
+    """Random. Another one after each enrollment."""
+    pending_until: datetime | None
+    """A first code must be accepted before this time. The next enrollment of the
+    user replaces a pending one. Null: confirmed.
+    """
+
+
+TotpEnrollment: TypeAlias = TotpEnrollmentEnrolled | TotpEnrollmentOtherwise
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedTotp:
+    """A row of each of these queries.
+
+    totp_credentials.get_pending, totp_credentials.list_confirmed and
+    totp_credentials.list_encrypted_otherwise.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. Another one after each enrollment."""
+    user_id: UUID
+    """The user who signs in with the codes."""
+    secret_ciphertext: bytes = field(repr=False)
+    """The shared secret, encrypted by the caller (Keyring in Python) for this
+    tenant and user. The store cannot read it.
+    """
+    encryption_key_id: str
+    """Id of the key that decrypts the secret, in the caller's own terms."""
+    algorithm: TotpCredentialAlgorithm
+    """Hash function of the HMAC. Many applications compute SHA1 whatever they were
+    told.
+    """
+    digits: int
+    """Length of a code: 6 to 8."""
+    period: timedelta
+    """Length of a time step, in full seconds. Each step has one code."""
+    current_step: int
+
+
+@dataclass(frozen=True, slots=True)
+class TotpConfirmation:
+    """A row of totp_credentials.confirm."""
+
+    outcome: TotpConfirmationOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class TotpUse:
+    """A row of totp_credentials.use."""
+
+    outcome: TotpUseOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class UserCredentialWebauthn:
+    """A row of user_credentials.list_by_user.
+
+    It is this class where kind is webauthn.
+    """
+
+    kind: Literal["webauthn"]
+    id: UUID
+    name: str
+    credential_id: bytes = field(repr=False)
+    """Credential ID that the authenticator chose, as raw octets. A credential
+    belongs to one user of the tenant.
+    """
+    transports: Sequence[str]
+    """How clients reach the authenticator, such as usb or internal, for
+    allowCredentials and excludeCredentials. Includes values that no specification has
+    yet.
+    """
+    backed_up: bool
+    """The flag BS of the last accepted use: the credential has a backup now. The
+    loss of one device does not lose it.
+    """
+    uv_initialized: bool
+    """The authenticator has verified the user (PIN, fingerprint) at registration,
+    or later with another factor beside it. Only then can it be the only factor.
+    """
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+    remaining: int | None
+    last_used_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UserCredentialTotp:
+    """A row of user_credentials.list_by_user.
+
+    It is this class where kind is totp.
+    """
+
+    kind: Literal["totp"]
+    id: UUID
+    name: str
+    credential_id: bytes | None = field(repr=False)
+    """Credential ID that the authenticator chose, as raw octets. A credential
+    belongs to one user of the tenant.
+    """
+    transports: Sequence[str] | None
+    """How clients reach the authenticator, such as usb or internal, for
+    allowCredentials and excludeCredentials. Includes values that no specification has
+    yet.
+    """
+    backed_up: bool | None
+    """The flag BS of the last accepted use: the credential has a backup now. The
+    loss of one device does not lose it.
+    """
+    uv_initialized: bool | None
+    """The authenticator has verified the user (PIN, fingerprint) at registration,
+    or later with another factor beside it. Only then can it be the only factor.
+    """
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+    remaining: int | None
+    last_used_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UserCredentialRecoveryCodes:
+    """A row of user_credentials.list_by_user.
+
+    It is this class where kind is recovery_codes.
+    """
+
+    kind: Literal["recovery_codes"]
+    id: UUID | None
+    name: str
+    credential_id: bytes | None = field(repr=False)
+    """Credential ID that the authenticator chose, as raw octets. A credential
+    belongs to one user of the tenant.
+    """
+    transports: Sequence[str] | None
+    """How clients reach the authenticator, such as usb or internal, for
+    allowCredentials and excludeCredentials. Includes values that no specification has
+    yet.
+    """
+    backed_up: bool | None
+    """The flag BS of the last accepted use: the credential has a backup now. The
+    loss of one device does not lose it.
+    """
+    uv_initialized: bool | None
+    """The authenticator has verified the user (PIN, fingerprint) at registration,
+    or later with another factor beside it. Only then can it be the only factor.
+    """
+    clone_suspected_at: datetime | None
+    """When an assertion last came with a signature counter that had not grown,
+    which may be one of a clone. Null: never.
+    """
+    remaining: int
+    last_used_at: datetime | None
+    created_at: datetime
+
+
+UserCredential: TypeAlias = (
+    UserCredentialWebauthn | UserCredentialTotp | UserCredentialRecoveryCodes
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedUserCredentials:
+    """A row of user_credentials.delete_by_user."""
+
+    webauthn_credentials: int
+    totp_credentials: int
+    recovery_codes: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserIdentity:
+    """A row of each of these queries.
+
+    user_identities.link and user_identities.list_by_user.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    issuer: str
+    """The iss of the provider's ID tokens (OpenID Connect Core section 2), or the
+    entityID of a SAML provider. Compared exactly.
+    """
+    subject: str
+    """The sub of the provider's ID tokens, or a persistent NameID of SAML. Never an
+    e-mail address or a name, which a provider gives to another person. Compared
+    exactly.
+    """
+    user_id: UUID
+    """The user who signs in with the account. An account belongs to one user of the
+    tenant.
+    """
+    profile: JsonObject
+    """Claims that the provider sent last, such as name and picture. No tokens of
+    the provider. The store never reads it.
+    """
+    last_used_at: datetime | None
+    """When the user last signed in with it. Null: never."""
+    created_at: datetime
+    """When it was linked."""
+    updated_at: datetime
+    """When the profile was last stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifiedUser:
+    """A row of each of these queries.
+
+    user_identities.find and user_identities.sign_in.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    user_id: UUID
+    """Random. Key inside the store."""
+    subject_id: str
+    """The sub claim (OpenID Connect Core section 2): printable ASCII,
+    case-sensitive, unique in the tenant. Never changes. A random UUID, unless the
+    creation passes one.
+    """
+    username: str
+    """As typed at registration."""
+    email: str | None
+    """Contact address as typed, or null. Only one user of the tenant can have
+    verified it.
+    """
+    email_verified: bool
+    """The email_verified claim: the user has proven control of this address."""
+    display_name: str
+    """Name shown to people. May be empty."""
+    status: UserStatus
+    """Only an active user signs in, and only the tokens of an active user verify."""
+    tokens_valid_after: datetime | None
+    """Tokens whose sign-in is at or before this time are dead. Only increases.
+    Null: never set.
+    """
+    profile: JsonObject
+    """Claims that the provider sent last, such as name and picture. No tokens of
+    the provider. The store never reads it.
+    """
+    last_used_at: datetime | None
+    """When the user last signed in with it. Null: never."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserIdentityUnlinking:
+    """A row of user_identities.unlink."""
+
+    outcome: UserIdentityUnlinkingOutcome
+
+
+@dataclass(frozen=True, slots=True)
 class UserRole:
     """A row of user_roles.assign."""
 
@@ -2144,9 +2645,9 @@ class UserRole:
 class User:
     """A row of each of these queries.
 
-    users.get_by_id, users.get_by_username, users.get_by_subject_id, users.list_after,
-    users.list_before, users.create, users.update, users.set_password_hash and
-    users.revoke_tokens.
+    users.get_by_id, users.get_by_username, users.get_by_verified_email,
+    users.get_by_subject_id, users.list_after, users.list_before, users.create,
+    users.update, users.verify_email, users.set_password_hash and users.revoke_tokens.
     """
 
     tenant_id: UUID
@@ -2166,9 +2667,11 @@ class User:
     lower(username collate "C") for a name in printable ASCII.
     """
     email: str | None
-    """Contact address as typed, or null. Not a login name, and not unique."""
+    """Contact address as typed, or null. Only one user of the tenant can have
+    verified it.
+    """
     email_verified: bool
-    """The email_verified claim: the user has proven control of the address."""
+    """The email_verified claim: the user has proven control of this address."""
     display_name: str
     """Name shown to people. May be empty."""
     password_hash: str | None = field(repr=False)

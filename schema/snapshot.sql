@@ -102,6 +102,30 @@ $$;
 COMMENT ON FUNCTION authority.append_revocations(tenant_id uuid, category text, targets text[], ends timestamp with time zone[], reason text, effective_at timestamp with time zone, scopes text[], resources text[], authorization_details jsonb) IS 'Appends an entry for each target, with its end, to the feed of the tenant. The
 transaction notifies followers, unless the setting authority.feed is silent.';
 
+-- are_digests
+
+CREATE FUNCTION authority.are_digests(digests bytea[]) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    digest bytea;
+begin
+    foreach digest in array coalesce(digests, '{}')
+    loop
+        if
+            octet_length(digest) is distinct from 32
+            or cardinality(array_positions(digests, digest)) > 1
+        then
+            return false;
+        end if;
+    end loop;
+    return true;
+end
+$$;
+
+COMMENT ON FUNCTION authority.are_digests(digests bytea[]) IS 'Returns whether each element has 32 octets, without duplicates. Null passes.';
+
 -- are_tokens_alive
 
 CREATE FUNCTION authority.are_tokens_alive(tenant_id uuid, token_ids uuid[]) RETURNS boolean
@@ -493,7 +517,7 @@ CREATE TABLE authority.authorizations (
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT authorizations_acr_check CHECK (((acr ~ '^[!-~]+$'::text) AND (char_length(acr) <= 255))),
-    CONSTRAINT authorizations_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (100)::bigint))),
+    CONSTRAINT authorizations_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (64)::bigint))),
     CONSTRAINT authorizations_authorization_details_check CHECK (((jsonb_typeof(authorization_details) = 'array'::text) AND authority.is_details_list(authorization_details) AND authority.is_bounded_json(authorization_details))),
     CONSTRAINT authorizations_consent_id_user_id_check CHECK (((consent_id IS NULL) OR (user_id IS NOT NULL))),
     CONSTRAINT authorizations_expires_at_check CHECK ((expires_at > created_at)),
@@ -3118,6 +3142,102 @@ CREATE FUNCTION authority.oldest_package() RETURNS text
 COMMENT ON FUNCTION authority.oldest_package() IS 'Returns the newest migration of the oldest package that may use this database. Older
 packages refuse to open it.';
 
+-- one_time_tokens
+
+CREATE TABLE authority.one_time_tokens (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    purpose text NOT NULL COLLATE pg_catalog."C",
+    user_id uuid,
+    email text NOT NULL,
+    recipient text GENERATED ALWAYS AS (COALESCE((user_id)::text, lower((email COLLATE "C")))) STORED NOT NULL COLLATE pg_catalog."C",
+    token_hash bytea,
+    code_hash bytea,
+    failed_attempts bigint DEFAULT 0 NOT NULL,
+    max_attempts bigint DEFAULT 5 NOT NULL,
+    properties jsonb DEFAULT '{}'::jsonb NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT one_time_tokens_code_hash_check CHECK ((octet_length(code_hash) = 32)),
+    CONSTRAINT one_time_tokens_email_check CHECK ((authority.is_visible(email) AND (char_length(email) <= 254) AND ((email COLLATE "C") ~ '^[^\u0001- "(),.:;<>@[\\\]\u007f]+(\.[^\u0001- "(),.:;<>@[\\\]\u007f]+)*@[^\u0001-,./:-@[-`{-\u007f]+(\.[^\u0001-,./:-@[-`{-\u007f]+)*$'::text))),
+    CONSTRAINT one_time_tokens_expires_at_check CHECK (((expires_at > created_at) AND (expires_at <= (created_at +
+CASE
+    WHEN (code_hash IS NOT NULL) THEN '00:30:00'::interval
+    WHEN (purpose = 'invitation'::text) THEN '720:00:00'::interval
+    WHEN (purpose = 'email_verification'::text) THEN '168:00:00'::interval
+    WHEN (purpose = 'password_reset'::text) THEN '24:00:00'::interval
+    ELSE '01:00:00'::interval
+END)))),
+    CONSTRAINT one_time_tokens_failed_attempts_check CHECK (((failed_attempts >= 0) AND (failed_attempts <= max_attempts))),
+    CONSTRAINT one_time_tokens_max_attempts_check CHECK (((max_attempts >= 1) AND (max_attempts <= 10))),
+    CONSTRAINT one_time_tokens_moments_check CHECK (((LEAST(expires_at, used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT one_time_tokens_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
+    CONSTRAINT one_time_tokens_purpose_check CHECK ((purpose = ANY (ARRAY['password_reset'::text, 'email_verification'::text, 'invitation'::text, 'sign_in'::text]))),
+    CONSTRAINT one_time_tokens_purpose_user_id_check CHECK (((user_id IS NOT NULL) OR (purpose <> 'password_reset'::text))),
+    CONSTRAINT one_time_tokens_recipient_check CHECK ((authority.is_visible(recipient) AND (char_length(recipient) <= 254))),
+    CONSTRAINT one_time_tokens_token_hash_check CHECK ((octet_length(token_hash) = 32)),
+    CONSTRAINT one_time_tokens_token_hash_code_hash_check CHECK (((token_hash IS NOT NULL) OR (code_hash IS NOT NULL)))
+);
+ALTER TABLE ONLY authority.one_time_tokens FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.one_time_tokens IS 'A link, a short code or both, sent to an e-mail address and used once. A recipient has
+at most one for each purpose: a newer one takes its place.';
+COMMENT ON COLUMN authority.one_time_tokens.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.one_time_tokens.id IS 'Random. The id of the newest one, because a newer one takes the row.';
+COMMENT ON COLUMN authority.one_time_tokens.purpose IS 'What its use proves or permits.';
+COMMENT ON COLUMN authority.one_time_tokens.user_id IS 'Whose it is. Null: the recipient is no user yet.';
+COMMENT ON COLUMN authority.one_time_tokens.email IS 'The address that it was sent to, as typed. Addresses are compared as lower(email
+collate "C").';
+COMMENT ON COLUMN authority.one_time_tokens.recipient IS 'The user_id, or without one lower(email collate "C"): a code is found by it.';
+COMMENT ON COLUMN authority.one_time_tokens.token_hash IS 'SHA-256 of the token in the link, 32 octets. Null: only a code was sent.';
+COMMENT ON COLUMN authority.one_time_tokens.code_hash IS 'SHA-256 of the tenant, the purpose and the short code, 32 octets. It does not protect
+the code: codes are few enough to try them all. Null: only a link was sent.';
+COMMENT ON COLUMN authority.one_time_tokens.failed_attempts IS 'How many wrong codes were presented.';
+COMMENT ON COLUMN authority.one_time_tokens.max_attempts IS 'After so many wrong codes the code is dead. The link is not: it cannot be guessed.';
+COMMENT ON COLUMN authority.one_time_tokens.properties IS 'Open object of the embedding service, such as the roles of an invitation. The store
+never reads it.';
+COMMENT ON COLUMN authority.one_time_tokens.expires_at IS 'Dead from this time on, by the database''s clock. At most 30 minutes after created_at
+with a code, else 1 hour for a sign_in, 24 hours for a password_reset, 7 days for an
+email_verification, 30 days for an invitation.';
+COMMENT ON COLUMN authority.one_time_tokens.used_at IS 'When it was used. Null: not used.';
+COMMENT ON COLUMN authority.one_time_tokens.created_at IS 'When it was created.';
+
+ALTER TABLE ONLY authority.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
+
+ALTER TABLE ONLY authority.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_tenant_id_purpose_recipient_key UNIQUE (tenant_id, purpose, recipient);
+
+ALTER TABLE ONLY authority.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_tenant_id_token_hash_key UNIQUE (tenant_id, token_hash);
+
+CREATE INDEX one_time_tokens_expires_at_idx ON authority.one_time_tokens USING btree (expires_at);
+
+CREATE INDEX one_time_tokens_tenant_id_user_id_idx ON authority.one_time_tokens USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
+
+ALTER TABLE ONLY authority.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
+
+ALTER TABLE ONLY authority.one_time_tokens
+    ADD CONSTRAINT one_time_tokens_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.one_time_tokens ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY one_time_tokens_lock_policy ON authority.one_time_tokens AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
+
+CREATE POLICY one_time_tokens_maintenance_policy ON authority.one_time_tokens TO authority_maintenance USING (true);
+
+CREATE POLICY one_time_tokens_tenant_id_policy ON authority.one_time_tokens USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
 -- open_audit_chain
 
 CREATE FUNCTION authority.open_audit_chain(tenant_id uuid, month date, OUT chain authority.audit_chains) RETURNS authority.audit_chains
@@ -3457,7 +3577,7 @@ CREATE TABLE authority.pushed_requests (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT pushed_requests_expires_at_check CHECK (((expires_at > created_at) AND ((expires_at - created_at) <= '00:10:00'::interval))),
     CONSTRAINT pushed_requests_moments_check CHECK (((LEAST(expires_at, redeemed_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(expires_at, redeemed_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT pushed_requests_parameters_check CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (NOT (parameters ?| ARRAY['request_uri'::text, 'client_secret'::text, 'client_assertion'::text])) AND authority.is_bounded_json(parameters) AND ((((parameters ->> 'scope'::text) ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'::text) AND (cardinality(string_to_array((parameters ->> 'scope'::text), ' '::text)) <= 100)) IS NOT FALSE))),
+    CONSTRAINT pushed_requests_parameters_check CHECK (((jsonb_typeof(parameters) = 'object'::text) AND (NOT (parameters ?| ARRAY['request_uri'::text, 'client_secret'::text, 'client_assertion'::text])) AND authority.is_bounded_json(parameters) AND ((((parameters ->> 'scope'::text) ~ '^[\x20\x21\x23-\x5b\x5d-\x7e]*$'::text) AND (cardinality(string_to_array((parameters ->> 'scope'::text), ' '::text)) <= 100)) IS NOT FALSE) AND (NOT jsonb_path_exists(parameters, '$."resource"[*]?(!(@.type() == "string" && @ like_regex "^[A-Za-z][A-Za-z0-9+.-]*:(?:[]A-Za-z0-9._~:/?@!$&''()*+,;=[-]|%[0-9A-Fa-f]{2})+$"))'::jsonpath)))),
     CONSTRAINT pushed_requests_redeemed_at_redemption_hash_check CHECK (((redeemed_at IS NULL) = (redemption_hash IS NULL))),
     CONSTRAINT pushed_requests_redemption_hash_check CHECK ((octet_length(redemption_hash) = 32)),
     CONSTRAINT pushed_requests_request_uri_hash_check CHECK ((octet_length(request_uri_hash) = 32))
@@ -3473,8 +3593,8 @@ COMMENT ON COLUMN authority.pushed_requests.request_uri_hash IS 'SHA-256 of the 
 COMMENT ON COLUMN authority.pushed_requests.client_uuid IS 'clients.id of the client that pushed it. No other client may use it.';
 COMMENT ON COLUMN authority.pushed_requests.parameters IS 'Object of the request''s parameters, including dpop_jkt (RFC 9449 section 10). The
 store does not interpret it. It never contains a request_uri (RFC 9126 section 2.1) or
-the client''s credentials, and its scope is valid (RFC 6749 section 3.3) with at most
-100 values.';
+the client''s credentials. Its scope is valid (RFC 6749 section 3.3) with at most 100
+values, and its resource is an absolute URI or a list of them (RFC 8707 section 2).';
 COMMENT ON COLUMN authority.pushed_requests.expires_at IS 'The request is dead from this time on, by the database''s clock. At most ten minutes
 after it was pushed (RFC 9126 section 2.2).';
 COMMENT ON COLUMN authority.pushed_requests.redeemed_at IS 'When it was used. Null: not used.';
@@ -3608,6 +3728,46 @@ $$;
 COMMENT ON FUNCTION authority.record_change() IS 'Records the insertion, update or deletion of a row as an audit event. Its arguments are
 lists of columns: the key, columns whose values it hides, and columns that it ignores.
 Runs as its owner, so that no other role can write such an event.';
+
+-- recovery_codes
+
+CREATE TABLE authority.recovery_codes (
+    tenant_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    code_hashes bytea[] NOT NULL,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT recovery_codes_code_hashes_check CHECK (((array_position(code_hashes, NULL::bytea) IS NULL) AND (cardinality(code_hashes) <= 32) AND authority.are_digests(code_hashes))),
+    CONSTRAINT recovery_codes_moments_check CHECK (((LEAST(last_used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(last_used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone)))
+);
+ALTER TABLE ONLY authority.recovery_codes FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.recovery_codes IS 'The unused recovery codes of a user (look-up secrets of NIST SP 800-63B), in one row,
+so that a new set replaces the old one at once.';
+COMMENT ON COLUMN authority.recovery_codes.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.recovery_codes.user_id IS 'The user who may sign in with the codes.';
+COMMENT ON COLUMN authority.recovery_codes.code_hashes IS 'SHA-256 of tenant, user and code, 32 octets each. A code has 120 random bits, so that
+its hash cannot be guessed. A used code is removed.';
+COMMENT ON COLUMN authority.recovery_codes.last_used_at IS 'When a code of the set was last used. Null: never.';
+COMMENT ON COLUMN authority.recovery_codes.created_at IS 'When the set was made.';
+
+ALTER TABLE ONLY authority.recovery_codes
+    ADD CONSTRAINT recovery_codes_tenant_id_user_id_pk PRIMARY KEY (tenant_id, user_id);
+
+ALTER TABLE ONLY authority.recovery_codes
+    ADD CONSTRAINT recovery_codes_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.recovery_codes ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY recovery_codes_tenant_id_policy ON authority.recovery_codes USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
 
 -- redact_events_of_user
 
@@ -4150,7 +4310,15 @@ from (
         )'
     ),
     (102, 'sessions', true, null, 'held.user_id = $2'),
+    (200, 'one_time_tokens', true, null, 'held.user_id = $2'),
+    (
+        201, 'one_time_tokens', true, null,
+        'held.user_id is null and held.recipient = any($3)'
+    ),
     (300, 'webauthn_credentials', true, null, 'held.user_id = $2'),
+    (301, 'totp_credentials', true, null, 'held.user_id = $2'),
+    (302, 'recovery_codes', true, null, 'held.user_id = $2'),
+    (400, 'user_identities', true, null, 'held.user_id = $2'),
     -- An event stays, as a digest. An export has no other user's address. A short name
     -- can be any word: of an event about another row it redacts nothing.
     (
@@ -4486,7 +4654,7 @@ CREATE TABLE authority.sessions (
     cookie_hash bytea NOT NULL,
     user_id uuid NOT NULL,
     acr text,
-    amr text[] DEFAULT '{}'::text[] NOT NULL,
+    amr text[],
     authenticated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     idle_timeout interval NOT NULL,
     last_used_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
@@ -4497,9 +4665,9 @@ CREATE TABLE authority.sessions (
     revoked_at timestamp with time zone,
     revocation_reason text,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
-    CONSTRAINT sessions_acr_check CHECK ((authority.is_visible(acr) AND (char_length(acr) <= 255))),
+    CONSTRAINT sessions_acr_check CHECK (((acr ~ '^[!-~]+$'::text) AND (char_length(acr) <= 255))),
     CONSTRAINT sessions_address_check CHECK ((masklen(address) = ANY (ARRAY[32, 128]))),
-    CONSTRAINT sessions_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (64)::bigint))),
+    CONSTRAINT sessions_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (100)::bigint))),
     CONSTRAINT sessions_authenticated_at_check CHECK ((authenticated_at <= last_used_at)),
     CONSTRAINT sessions_cookie_hash_check CHECK ((octet_length(cookie_hash) = 32)),
     CONSTRAINT sessions_durations_check CHECK (((LEAST(idle_timeout) >= '00:00:00'::interval) AND (GREATEST(idle_timeout) <= '876600:00:00'::interval))),
@@ -4525,7 +4693,7 @@ the cookie, so that a cookie that somebody planted or saw before is worthless.';
 COMMENT ON COLUMN authority.sessions.user_id IS 'The user who signed in.';
 COMMENT ON COLUMN authority.sessions.acr IS 'The acr claim: the class of the last sign-in (OpenID Connect Core section 2). Null:
 none.';
-COMMENT ON COLUMN authority.sessions.amr IS 'The amr claim: the methods of the last sign-in (RFC 8176). May be empty.';
+COMMENT ON COLUMN authority.sessions.amr IS 'The amr claim: the methods of the last sign-in (RFC 8176). Null: not known.';
 COMMENT ON COLUMN authority.sessions.authenticated_at IS 'The auth_time claim: when the user last signed in here. Compared with
 tokens_valid_after.';
 COMMENT ON COLUMN authority.sessions.idle_timeout IS 'The session is over when it was not used for this time.';
@@ -5160,6 +5328,86 @@ CASE
     ELSE NULL::text
 END)::uuid));
 
+-- totp_credentials
+
+CREATE TABLE authority.totp_credentials (
+    tenant_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    user_id uuid NOT NULL,
+    secret_ciphertext bytea NOT NULL,
+    encryption_key_id text NOT NULL COLLATE pg_catalog."C",
+    algorithm text NOT NULL,
+    digits bigint NOT NULL,
+    period interval NOT NULL,
+    name text NOT NULL,
+    pending_until timestamp with time zone,
+    confirmed_at timestamp with time zone,
+    last_used_step bigint,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT totp_credentials_algorithm_check CHECK ((algorithm = ANY (ARRAY['SHA1'::text, 'SHA256'::text, 'SHA512'::text]))),
+    CONSTRAINT totp_credentials_digits_check CHECK (((digits >= 6) AND (digits <= 8))),
+    CONSTRAINT totp_credentials_durations_check CHECK (((LEAST(period) >= '00:00:00'::interval) AND (GREATEST(period) <= '876600:00:00'::interval))),
+    CONSTRAINT totp_credentials_encryption_key_id_check CHECK (((encryption_key_id <> ''::text) AND (char_length(encryption_key_id) <= 256))),
+    CONSTRAINT totp_credentials_moments_check CHECK (((LEAST(pending_until, confirmed_at, last_used_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(pending_until, confirmed_at, last_used_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT totp_credentials_name_check CHECK ((char_length(name) <= 256)),
+    CONSTRAINT totp_credentials_pending_until_confirmed_at_check CHECK (((num_nonnulls(pending_until, confirmed_at) = 1) AND (num_nonnulls(pending_until, last_used_step) = 1) AND (num_nonnulls(pending_until, last_used_at) = 1))),
+    CONSTRAINT totp_credentials_period_check CHECK (((period >= '00:00:15'::interval) AND (period <= '00:05:00'::interval) AND (period = date_trunc('second'::text, period)))),
+    CONSTRAINT totp_credentials_secret_ciphertext_check CHECK (((octet_length(secret_ciphertext) >= 30) AND (octet_length(secret_ciphertext) <= 512) AND (get_byte(secret_ciphertext, 0) = 1)))
+);
+ALTER TABLE ONLY authority.totp_credentials FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.totp_credentials IS 'A secret shared with an application that computes one-time codes (RFC 6238). Pending
+until the user has typed a first code.';
+COMMENT ON COLUMN authority.totp_credentials.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.totp_credentials.id IS 'Random. Another one after each enrollment.';
+COMMENT ON COLUMN authority.totp_credentials.user_id IS 'The user who signs in with the codes.';
+COMMENT ON COLUMN authority.totp_credentials.secret_ciphertext IS 'The shared secret, encrypted by the caller (Keyring in Python) for this tenant and
+user. The store cannot read it.';
+COMMENT ON COLUMN authority.totp_credentials.encryption_key_id IS 'Id of the key that decrypts the secret, in the caller''s own terms.';
+COMMENT ON COLUMN authority.totp_credentials.algorithm IS 'Hash function of the HMAC. Many applications compute SHA1 whatever they were told.';
+COMMENT ON COLUMN authority.totp_credentials.digits IS 'Length of a code: 6 to 8.';
+COMMENT ON COLUMN authority.totp_credentials.period IS 'Length of a time step, in full seconds. Each step has one code.';
+COMMENT ON COLUMN authority.totp_credentials.name IS 'What the user calls it, such as the device. May be empty.';
+COMMENT ON COLUMN authority.totp_credentials.pending_until IS 'A first code must be accepted before this time. The next enrollment of the user
+replaces a pending one. Null: confirmed.';
+COMMENT ON COLUMN authority.totp_credentials.confirmed_at IS 'When the first code was accepted. Null: pending, and no factor yet.';
+COMMENT ON COLUMN authority.totp_credentials.last_used_step IS 'The time step of the last accepted code. Only grows: codes of this and of earlier steps
+are refused (RFC 6238 section 5.2). Null: pending.';
+COMMENT ON COLUMN authority.totp_credentials.last_used_at IS 'When a code was last accepted. Null: pending.';
+COMMENT ON COLUMN authority.totp_credentials.created_at IS 'When the secret was enrolled.';
+
+ALTER TABLE ONLY authority.totp_credentials
+    ADD CONSTRAINT totp_credentials_tenant_id_id_pk PRIMARY KEY (tenant_id, id);
+
+CREATE INDEX totp_credentials_tenant_id_user_id_idx ON authority.totp_credentials USING btree (tenant_id, user_id);
+
+CREATE UNIQUE INDEX totp_credentials_tenant_id_user_id_key ON authority.totp_credentials USING btree (tenant_id, user_id) WHERE (confirmed_at IS NULL);
+
+ALTER TABLE ONLY authority.totp_credentials
+    ADD CONSTRAINT totp_credentials_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.totp_credentials ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY totp_credentials_tenant_id_policy ON authority.totp_credentials USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
+-- totp_step
+
+CREATE FUNCTION authority.totp_step(period interval) RETURNS bigint
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN floor((EXTRACT(epoch FROM authority.clock()) / EXTRACT(epoch FROM period)));
+
+COMMENT ON FUNCTION authority.totp_step(period interval) IS 'Returns the current time step (RFC 6238 section 4.2): how many periods have passed
+since 1970.';
+
 -- usable_licenses
 
 CREATE VIEW authority.usable_licenses WITH (security_invoker='true') AS
@@ -5233,6 +5481,57 @@ CASE
     ELSE NULL::text
 END)::uuid));
 
+-- user_identities
+
+CREATE TABLE authority.user_identities (
+    tenant_id uuid NOT NULL,
+    issuer text NOT NULL COLLATE pg_catalog."C",
+    subject text NOT NULL COLLATE pg_catalog."C",
+    user_id uuid NOT NULL,
+    profile jsonb DEFAULT '{}'::jsonb NOT NULL,
+    last_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT user_identities_issuer_check CHECK (((issuer ~ '^[!-~]+$'::text) AND (char_length(issuer) <= 1024))),
+    CONSTRAINT user_identities_moments_check CHECK (((LEAST(last_used_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(last_used_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT user_identities_profile_check CHECK (((jsonb_typeof(profile) = 'object'::text) AND authority.is_bounded_json(profile))),
+    CONSTRAINT user_identities_subject_check CHECK (((char_length(subject) <= 256) AND authority.is_visible(subject)))
+);
+ALTER TABLE ONLY authority.user_identities FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.user_identities IS 'An account at another identity provider, with which a user signs in.';
+COMMENT ON COLUMN authority.user_identities.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.user_identities.issuer IS 'The iss of the provider''s ID tokens (OpenID Connect Core section 2), or the entityID of
+a SAML provider. Compared exactly.';
+COMMENT ON COLUMN authority.user_identities.subject IS 'The sub of the provider''s ID tokens, or a persistent NameID of SAML. Never an e-mail
+address or a name, which a provider gives to another person. Compared exactly.';
+COMMENT ON COLUMN authority.user_identities.user_id IS 'The user who signs in with the account. An account belongs to one user of the tenant.';
+COMMENT ON COLUMN authority.user_identities.profile IS 'Claims that the provider sent last, such as name and picture. No tokens of the
+provider. The store never reads it.';
+COMMENT ON COLUMN authority.user_identities.last_used_at IS 'When the user last signed in with it. Null: never.';
+COMMENT ON COLUMN authority.user_identities.created_at IS 'When it was linked.';
+COMMENT ON COLUMN authority.user_identities.updated_at IS 'When the profile was last stored.';
+
+ALTER TABLE ONLY authority.user_identities
+    ADD CONSTRAINT user_identities_tenant_id_issuer_subject_pk PRIMARY KEY (tenant_id, issuer, subject);
+
+CREATE INDEX user_identities_tenant_id_user_id_idx ON authority.user_identities USING btree (tenant_id, user_id);
+
+ALTER TABLE ONLY authority.user_identities
+    ADD CONSTRAINT user_identities_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.user_identities ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY user_identities_tenant_id_policy ON authority.user_identities USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
 -- user_roles
 
 CREATE TABLE authority.user_roles (
@@ -5296,6 +5595,7 @@ CREATE TABLE authority.users (
     username text NOT NULL COLLATE pg_catalog."C",
     username_key text NOT NULL COLLATE pg_catalog."C",
     email text,
+    email_key text GENERATED ALWAYS AS (lower((email COLLATE "C"))) STORED COLLATE pg_catalog."C",
     email_verified boolean DEFAULT false NOT NULL,
     display_name text DEFAULT ''::text NOT NULL,
     password_hash text,
@@ -5307,7 +5607,8 @@ CREATE TABLE authority.users (
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT users_attributes_check CHECK (((jsonb_typeof(attributes) = 'object'::text) AND authority.is_bounded_json(attributes))),
     CONSTRAINT users_display_name_check CHECK ((char_length(display_name) <= 256)),
-    CONSTRAINT users_email_check CHECK ((authority.is_visible(email) AND (char_length(email) <= 254) AND ((email COLLATE "C") ~ '^[^\u0001- "(),.:;<>@[\\\]\u007f]+(\.[^\u0001- "(),.:;<>@[\\\]\u007f]+)*@[^\u0001-,./:-@[-`{-\u007f]+(\.[^\u0001-,./:-@[-`{-\u007f]+)*$'::text))),
+    CONSTRAINT users_email_check CHECK ((authority.is_visible(email) AND (char_length(email) <= 254) AND (char_length(email_key) <= 254) AND ((email COLLATE "C") ~ '^[^\u0001- "(),.:;<>@[\\\]\u007f]+(\.[^\u0001- "(),.:;<>@[\\\]\u007f]+)*@[^\u0001-,./:-@[-`{-\u007f]+(\.[^\u0001-,./:-@[-`{-\u007f]+)*$'::text))),
+    CONSTRAINT users_email_email_verified_check CHECK (((email IS NOT NULL) OR (NOT email_verified))),
     CONSTRAINT users_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT users_password_hash_check CHECK ((authority.is_password_hash(password_hash) AND (char_length(password_hash) <= 1024))),
     CONSTRAINT users_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'active'::text, 'suspended'::text]))),
@@ -5325,8 +5626,9 @@ COMMENT ON COLUMN authority.users.username IS 'As typed at registration.';
 COMMENT ON COLUMN authority.users.username_key IS 'Sign-in looks up this key: username_key in Python (RFC 8265, case-folded). Names that
 differ only in case or Unicode form have the same key. In plain SQL it is lower(username
 collate "C") for a name in printable ASCII.';
-COMMENT ON COLUMN authority.users.email IS 'Contact address as typed, or null. Not a login name, and not unique.';
-COMMENT ON COLUMN authority.users.email_verified IS 'The email_verified claim: the user has proven control of the address.';
+COMMENT ON COLUMN authority.users.email IS 'Contact address as typed, or null. Only one user of the tenant can have verified it.';
+COMMENT ON COLUMN authority.users.email_key IS 'The address by which addresses are compared: its ASCII letters in lower case.';
+COMMENT ON COLUMN authority.users.email_verified IS 'The email_verified claim: the user has proven control of this address.';
 COMMENT ON COLUMN authority.users.display_name IS 'Name shown to people. May be empty.';
 COMMENT ON COLUMN authority.users.password_hash IS 'Argon2id hash with its own salt and parameters. An imported hash of another kind stays
 until the next sign-in. Null: no password sign-in.';
@@ -5346,6 +5648,8 @@ ALTER TABLE ONLY authority.users
 
 ALTER TABLE ONLY authority.users
     ADD CONSTRAINT users_tenant_id_username_key_key UNIQUE (tenant_id, username_key);
+
+CREATE UNIQUE INDEX users_tenant_id_email_key_key ON authority.users USING btree (tenant_id, email_key) WHERE email_verified;
 
 ALTER TABLE ONLY authority.users
     ADD CONSTRAINT users_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
