@@ -5,13 +5,17 @@
 -- the server's notification queue is in use no notification is sent, because a
 -- full queue would fail the commit; followers then read the entry when they poll.
 -- @row Revocation
-with next_sequence as (
+with moment as (
+    select authority.clock() as now
+),
+
+next_sequence as (
     insert into authority.revocation_sequences (tenant_id, last_sequence)
     values (:tenant_id, 1)
     on conflict (tenant_id) do update
         set
             last_sequence = revocation_sequences.last_sequence + 1,
-            updated_at = authority.clock()
+            updated_at = excluded.updated_at
     returning
         revocation_sequences.tenant_id,
         revocation_sequences.last_sequence,
@@ -40,9 +44,10 @@ select
     :target,
     :reason,
     :properties,
-    coalesce(:effective_at, authority.clock()) as effective_at,
+    coalesce(:effective_at, moment.now) as effective_at,
     :expires_at
 from next_sequence
+cross join moment
 returning
     revocations.tenant_id,
     revocations.sequence,

@@ -21,15 +21,11 @@ drop constraint if exists audit_chains_tenant_id_fk,
 add constraint audit_chains_tenant_id_fk foreign key (tenant_id)
 references authority.tenants (id) on delete restrict;
 
--- The owner's functions look for unsealed events and for chains of all tenants. They
--- write events of one tenant after the other.
+-- The owner's functions look for unsealed events, and for chains, of all tenants. They
+-- read and write other events of one tenant after the other.
 drop policy if exists audit_events_owner_policy on authority.audit_events;
 create policy audit_events_owner_policy on authority.audit_events
-for select to pg_database_owner using (true);
-drop policy if exists audit_events_default_owner_policy
-on authority.audit_events_default;
-create policy audit_events_default_owner_policy on authority.audit_events_default
-for select to pg_database_owner using (true);
+for select to pg_database_owner using (number is null);
 drop policy if exists audit_chains_owner_policy on authority.audit_chains;
 create policy audit_chains_owner_policy on authority.audit_chains
 to pg_database_owner using (true);
@@ -80,26 +76,40 @@ set datestyle = 'ISO'
 set row_security = on
 as $$
 declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
     dropped constant bigint
         := authority.drop_partitions('authority.audit_events', retention);
+    ended record;
 begin
-    delete from authority.audit_chains
-    where
-        audit_chains.month + interval '1 month' <= authority.clock() - retention
-        and not exists (
-            select from authority.audit_events
-            where
-                audit_events.tenant_id = audit_chains.tenant_id
-                and audit_events.created_at >= audit_chains.month
-                and audit_events.created_at < audit_chains.month + interval '1 month'
-        );
+    for ended in
+        select audit_chains.tenant_id, audit_chains.month
+        from authority.audit_chains
+        where
+            audit_chains.month + interval '1 month' <= authority.clock() - retention
+        limit 10000
+    loop
+        perform set_config('authority.tenant_id', ended.tenant_id::text, true);
+        delete from authority.audit_chains
+        where
+            audit_chains.tenant_id = ended.tenant_id
+            and audit_chains.month = ended.month
+            and not exists (
+                select from authority.audit_events
+                where
+                    audit_events.tenant_id = ended.tenant_id
+                    and audit_events.created_at >= ended.month
+                    and audit_events.created_at < ended.month + interval '1 month'
+            );
+    end loop;
+    perform set_config('authority.tenant_id', tenant_before, true);
     return dropped;
 end
 $$;
 
 comment on function authority.drop_audit_event_partitions(interval) is
-'Drops the old partitions of the audit events with their chains: drop_partitions. Runs
-as its owner, because only the owner can drop a table.';
+'Drops the old partitions of the audit events, and up to 10,000 chains that have no
+event left: drop_partitions. Runs as its owner, because only the owner can drop a
+table.';
 
 create or replace function authority.prune_default_audit_events(
     retention interval, batch_size bigint

@@ -119,12 +119,6 @@ begin
             audit_chains.tenant_id = open_audit_chain.tenant_id
             and audit_chains.month = open_audit_chain.month
     ) then
-        -- Another run creates the chain.
-        if not pg_try_advisory_xact_lock(
-            hashtextextended(concat_ws(' ', 'audit', tenant_id, month), 0)
-        ) then
-            return;
-        end if;
         chain.tenant_id := open_audit_chain.tenant_id;
         chain.month := open_audit_chain.month;
         select audit_chains.month, audit_chains.last_number, audit_chains.last_seal
@@ -158,7 +152,7 @@ $$;
 
 comment on function authority.open_audit_chain is
 'Returns the chain of the tenant and month, locked, and creates it if it is missing.
-Returns nulls if another transaction has locked it.';
+Returns nulls if another transaction has locked it. Waits for one that creates it.';
 
 create or replace function authority.seal_audit_events(batch_size bigint)
 returns bigint

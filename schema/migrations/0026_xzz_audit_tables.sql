@@ -22,4 +22,39 @@ call authority.audit(
 call authority.audit('authority.scopes');
 call authority.audit('authority.service_accounts');
 call authority.audit('authority.consents');
+call authority.audit('authority.signing_keys', hidden => array['private_key']);
+-- Signing in changes the ignored columns.
+call authority.audit(
+    'authority.user_identities',
+    hidden => array['profile'],
+    ignored => array['last_used_at']
+);
+call authority.audit(
+    'authority.webauthn_credentials',
+    ignored => array['sign_count', 'last_used_at']
+);
+call authority.audit(
+    'authority.totp_credentials',
+    hidden => array['secret_ciphertext'],
+    ignored => array['last_used_step', 'last_used_at']
+);
+call authority.audit(
+    'authority.recovery_codes',
+    hidden => array['code_hashes'],
+    ignored => array['last_used_at']
+);
 call authority.audit('authority.licenses', hidden => array['key_hash']);
+call authority.audit(
+    'authority.webauthn_credentials',
+    ignored => array['sign_count', 'backed_up', 'last_used_at']
+);
+call authority.audit(
+    'authority.totp_credentials',
+    hidden => array['secret_ciphertext'],
+    ignored => array['last_used_step', 'last_used_at']
+);
+call authority.audit(
+    'authority.recovery_codes',
+    hidden => array['code_hashes'],
+    ignored => array['last_used_at']
+);

@@ -37,8 +37,8 @@ def events(authority: Authority, tenant_id: UUID) -> list[AuditEvent]:
 
 def change_user(store: Store, user: User, **fields: Any) -> None:
     """Update a user, and change these fields alone."""
-    names = ("username", "email", "email_verified", "display_name", "attributes")
-    unchanged = {name: getattr(user, name) for name in (*names, "status")}
+    names = ("username", "email", "display_name", "status", "attributes")
+    unchanged = {name: getattr(user, name) for name in names}
     store.users.update(
         tenant_id=user.tenant_id,
         user_id=user.id,

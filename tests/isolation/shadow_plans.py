@@ -37,6 +37,7 @@ _VALUES: Final[Mapping[str, object]] = {
     "uuid[]": [UUID(int=1)],
 }
 _VALUES_BY_NAME: Final[Mapping[str, object]] = {
+    "actor_kind": "user",
     "category": "token",
     "notice_status": "waiting",
     "status": "active",

@@ -33,6 +33,11 @@ _TEXT, _ONE_OF = r"(?<!Sequence\[)\bstr\b(?!, JsonValue)", r"\bLiteral\["
 _TEXTS, _JSON = r"\bSequence\[str\]", "JsonValue"
 # Queries that may set the tenant of a transaction.
 MAY_SET: Final = {
+    "audit_events.drop_partitions",
+    "audit_events.list_months",
+    "audit_events.prune_default",
+    "audit_events.seal",
+    "audit_events.verify",
     "erasures.erase_tenant",
     "erasures.erase_user",
     "erasures.find_user",
@@ -146,11 +151,19 @@ def setters(
     dba: "psycopg.Connection[Any]", queries: Iterable[tuple[str, str]]
 ) -> set[str]:
     """Return queries whose text sets the tenant, or calls a function that does."""
-    found = dba.execute(
-        "select proname from pg_catalog.pg_proc "
-        "where pronamespace = 'authority'::regnamespace and prosrc ~ 'set_config'"
+    sources = dict(
+        dba.execute(
+            "select proname::text, prosrc from pg_catalog.pg_proc "
+            "where pronamespace = 'authority'::regnamespace"
+        ).fetchall()
     )
-    calls = re.compile(rf"\bauthority\.({'|'.join(name for (name,) in found)})\b")
+    found = {name for name, source in sources.items() if "set_config" in source}
+    found |= {
+        name
+        for name, source in sources.items()
+        if re.search(rf"\bauthority\.({'|'.join(found)})\b", source)
+    }
+    calls = re.compile(rf"\bauthority\.({'|'.join(found)})\b")
     return {name for name, text in queries if _SETS.search(text) or calls.search(text)}
 
 

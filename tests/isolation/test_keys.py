@@ -197,6 +197,8 @@ def test_the_error_of_a_duplicate_contains_no_value(
     set_tenant(app, twins.own)
     refused = set()
     for key in unique_keys_of(twins.dba):
+        if key.own in {"audit_chains", "audit_events"}:
+            continue  # services choose no key of these
         row = twins.row(table_named(twins, key.own), twins.own)
         error = errors_of(app, twins, key.own, row)
         assert isinstance(error, psycopg.errors.UniqueViolation), key.name

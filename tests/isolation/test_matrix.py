@@ -31,8 +31,12 @@ _HOLDER = "works for the tenant that the token names, as its holder may"
 _WRITES = "writes a foreign id into"
 # Facts about another tenant that a query reveals on purpose, and the reasons.
 BY_PURPOSE = {
+    f"audit_events.record as app: {_WRITES} audit_events": _NO_KEY,
+    f"audit_events.record as bypass: {_WRITES} audit_events": _NO_KEY,
     f"login_attempts.record as app: {_WRITES} login_attempts": _NO_KEY,
     f"login_attempts.record as bypass: {_WRITES} login_attempts": _NO_KEY,
+    f"service_accounts.create as app: {_WRITES} audit_events": _NO_KEY,
+    f"service_accounts.create as bypass: {_WRITES} audit_events": _NO_KEY,
     f"service_accounts.create as app: {_WRITES} service_accounts": _NO_KEY,
     f"service_accounts.create as bypass: {_WRITES} service_accounts": _NO_KEY,
     f"tenants.enter {_OF_ANOTHER}: goes on working for another tenant": _DOOR,
@@ -48,6 +52,8 @@ BY_PURPOSE = {
 }
 # Queries whose results no other tenant's row changes, for any caller.
 WITHOUT_ROWS = {
+    "audit_events.create_partitions": "creates tables",
+    "audit_events.drop_partitions": "drops tables",
     "exports.begin": "begins a transaction",
     "exports.list_tables": "reads the catalogue",
     "login_attempts.create_partitions": "creates tables",

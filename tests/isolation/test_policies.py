@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from authority_queries import Store
 from authority_queries.errors import NotFoundError, PermissionDeniedError
@@ -118,8 +119,14 @@ def test_a_policy_that_reads_all_is_found_for_each_table(
     with opened(logins, "app") as connection:
         assert seen(connection, tenants) == names
         # A service may neither change nor delete these at all.
-        append_only = {"license_usage", "login_attempts", "revocations"}
-        append_only |= {"session_clients"}
+        append_only = {
+            "audit_chains",
+            "audit_events",
+            "license_usage",
+            "login_attempts",
+            "revocations",
+            "session_clients",
+        }
         assert set(changed(connection, tenants)) == set(names) - append_only
 
 
@@ -129,7 +136,7 @@ def test_a_policy_that_writes_all_is_found_for_each_table(
     names = weaken(tenants, "with check (true)")
     with opened(logins, "app") as connection:
         set_tenant(connection, tenants.own)
-        not_the_services = {"tenants"}
+        not_the_services = {"audit_chains", "tenants"}
         found = inserted(connection, tenants, tenants.foreign)
         assert set(found) == set(names) - not_the_services
         updated = [
@@ -198,7 +205,7 @@ def test_operators_read_all_tenants_only_where_a_policy_allows_it(
 ) -> None:
     query = "select tablename from pg_policies where roles = '{authority_maintenance}'"
     operated = {name for (name,) in tenants.dba.execute(query)}
-    assert len(operated) == 18
+    assert len(operated) == 19
     # Operators write these when they create a tenant, and read none.
     operated -= {"role_permissions", "scopes"}
     with opened(logins, "maintenance") as connection:
@@ -290,3 +297,31 @@ def test_a_policy_is_evaluated_once_a_scan_and_uses_the_index(
             assert "Filter: " not in plan, plan
             assert "InitPlan" not in plan, plan
             assert f"Cond: ({table.tenant_column} = " in plan, plan
+
+
+@pytest.mark.parametrize("table", ["roles", "scopes"])
+def test_a_tenant_neither_writes_nor_deletes_system_rows(
+    table: str, tenants: Tenants, logins: Logins
+) -> None:
+    """The policies refuse it, whatever the role may write."""
+
+    def about(statement: LiteralString) -> str:
+        name = SQL(statement).format(Identifier("authority", table))
+        return name.as_string(tenants.dba)
+
+    add = about("insert into {} (tenant_id, name, is_system) values (%s, %s, %s)")
+    count = about("select count(*) from {} where is_system").encode()
+    tenants.dba.execute(about("grant all on {} to authority_app").encode())
+    tenants.dba.execute(add.encode(), [tenants.own, "base", True])
+    with opened(logins, "app") as connection:
+        set_tenant(connection, tenants.own)
+        connection.execute(add.encode(), [tenants.own, "own", False])
+        assert connection.execute(count).fetchone() == (1,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(add.encode(), [tenants.own, "system", True])
+        promote = about("update {} set is_system = true where name = 'own'")
+        assert sqlstate(connection, promote) == DENIED
+        demote = about("update {} set is_system = false where is_system")
+        for statement in (demote, about("delete from {} where is_system")):
+            assert connection.execute(statement.encode()).rowcount == 0
+        assert connection.execute(count).fetchone() == (1,)

@@ -297,7 +297,7 @@ def test_a_temporary_object_does_not_run_as_the_owner(
 @pytest.mark.parametrize(
     "routine",
     [
-        "function authority.create_login_attempt_partitions",
+        "function authority.create_partitions",
         "procedure authority.isolate_tenants",
     ],
 )

@@ -8,6 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from authority_queries import Actor
 from authority_queries.credentials import verify_password
 from authority_queries.secrets import TokenString
 from tests.factories import make_client, make_tenant, make_token, make_user
@@ -93,7 +94,7 @@ def test_a_unit_is_a_trip_for_each_call_and_one_for_the_commit(
     spent = Spent(trips)
     seen = []
     for _ in range(ROUNDS):
-        with authority.tenant(tenant_id) as store:
+        with authority.tenant(tenant_id, actor=Actor(client_id="console")) as store:
             assert spent() == 0
             assert store.users.get_by_username(tenant_id=tenant_id, username="ann")
             first = spent()

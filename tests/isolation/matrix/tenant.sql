@@ -777,3 +777,46 @@ values
     100,
     'refuse'
 );
+
+-- The events of the rows above have random ids. These are in each month's partition,
+-- and in the one of all other months; the future ones are not sealed yet.
+delete from authority.audit_events where audit_events.tenant_id = pg_temp.tenant();
+
+insert into authority.audit_events (
+    tenant_id, id, action, is_change, target_kind, target_id, user_id, changes,
+    actor_kind, actor_id, client_id, address, login, target_salt, actor_salt,
+    number, seal, created_at
+)
+select
+    pg_temp.tenant() as tenant_id,
+    pg_temp.id_of('event in month ' || month) as id,
+    'users.update' as action,
+    true as is_change,
+    'users' as target_kind,
+    pg_temp.id_of('user')::text as target_id,
+    pg_temp.id_of('user') as user_id,
+    jsonb_build_object(
+        'display_name', jsonb_build_object('new', current_setting('world.tenant'))
+    ) as changes,
+    'user' as actor_kind,
+    pg_temp.id_of('user')::text as actor_id,
+    'portal' as client_id,
+    '192.0.2.7' as address,
+    'service' as login,
+    pg_temp.id_of('target salt in month ' || month) as target_salt,
+    pg_temp.id_of('actor salt in month ' || month) as actor_salt,
+    case when month <= 0 then 1 end as number,
+    case
+        when month <= 0
+            then sha256(convert_to(current_setting('world.tenant'), 'UTF8'))
+    end as seal,
+    now() + month * interval '1 month' as created_at
+from generate_series(-2, 3) as month;
+
+insert into authority.audit_chains (tenant_id, month, last_number, last_seal)
+values (
+    pg_temp.tenant(),
+    date_trunc('month', now() at time zone 'UTC'),
+    1,
+    sha256(convert_to(current_setting('world.tenant'), 'UTF8'))
+);
