@@ -1491,8 +1491,15 @@ class Revocation:
     on the category. The sub of a service account is its account_id. Never a token.
     """
     scopes: Sequence[str] | None
-    """Verifiers refuse only tokens of the target that carry another scope. Null:
-    all of its tokens.
+    """What is left of a narrowed consent. Verifiers refuse only tokens of the
+    target that have another scope, resource or authorization detail. Null: all of its
+    tokens.
+    """
+    resources: Sequence[str] | None
+    """The resources that are left of a narrowed consent. Null: scopes is null."""
+    authorization_details: JsonArray | None
+    """The authorization details that are left of a narrowed consent. Null: scopes
+    is null.
     """
     reason: str
     """Why it was revoked, for people and reports."""
@@ -2321,6 +2328,8 @@ class VerifiedToken:
     """When it was issued (iat)."""
     expires_at: datetime
     """The token is dead from this time on, by the database's clock."""
+    sid: UUID | None
+    """The sid of the session that it ends with. Null: none."""
     depends_on: Sequence[str | None] | None
     """What ends an exchanged token together with those that it was exchanged for,
     as category:target of authority.revocations. Null: not exchanged.

@@ -2,6 +2,10 @@
 -- The new secret, or no row when the tenant has no such confidential client. A
 -- valid_from that is null means now.
 -- @row ClientSecret
+with moment as (
+    select authority.clock() as now
+)
+
 insert into authority.client_secrets (
     tenant_id,
     client_uuid,
@@ -15,9 +19,10 @@ select
     clients.id,
     :secret_hash,
     :description,
-    coalesce(:valid_from, authority.clock()) as valid_from,
+    coalesce(:valid_from, moment.now) as valid_from,
     :valid_until
 from authority.clients
+cross join moment
 where
     clients.tenant_id = :tenant_id
     and clients.id = :client_uuid

@@ -96,7 +96,7 @@ on conflict (tenant_id, user_id, client_uuid) where revoked_at is null do update
             consents.authorization_details, excluded.authorization_details
         ),
         properties = excluded.properties,
-        updated_at = authority.clock(),
+        updated_at = excluded.updated_at,
         row_version = consents.row_version + 1
 returning
     consents.tenant_id, consents.id, consents.user_id, consents.client_uuid,

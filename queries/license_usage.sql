@@ -70,7 +70,7 @@ total as (
             used = license_usage_totals.used + excluded.used,
             allowance = excluded.allowance,
             overage_policy = excluded.overage_policy,
-            updated_at = authority.clock()
+            updated_at = excluded.updated_at
     returning
         license_usage_totals.period_start,
         license_usage_totals.period_end,

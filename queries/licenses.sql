@@ -1,7 +1,11 @@
 -- name: create(tenant_id, key_hash, plan, seats, features, limits, usage_period, overage_policy, valid_from, valid_until, grace, grace_policy, properties)^
 -- The new licence with its free seats. A null valid_from means now.
 -- @row License
-with license as (
+with moment as (
+    select authority.clock() as now
+),
+
+license as (
     insert into authority.licenses (
         tenant_id,
         key_hash,
@@ -17,7 +21,7 @@ with license as (
         grace_policy,
         properties
     )
-    values (
+    select
         :tenant_id,
         :key_hash,
         :plan,
@@ -26,12 +30,12 @@ with license as (
         :limits,
         :usage_period,
         :overage_policy,
-        coalesce(:valid_from, authority.clock()),
+        coalesce(:valid_from, moment.now) as valid_from,
         :valid_until,
         :grace,
         :grace_policy,
         :properties
-    )
+    from moment
     returning
         licenses.tenant_id, licenses.id, licenses.key_hash, licenses.plan,
         licenses.seats, licenses.features, licenses.limits, licenses.usage_period,

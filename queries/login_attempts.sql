@@ -101,15 +101,21 @@ left join authority.reserve_login_attempt(
 -- out of the buckets of the account and of the network. The account is trusted in
 -- its 10 latest networks. The statement locks in the same order as the
 -- reservations, and does not wait for other pairs.
-with buckets as (
+with moment as (
+    select authority.clock() as now
+),
+
+buckets as (
     select
         login_throttles.id,
         login_throttles.username is not null
         and login_throttles.address_prefix is not null as is_pair,
-        login_throttles.drains_at > authority.clock() as is_filled,
+        moment.now,
+        login_throttles.drains_at > moment.now as is_filled,
         login_throttles.account_cost,
         login_throttles.network_cost
     from authority.login_throttles
+    cross join moment
     where
         login_throttles.tenant_id = :tenant_id
         and login_throttles.factor = :factor
@@ -126,7 +132,7 @@ with buckets as (
     order by
         login_throttles.username is null,
         login_throttles.address_prefix is null
-    for no key update
+    for no key update of login_throttles
 ),
 
 refund as (
@@ -183,14 +189,14 @@ set
             then login_throttles.drains_at - refund.account_cost
         when login_throttles.username is null
             then login_throttles.drains_at - refund.network_cost
-        else authority.clock()
+        else buckets.now
     end,
     account_cost = null,
     network_cost = null,
     trusted_until = case
-        when buckets.is_pair then authority.clock() + :trusted_for::interval
+        when buckets.is_pair then buckets.now + :trusted_for::interval
     end,
-    updated_at = greatest(login_throttles.updated_at, authority.clock())
+    updated_at = greatest(login_throttles.updated_at, buckets.now)
 from buckets
 cross join refund
 where

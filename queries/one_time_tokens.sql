@@ -17,7 +17,8 @@ with recipient as (
     select
         users.id,
         users.status,
-        users.email
+        users.email,
+        users.email_key
     from authority.users
     where
         users.tenant_id = :tenant_id
@@ -39,8 +40,7 @@ judged as (
             when
                 recipient.id is not null
                 and :purpose::text in ('password_reset', 'sign_in')
-                and lower(given.email collate "C")
-                <> lower(coalesce(recipient.email, '') collate "C")
+                and lower(given.email collate "C") <> coalesce(recipient.email_key, '')
                 then 'email_changed'
             else 'created'
         end as outcome
@@ -205,7 +205,7 @@ account as (
     select
         users.id,
         users.status,
-        users.email,
+        users.email_key,
         users.tokens_valid_after
     from presented
     inner join authority.users
@@ -251,9 +251,7 @@ live as (
             when :token_hash::bytea is null then (held.code_hash = :code_hash) is true
             else held.token_hash = :token_hash
         end as is_right,
-        (
-            lower(held.email collate "C") = lower(account.email collate "C")
-        ) is true as is_of_user
+        (lower(held.email collate "C") = account.email_key) is true as is_of_user
     from (values (authority.clock())) as given (used_at)
     inner join held
         on

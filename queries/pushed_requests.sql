@@ -50,12 +50,17 @@ returning
 -- conditions on pushed_requests again after a wait.
 -- @row PushedRequest
 -- @nullable redeemed_at
+with moment as (
+    select authority.clock() as now
+)
+
 update authority.pushed_requests
 set
-    redeemed_at = coalesce(pushed_requests.redeemed_at, authority.clock()),
+    redeemed_at = coalesce(pushed_requests.redeemed_at, moment.now),
     redemption_hash = sha256(uuid_send(:redemption_id))
 from authority.clients
 inner join authority.active_tenants on clients.tenant_id = active_tenants.id
+cross join moment
 where
     pushed_requests.tenant_id = :tenant_id
     and pushed_requests.request_uri_hash = :request_uri_hash

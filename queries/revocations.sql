@@ -5,13 +5,17 @@
 -- the server's notification queue is in use no notification is sent, because a
 -- full queue would fail the commit; followers then read the entry when they poll.
 -- @row Revocation
-with next_sequence as (
+with moment as (
+    select authority.clock() as now
+),
+
+next_sequence as (
     insert into authority.revocation_sequences (tenant_id, last_sequence)
     values (:tenant_id, 1)
     on conflict (tenant_id) do update
         set
             last_sequence = revocation_sequences.last_sequence + 1,
-            updated_at = authority.clock()
+            updated_at = excluded.updated_at
     returning
         revocation_sequences.tenant_id,
         revocation_sequences.last_sequence,
@@ -40,15 +44,18 @@ select
     :target,
     :reason,
     :properties,
-    coalesce(:effective_at, authority.clock()) as effective_at,
+    coalesce(:effective_at, moment.now) as effective_at,
     :expires_at
 from next_sequence
+cross join moment
 returning
     revocations.tenant_id,
     revocations.sequence,
     revocations.category,
     revocations.target,
     revocations.scopes,
+    revocations.resources,
+    revocations.authorization_details,
     revocations.reason,
     revocations.properties,
     revocations.effective_at,
@@ -61,7 +68,8 @@ returning
 -- @row Revocation
 select
     revocations.tenant_id, revocations.sequence, revocations.category,
-    revocations.target, revocations.scopes, revocations.reason, revocations.properties,
+    revocations.target, revocations.scopes, revocations.resources,
+    revocations.authorization_details, revocations.reason, revocations.properties,
     revocations.effective_at, revocations.expires_at, revocations.created_at
 from authority.revocations
 where
@@ -91,7 +99,8 @@ listen authority_revocations;
 -- @row Revocation
 select
     revocations.tenant_id, revocations.sequence, revocations.category,
-    revocations.target, revocations.scopes, revocations.reason, revocations.properties,
+    revocations.target, revocations.scopes, revocations.resources,
+    revocations.authorization_details, revocations.reason, revocations.properties,
     revocations.effective_at, revocations.expires_at, revocations.created_at
 from authority.revocations
 where

@@ -111,6 +111,7 @@ select
     verified_tokens.amr,
     verified_tokens.created_at,
     verified_tokens.expires_at,
+    verified_tokens.sid,
     verified_tokens.depends_on
 from authority.verified_tokens
 where
@@ -131,7 +132,8 @@ select
     verified_tokens.authorization_details, verified_tokens.cnf_jkt,
     verified_tokens.cnf_x5t_s256, verified_tokens.payload, verified_tokens.properties,
     verified_tokens.authenticated_at, verified_tokens.acr, verified_tokens.amr,
-    verified_tokens.created_at, verified_tokens.expires_at, verified_tokens.depends_on
+    verified_tokens.created_at, verified_tokens.expires_at, verified_tokens.sid,
+    verified_tokens.depends_on
 from
     authority.find_live_token(
         :tenant_id, :token_hash, :type, :resource

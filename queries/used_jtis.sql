@@ -1,6 +1,6 @@
--- name: use(tenant_id, kind, issuer, jti_hash, expires_at)!
--- Returns 1 for the first use of this issuer's jti until expires_at, 0 for any
--- other use and after expires_at (RFC 7523 section 3 item 7, RFC 9449 section
+-- name: use(tenant_id, kind, issuer, jti_hash, expires_at)$
+-- Returns true for the first use of this issuer's jti until expires_at, and no value
+-- for any other use and after expires_at (RFC 7523 section 3 item 7, RFC 9449 section
 -- 11.1). The statement inserts a row or takes over an expired one, so the result
 -- does not depend on pruning. Of several concurrent uses one writes the row; the
 -- others wait and then read it.
@@ -19,8 +19,9 @@ where
 on conflict (tenant_id, kind, issuer, jti_hash) do update
     set
         expires_at = excluded.expires_at,
-        created_at = authority.clock()
-    where used_jtis.expires_at <= authority.clock();
+        created_at = excluded.created_at
+    where used_jtis.expires_at <= excluded.created_at
+returning true as is_first;
 
 -- name: prune_expired(batch_size)!
 -- Deletes jtis of all tenants that expired more than five minutes ago. The delay

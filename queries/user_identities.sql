@@ -61,8 +61,8 @@ where
 
 -- name: sign_in(tenant_id, issuer, subject, profile)^
 -- The active user to whom the account at another provider is linked, with the profile
--- that is stored now, or no row: the account is not linked, or the user or the tenant is
--- not active. A null profile keeps the stored one.
+-- that is stored now, or no row: the account is not linked, or the user or the tenant
+-- is not active. A null profile keeps the stored one.
 -- @row IdentifiedUser
 -- @nullable last_used_at
 update authority.user_identities

@@ -16,6 +16,7 @@ from authority_queries.engine.errors import (
     PermissionDeniedError,
     UnitAbortedError,
 )
+from authority_queries.engine.violations import Violation, violation_of
 from authority_queries.engine.vocabulary import VOCABULARY
 
 # Classes of SQLSTATE whose message itself repeats input: what cannot be read as its
@@ -39,14 +40,15 @@ def from_driver(
         return InvalidValueError(cannot_store, query=statement)
     if (refusal := _refusal(error, statement)) is not None:
         return refusal
-    constraint = error.diag.constraint_name or ""
-    what = _constrained(error, constraint)
+    violation = violation_of(error)
+    constraint = violation.constraint
+    what = _constrained(violation)
     argument = _argument_of(what, arguments)
     is_check = isinstance(error, sqlstate.CheckViolation)
     if is_check and (rule := VOCABULARY.rule_of(constraint)):
         kind, message = rule.error, rule.allows
         argument = rule.argument if rule.argument in arguments else argument
-    elif found := _without_rule(error, statement, what):
+    elif found := _without_rule(error, statement, violation.table or "the table", what):
         kind, message = found
     elif _is_of_a_value(error):
         return InvalidValueError(cannot_store, query=statement)
@@ -60,18 +62,17 @@ def from_driver(
     )
 
 
-def _constrained(error: psycopg.Error, constraint: str) -> str:
+def _constrained(violation: Violation) -> str:
     """Return the columns in the constraint's name, the error's column, or "value"."""
-    prefix = f"{error.diag.table_name or ''}_"
-    what = constraint.removeprefix(prefix).rpartition("_")[0]
-    return what.removeprefix("tenant_id_") or error.diag.column_name or "value"
+    constrained = violation.constraint.removeprefix(f"{violation.table}_")
+    columns = constrained.rpartition("_")[0]
+    return columns.removeprefix("tenant_id_") or violation.column or "value"
 
 
 def _without_rule(
-    error: psycopg.Error, statement: str, what: str
+    error: psycopg.Error, statement: str, table: str, what: str
 ) -> tuple[type[ConstraintError], str] | None:
     """Return the class and the message for a constraint without a rule, or None."""
-    table = error.diag.table_name or ""
     match error:
         case sqlstate.UniqueViolation():
             return DuplicateError, f"{table} has another row with this {what}"

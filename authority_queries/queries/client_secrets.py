@@ -21,7 +21,7 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import ClientSecret
 
 _TEXTS = {
-    "add": "79abd30e3ac1",
+    "add": "cbe5d1e51e00",
     "list_by_client": "92dfe14da3b1",
     "list_live": "ced24f07bb63",
     "record_use": "c338b0e08c4a",
@@ -183,7 +183,7 @@ def list_by_client(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that authenticates.
 
-    queries/client_secrets.sql:36
+    queries/client_secrets.sql:41
     """
     return _list_by_client(connection, tenant_id=tenant_id, client_uuid=client_uuid)
 
@@ -197,7 +197,7 @@ async def list_by_client_async(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that authenticates.
 
-    queries/client_secrets.sql:36
+    queries/client_secrets.sql:41
     """
     return await _list_by_client_async(
         connection, tenant_id=tenant_id, client_uuid=client_uuid
@@ -220,7 +220,7 @@ def list_by_client_stream(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that authenticates.
 
-    queries/client_secrets.sql:36
+    queries/client_secrets.sql:41
     """
     return _list_by_client_stream(
         connection, size, tenant_id=tenant_id, client_uuid=client_uuid
@@ -243,7 +243,7 @@ def list_by_client_stream_async(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that authenticates.
 
-    queries/client_secrets.sql:36
+    queries/client_secrets.sql:41
     """
     return _list_by_client_stream_async(
         connection, size, tenant_id=tenant_id, client_uuid=client_uuid
@@ -261,7 +261,7 @@ def list_live(
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
 
-    queries/client_secrets.sql:49
+    queries/client_secrets.sql:54
     """
     return _list_live(connection, tenant_id=tenant_id, client_id=client_id)
 
@@ -277,7 +277,7 @@ async def list_live_async(
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
 
-    queries/client_secrets.sql:49
+    queries/client_secrets.sql:54
     """
     return await _list_live_async(connection, tenant_id=tenant_id, client_id=client_id)
 
@@ -296,7 +296,7 @@ def list_live_stream(
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
 
-    queries/client_secrets.sql:49
+    queries/client_secrets.sql:54
     """
     return _list_live_stream(connection, size, tenant_id=tenant_id, client_id=client_id)
 
@@ -319,7 +319,7 @@ def list_live_stream_async(
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
 
-    queries/client_secrets.sql:49
+    queries/client_secrets.sql:54
     """
     return _list_live_stream_async(
         connection, size, tenant_id=tenant_id, client_id=client_id
@@ -334,7 +334,7 @@ def record_use(
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:75
+    queries/client_secrets.sql:80
     """
     return _record_use(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -347,7 +347,7 @@ async def record_use_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:75
+    queries/client_secrets.sql:80
     """
     return await _record_use_async(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -365,7 +365,7 @@ def expire(
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:87
+    queries/client_secrets.sql:92
     """
     return _expire(
         connection, tenant_id=tenant_id, secret_id=secret_id, lifetime=lifetime
@@ -385,7 +385,7 @@ async def expire_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:87
+    queries/client_secrets.sql:92
     """
     return await _expire_async(
         connection, tenant_id=tenant_id, secret_id=secret_id, lifetime=lifetime
@@ -398,7 +398,7 @@ def delete(connection: Connection[object], *, tenant_id: UUID, secret_id: UUID) 
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:104
+    queries/client_secrets.sql:109
     """
     return _delete(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -411,6 +411,6 @@ async def delete_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:104
+    queries/client_secrets.sql:109
     """
     return await _delete_async(connection, tenant_id=tenant_id, secret_id=secret_id)

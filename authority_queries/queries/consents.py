@@ -26,7 +26,7 @@ from authority_queries.records import Consent
 _TEXTS = {
     "get": "c7158ac384bb",
     "list_by_user": "0d2e9b627e78",
-    "grant": "0edb60ac1be8",
+    "grant": "44cabfe62801",
     "narrow": "b66c7081b1e1",
     "revoke": "100924d591fe",
     "prune_revoked": "fb2e23c41cb9",

@@ -21,7 +21,7 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import UsageReceipt, UsageTotal
 
 _TEXTS = {
-    "record": "63853350d26a",
+    "record": "60c553ccbbfb",
     "correct": "2e2166f11007",
     "get_receipt": "7e90b9089767",
     "list_totals": "82bf01034be0",

@@ -30,7 +30,7 @@ _TEXTS = {
     "list_recent_by_username": "d1cebf19d9f2",
     "list_recent_by_address": "12851664b32f",
     "reserve": "a6822ce45650",
-    "succeed": "1bd7f1d3d271",
+    "succeed": "8ebb83604e71",
     "prune_throttles": "3bdc2646e9b8",
     "create_partitions": "9aa43ca53313",
     "drop_partitions": "c9b7e3129af1",
@@ -601,7 +601,7 @@ def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
     """Deletes throttles of all tenants that are empty and no longer trusted, up to an
     hour after they became so.
 
-    queries/login_attempts.sql:207
+    queries/login_attempts.sql:213
     """
     return _prune_throttles(connection, batch_size=batch_size)
 
@@ -612,7 +612,7 @@ async def prune_throttles_async(
     """Deletes throttles of all tenants that are empty and no longer trusted, up to an
     hour after they became so.
 
-    queries/login_attempts.sql:207
+    queries/login_attempts.sql:213
     """
     return await _prune_throttles_async(connection, batch_size=batch_size)
 
@@ -621,7 +621,7 @@ def create_partitions(connection: Connection[object], *, months_ahead: int) -> i
     """The number of missing monthly partitions of the log that were created, from this
     month to months_ahead months later.
 
-    queries/login_attempts.sql:231
+    queries/login_attempts.sql:237
     """
     return _create_partitions(connection, months_ahead=months_ahead)
 
@@ -632,7 +632,7 @@ async def create_partitions_async(
     """The number of missing monthly partitions of the log that were created, from this
     month to months_ahead months later.
 
-    queries/login_attempts.sql:231
+    queries/login_attempts.sql:237
     """
     return await _create_partitions_async(connection, months_ahead=months_ahead)
 
@@ -641,7 +641,7 @@ def drop_partitions(connection: Connection[object], *, retention: timedelta) -> 
     """The number of monthly partitions of the log that were dropped because they end
     before the retention begins.
 
-    queries/login_attempts.sql:239
+    queries/login_attempts.sql:245
     """
     return _drop_partitions(connection, retention=retention)
 
@@ -652,7 +652,7 @@ async def drop_partitions_async(
     """The number of monthly partitions of the log that were dropped because they end
     before the retention begins.
 
-    queries/login_attempts.sql:239
+    queries/login_attempts.sql:245
     """
     return await _drop_partitions_async(connection, retention=retention)
 
@@ -663,7 +663,7 @@ def prune_default(
     """The number of attempts older than the retention that were deleted from the
     default partition, which is never dropped.
 
-    queries/login_attempts.sql:247
+    queries/login_attempts.sql:253
     """
     return _prune_default(connection, retention=retention, batch_size=batch_size)
 
@@ -674,7 +674,7 @@ async def prune_default_async(
     """The number of attempts older than the retention that were deleted from the
     default partition, which is never dropped.
 
-    queries/login_attempts.sql:247
+    queries/login_attempts.sql:253
     """
     return await _prune_default_async(
         connection, retention=retention, batch_size=batch_size

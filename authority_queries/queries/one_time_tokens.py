@@ -33,10 +33,10 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "create": "baa421d01876",
+    "create": "ce31e4451e40",
     "get_by_token": "f14973251a36",
     "list_by_purpose": "2fa982550544",
-    "redeem": "cdd3fe597ed0",
+    "redeem": "c50ed32352ec",
     "cancel": "58943c2206cc",
     "prune_expired": "410a798c6873",
 }
@@ -541,7 +541,7 @@ def cancel(connection: Connection[object], *, tenant_id: UUID, token_id: UUID) -
     Args:
         tenant_id: Owner of the row.
 
-    queries/one_time_tokens.sql:348
+    queries/one_time_tokens.sql:346
     """
     return _cancel(connection, tenant_id=tenant_id, token_id=token_id)
 
@@ -554,7 +554,7 @@ async def cancel_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/one_time_tokens.sql:348
+    queries/one_time_tokens.sql:346
     """
     return await _cancel_async(connection, tenant_id=tenant_id, token_id=token_id)
 
@@ -565,7 +565,7 @@ def prune_expired(
     """Deletes tokens of all tenants that expired longer ago than older_than, used or
     not.
 
-    queries/one_time_tokens.sql:355
+    queries/one_time_tokens.sql:353
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -576,7 +576,7 @@ async def prune_expired_async(
     """Deletes tokens of all tenants that expired longer ago than older_than, used or
     not.
 
-    queries/one_time_tokens.sql:355
+    queries/one_time_tokens.sql:353
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

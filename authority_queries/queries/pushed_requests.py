@@ -21,7 +21,7 @@ from authority_queries.records import PushedRequest
 
 _TEXTS = {
     "create": "9678ce4cf3af",
-    "redeem": "6f89835f8abd",
+    "redeem": "da80d9b4151f",
     "prune_expired": "e78430457b87",
 }
 _QUERIES = QueryFile(FOLDER / "pushed_requests.sql", texts=_TEXTS)
@@ -203,7 +203,7 @@ def prune_expired(
     """Deletes pushed requests of all tenants that expired longer ago than older_than,
     redeemed or not.
 
-    queries/pushed_requests.sql:76
+    queries/pushed_requests.sql:81
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -214,7 +214,7 @@ async def prune_expired_async(
     """Deletes pushed requests of all tenants that expired longer ago than older_than,
     redeemed or not.
 
-    queries/pushed_requests.sql:76
+    queries/pushed_requests.sql:81
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

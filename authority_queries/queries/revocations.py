@@ -22,11 +22,11 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import Revocation, RevocationCategory
 
 _TEXTS = {
-    "publish": "71b3554e4d9e",
-    "list_since": "b92c88177d2c",
+    "publish": "529ec4c54ae1",
+    "list_since": "b4d58c6ce92c",
     "get_position": "1226136b5ac6",
     "listen": "59f5fcc38d7e",
-    "list_active": "618ba9b62dac",
+    "list_active": "147fdc3b1b8d",
     "prune_expired": "ad87ec1a770d",
     "prune_superseded": "f9135225f236",
 }
@@ -227,7 +227,7 @@ def list_since(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:58
+    queries/revocations.sql:65
     """
     return _list_since(
         connection, tenant_id=tenant_id, sequence=sequence, page_size=page_size
@@ -247,7 +247,7 @@ async def list_since_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:58
+    queries/revocations.sql:65
     """
     return await _list_since_async(
         connection, tenant_id=tenant_id, sequence=sequence, page_size=page_size
@@ -271,7 +271,7 @@ def list_since_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:58
+    queries/revocations.sql:65
     """
     return _list_since_stream(
         connection, size, tenant_id=tenant_id, sequence=sequence, page_size=page_size
@@ -295,7 +295,7 @@ def list_since_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:58
+    queries/revocations.sql:65
     """
     return _list_since_stream_async(
         connection, size, tenant_id=tenant_id, sequence=sequence, page_size=page_size
@@ -309,7 +309,7 @@ def get_position(connection: Connection[object], *, tenant_id: UUID) -> int:
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:73
+    queries/revocations.sql:81
     """
     return _get_position(connection, tenant_id=tenant_id)
 
@@ -323,7 +323,7 @@ async def get_position_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:73
+    queries/revocations.sql:81
     """
     return await _get_position_async(connection, tenant_id=tenant_id)
 
@@ -333,7 +333,7 @@ def listen(connection: Connection[object]) -> None:
     tenant's id. Followers must not depend on them: a notification does not survive
     a lost connection.
 
-    queries/revocations.sql:82
+    queries/revocations.sql:90
     """
     _listen(connection)
 
@@ -343,7 +343,7 @@ async def listen_async(connection: AsyncConnection[object]) -> None:
     tenant's id. Followers must not depend on them: a notification does not survive
     a lost connection.
 
-    queries/revocations.sql:82
+    queries/revocations.sql:90
     """
     await _listen_async(connection)
 
@@ -367,7 +367,7 @@ def list_active(
         target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
             depending on the category.
 
-    queries/revocations.sql:88
+    queries/revocations.sql:96
     """
     return _list_active(
         connection,
@@ -398,7 +398,7 @@ async def list_active_async(
         target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
             depending on the category.
 
-    queries/revocations.sql:88
+    queries/revocations.sql:96
     """
     return await _list_active_async(
         connection,
@@ -433,7 +433,7 @@ def list_active_stream(
         target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
             depending on the category.
 
-    queries/revocations.sql:88
+    queries/revocations.sql:96
     """
     return _list_active_stream(
         connection,
@@ -469,7 +469,7 @@ def list_active_stream_async(
         target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
             depending on the category.
 
-    queries/revocations.sql:88
+    queries/revocations.sql:96
     """
     return _list_active_stream_async(
         connection,
@@ -487,7 +487,7 @@ def prune_expired(
 ) -> int:
     """Deletes entries of all tenants that expired longer ago than older_than.
 
-    queries/revocations.sql:107
+    queries/revocations.sql:116
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -497,7 +497,7 @@ async def prune_expired_async(
 ) -> int:
     """Deletes entries of all tenants that expired longer ago than older_than.
 
-    queries/revocations.sql:107
+    queries/revocations.sql:116
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
@@ -512,7 +512,7 @@ def prune_superseded(
     everything that they refuse, is in force, and was published longer ago than
     older_than.
 
-    queries/revocations.sql:130
+    queries/revocations.sql:139
     """
     return _prune_superseded(connection, older_than=older_than, batch_size=batch_size)
 
@@ -525,7 +525,7 @@ async def prune_superseded_async(
     everything that they refuse, is in force, and was published longer ago than
     older_than.
 
-    queries/revocations.sql:130
+    queries/revocations.sql:139
     """
     return await _prune_superseded_async(
         connection, older_than=older_than, batch_size=batch_size

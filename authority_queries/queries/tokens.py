@@ -27,8 +27,8 @@ _TEXTS = {
     "get_by_id": "92ac6cd87a12",
     "get_by_hash": "d300a790d781",
     "diagnose": "dcdb0c448984",
-    "verify": "be7e94a0d139",
-    "verify_by_token": "521348499ec4",
+    "verify": "2c5293da1820",
+    "verify_by_token": "f1adb03668d4",
     "create": "63b5c15ac2d3",
     "revoke": "247b13f4ef7f",
     "revoke_by_id": "7a9416536c88",
@@ -393,7 +393,7 @@ def verify_by_token(
 ) -> VerifiedToken | None:
     """As verify, in one trip, for a transaction that works for no tenant yet.
 
-    queries/tokens.sql:122
+    queries/tokens.sql:123
     """
     return _verify_by_token(
         connection,
@@ -414,7 +414,7 @@ async def verify_by_token_async(
 ) -> VerifiedToken | None:
     """As verify, in one trip, for a transaction that works for no tenant yet.
 
-    queries/tokens.sql:122
+    queries/tokens.sql:123
     """
     return await _verify_by_token_async(
         connection,
@@ -476,7 +476,7 @@ def create(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/tokens.sql:140
+    queries/tokens.sql:142
     """
     return _create(
         connection,
@@ -553,7 +553,7 @@ async def create_async(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/tokens.sql:140
+    queries/tokens.sql:142
     """
     return await _create_async(
         connection,
@@ -599,7 +599,7 @@ def revoke(
             tenant.
         reason: Why it was revoked.
 
-    queries/tokens.sql:216
+    queries/tokens.sql:218
     """
     return _revoke(
         connection,
@@ -630,7 +630,7 @@ async def revoke_async(
             tenant.
         reason: Why it was revoked.
 
-    queries/tokens.sql:216
+    queries/tokens.sql:218
     """
     return await _revoke_async(
         connection,
@@ -656,7 +656,7 @@ def revoke_by_id(
         tenant_id: Owner of the row.
         reason: Why it was revoked.
 
-    queries/tokens.sql:277
+    queries/tokens.sql:279
     """
     return _revoke_by_id(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -678,7 +678,7 @@ async def revoke_by_id_async(
         tenant_id: Owner of the row.
         reason: Why it was revoked.
 
-    queries/tokens.sql:277
+    queries/tokens.sql:279
     """
     return await _revoke_by_id_async(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -702,7 +702,7 @@ def list_active_by_subject(
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:290
+    queries/tokens.sql:292
     """
     return _list_active_by_subject(
         connection,
@@ -731,7 +731,7 @@ async def list_active_by_subject_async(
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:290
+    queries/tokens.sql:292
     """
     return await _list_active_by_subject_async(
         connection,
@@ -764,7 +764,7 @@ def list_active_by_subject_stream(
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:290
+    queries/tokens.sql:292
     """
     return _list_active_by_subject_stream(
         connection,
@@ -798,7 +798,7 @@ def list_active_by_subject_stream_async(
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:290
+    queries/tokens.sql:292
     """
     return _list_active_by_subject_stream_async(
         connection,
@@ -826,7 +826,7 @@ def list_active_by_client(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:318
+    queries/tokens.sql:320
     """
     return _list_active_by_client(
         connection,
@@ -852,7 +852,7 @@ async def list_active_by_client_async(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:318
+    queries/tokens.sql:320
     """
     return await _list_active_by_client_async(
         connection,
@@ -882,7 +882,7 @@ def list_active_by_client_stream(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:318
+    queries/tokens.sql:320
     """
     return _list_active_by_client_stream(
         connection,
@@ -913,7 +913,7 @@ def list_active_by_client_stream_async(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:318
+    queries/tokens.sql:320
     """
     return _list_active_by_client_stream_async(
         connection,
@@ -932,7 +932,7 @@ def prune_expired(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:341
+    queries/tokens.sql:343
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -944,7 +944,7 @@ async def prune_expired_async(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:341
+    queries/tokens.sql:343
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
@@ -958,7 +958,7 @@ def prune_refresh_tokens(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:366
+    queries/tokens.sql:368
     """
     return _prune_refresh_tokens(
         connection, older_than=older_than, batch_size=batch_size
@@ -972,7 +972,7 @@ async def prune_refresh_tokens_async(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:366
+    queries/tokens.sql:368
     """
     return await _prune_refresh_tokens_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -19,7 +19,7 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import UsedJtiKind
 
 _TEXTS = {
-    "use": "8b35469d8eab",
+    "use": "35f0d50386e5",
     "prune_expired": "7cc2dc9513ac",
 }
 _QUERIES = QueryFile(FOLDER / "used_jtis.sql", texts=_TEXTS)
@@ -33,8 +33,8 @@ _use_takes = Parameters(
     jti_hash=checks.octets(32, 32),
     expires_at=checks.moment,
 )
-_use: Call[int] = _QUERIES.count("use", takes=_use_takes)
-_use_async: AsyncCall[int] = _ASYNC_QUERIES.count("use", takes=_use_takes)
+_use: Call[bool | None] = _QUERIES.value("use", takes=_use_takes)
+_use_async: AsyncCall[bool | None] = _ASYNC_QUERIES.value("use", takes=_use_takes)
 _prune_expired_takes = Parameters(
     "used_jtis.prune_expired",
     batch_size=checks.int8,
@@ -53,12 +53,12 @@ def use(
     issuer: str,
     jti_hash: bytes,
     expires_at: datetime,
-) -> int:
-    """Returns 1 for the first use of this issuer's jti until expires_at, 0 for any
-    other use and after expires_at (RFC 7523 section 3 item 7, RFC 9449 section
-    11.1). The statement inserts a row or takes over an expired one, so the result
-    does not depend on pruning. Of several concurrent uses one writes the row; the
-    others wait and then read it.
+) -> bool | None:
+    """Returns true for the first use of this issuer's jti until expires_at, and no
+    value for any other use and after expires_at (RFC 7523 section 3 item 7, RFC 9449
+    section 11.1). The statement inserts a row or takes over an expired one, so the
+    result does not depend on pruning. Of several concurrent uses one writes the row;
+    the others wait and then read it.
 
     Args:
         kind: client_assertion, dpop_proof or webauthn_challenge.
@@ -88,12 +88,12 @@ async def use_async(
     issuer: str,
     jti_hash: bytes,
     expires_at: datetime,
-) -> int:
-    """Returns 1 for the first use of this issuer's jti until expires_at, 0 for any
-    other use and after expires_at (RFC 7523 section 3 item 7, RFC 9449 section
-    11.1). The statement inserts a row or takes over an expired one, so the result
-    does not depend on pruning. Of several concurrent uses one writes the row; the
-    others wait and then read it.
+) -> bool | None:
+    """Returns true for the first use of this issuer's jti until expires_at, and no
+    value for any other use and after expires_at (RFC 7523 section 3 item 7, RFC 9449
+    section 11.1). The statement inserts a row or takes over an expired one, so the
+    result does not depend on pruning. Of several concurrent uses one writes the row;
+    the others wait and then read it.
 
     Args:
         kind: client_assertion, dpop_proof or webauthn_challenge.
@@ -120,7 +120,7 @@ def prune_expired(connection: Connection[object], *, batch_size: int) -> int:
     is for a use that began before the end and has waited since: it must still find
     the row.
 
-    queries/used_jtis.sql:25
+    queries/used_jtis.sql:26
     """
     return _prune_expired(connection, batch_size=batch_size)
 
@@ -132,6 +132,6 @@ async def prune_expired_async(
     is for a use that began before the end and has waited since: it must still find
     the row.
 
-    queries/used_jtis.sql:25
+    queries/used_jtis.sql:26
     """
     return await _prune_expired_async(connection, batch_size=batch_size)

@@ -1,5 +1,7 @@
 """Which entries of the revocation feed end a token that a verifier has cached."""
 
+import json
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from authority_queries.records import Revocation, RevocationCategory, VerifiedToken
@@ -15,6 +17,7 @@ def feed_keys(token: VerifiedToken) -> frozenset[FeedKey]:
     own: dict[RevocationCategory, object] = {
         "token": token.id,
         "authorization": token.authorization_id,
+        "session": token.sid,
         "client": token.client_id,
         "tenant": token.tenant_id,
     }
@@ -49,4 +52,13 @@ def is_ended(token: VerifiedToken, entry: Revocation) -> bool:
         return False
     if entry.scopes is None or token.depends_on is not None:
         return True
-    return not set(token.scopes) <= set(entry.scopes)
+    return not (
+        set(token.scopes) <= set(entry.scopes)
+        and set(token.resources) <= set(entry.resources or ())
+        and _texts(token.authorization_details) <= _texts(entry.authorization_details)
+    )
+
+
+def _texts(details: Sequence[object] | None) -> set[str]:
+    """Return the details as text, in which 1 and true are not equal."""
+    return {json.dumps(detail, sort_keys=True) for detail in details or ()}

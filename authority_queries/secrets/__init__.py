@@ -1,4 +1,4 @@
-"""Secret strings: tokens, user, one-time and recovery codes, request URIs, verifiers."""
+"""Secret strings: tokens, user, one-time and recovery codes, request URIs, PKCE."""
 
 from authority_queries.secrets.authorization_requests import (
     code_challenge_of,

@@ -31,10 +31,8 @@ declare
         (select relname from pg_class where oid = target),
         tenant_column
     );
-    -- A uuid in lower case, or null. The cast is outside the case, so that PostgreSQL
-    -- casts nothing but what the case returns. No subquery: PostgreSQL evaluates one for
-    -- each table, and this once for all tables that a query joins by their tenant. A
-    -- function would cost as much as a small query.
+    -- A uuid in lower case, or null. A join evaluates this expression once, but a
+    -- subquery once for each table. A function would cost as much as a small query.
     session_tenant constant text := $policy$(
         case
             when current_setting('authority.tenant_id', true)

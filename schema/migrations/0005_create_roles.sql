@@ -170,11 +170,20 @@ drop policy if exists system_roles_owner_policy on authority.system_roles;
 create policy system_roles_owner_policy on authority.system_roles
 to pg_database_owner using (true);
 
+-- A tenant neither creates system roles nor changes or deletes them.
+drop policy if exists roles_insert_policy on authority.roles;
+create policy roles_insert_policy on authority.roles as restrictive
+for insert to authority_app with check (not is_system);
+drop policy if exists roles_update_policy on authority.roles;
+create policy roles_update_policy on authority.roles as restrictive
+for update to authority_app using (not is_system);
+drop policy if exists roles_delete_policy on authority.roles;
+create policy roles_delete_policy on authority.roles as restrictive
+for delete to authority_app using (not is_system);
+
 grant select on authority.permissions to authority_app, authority_reader;
 grant select on authority.system_roles to authority_maintenance;
--- A tenant cannot set is_system.
-grant select, delete on authority.roles to authority_app;
-grant insert (tenant_id, name, description) on authority.roles to authority_app;
+grant select, insert, delete on authority.roles to authority_app;
 grant update (name, description, updated_at, row_version)
 on authority.roles to authority_app;
 grant select, insert, delete on authority.role_permissions to authority_app;

@@ -131,19 +131,19 @@ drop policy if exists system_scopes_owner_policy on authority.system_scopes;
 create policy system_scopes_owner_policy on authority.system_scopes
 to pg_database_owner using (true);
 
+-- A tenant neither creates system scopes nor changes or deletes them.
+drop policy if exists scopes_insert_policy on authority.scopes;
+create policy scopes_insert_policy on authority.scopes as restrictive
+for insert to authority_app with check (not is_system);
+drop policy if exists scopes_update_policy on authority.scopes;
+create policy scopes_update_policy on authority.scopes as restrictive
+for update to authority_app using (not is_system);
+drop policy if exists scopes_delete_policy on authority.scopes;
+create policy scopes_delete_policy on authority.scopes as restrictive
+for delete to authority_app using (not is_system);
+
 grant select on authority.system_scopes to authority_maintenance;
--- A tenant cannot set is_system.
-grant select, delete on authority.scopes to authority_app;
-grant insert (
-    tenant_id,
-    name,
-    display_name,
-    display_names,
-    description,
-    descriptions,
-    resources,
-    properties
-) on authority.scopes to authority_app;
+grant select, insert, delete on authority.scopes to authority_app;
 grant update (
     name,
     display_name,

@@ -91,6 +91,8 @@ select
     clients.client_type,
     authorizations.acr,
     authorizations.amr,
+    case when authorizations.ends_with_session then authorizations.session_id end
+        as session_id,
     users.subject_id,
     users.username,
     service_accounts.account_id,
@@ -192,6 +194,7 @@ comment on column authority.token_states.username is
 'Username of its user. Null: the token has no user.';
 comment on column authority.token_states.account_id is
 'account_id of its service account. Null: the token has no service account.';
+comment on column authority.token_states.session_id is 'The session it ends with.';
 comment on column authority.token_states.own_dead_because is
 'The first reason why it is dead, in the order token, family, session, consent, tenant,
 client, subject. Null: none of these.';
@@ -234,6 +237,7 @@ select
     token_states.client_type,
     token_states.acr,
     token_states.amr,
+    token_states.session_id,
     token_states.subject_id,
     token_states.username,
     token_states.account_id

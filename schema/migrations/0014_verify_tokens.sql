@@ -8,6 +8,29 @@ set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
 
+create or replace function authority.find_sid(tenant_id uuid, session_id uuid)
+returns uuid
+language plpgsql
+stable strict parallel safe
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+begin
+    return (
+        select sessions.sid
+        from authority.sessions
+        where
+            sessions.tenant_id = find_sid.tenant_id
+            and sessions.id = find_sid.session_id
+    );
+end
+$$;
+
+comment on function authority.find_sid(uuid, uuid) is
+'Returns the sid of this session. authority.verified_tokens calls it only for tokens
+that end with their session, so that other tokens cost no more.';
+
 create or replace function authority.find_dependencies(
     tenant_id uuid, token_ids uuid[]
 )
@@ -29,7 +52,9 @@ begin
                 'authorization:' || token_states.subject_authorization_id,
                 'client:' || token_states.client_id,
                 'subject:' || token_states.subject_id,
-                'subject:' || token_states.account_id
+                'subject:' || token_states.account_id,
+                'session:'
+                || authority.find_sid(token_states.tenant_id, token_states.session_id)
             ]
         ) as named (name)
         where
@@ -43,8 +68,12 @@ $$;
 comment on function authority.find_dependencies(uuid, uuid[]) is
 'Returns what ends these tokens, as category:target of authority.revocations.';
 
-revoke execute on function authority.find_dependencies(uuid, uuid[]) from public;
-grant execute on function authority.find_dependencies(uuid, uuid[]) to authority_app;
+revoke execute on function
+authority.find_sid(uuid, uuid), authority.find_dependencies(uuid, uuid[])
+from public;
+grant execute on function
+authority.find_sid(uuid, uuid), authority.find_dependencies(uuid, uuid[])
+to authority_app;
 
 create or replace view authority.verified_tokens
 with (security_invoker = true) as
@@ -73,6 +102,7 @@ select
     live_tokens.amr,
     live_tokens.created_at,
     live_tokens.expires_at,
+    authority.find_sid(live_tokens.tenant_id, live_tokens.session_id) as sid,
     authority.find_dependencies(live_tokens.tenant_id, live_tokens.exchanged_from)
         as depends_on
 from authority.live_tokens;
@@ -80,6 +110,8 @@ from authority.live_tokens;
 comment on view authority.verified_tokens is
 'The columns of live tokens that a resource server may read.';
 
+comment on column authority.verified_tokens.sid is
+'The sid of the session that it ends with. Null: none.';
 comment on column authority.verified_tokens.depends_on is
 'What ends an exchanged token together with those that it was exchanged for, as
 category:target of authority.revocations. Null: not exchanged.';

@@ -39,6 +39,8 @@ create table if not exists authority.revocations (
     category text collate "C" not null,
     target text collate "C" not null,
     scopes text[],
+    resources text[],
+    authorization_details jsonb,
     reason text not null,
     properties jsonb not null default '{}',
     effective_at timestamptz not null default authority.clock(),
@@ -55,8 +57,24 @@ create table if not exists authority.revocations (
     check (authority.is_visible(target) and char_length(target) <= 256),
     constraint revocations_scopes_check
     check (array_position(scopes, null) is null and authority.is_scope_list(scopes)),
+    constraint revocations_resources_check
+    check (
+        array_position(resources, null) is null
+        and authority.is_resource_list(resources)
+    ),
+    constraint revocations_authorization_details_check
+    check (
+        jsonb_typeof(authorization_details) = 'array'
+        and authority.is_details_list(authorization_details)
+        and authority.is_bounded_json(authorization_details)
+    ),
     constraint revocations_category_scopes_check
-    check (scopes is null or category = 'authorization'),
+    check (
+        num_nulls(scopes, resources, authorization_details)
+        = case
+            when scopes is not null and category = 'authorization' then 0 else 3
+        end
+    ),
     constraint revocations_properties_check
     check (
         jsonb_typeof(properties) = 'object'
@@ -87,8 +105,12 @@ comment on column authority.revocations.target is
 'The jti, authorization id, sid, sub, client_id, tenant id or kid, depending on the
 category. The sub of a service account is its account_id. Never a token.';
 comment on column authority.revocations.scopes is
-'Verifiers refuse only tokens of the target that carry another scope. Null: all of its
-tokens.';
+'What is left of a narrowed consent. Verifiers refuse only tokens of the target that
+have another scope, resource or authorization detail. Null: all of its tokens.';
+comment on column authority.revocations.resources is
+'The resources that are left of a narrowed consent. Null: scopes is null.';
+comment on column authority.revocations.authorization_details is
+'The authorization details that are left of a narrowed consent. Null: scopes is null.';
 comment on column authority.revocations.reason is
 'Why it was revoked, for people and reports.';
 comment on column authority.revocations.properties is
@@ -117,9 +139,11 @@ create or replace function authority.append_revocations(
     category text,
     targets text[],
     ends timestamptz[],
-    scopes text[],
     reason text,
-    effective_at timestamptz
+    effective_at timestamptz,
+    scopes text[] default null,
+    resources text[] default null,
+    authorization_details jsonb default null
 )
 returns void
 language plpgsql
@@ -148,14 +172,18 @@ begin
             end as hint
     )
 
-    insert into authority.revocations
-    (tenant_id, sequence, category, target, scopes, reason, effective_at, expires_at)
+    insert into authority.revocations (
+        tenant_id, sequence, category, target, scopes, resources, authorization_details,
+        reason, effective_at, expires_at
+    )
     select
         append_revocations.tenant_id,
         next_sequence.last_sequence - cardinality(targets) + ended.number,
         append_revocations.category,
         ended.target,
         append_revocations.scopes,
+        append_revocations.resources,
+        append_revocations.authorization_details,
         append_revocations.reason,
         append_revocations.effective_at,
         ended.expires_at
@@ -170,7 +198,7 @@ comment on function authority.append_revocations is
 transaction notifies followers, unless the setting authority.feed is silent.';
 
 revoke execute on function authority.append_revocations(
-    uuid, text, text[], timestamptz[], text[], text, timestamptz
+    uuid, text, text[], timestamptz[], text, timestamptz, text[], text[], jsonb
 ) from public;
 
 call authority.isolate_tenants('authority.revocation_sequences');

@@ -35,8 +35,8 @@ comment on table authority.user_identities is
 'An account at another identity provider, with which a user signs in.';
 comment on column authority.user_identities.tenant_id is 'Owner of the row.';
 comment on column authority.user_identities.issuer is
-'The iss of the provider''s ID tokens (OpenID Connect Core section 2), or the entityID of
-a SAML provider. Compared exactly.';
+'The iss of the provider''s ID tokens (OpenID Connect Core section 2), or the entityID
+of a SAML provider. Compared exactly.';
 comment on column authority.user_identities.subject is
 'The sub of the provider''s ID tokens, or a persistent NameID of SAML. Never an e-mail
 address or a name, which a provider gives to another person. Compared exactly.';

@@ -37,13 +37,17 @@ declare
     tenant_now constant text
         := set_config('authority.tenant_id', old.tenant_id::text, true);
     category constant text := tg_argv[0];
+    target uuid := old.id;
     reason text := category || '_deleted';
     ends timestamptz;
 begin
     if tg_op = 'UPDATE' then
         reason := new.revocation_reason;
     end if;
-    if category = 'token' then
+    if category = 'session' then
+        target := old.sid;
+        ends := old.expires_at;
+    elsif category = 'token' then
         ends := old.expires_at;
     elsif tg_op = 'UPDATE' then
         ends := new.tokens_expire_at;
@@ -64,9 +68,8 @@ begin
         perform authority.append_revocations(
             old.tenant_id,
             category,
-            array[old.id::text],
+            array[target::text],
             array[ends],
-            null,
             reason,
             authority.clock()
         );
@@ -77,7 +80,7 @@ end
 $$;
 
 comment on function authority.publish_revocation is
-'Publishes the end of a token or a family until its tokens have expired.';
+'Publishes the end of a token, a family or a session, until its tokens have expired.';
 
 create or replace function authority.await_families()
 returns trigger
@@ -133,12 +136,14 @@ begin
             'authorization',
             families,
             ends,
-            case when new.revoked_at is null then new.scopes end,
             case
                 when new.revoked_at is null then 'consent_narrowed'
                 else 'consent_revoked'
             end,
-            authority.clock()
+            authority.clock(),
+            case when new.revoked_at is null then new.scopes end,
+            case when new.revoked_at is null then new.resources end,
+            case when new.revoked_at is null then new.authorization_details end
         );
     end if;
     perform set_config('authority.tenant_id', tenant_before, true);
@@ -148,7 +153,7 @@ $$;
 
 comment on function authority.publish_consent is
 'Publishes the end of each living family under the consent: of all its tokens if the
-consent is revoked, else of those with a scope beyond the ones that are left.';
+consent is revoked, else of those beyond what is left of it.';
 
 create or replace function authority.publish_end()
 returns trigger
@@ -194,7 +199,6 @@ begin
             array[
                 case when tg_op = 'DELETE' then effective_at + interval '2160 hours' end
             ],
-            null,
             reason,
             effective_at
         );

@@ -53,7 +53,6 @@ begin
             'subject',
             array[account.subject_id],
             array[authority.clock() + feed_for],
-            null,
             'user_erased',
             authority.clock()
         );

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from authority_queries import Store
@@ -17,6 +17,7 @@ from tests.factories import (
     make_client,
     make_consent,
     make_service_account,
+    make_session,
     make_tenant,
     make_token,
     make_user,
@@ -26,12 +27,16 @@ from tests.flows.token_families import refresh
 from tests.repositories.exchange_helpers import exchanged
 from tests.repositories.token_helpers import Fields
 
+API: Final = "https://api.example"
+PAYMENT: Final = {"type": "payment", "amount": 1}
+
 
 @dataclass(frozen=True, kw_only=True)
 class World:
     """Cached tokens of a user, of another user, of an account and of a client.
 
-    `hers` are two tokens of one family, `other` is a family of hers at the same client.
+    `hers` are two tokens of one family, which ends with a session. `other` is a family
+    of hers at the same client, and its token alone has a resource and a detail.
     `traded` was exchanged for hers by another client, with the account as its actor.
     """
 
@@ -77,18 +82,26 @@ def make_world(store: Store, dba: Dba) -> World:
         ids[name] = token.id
 
     scopes = ["openid", "email"]
-    consent = make_consent(store, client, ann)
+    more: Fields = {"resources": [API], "authorization_details": [PAYMENT]}
+    consent = make_consent(store, client, ann, scopes=scopes, **more)
     ids["consent"] = consent.id
     for name in ("family", "other family"):
         ids[name] = make_authorization(
-            store, client, user_id=ann.id, consent_id=consent.id, scopes=scopes
+            store, client, user_id=ann.id, consent_id=consent.id, scopes=scopes, **more
         ).id
+    _, session = make_session(store, ann)
+    ids["session"] = session.id
+    dba.execute(
+        "update authority.authorizations set session_id = %s, ends_with_session = true "
+        "where id = %s",
+        [session.id, ids["family"]],
+    )
     hers: Fields = {"user_id": ann.id, "authorization_id": ids["family"]}
     add("hers", client, **hers, scopes=scopes)
     add("hers, too", client, **hers, scopes=["openid"])
     add("refresh", client, type="refresh", **hers, scopes=scopes)
     others: Fields = {"user_id": ann.id, "authorization_id": ids["other family"]}
-    add("other", client, **others, scopes=["openid"])
+    add("other", client, **others, scopes=["openid"], **more)
     add("bobs", trader, user_id=bob.id)
     add("robots", client, service_account_id=robot.id)
     add("clients", client)

@@ -92,3 +92,33 @@ def _create_partitions(connection: "psycopg.Connection[Any]", table: str) -> Non
                 Literal(number),
             )
         )
+
+
+# What a sharded server does to a table before its foreign keys: it makes it anew. The
+# log is partitioned by month already.
+_SHARD: Final = """
+    if tenant_column = 'tenant_id' and subject not like 'login_attempts%' then
+        execute format('alter table %s rename to unsharded', target);
+        execute format(
+            'create table authority.%I (like authority.unsharded including all) '
+            'partition by hash (tenant_id)', subject
+        );
+        drop table authority.unsharded;
+        for number in 0..3 loop
+            execute format(
+                'create table authority.%I partition of authority.%I '
+                'for values with (modulus 4, remainder %s)',
+                subject || '_' || number, subject, number
+            );
+        end loop;
+        target := format('authority.%I', subject)::regclass;
+    end if;
+"""
+
+
+def sharding(isolate_tenants: str) -> str:
+    """Return the migration of `isolate_tenants`, which then also shards each table."""
+    subject = "(select relname from pg_class where oid = target)"
+    parts = isolate_tenants.partition("declare\n")
+    body = parts[2].replace("begin\n", f"begin\n{_SHARD}", 1)
+    return f"{parts[0]}declare\n    subject constant name := {subject};\n{body}"

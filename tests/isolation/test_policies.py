@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from authority_queries import Store
 from authority_queries.errors import NotFoundError, PermissionDeniedError
@@ -296,3 +297,31 @@ def test_a_policy_is_evaluated_once_a_scan_and_uses_the_index(
             assert "Filter: " not in plan, plan
             assert "InitPlan" not in plan, plan
             assert f"Cond: ({table.tenant_column} = " in plan, plan
+
+
+@pytest.mark.parametrize("table", ["roles", "scopes"])
+def test_a_tenant_neither_writes_nor_deletes_system_rows(
+    table: str, tenants: Tenants, logins: Logins
+) -> None:
+    """The policies refuse it, whatever the role may write."""
+
+    def about(statement: LiteralString) -> str:
+        name = SQL(statement).format(Identifier("authority", table))
+        return name.as_string(tenants.dba)
+
+    add = about("insert into {} (tenant_id, name, is_system) values (%s, %s, %s)")
+    count = about("select count(*) from {} where is_system").encode()
+    tenants.dba.execute(about("grant all on {} to authority_app").encode())
+    tenants.dba.execute(add.encode(), [tenants.own, "base", True])
+    with opened(logins, "app") as connection:
+        set_tenant(connection, tenants.own)
+        connection.execute(add.encode(), [tenants.own, "own", False])
+        assert connection.execute(count).fetchone() == (1,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(add.encode(), [tenants.own, "system", True])
+        promote = about("update {} set is_system = true where name = 'own'")
+        assert sqlstate(connection, promote) == DENIED
+        demote = about("update {} set is_system = false where is_system")
+        for statement in (demote, about("delete from {} where is_system")):
+            assert connection.execute(statement.encode()).rowcount == 0
+        assert connection.execute(count).fetchone() == (1,)

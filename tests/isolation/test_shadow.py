@@ -5,20 +5,28 @@ tenant_id stand for shards.
 """
 
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from authority_queries import Store
+from authority_queries import Store, migrate
 from authority_queries.codegen.query import Query
 from authority_queries.codegen.reading.folder import read_folder
-from authority_queries.resources import QUERIES
+from authority_queries.errors import MigrationError
+from authority_queries.resources import MIGRATIONS, QUERIES
 from tests.conftest import Server
-from tests.isolation.shadow import create_shadow, dump_schema
+from tests.isolation.shadow import (
+    create_shadow,
+    dump_schema,
+    partitioned_tables,
+    sharding,
+)
 from tests.isolation.shadow_database import Shadow, partition_number, shadow_of
 from tests.isolation.shadow_plans import MODES
 from tests.isolation.tenant_life import live
@@ -115,6 +123,50 @@ def test_every_part_of_a_tenants_table_can_be_sharded(
         made = connection.execute(_MADE).fetchall()
     assert made == dba.execute(_MADE).fetchall()
     assert sharded == [name for name, *_ in made]
+
+
+def without_keys(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a row of _MADE without the keys, which are named anew with the table."""
+    name, isolated, constraints, _, policies, grants = row
+    kept = [each for each in constraints if each.endswith(("_fk", "_check"))]
+    return name, isolated, kept, policies, grants
+
+
+def migrate_sharding(conninfo: str, folder: Path, *, early: bool = False) -> None:
+    """Apply migrations that shard each table of tenants when it gets its policy.
+
+    With `early` a foreign key is added before that, to the table of roles.
+    """
+    shutil.copytree(MIGRATIONS, folder)
+    isolate = folder / "0002_isolate_tenants.sql"
+    isolate.write_text(sharding(isolate.read_text()))
+    roles = folder / "0005_create_roles.sql"
+    parts = roles.read_text().partition("call authority.isolate_tenants(")
+    key = (
+        "alter table authority.role_permissions add constraint early_fk foreign key "
+        "(tenant_id, role_id) references authority.roles (tenant_id, id);\n"
+    )
+    roles.write_text(f"{parts[0]}{key if early else ''}{''.join(parts[1:])}")
+    migrate(conninfo, folders=[folder])
+
+
+def test_the_migrations_apply_while_each_table_is_sharded_before_its_foreign_keys(
+    blank_conninfo: str, dba: "psycopg.Connection[Any]", tmp_path: Path
+) -> None:
+    migrate_sharding(blank_conninfo, tmp_path / "migrations")
+    with psycopg.connect(blank_conninfo) as connection:
+        sharded = partitioned_tables(connection)
+        made = connection.execute(_MADE).fetchall()
+    expected = dba.execute(_MADE).fetchall()
+    assert sharded == [name for name, *_ in expected]
+    assert list(map(without_keys, made)) == list(map(without_keys, expected))
+
+
+def test_a_foreign_key_before_the_policy_is_refused(
+    blank_conninfo: str, tmp_path: Path
+) -> None:
+    with pytest.raises(MigrationError, match="other objects depend on it"):
+        migrate_sharding(blank_conninfo, tmp_path / "migrations", early=True)
 
 
 def test_a_key_without_the_tenant_is_refused(

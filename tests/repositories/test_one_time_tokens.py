@@ -223,7 +223,7 @@ def test_a_verification_verifies_the_address_only_if_it_is_still_the_users(
 
 
 def change(store: Store, user: User, **fields: Any) -> object:
-    columns = ("username", "email", "email_verified", "display_name", "status")
+    columns = ("username", "email", "display_name", "status")
     return store.users.update(
         tenant_id=user.tenant_id,
         user_id=user.id,

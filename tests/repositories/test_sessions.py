@@ -177,7 +177,6 @@ def test_a_session_is_over_with_its_user(store: Store, dba: Dba, what: str) -> N
             row_version=user.row_version,
             username=user.username,
             email=None,
-            email_verified=False,
             display_name="",
             status="suspended",
             attributes={},

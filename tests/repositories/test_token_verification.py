@@ -72,6 +72,7 @@ def test_a_live_token_of_a_user_is_verified_in_full(store: Store) -> None:
         amr=["pwd", "otp"],
         created_at=at.token.created_at,
         expires_at=at.token.expires_at,
+        sid=None,
         depends_on=None,
     )
 

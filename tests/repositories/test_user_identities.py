@@ -89,7 +89,11 @@ def test_a_user_who_is_not_active_is_found_and_not_signed_in(
 ) -> None:
     user = make_user(store, make_tenant(store).id, status=status)
     link(store, user)
-    key = {"tenant_id": user.tenant_id, "issuer": GOOGLE, "subject": "1"}
+    key: dict[str, Any] = {
+        "tenant_id": user.tenant_id,
+        "issuer": GOOGLE,
+        "subject": "1",
+    }
     assert store.user_identities.sign_in(**key) is None
     found = store.user_identities.find(**key)
     assert found is not None
@@ -99,7 +103,7 @@ def test_a_user_who_is_not_active_is_found_and_not_signed_in(
 def test_a_suspended_tenant_signs_nobody_in(store: Store) -> None:
     user = make_user(store, make_tenant(store).id)
     link(store, user)
-    store.tenants.set_status(tenant_id=user.tenant_id, status="suspended")
+    store.tenants.suspend(tenant_id=user.tenant_id)
     found = store.user_identities.sign_in(
         tenant_id=user.tenant_id, issuer=GOOGLE, subject="1"
     )
@@ -143,8 +147,9 @@ def test_an_account_belongs_to_one_user(store: Store) -> None:
 )
 def test_wrong_values_are_refused(store: Store, field: str, value: object) -> None:
     user = make_user(store, make_tenant(store).id)
+    fields: dict[str, Any] = {field: value}
     with refusal_of(field):
-        link(store, user, **{"subject": "1", field: value})
+        link(store, user, **fields)
 
 
 def test_accounts_are_listed_by_user_and_deleted_with_the_user(store: Store) -> None:
@@ -187,7 +192,7 @@ def test_a_passkey_that_verifies_its_user_is_another_way_to_sign_in(
 ) -> None:
     user = make_user(store, make_tenant(store).id)
     link(store, user)
-    device = SoftAuthenticator(user_handle=user.id.bytes, verifies=verifies_user)
+    device = SoftAuthenticator(user_handle=user.id.bytes, verifies_user=verifies_user)
     assert enroll(store, user, device).outcome == "enrolled"
     assert unlink(store, user) == outcome
 

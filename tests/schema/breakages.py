@@ -18,6 +18,15 @@ BREAKAGES = {
         "alter table authority.tokens disable trigger tokens_revoked_feed",
         "drop trigger clients_deleted_feed on authority.clients",
         "grant update (expires_at) on authority.tokens to authority_app",
+        "drop trigger sessions_deleted_feed on authority.sessions",
+        "alter table authority.sessions disable trigger sessions_revoked_feed",
+        """
+        create function authority.judge(id uuid) returns text language sql
+        return 'dead';
+        create or replace view authority.token_states
+        with (security_invoker = true) as
+        select *, authority.judge(id) as judgement from authority.token_states
+        """,
         """
         drop trigger clients_disabled_feed on authority.clients;
         create constraint trigger clients_disabled_feed
@@ -178,16 +187,14 @@ BREAKAGES = {
         to authority_maintenance, authority_app using (true)
         """,
     ],
-    "policies_read_the_setting_once": [
+    "policies_have_no_subquery": [
         """
         alter policy users_tenant_id_policy on authority.users
-        using (tenant_id = current_setting('authority.tenant_id', true)::uuid)
+        using (tenant_id = (select current_setting('authority.tenant_id')::uuid))
         """,
         """
-        alter policy users_tenant_id_policy on authority.users with check (
-            tenant_id = (select null::uuid)
-            or tenant_id::text = lower(current_setting('authority.tenant_id', true))
-        )
+        alter policy roles_insert_policy on authority.roles
+        with check (exists (select from authority.tenants))
         """,
     ],
     "roles_have_only_their_grants": [
@@ -210,6 +217,12 @@ BREAKAGES = {
         "grant insert on authority.permissions to authority_app",
         "grant update (description) on authority.permissions to authority_reader",
         "grant truncate on authority.system_roles to authority_maintenance",
+    ],
+    "system_rows_are_not_the_tenants": [
+        "drop policy roles_update_policy on authority.roles",
+        "alter policy scopes_insert_policy on authority.scopes with check (true)",
+        "alter policy scopes_delete_policy on authority.scopes using (true)",
+        "alter policy roles_insert_policy on authority.roles to authority_reader",
     ],
     "tenants_are_isolated": [
         "alter table authority.users disable row level security",
@@ -273,6 +286,16 @@ BREAKAGES = {
         references authority.clients (tenant_id, id)
         """,
         "grant delete on authority.permissions to authority_app",
+    ],
+    "constraints_hold_for_all_rows": [
+        """
+        alter table authority.users
+        add constraint users_email_verified_check check (email <> '') not valid
+        """,
+        """
+        update pg_catalog.pg_index set indisvalid = false
+        where indexrelid = 'authority.user_roles_expires_at_idx'::regclass
+        """,
     ],
     "ended_rows_are_pruned": [
         "revoke delete on authority.consents from authority_maintenance",

@@ -88,15 +88,16 @@ where pg_class.relispartition
 order by pg_namespace.nspname, pg_class.relname;
 
 -- name: list_policy_conditions()
--- One condition of a policy of row-level security, with the policy's table. `alteration`
--- is the statement that replaces it, up to the condition.
+-- One condition of a policy of row-level security, with its table. `alteration` is the
+-- statement that replaces the condition, up to the condition.
 select
     pg_namespace.nspname as schema_name,
     pg_class.relname as table_name,
     pg_get_expr(conditions.tree, pg_policy.polrelid) as condition,
     concat(
         'alter policy ', quote_ident(pg_policy.polname),
-        ' on ', quote_ident(pg_namespace.nspname), '.', quote_ident(pg_class.relname),
+        ' on ', quote_ident(pg_namespace.nspname),
+        '.', quote_ident(pg_class.relname),
         ' ', conditions.place
     ) as alteration
 from pg_catalog.pg_policy

@@ -54,7 +54,7 @@ class AsyncUsedJtis(AsyncRepository):
             jti_hash=hashlib.sha256(text).digest(),
             expires_at=expires_at,
         )
-        return bool(first)
+        return first is not None
 
     async def prune_expired(self, *, batch_size: int = 1000) -> int:
         """Delete a batch of jtis that expired five minutes ago, of all tenants.

@@ -32,6 +32,9 @@ _QUARTER_HOUR = timedelta(minutes=15)
 _RETENTION = timedelta(days=400)
 # A user code belongs to no account: a guesser with more accounts gets no more guesses.
 _TENANT_LIMITS: Final = {"user_code": 100}
+# Three codes of six digits are right at any time.
+_ACCOUNT_LIMITS: Final = {"totp": 5}
+_ACCOUNT_LIMIT: Final = 50
 
 
 class LoginAttempts(Repository):
@@ -115,7 +118,7 @@ class LoginAttempts(Repository):
         address: IPv4Address | IPv6Address,
         factor: str,
         pair_limit: int = 10,
-        account_limit: int = 50,
+        account_limit: int | None = None,
         network_limit: int = 200,
         tenant_limit: int | None = None,
         time_window: timedelta = _QUARTER_HOUR,
@@ -126,7 +129,7 @@ class LoginAttempts(Repository):
 
         - pair: the account from this network (/24 or /64);
         - account: the account from everywhere, unless `succeed` made this network
-          trusted;
+          trusted; 50 by default, and 5 for `totp`;
         - network: all accounts from this network (/24 or /48);
         - tenant: the whole tenant, if `tenant_limit` is given; 100 for `user_code`.
 
@@ -140,6 +143,8 @@ class LoginAttempts(Repository):
         a successful check; a failed check stays counted. Raises OpenTransactionError,
         InvalidArgumentError, InvalidValueError.
         """
+        if account_limit is None:
+            account_limit = _ACCOUNT_LIMITS.get(factor, _ACCOUNT_LIMIT)
         if tenant_limit is None:
             tenant_limit = _TENANT_LIMITS.get(factor)
         else:

@@ -55,7 +55,7 @@ class UsedJtis(Repository):
             jti_hash=hashlib.sha256(text).digest(),
             expires_at=expires_at,
         )
-        return bool(first)
+        return first is not None
 
     def prune_expired(self, *, batch_size: int = 1000) -> int:
         """Delete a batch of jtis that expired five minutes ago, of all tenants.

@@ -1,7 +1,8 @@
 -- A column that decides whether a token is alive, that services or operators can
 -- change, and that no trigger watches for the feed; and a table of which they can
--- delete rows without such a trigger. A cache knows itself when a token expires, and no
--- role can change that time.
+-- delete rows without such a trigger; and a function that the view calls, and of which
+-- this rule does not know what it reads. A cache knows itself when a token expires, and
+-- no role can change that time.
 with recursive known (subject, reason) as (
     values
     ('tokens.redeemed_at', 'Only access tokens are cached, and they are not redeemed.'),
@@ -15,7 +16,16 @@ with recursive known (subject, reason) as (
     ('clients.id', 'The foreign key of its tokens refuses the update.'),
     ('users.id', 'The foreign key of its tokens refuses the update.'),
     ('service_accounts.id', 'The foreign key of its tokens refuses the update.'),
-    ('consents', 'The deletion cascades to its families, which have a trigger.')
+    ('consents', 'The deletion cascades to its families, which have a trigger.'),
+    ('sessions', 'A row is deleted after the end of the families that end with it.')
+),
+
+functions (name) as (
+    values
+    ('authority.clock()'),
+    ('authority.covers_details(jsonb,jsonb)'),
+    ('authority.are_tokens_alive(uuid,uuid[])'),
+    ('authority.is_session_in_force(uuid,uuid)')
 ),
 
 -- The columns that the view reads, through other views.
@@ -41,18 +51,43 @@ reads (table_oid, number) as (
         and pg_depend.refclassid = 'pg_class'::regclass
 ),
 
+-- The view calls a function that reads this column.
+functions_read (table_oid, number) as (
+    select
+        pg_attribute.attrelid,
+        pg_attribute.attnum::integer
+    from pg_catalog.pg_attribute
+    where
+        pg_attribute.attrelid = 'authority.sessions'::regclass
+        and pg_attribute.attname = 'revoked_at'
+),
+
 columns as (
     select
         reads.table_oid,
         reads.number,
         tables.relname || '.' || attributes.attname as name
-    from reads
+    from (
+        select reads.table_oid, reads.number from reads
+        union
+        select functions_read.table_oid, functions_read.number from functions_read
+    ) as reads
     inner join pg_catalog.pg_class as tables on reads.table_oid = tables.oid
     inner join pg_catalog.pg_attribute as attributes
         on
             reads.table_oid = attributes.attrelid
             and reads.number = attributes.attnum
     where tables.relkind in ('r', 'p') and reads.number > 0
+    union all
+    -- What is_session_in_force reads.
+    select
+        attributes.attrelid as table_oid,
+        attributes.attnum as number,
+        'sessions.' || attributes.attname as name
+    from pg_catalog.pg_attribute as attributes
+    where
+        attributes.attrelid = 'authority.sessions'::regclass
+        and attributes.attname = 'revoked_at'
 ),
 
 -- Bit 8 of the type stands for DELETE, and bit 16 for UPDATE.
@@ -109,6 +144,17 @@ found as (
         )
 )
 
+select pg_depend.refobjid::regprocedure::text as offender
+from pg_catalog.pg_rewrite
+inner join pg_catalog.pg_depend on pg_rewrite.oid = pg_depend.objid
+where
+    pg_rewrite.ev_class = 'authority.token_states'::regclass
+    and pg_depend.classid = 'pg_rewrite'::regclass
+    and pg_depend.refclassid = 'pg_proc'::regclass
+    and pg_depend.refobjid::regprocedure::text not in (
+        select functions.name from functions
+    )
+union
 select found.name as offender
 from found
 where

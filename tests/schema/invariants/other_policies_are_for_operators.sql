@@ -6,6 +6,7 @@ from pg_catalog.pg_policy as policies
 inner join pg_catalog.pg_class as tables on policies.polrelid = tables.oid
 where
     tables.relnamespace = 'authority'::regnamespace
+    and policies.polpermissive
     and policies.polname <> format(
         '%s_%s_policy',
         tables.relname,

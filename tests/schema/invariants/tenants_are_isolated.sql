@@ -27,8 +27,8 @@ expected as (
         tables.is_held,
         format('%s_%s_policy', tables.name, tables.tenant_column) as policy,
         format(
-            '(%s = ( SELECT CASE WHEN ((%s ~~ %L::text) AND (translate(%s, %L::text, '
-            '%L::text) = %L::text)) THEN (%s)::uuid ELSE NULL::uuid END AS "case"))',
+            '(%s = ( CASE WHEN ((%s ~~ %L::text) AND (translate(%s, %L::text, '
+            '%L::text) = %L::text)) THEN %s ELSE NULL::text END)::uuid)',
             tables.tenant_column,
             setting.value,
             '________-____-____-____-____________',
