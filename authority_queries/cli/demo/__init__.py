@@ -2,7 +2,12 @@
 
 import sys
 
-from authority_queries.cli.demo import scenes, tenant_scenes, token_scenes
+from authority_queries.cli.demo import (
+    scenes,
+    sign_in_scenes,
+    tenant_scenes,
+    token_scenes,
+)
 from authority_queries.cli.demo.narrator import Narrator
 from authority_queries.cli.demo.sample import load_samples
 from authority_queries.service._sync.authority import Authority
@@ -35,9 +40,14 @@ def run_demo(settings: Settings) -> None:
                 scenes.rotate_client_secret(store, narrator, acme)
                 ann = scenes.sign_in(store, narrator, acme)
                 token_scenes.use_tokens(store, narrator, acme, ann)
+                sign_in_scenes.sign_in_with_two_factors(store, narrator, acme, ann)
+                sign_in_scenes.rotate_signing_keys(store, narrator, acme)
                 token_scenes.act_as_service_account(store, narrator, acme)
                 token_scenes.sign_out_everywhere(store, narrator, acme, ann)
                 scenes.meter_license(store, narrator, acme)
+            sign_in_scenes.reset_password_and_erase(
+                authority, maintenance, narrator, acme
+            )
             tenant_scenes.stay_apart(authority, maintenance, narrator, acme, globex)
             tenant_scenes.suspend(authority, maintenance, narrator, globex)
             tenant_scenes.prune(authority, maintenance, narrator, acme)

@@ -71,6 +71,7 @@ class ClientEntry(_Entry):
     display_names: Object
     redirect_uris: Names
     post_logout_redirect_uris: Names
+    backchannel_logout_uri: str | None = None
     grant_types: list[str] | None = None
     permissions: Names
     requirements: Names
