@@ -21,7 +21,7 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import ClientSecret
 
 _TEXTS = {
-    "add": "cbe5d1e51e00",
+    "add": "92bf32c5bdb2",
     "list_by_client": "92dfe14da3b1",
     "list_live": "ced24f07bb63",
     "record_use": "c338b0e08c4a",

@@ -27,7 +27,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "redeem": "d940cefb8f20",
+    "redeem": "cdb6a14bb55e",
 }
 _QUERIES = QueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
