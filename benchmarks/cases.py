@@ -60,14 +60,17 @@ def make_cases(rows: Rows) -> list[Case]:
             arguments=_same(tenant_id=rows.tenant_id, user_id=rows.user_id),
         ),
         Case(
-            title="a row of 19 columns from 7 tables",
+            title="a row of 23 columns from 7 tables",
             statement="tokens.verify",
             gives="row",
             record=VerifiedToken,
             call=tokens.verify,
             call_async=tokens.verify_async,
             arguments=_same(
-                tenant_id=rows.tenant_id, token_hash=rows.token_hash, type="access"
+                tenant_id=rows.tenant_id,
+                token_hash=rows.token_hash,
+                type="access",
+                resource=None,
             ),
         ),
         Case(
@@ -139,8 +142,11 @@ def _same(**arguments: object) -> Callable[[], Arguments]:
 
 def _sent_token(arguments: Arguments) -> Arguments:
     scopes = cast("tuple[str, ...]", arguments["scopes"])
+    resources = cast("tuple[str, ...]", arguments["resources"])
     return {
         **arguments,
         "scopes": list(scopes),
+        "resources": list(resources),
+        "authorization_details": Jsonb([]),
         "properties": Jsonb(arguments["properties"]),
     }

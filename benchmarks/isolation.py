@@ -153,6 +153,7 @@ def _bare(connection: psycopg.Connection[object], rows: Rows) -> Peer:
         "tenant_id": rows.tenant_id,
         "token_hash": rows.token_hash,
         "type": "access",
+        "resource": None,
     }
     make_row = args_row(VerifiedToken)
 

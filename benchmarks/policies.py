@@ -93,6 +93,7 @@ def _timer(opened: tuple[psycopg.Connection[object], Rows], call: str) -> Timer:
         "tenant_id": rows.tenant_id,
         "token_hash": rows.token_hash,
         "type": "access",
+        "resource": None,
         "user_id": rows.user_id,
     }
     sql = _UNBOUND

@@ -76,6 +76,8 @@ def new_token(tenant_id: UUID, client_uuid: UUID, user_id: UUID) -> dict[str, ob
         "service_account_id": None,
         "authorization_id": None,
         "scopes": ("openid", "profile", "email"),
+        "resources": ("https://api.example",),
+        "authorization_details": (),
         "code_challenge": None,
         "redirect_uri": None,
         "nonce": None,
