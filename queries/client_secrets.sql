@@ -53,7 +53,8 @@ order by client_secrets.created_at desc, client_secrets.id asc;
 
 -- name: list_live(tenant_id, client_id)
 -- One secret that an enabled confidential client of an active tenant may authenticate
--- with now, newest first, found by the client_id of the protocol.
+-- with now, newest first, found by the client_id of the protocol. A client that is
+-- registered for another token_endpoint_auth_method has none.
 -- @row ClientSecret
 select
     client_secrets.tenant_id, client_secrets.id, client_secrets.client_uuid,
@@ -69,6 +70,11 @@ where
     clients.tenant_id = :tenant_id
     and clients.client_id = :client_id
     and clients.client_type = 'confidential'
+    and (
+        clients.token_endpoint_auth_method is null
+        or clients.token_endpoint_auth_method
+        in ('client_secret_basic', 'client_secret_post')
+    )
     and clients.enabled
     and client_secrets.valid_from <= authority.clock()
     and (
