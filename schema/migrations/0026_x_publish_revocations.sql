@@ -166,23 +166,25 @@ set row_security = on
 as $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
+    -- Without the number of a shard or a partition.
+    its_table constant text := rtrim(rtrim(tg_table_name, '0123456789'), '_');
     category constant text := tg_argv[0];
     reason constant text := tg_argv[1];
     effective_at timestamptz := authority.clock();
     tenant_id uuid;
     target text;
 begin
-    if tg_table_name = 'tenants' then
+    if its_table = 'tenants' then
         tenant_id := old.id;
         target := old.id;
     else
         tenant_id := old.tenant_id;
     end if;
-    if tg_table_name = 'users' then
+    if its_table = 'users' then
         target := old.subject_id;
-    elsif tg_table_name = 'service_accounts' then
+    elsif its_table = 'service_accounts' then
         target := old.account_id;
-    elsif tg_table_name = 'clients' then
+    elsif its_table = 'clients' then
         target := old.client_id;
     end if;
     perform set_config('authority.tenant_id', tenant_id::text, true);

@@ -94,10 +94,12 @@ def _create_partitions(connection: "psycopg.Connection[Any]", table: str) -> Non
         )
 
 
-# What a sharded server does to a table before its foreign keys: it makes it anew. The
-# log is partitioned by month already.
+# What a sharded server does to a table before its foreign keys: it makes it anew. Two
+# tables are partitioned by month already.
 _SHARD: Final = """
-    if tenant_column = 'tenant_id' and subject not like 'login_attempts%' then
+    if tenant_column = 'tenant_id' and subject not like all (
+        array['login_attempts%', 'audit_events%']
+    ) then
         execute format('alter table %s rename to unsharded', target);
         execute format(
             'create table authority.%I (like authority.unsharded including all) '

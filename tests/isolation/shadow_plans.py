@@ -25,6 +25,7 @@ _VALUES: Final[Mapping[str, object]] = {
     "bigint": 1,
     "boolean": True,
     "bytea": b"\x00" * 32,
+    "bytea[]": [b"\x00" * 32],
     "date": "2026-01-01",
     "inet": "192.0.2.1",
     "integer": 1,
@@ -38,7 +39,9 @@ _VALUES: Final[Mapping[str, object]] = {
 }
 _VALUES_BY_NAME: Final[Mapping[str, object]] = {
     "actor_kind": "user",
+    "alg": "ES256",
     "category": "token",
+    "purpose": "sign_in",
     "notice_status": "waiting",
     "status": "active",
     "type": "authorization_code",
