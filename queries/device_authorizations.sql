@@ -4,13 +4,20 @@
 -- checks it after the wait for that lock.
 -- @row DeviceAuthorizationRequest
 -- @when outcome = created -- device_authorization_id, poll_interval, expires_at
-with asked_by as (
+with given as (
+    select
+        :tenant_id::uuid as tenant_id,
+        authority.clock() as moment
+),
+
+asked_by as (
     select
         clients.tenant_id,
         clients.id,
+        given.moment,
         case
             when not clients.enabled then 'client_inactive'
-            when clients.metadata_valid_until <= authority.clock()
+            when clients.metadata_valid_until <= given.moment
                 then 'client_metadata_expired'
             when
                 'urn:ietf:params:oauth:grant-type:device_code'
@@ -18,10 +25,11 @@ with asked_by as (
                 then 'grant_not_allowed'
         end as refusal
     from authority.clients
+    cross join given
     where
         clients.tenant_id = :tenant_id
         and clients.client_id = :client_id
-    for key share
+    for key share of clients
 ),
 
 device as (
@@ -49,7 +57,7 @@ device as (
         :cnf_jkt,
         :properties,
         :poll_interval,
-        authority.clock() + :lifetime as expires_at
+        asked_by.moment + :lifetime as expires_at
     from asked_by
     inner join authority.active_tenants on active_tenants.id = :tenant_id
     where asked_by.refusal is null
@@ -69,7 +77,7 @@ select
     device.id as device_authorization_id,
     device.poll_interval,
     device.expires_at
-from (values (:tenant_id::uuid)) as given (tenant_id)
+from given
 left join authority.active_tenants on active_tenants.id = :tenant_id
 left join asked_by on true
 left join device on true;

@@ -67,13 +67,14 @@ where
 -- @nullable last_used_at
 update authority.user_identities
 set
-    last_used_at = authority.clock(),
+    last_used_at = given.moment,
     profile = coalesce(:profile::jsonb, user_identities.profile),
     updated_at = case
         when :profile::jsonb is null then user_identities.updated_at
-        else authority.clock()
+        else given.moment
     end
-from authority.users
+from (select authority.clock() as moment) as given
+cross join authority.users
 inner join authority.active_tenants on users.tenant_id = active_tenants.id
 where
     user_identities.tenant_id = :tenant_id
