@@ -2,8 +2,8 @@
 -- The new secret, or no row when the tenant has no such confidential client. A
 -- valid_from that is null means now.
 -- @row ClientSecret
-with moment as (
-    select authority.clock() as now
+with given as (
+    select authority.clock() as moment
 )
 
 insert into authority.client_secrets (
@@ -19,10 +19,10 @@ select
     clients.id,
     :secret_hash,
     :description,
-    coalesce(:valid_from, moment.now) as valid_from,
+    coalesce(:valid_from, given.moment) as valid_from,
     :valid_until
 from authority.clients
-cross join moment
+cross join given
 where
     clients.tenant_id = :tenant_id
     and clients.id = :client_uuid

@@ -95,11 +95,12 @@ begun as (
 sign_in as (
     select
         authority.sign_in_time(:authenticated_at) as authenticated_at,
-        coalesce(:authenticated_at, authority.clock()) as claimed_at,
+        coalesce(:authenticated_at, given.moment) as claimed_at,
         :acr::text as acr,
         :amr::text[] as amr,
         null::uuid as session_id,
         null::timestamptz as ends_families_at
+    from given
     where :session_id::uuid is null
     union all
     select

@@ -313,24 +313,25 @@ issued as (
         verdict.service_account_id,
         verdict.authorization_id,
         case when verdict.outcome = 'redeemed' then verdict.id end as parent_id,
-        case successors.type
-            when 'access' then coalesce(:scopes, verdict.scopes)
+        case
+            when successors.type = 'access' then coalesce(:scopes, verdict.scopes)
             else verdict.scopes
         end as scopes,
-        case successors.type
-            when 'access' then coalesce(:resources, verdict.resources)
+        case
+            when successors.type = 'access' then coalesce(:resources, verdict.resources)
             else verdict.resources
         end as resources,
-        case successors.type
-            when 'access'
+        case
+            when successors.type = 'access'
                 then coalesce(:authorization_details, verdict.authorization_details)
             else verdict.authorization_details
         end as authorization_details,
-        case successors.type
-            when 'access' then :cnf_jkt else verdict.refresh_cnf_jkt
+        case
+            when successors.type = 'access' then :cnf_jkt else verdict.refresh_cnf_jkt
         end as cnf_jkt,
-        case successors.type
-            when 'access' then :cnf_x5t_s256 else verdict.refresh_cnf_x5t_s256
+        case
+            when successors.type = 'access' then :cnf_x5t_s256
+            else verdict.refresh_cnf_x5t_s256
         end as cnf_x5t_s256,
         verdict.properties,
         verdict.authenticated_at,

@@ -65,6 +65,10 @@ where
 -- is not active. A null profile keeps the stored one.
 -- @row IdentifiedUser
 -- @nullable last_used_at
+with given as (
+    select authority.clock() as moment
+)
+
 update authority.user_identities
 set
     last_used_at = given.moment,
@@ -76,6 +80,7 @@ set
 from (select authority.clock() as moment) as given
 cross join authority.users
 inner join authority.active_tenants on users.tenant_id = active_tenants.id
+cross join given
 where
     user_identities.tenant_id = :tenant_id
     and user_identities.issuer = :issuer

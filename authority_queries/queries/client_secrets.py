@@ -21,9 +21,9 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import ClientSecret
 
 _TEXTS = {
-    "add": "cbe5d1e51e00",
+    "add": "92bf32c5bdb2",
     "list_by_client": "92dfe14da3b1",
-    "list_live": "a01d377a511b",
+    "list_live": "ced24f07bb63",
     "record_use": "c338b0e08c4a",
     "expire": "ac542d141b70",
     "delete": "cbbf47dce936",
@@ -254,8 +254,7 @@ def list_live(
     connection: Connection[object], *, tenant_id: UUID, client_id: str
 ) -> list[ClientSecret]:
     """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first, found by the client_id of the protocol. A
-    client that is registered for another token_endpoint_auth_method has none.
+    authenticate with now, newest first, found by the client_id of the protocol.
 
     Args:
         tenant_id: Owner of the row.
@@ -271,8 +270,7 @@ async def list_live_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, client_id: str
 ) -> list[ClientSecret]:
     """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first, found by the client_id of the protocol. A
-    client that is registered for another token_endpoint_auth_method has none.
+    authenticate with now, newest first, found by the client_id of the protocol.
 
     Args:
         tenant_id: Owner of the row.
@@ -288,8 +286,7 @@ def list_live_stream(
     connection: Connection[object], *, size: int = 1000, tenant_id: UUID, client_id: str
 ) -> Stream[ClientSecret]:
     """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first, found by the client_id of the protocol. A
-    client that is registered for another token_endpoint_auth_method has none.
+    authenticate with now, newest first, found by the client_id of the protocol.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -312,8 +309,7 @@ def list_live_stream_async(
     client_id: str,
 ) -> AsyncStream[ClientSecret]:
     """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first, found by the client_id of the protocol. A
-    client that is registered for another token_endpoint_auth_method has none.
+    authenticate with now, newest first, found by the client_id of the protocol.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -338,7 +334,7 @@ def record_use(
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:86
+    queries/client_secrets.sql:80
     """
     return _record_use(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -351,7 +347,7 @@ async def record_use_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:86
+    queries/client_secrets.sql:80
     """
     return await _record_use_async(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -369,7 +365,7 @@ def expire(
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:98
+    queries/client_secrets.sql:92
     """
     return _expire(
         connection, tenant_id=tenant_id, secret_id=secret_id, lifetime=lifetime
@@ -389,7 +385,7 @@ async def expire_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:98
+    queries/client_secrets.sql:92
     """
     return await _expire_async(
         connection, tenant_id=tenant_id, secret_id=secret_id, lifetime=lifetime
@@ -402,7 +398,7 @@ def delete(connection: Connection[object], *, tenant_id: UUID, secret_id: UUID) 
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:115
+    queries/client_secrets.sql:109
     """
     return _delete(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -415,6 +411,6 @@ async def delete_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:115
+    queries/client_secrets.sql:109
     """
     return await _delete_async(connection, tenant_id=tenant_id, secret_id=secret_id)

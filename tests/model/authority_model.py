@@ -26,6 +26,7 @@ from tests.model.objects import (
     Extent,
     Family,
     Kind,
+    Session,
     Token,
     Use,
     User,
@@ -96,6 +97,7 @@ class AuthorityModel:
     users: list[User] = field(default_factory=list)
     accounts: list[Account] = field(default_factory=list)
     consents: list[Consent] = field(default_factory=list)
+    sessions: list[Session] = field(default_factory=list)
     families: list[Family] = field(default_factory=list)
     tokens: dict[bytes, Token] = field(default_factory=dict)
 
@@ -181,16 +183,27 @@ class AuthorityModel:
         lifetime: timedelta | None,
         *,
         acr: str | None = None,
+        session: Session | None = None,
     ) -> Family:
-        """Begin a family under the consent that covers it, if any."""
+        """Begin a family under the consent that covers it, if any.
+
+        It ends with its session, unless it has offline_access (OpenID Connect Core
+        section 11).
+        """
+        ends = None if lifetime is None else self.now + lifetime
+        if "offline_access" in extent:
+            session = None
+        if session is not None:
+            ends = session.ends if ends is None else min(ends, session.ends)
         family = Family(
             client=client,
             user=user,
             consent=self.agreed(user, client, extent),
             born=self.now,
-            ends=None if lifetime is None else self.now + lifetime,
+            ends=ends,
             last_expiry=self.now,
             acr=acr,
+            session=session,
         )
         self.families.append(family)
         return family
@@ -431,6 +444,7 @@ class AuthorityModel:
     def forget_user(self, user: User) -> None:
         """Forget a user and everything that depends on her."""
         self.users.remove(user)
+        self.sessions = [s for s in self.sessions if s.user is not user]
         self.consents = [c for c in self.consents if c.user is not user]
         self.forget_families({f.id for f in self.families if f.id and f.user is user})
         self.forget_tokens(t.hash for t in self.tokens.values() if t.subject is user)

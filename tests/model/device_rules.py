@@ -6,8 +6,8 @@ from typing import Final
 from hypothesis import strategies as st
 
 from tests.model.authority_model import SignIn
-from tests.model.grant_rules import GrantRules
 from tests.model.objects import Binding, Extent, wire
+from tests.model.session_rules import SessionRules
 from tests.model.strategies import (
     LEEWAY,
     MICROSECOND,
@@ -26,7 +26,7 @@ from tests.model.strategies import (
 REQUEST: Final = timedelta(minutes=10)
 
 
-class DeviceRules(GrantRules):
+class DeviceRules(SessionRules):
     @is_served
     @step(client=indexes, user=indexes, extent=extents, agrees=st.booleans(), key=keys)
     def approve_device(

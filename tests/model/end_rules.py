@@ -165,6 +165,8 @@ class EndRules(DeviceRules):
         moved = self.service.call(calls[what])
         assert moved.tokens_valid_after == self.model.now
         ended.signed_out_at = self.model.now
+        for session in self.model.sessions:
+            session.ended = session.ended or session.user is ended
 
     @is_served
     @step(what=st.sampled_from(["user", "client", "account"]), index=indexes)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal, Protocol, TypeAlias
 from uuid import UUID
 
@@ -107,6 +107,41 @@ class Consent:
 
 
 @dataclass(eq=False, kw_only=True)
+class Session:
+    """A browser in which a user has signed in to the provider."""
+
+    user: User
+    id: UUID
+    sid: UUID
+    cookie: bytes
+    signed_in: datetime
+    acr: str | None
+    idle: timedelta
+    used: datetime
+    ends: datetime
+    ended: bool = False
+
+    def is_in_use(self, now: datetime) -> bool:
+        """Return whether it was not ended, and has not ended by itself."""
+        return not self.ended and now < min(self.ends, self.used + self.idle)
+
+    def is_live(self, tenant: Ended, now: datetime) -> bool:
+        """Return whether the user is signed in."""
+        return (
+            self.is_in_use(now)
+            and tenant.works
+            and self.user.works
+            and not tenant.signed_out(self.signed_in)
+            and not self.user.signed_out(self.signed_in)
+        )
+
+    def use(self, now: datetime) -> None:
+        """Note a use, at most once a minute, or in a tenth of a shorter idle time."""
+        if now - self.used >= min(timedelta(minutes=1), self.idle / 10):
+            self.used = now
+
+
+@dataclass(eq=False, kw_only=True)
 class Family:
     client: Client
     user: User
@@ -115,6 +150,7 @@ class Family:
     ends: datetime | None
     last_expiry: datetime
     acr: str | None = None
+    session: Session | None = None
     id: UUID | None = None
     revoked: bool = False
 
@@ -183,6 +219,7 @@ def reasons(token: Token, tenant: Ended, now: datetime) -> list[str]:
         ("expired", token.expires <= now),
         ("authorization_revoked", family is not None and family.revoked),
         ("authorization_expired", _is_over(family, now)),
+        ("session_ended", _has_lost_its_session(family)),
         ("consent_revoked", consent is not None and consent.revoked),
         (
             "consent_narrowed",
@@ -199,6 +236,10 @@ def reasons(token: Token, tenant: Ended, now: datetime) -> list[str]:
         ),
     ]
     return [reason for reason, holds in facts if holds]
+
+
+def _has_lost_its_session(family: Family | None) -> bool:
+    return family is not None and family.session is not None and family.session.ended
 
 
 def _is_over(family: Family | None, now: datetime) -> bool:

@@ -140,10 +140,18 @@ class Service:
         )
         return dict(rows.fetchall())
 
+    def sessions(self) -> set[UUID]:
+        """Return the sessions of the tenant that have a row."""
+        rows = self.dba.execute(
+            "select id from authority.sessions where tenant_id = %s", [self.tenant_id]
+        )
+        return {id_ for (id_,) in rows.fetchall()}
+
     def clear(self) -> None:
         """Leave nothing to prune, and no connection that an example has broken."""
         self.dba.execute("delete from authority.authorizations")
         self.dba.execute("delete from authority.tokens")
+        self.dba.execute("delete from authority.sessions")
         if self._connection.closed or self._connection.broken:
             self._connection = self._connect()
 

@@ -49,6 +49,8 @@ class Life(CrashRules):
     refresh_more = CrashRules.refresh
     present_used_too = CrashRules.present_used
     issue_code_too = CrashRules.issue_code
+    start_session_too = CrashRules.start_session
+    issue_code_in_session_too = CrashRules.issue_code_in_session
     exchange_too = CrashRules.exchange
     exchange_again = CrashRules.exchange
     redeem_device_code_too = CrashRules.redeem_device_code
