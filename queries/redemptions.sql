@@ -242,9 +242,9 @@ verdict as (
                 or token_states.dead_because is not null
                 then 'invalid'
             when
-                case :type
-                    when 'authorization_code' then 'authorization_code'
-                    when 'refresh' then 'refresh_token'
+                case
+                    when :type = 'authorization_code' then 'authorization_code'
+                    when :type = 'refresh' then 'refresh_token'
                     else 'urn:ietf:params:oauth:grant-type:device_code'
                 end <> all(token.grant_types)
                 then 'grant_not_allowed'
