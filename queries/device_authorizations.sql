@@ -14,6 +14,7 @@ asked_by as (
     select
         clients.tenant_id,
         clients.id,
+        given.moment,
         case
             when not clients.enabled then 'client_inactive'
             when clients.metadata_valid_until <= given.moment
@@ -56,7 +57,7 @@ device as (
         :cnf_jkt,
         :properties,
         :poll_interval,
-        authority.clock() + :lifetime as expires_at
+        asked_by.moment + :lifetime as expires_at
     from asked_by
     inner join authority.active_tenants on active_tenants.id = :tenant_id
     where asked_by.refusal is null

@@ -71,13 +71,14 @@ with given as (
 
 update authority.user_identities
 set
-    last_used_at = given.moment,
+    last_used_at = current_clock.moment,
     profile = coalesce(:profile::jsonb, user_identities.profile),
     updated_at = case
         when :profile::jsonb is null then user_identities.updated_at
-        else given.moment
+        else current_clock.moment
     end
-from authority.users
+from (select authority.clock() as moment) as current_clock
+cross join authority.users
 inner join authority.active_tenants on users.tenant_id = active_tenants.id
 cross join given
 where

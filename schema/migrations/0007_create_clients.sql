@@ -230,5 +230,7 @@ drop constraint if exists clients_tenant_id_fk,
 add constraint clients_tenant_id_fk foreign key (tenant_id)
 references authority.tenants (id) on delete restrict;
 
+revoke execute on function authority.names_no_grant(text[]) from public;
+grant execute on function authority.names_no_grant(text[]) to authority_app;
 grant select, insert, update, delete on authority.clients to authority_app;
 grant select on authority.clients to authority_reader;

@@ -15,6 +15,9 @@ call authority.audit('authority.users', hidden => array['password_hash']);
 call authority.audit('authority.user_roles', hidden => array['granted_by']);
 call authority.audit('authority.clients');
 call authority.audit(
+    'authority.client_registrations', hidden => array['registration_token_hash']
+);
+call authority.audit(
     'authority.client_secrets',
     hidden => array['secret_hash'],
     ignored => array['last_used_at']

@@ -3,6 +3,16 @@
 with known (name, columns, reason) as (
     values
     (
+        'client_registrations',
+        array['metadata_fetched_at'],
+        'One a client at most, and deleted with it.'
+    ),
+    (
+        'clients',
+        array['metadata_valid_until'],
+        'The document is fetched again, and families of the client go on.'
+    ),
+    (
         'client_secrets',
         array['valid_from', 'valid_until', 'last_used_at'],
         'A handful a client: their owner lists and deletes them.'
