@@ -24,6 +24,23 @@ _RULES: Final = {
     "client_secrets_valid_until_check": Rule(
         "valid_until must not be before valid_from", "valid_until"
     ),
+    "client_registrations_source_metadata_fetched_at_check": Rule(
+        "metadata_fetched_at is required for a metadata_document, and for no other "
+        "source",
+        "metadata_fetched_at",
+    ),
+    "clients_client_type_token_endpoint_auth_method_check": Rule(
+        "a public client has the token_endpoint_auth_method none, and no other has it",
+        "token_endpoint_auth_method",
+    ),
+    "clients_json_web_key_set_jwks_uri_check": Rule(
+        "at most one of json_web_key_set and jwks_uri may be set", "jwks_uri"
+    ),
+    "clients_permissions_check": Rule(
+        "permissions must be at most 500 texts of at most 512 characters, without gt: "
+        "and rst:, which are grant_types and response_types",
+        "permissions",
+    ),
     "device_authorizations_expires_at_check": Rule(
         "lifetime must be more than 0 and at most 30 minutes", "lifetime"
     ),

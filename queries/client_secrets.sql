@@ -2,8 +2,8 @@
 -- The new secret, or no row when the tenant has no such confidential client. A
 -- valid_from that is null means now.
 -- @row ClientSecret
-with moment as (
-    select authority.clock() as now
+with given as (
+    select authority.clock() as moment
 )
 
 insert into authority.client_secrets (
@@ -19,10 +19,10 @@ select
     clients.id,
     :secret_hash,
     :description,
-    coalesce(:valid_from, moment.now) as valid_from,
+    coalesce(:valid_from, given.moment) as valid_from,
     :valid_until
 from authority.clients
-cross join moment
+cross join given
 where
     clients.tenant_id = :tenant_id
     and clients.id = :client_uuid
@@ -53,7 +53,8 @@ order by client_secrets.created_at desc, client_secrets.id asc;
 
 -- name: list_live(tenant_id, client_id)
 -- One secret that an enabled confidential client of an active tenant may authenticate
--- with now, newest first, found by the client_id of the protocol.
+-- with now, newest first, found by the client_id of the protocol. A client that is
+-- registered for another token_endpoint_auth_method has none.
 -- @row ClientSecret
 select
     client_secrets.tenant_id, client_secrets.id, client_secrets.client_uuid,
@@ -69,6 +70,11 @@ where
     clients.tenant_id = :tenant_id
     and clients.client_id = :client_id
     and clients.client_type = 'confidential'
+    and (
+        clients.token_endpoint_auth_method is null
+        or clients.token_endpoint_auth_method
+        in ('client_secret_basic', 'client_secret_post')
+    )
     and clients.enabled
     and client_secrets.valid_from <= authority.clock()
     and (

@@ -16,11 +16,16 @@ select
     clients.backchannel_logout_session_required,
     clients.frontchannel_logout_uri,
     clients.frontchannel_logout_session_required,
+    clients.token_endpoint_auth_method,
+    clients.grant_types,
+    clients.response_types,
     clients.permissions,
     clients.requirements,
     clients.settings,
     clients.properties,
     clients.json_web_key_set,
+    clients.jwks_uri,
+    clients.metadata_valid_until,
     clients.enabled,
     clients.tokens_valid_after,
     clients.created_at,
@@ -40,9 +45,11 @@ select
     clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
     clients.backchannel_logout_uri, clients.backchannel_logout_session_required,
     clients.frontchannel_logout_uri, clients.frontchannel_logout_session_required,
+    clients.token_endpoint_auth_method, clients.grant_types, clients.response_types,
     clients.permissions, clients.requirements, clients.settings, clients.properties,
-    clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
-    clients.created_at, clients.updated_at, clients.row_version
+    clients.json_web_key_set, clients.jwks_uri, clients.metadata_valid_until,
+    clients.enabled, clients.tokens_valid_after, clients.created_at, clients.updated_at,
+    clients.row_version
 from authority.clients
 where
     clients.tenant_id = :tenant_id
@@ -57,9 +64,11 @@ select
     clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
     clients.backchannel_logout_uri, clients.backchannel_logout_session_required,
     clients.frontchannel_logout_uri, clients.frontchannel_logout_session_required,
+    clients.token_endpoint_auth_method, clients.grant_types, clients.response_types,
     clients.permissions, clients.requirements, clients.settings, clients.properties,
-    clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
-    clients.created_at, clients.updated_at, clients.row_version
+    clients.json_web_key_set, clients.jwks_uri, clients.metadata_valid_until,
+    clients.enabled, clients.tokens_valid_after, clients.created_at, clients.updated_at,
+    clients.row_version
 from authority.clients
 where
     clients.tenant_id = :tenant_id
@@ -76,9 +85,11 @@ select
     clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
     clients.backchannel_logout_uri, clients.backchannel_logout_session_required,
     clients.frontchannel_logout_uri, clients.frontchannel_logout_session_required,
+    clients.token_endpoint_auth_method, clients.grant_types, clients.response_types,
     clients.permissions, clients.requirements, clients.settings, clients.properties,
-    clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
-    clients.created_at, clients.updated_at, clients.row_version
+    clients.json_web_key_set, clients.jwks_uri, clients.metadata_valid_until,
+    clients.enabled, clients.tokens_valid_after, clients.created_at, clients.updated_at,
+    clients.row_version
 from authority.clients
 where
     clients.tenant_id = :tenant_id
@@ -86,7 +97,7 @@ where
 order by clients.client_id desc
 limit :page_size;
 
--- name: create(tenant_id, client_id, application_type, client_type, consent_type, display_name, display_names, redirect_uris, post_logout_redirect_uris, backchannel_logout_uri, backchannel_logout_session_required, frontchannel_logout_uri, frontchannel_logout_session_required, permissions, requirements, settings, properties, json_web_key_set, enabled)^
+-- name: create(tenant_id, client_id, application_type, client_type, consent_type, display_name, display_names, redirect_uris, post_logout_redirect_uris, backchannel_logout_uri, backchannel_logout_session_required, frontchannel_logout_uri, frontchannel_logout_session_required, token_endpoint_auth_method, grant_types, response_types, permissions, requirements, settings, properties, json_web_key_set, jwks_uri, metadata_valid_until, enabled)^
 -- The new client, or no row when the client_id is a user's sub (RFC 9068 section 5).
 -- @row Client
 insert into authority.clients (
@@ -103,11 +114,16 @@ insert into authority.clients (
     backchannel_logout_session_required,
     frontchannel_logout_uri,
     frontchannel_logout_session_required,
+    token_endpoint_auth_method,
+    grant_types,
+    response_types,
     permissions,
     requirements,
     settings,
     properties,
     json_web_key_set,
+    jwks_uri,
+    metadata_valid_until,
     enabled
 )
 select
@@ -124,11 +140,16 @@ select
     :backchannel_logout_session_required,
     :frontchannel_logout_uri,
     :frontchannel_logout_session_required,
+    :token_endpoint_auth_method,
+    :grant_types,
+    :response_types,
     :permissions,
     :requirements,
     :settings,
     :properties,
     :json_web_key_set,
+    :jwks_uri,
+    :metadata_valid_until,
     :enabled
 where
     not exists (
@@ -143,11 +164,13 @@ returning
     clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
     clients.backchannel_logout_uri, clients.backchannel_logout_session_required,
     clients.frontchannel_logout_uri, clients.frontchannel_logout_session_required,
+    clients.token_endpoint_auth_method, clients.grant_types, clients.response_types,
     clients.permissions, clients.requirements, clients.settings, clients.properties,
-    clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
-    clients.created_at, clients.updated_at, clients.row_version;
+    clients.json_web_key_set, clients.jwks_uri, clients.metadata_valid_until,
+    clients.enabled, clients.tokens_valid_after, clients.created_at, clients.updated_at,
+    clients.row_version;
 
--- name: update(tenant_id, client_uuid, row_version, client_id, application_type, client_type, consent_type, display_name, display_names, redirect_uris, post_logout_redirect_uris, backchannel_logout_uri, backchannel_logout_session_required, frontchannel_logout_uri, frontchannel_logout_session_required, permissions, requirements, settings, properties, json_web_key_set, enabled)^
+-- name: update(tenant_id, client_uuid, row_version, client_id, application_type, client_type, consent_type, display_name, display_names, redirect_uris, post_logout_redirect_uris, backchannel_logout_uri, backchannel_logout_session_required, frontchannel_logout_uri, frontchannel_logout_session_required, token_endpoint_auth_method, grant_types, response_types, permissions, requirements, settings, properties, json_web_key_set, jwks_uri, metadata_valid_until, enabled)^
 -- The changed client, or no row when the client is not at this version, or the
 -- client_id is a user's sub.
 -- @row Client
@@ -165,11 +188,16 @@ set
     backchannel_logout_session_required = :backchannel_logout_session_required,
     frontchannel_logout_uri = :frontchannel_logout_uri,
     frontchannel_logout_session_required = :frontchannel_logout_session_required,
+    token_endpoint_auth_method = :token_endpoint_auth_method,
+    grant_types = :grant_types,
+    response_types = :response_types,
     permissions = :permissions,
     requirements = :requirements,
     settings = :settings,
     properties = :properties,
     json_web_key_set = :json_web_key_set,
+    jwks_uri = :jwks_uri,
+    metadata_valid_until = :metadata_valid_until,
     enabled = :enabled,
     updated_at = authority.clock(),
     row_version = clients.row_version + 1
@@ -189,9 +217,11 @@ returning
     clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
     clients.backchannel_logout_uri, clients.backchannel_logout_session_required,
     clients.frontchannel_logout_uri, clients.frontchannel_logout_session_required,
+    clients.token_endpoint_auth_method, clients.grant_types, clients.response_types,
     clients.permissions, clients.requirements, clients.settings, clients.properties,
-    clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
-    clients.created_at, clients.updated_at, clients.row_version;
+    clients.json_web_key_set, clients.jwks_uri, clients.metadata_valid_until,
+    clients.enabled, clients.tokens_valid_after, clients.created_at, clients.updated_at,
+    clients.row_version;
 
 -- name: delete(tenant_id, client_uuid)!
 -- Deletes the client with its secrets and everything issued to it.
@@ -222,6 +252,8 @@ returning
     clients.display_names, clients.redirect_uris, clients.post_logout_redirect_uris,
     clients.backchannel_logout_uri, clients.backchannel_logout_session_required,
     clients.frontchannel_logout_uri, clients.frontchannel_logout_session_required,
+    clients.token_endpoint_auth_method, clients.grant_types, clients.response_types,
     clients.permissions, clients.requirements, clients.settings, clients.properties,
-    clients.json_web_key_set, clients.enabled, clients.tokens_valid_after,
-    clients.created_at, clients.updated_at, clients.row_version;
+    clients.json_web_key_set, clients.jwks_uri, clients.metadata_valid_until,
+    clients.enabled, clients.tokens_valid_after, clients.created_at, clients.updated_at,
+    clients.row_version;

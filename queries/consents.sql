@@ -125,7 +125,8 @@ set
     ),
     authorization_details = (
         select coalesce(jsonb_agg(kept.detail order by kept.number), '[]')
-        from jsonb_array_elements(consents.authorization_details)
+        from
+            jsonb_array_elements(consents.authorization_details)
             with ordinality as kept (detail, number)
         where
             :authorization_details::jsonb is null

@@ -7,12 +7,20 @@
 with asked_by as (
     select
         clients.tenant_id,
-        clients.id
+        clients.id,
+        case
+            when not clients.enabled then 'client_inactive'
+            when clients.metadata_valid_until <= authority.clock()
+                then 'client_metadata_expired'
+            when
+                'urn:ietf:params:oauth:grant-type:device_code'
+                <> all(clients.grant_types)
+                then 'grant_not_allowed'
+        end as refusal
     from authority.clients
     where
         clients.tenant_id = :tenant_id
         and clients.client_id = :client_id
-        and clients.enabled
     for key share
 ),
 
@@ -44,6 +52,7 @@ device as (
         authority.clock() + :lifetime as expires_at
     from asked_by
     inner join authority.active_tenants on active_tenants.id = :tenant_id
+    where asked_by.refusal is null
     returning
         device_authorizations.id,
         device_authorizations.poll_interval,
@@ -53,7 +62,8 @@ device as (
 select
     case
         when active_tenants.id is null then 'tenant_inactive'
-        when device.id is null then 'client_inactive'
+        when asked_by.id is null then 'client_inactive'
+        when asked_by.refusal is not null then asked_by.refusal
         else 'created'
     end as outcome,
     device.id as device_authorization_id,
@@ -61,6 +71,7 @@ select
     device.expires_at
 from (values (:tenant_id::uuid)) as given (tenant_id)
 left join authority.active_tenants on active_tenants.id = :tenant_id
+left join asked_by on true
 left join device on true;
 
 -- name: get_by_user_code(tenant_id, user_code_hash)^

@@ -29,7 +29,8 @@ issued_to as (
     select
         clients.id,
         clients.client_type,
-        clients.enabled
+        clients.enabled,
+        clients.grant_types
     from authority.clients
     where
         clients.tenant_id = :tenant_id
@@ -157,6 +158,10 @@ asked as (
             when active_tenants.id is null then 'tenant_inactive'
             when issued_to.enabled is not true then 'client_inactive'
             when issued_to.client_type = 'public' then 'client_public'
+            when
+                'urn:ietf:params:oauth:grant-type:token-exchange'
+                <> all(issued_to.grant_types)
+                then 'grant_not_allowed'
             when
                 case
                     when subject.authorization_id is null

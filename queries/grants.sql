@@ -5,6 +5,8 @@
 --
 -- The redirect_uri must be one of the client's, compared exactly except for the port
 -- of a native client's loopback address (RFC 9700 section 2.1, RFC 8252 section 7.3).
+-- The client's grant_types must have authorization_code and its response_types code, if
+-- it has such lists (RFC 7591 section 2), and its metadata document must still hold.
 -- A public client, and a client that requires ft:pkce, must use PKCE (RFC 9700 section
 -- 2.1.1). The user must have consented, unless the client's consent_type is implicit
 -- (OpenID Connect Core section 3.1.2.4); even then the family ends when a consent that
@@ -44,7 +46,10 @@ issued_to as (
         clients.consent_type,
         clients.enabled,
         clients.redirect_uris,
-        clients.requirements
+        clients.requirements,
+        clients.grant_types,
+        clients.response_types,
+        clients.metadata_valid_until
     from authority.clients
     where
         clients.tenant_id = :tenant_id
@@ -90,11 +95,12 @@ begun as (
 sign_in as (
     select
         authority.sign_in_time(:authenticated_at) as authenticated_at,
-        coalesce(:authenticated_at, authority.clock()) as claimed_at,
+        coalesce(:authenticated_at, given.moment) as claimed_at,
         :acr::text as acr,
         :amr::text[] as amr,
         null::uuid as session_id,
         null::timestamptz as ends_families_at
+    from given
     where :session_id::uuid is null
     union all
     select
@@ -119,6 +125,8 @@ asked as (
         case
             when active_tenants.id is null then 'tenant_inactive'
             when issued_to.enabled is not true then 'client_inactive'
+            when issued_to.metadata_valid_until <= given.moment
+                then 'client_metadata_expired'
             when
                 case
                     when :redirect_uri::text is null
@@ -135,6 +143,10 @@ asked as (
                     )
                 end
                 then 'redirect_uri_not_registered'
+            when
+                'authorization_code' <> all(issued_to.grant_types)
+                or 'code' <> all(issued_to.response_types)
+                then 'grant_not_allowed'
             when (granted_by.status is distinct from 'active') then 'user_inactive'
             when
                 sign_in.authenticated_at is null
@@ -298,7 +310,8 @@ with issued_to as (
     select
         clients.id,
         clients.client_type,
-        clients.enabled
+        clients.enabled,
+        clients.grant_types
     from authority.clients
     where
         clients.tenant_id = :tenant_id
@@ -327,6 +340,8 @@ asked as (
             when active_tenants.id is null then 'tenant_inactive'
             when issued_to.enabled is not true then 'client_inactive'
             when issued_to.client_type = 'public' then 'client_public'
+            when 'client_credentials' <> all(issued_to.grant_types)
+                then 'grant_not_allowed'
             when :service_account_id::uuid is null then 'issued'
             when acts_as.enabled is not true then 'service_account_inactive'
             when not issued_to.id = any(acts_as.authorized_client_uuids)

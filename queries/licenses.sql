@@ -1,8 +1,8 @@
 -- name: create(tenant_id, key_hash, plan, seats, features, limits, usage_period, overage_policy, valid_from, valid_until, grace, grace_policy, properties)^
 -- The new licence with its free seats. A null valid_from means now.
 -- @row License
-with moment as (
-    select authority.clock() as now
+with given as (
+    select authority.clock() as moment
 ),
 
 license as (
@@ -30,12 +30,12 @@ license as (
         :limits,
         :usage_period,
         :overage_policy,
-        coalesce(:valid_from, moment.now) as valid_from,
+        coalesce(:valid_from, given.moment) as valid_from,
         :valid_until,
         :grace,
         :grace_policy,
         :properties
-    from moment
+    from given
     returning
         licenses.tenant_id, licenses.id, licenses.key_hash, licenses.plan,
         licenses.seats, licenses.features, licenses.limits, licenses.usage_period,

@@ -101,8 +101,8 @@ left join authority.reserve_login_attempt(
 -- out of the buckets of the account and of the network. The account is trusted in
 -- its 10 latest networks. The statement locks in the same order as the
 -- reservations, and does not wait for other pairs.
-with moment as (
-    select authority.clock() as now
+with given as (
+    select authority.clock() as moment
 ),
 
 buckets as (
@@ -110,12 +110,12 @@ buckets as (
         login_throttles.id,
         login_throttles.username is not null
         and login_throttles.address_prefix is not null as is_pair,
-        moment.now,
-        login_throttles.drains_at > moment.now as is_filled,
+        given.moment,
+        login_throttles.drains_at > given.moment as is_filled,
         login_throttles.account_cost,
         login_throttles.network_cost
     from authority.login_throttles
-    cross join moment
+    cross join given
     where
         login_throttles.tenant_id = :tenant_id
         and login_throttles.factor = :factor
@@ -189,14 +189,14 @@ set
             then login_throttles.drains_at - refund.account_cost
         when login_throttles.username is null
             then login_throttles.drains_at - refund.network_cost
-        else buckets.now
+        else buckets.moment
     end,
     account_cost = null,
     network_cost = null,
     trusted_until = case
-        when buckets.is_pair then buckets.now + :trusted_for::interval
+        when buckets.is_pair then buckets.moment + :trusted_for::interval
     end,
-    updated_at = greatest(login_throttles.updated_at, buckets.now)
+    updated_at = greatest(login_throttles.updated_at, buckets.moment)
 from buckets
 cross join refund
 where

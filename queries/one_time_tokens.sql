@@ -302,7 +302,7 @@ judged as (
 used as (
     update authority.one_time_tokens
     set
-        used_at = case judged.outcome when 'redeemed' then judged.used_at end,
+        used_at = case when judged.outcome = 'redeemed' then judged.used_at end,
         failed_attempts = one_time_tokens.failed_attempts
         + case when judged.is_right then 0 else 1 end
     from judged
@@ -335,10 +335,10 @@ changed as (
 
 select
     judged.outcome,
-    case judged.outcome when 'redeemed' then judged.id end as token_id,
-    case judged.outcome when 'redeemed' then judged.user_id end as user_id,
-    case judged.outcome when 'redeemed' then judged.email end as email,
-    case judged.outcome when 'redeemed' then judged.properties end as properties,
+    case when judged.outcome = 'redeemed' then judged.id end as token_id,
+    case when judged.outcome = 'redeemed' then judged.user_id end as user_id,
+    case when judged.outcome = 'redeemed' then judged.email end as email,
+    case when judged.outcome = 'redeemed' then judged.properties end as properties,
     changed.email_verified
 from judged
 left join changed on true;

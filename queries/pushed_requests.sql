@@ -50,17 +50,17 @@ returning
 -- conditions on pushed_requests again after a wait.
 -- @row PushedRequest
 -- @nullable redeemed_at
-with moment as (
-    select authority.clock() as now
+with given as (
+    select authority.clock() as moment
 )
 
 update authority.pushed_requests
 set
-    redeemed_at = coalesce(pushed_requests.redeemed_at, moment.now),
+    redeemed_at = coalesce(pushed_requests.redeemed_at, given.moment),
     redemption_hash = sha256(uuid_send(:redemption_id))
 from authority.clients
 inner join authority.active_tenants on clients.tenant_id = active_tenants.id
-cross join moment
+cross join given
 where
     pushed_requests.tenant_id = :tenant_id
     and pushed_requests.request_uri_hash = :request_uri_hash

@@ -22,6 +22,9 @@
 --   used up.
 -- - invalid_authorization_details: one of the request's authorization details equals
 --   none of the token's (RFC 9396 section 6.1). The token is not used up.
+-- - grant_not_allowed: the client's grant_types do not have this grant (RFC 7591
+--   section 2). The token is not used up. Without refresh_token in the list the
+--   statement issues no refresh token.
 -- - invalid: the token is not alive, was not issued to this client_id, redirect_uri and
 --   PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6), or is bound to
 --   another key or certificate (RFC 9449 sections 5 and 10, RFC 8705 section 4). The
@@ -75,6 +78,7 @@ presented as (
 issued_to as (
     select
         clients.id,
+        clients.grant_types,
         cardinality(clients.redirect_uris) = 1 as has_one_uri
     from presented
     inner join authority.clients
@@ -112,6 +116,7 @@ family as (
         authorizations.session_id,
         authorizations.acr,
         authorizations.amr,
+        issued_to.grant_types,
         issued_to.has_one_uri,
         presented.id as token_id
     from presented
@@ -150,6 +155,7 @@ token as (
         family.session_id,
         family.acr,
         family.amr,
+        family.grant_types,
         family.has_one_uri,
         given.moment
     from family
@@ -189,6 +195,7 @@ verdict as (
         token.session_id,
         token.acr,
         token.amr,
+        token.grant_types,
         token.family_expires_at,
         token_states.subject_id,
         case
@@ -234,6 +241,13 @@ verdict as (
                 or token.family_revoked_at is not null
                 or token_states.dead_because is not null
                 then 'invalid'
+            when
+                case :type
+                    when 'authorization_code' then 'authorization_code'
+                    when 'refresh' then 'refresh_token'
+                    else 'urn:ietf:params:oauth:grant-type:device_code'
+                end <> all(token.grant_types)
+                then 'grant_not_allowed'
             when not :scopes::text[] <@ token.scopes then 'invalid_scope'
             when
                 not :resources::text[] <@ token.resources
@@ -299,24 +313,25 @@ issued as (
         verdict.service_account_id,
         verdict.authorization_id,
         case when verdict.outcome = 'redeemed' then verdict.id end as parent_id,
-        case successors.type
-            when 'access' then coalesce(:scopes, verdict.scopes)
+        case
+            when successors.type = 'access' then coalesce(:scopes, verdict.scopes)
             else verdict.scopes
         end as scopes,
-        case successors.type
-            when 'access' then coalesce(:resources, verdict.resources)
+        case
+            when successors.type = 'access' then coalesce(:resources, verdict.resources)
             else verdict.resources
         end as resources,
-        case successors.type
-            when 'access'
+        case
+            when successors.type = 'access'
                 then coalesce(:authorization_details, verdict.authorization_details)
             else verdict.authorization_details
         end as authorization_details,
-        case successors.type
-            when 'access' then :cnf_jkt else verdict.refresh_cnf_jkt
+        case
+            when successors.type = 'access' then :cnf_jkt else verdict.refresh_cnf_jkt
         end as cnf_jkt,
-        case successors.type
-            when 'access' then :cnf_x5t_s256 else verdict.refresh_cnf_x5t_s256
+        case
+            when successors.type = 'access' then :cnf_x5t_s256
+            else verdict.refresh_cnf_x5t_s256
         end as cnf_x5t_s256,
         verdict.properties,
         verdict.authenticated_at,
@@ -332,6 +347,10 @@ issued as (
     where
         verdict.outcome in ('redeemed', 'refreshed')
         and successors.token_hash is not null
+        and (
+            successors.type = 'access'
+            or ('refresh_token' <> all(verdict.grant_types)) is not true
+        )
     returning
         tokens.id,
         tokens.type,

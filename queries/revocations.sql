@@ -5,8 +5,8 @@
 -- the server's notification queue is in use no notification is sent, because a
 -- full queue would fail the commit; followers then read the entry when they poll.
 -- @row Revocation
-with moment as (
-    select authority.clock() as now
+with given as (
+    select authority.clock() as moment
 ),
 
 next_sequence as (
@@ -44,10 +44,10 @@ select
     :target,
     :reason,
     :properties,
-    coalesce(:effective_at, moment.now) as effective_at,
+    coalesce(:effective_at, given.moment) as effective_at,
     :expires_at
 from next_sequence
-cross join moment
+cross join given
 returning
     revocations.tenant_id,
     revocations.sequence,

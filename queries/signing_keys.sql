@@ -91,9 +91,10 @@ select
         )
     ) as document,
     min(
-        case signing_key_states.state
-            when 'next' then signing_key_states.signs_from
-            when 'retired' then signing_key_states.published_until
+        case
+            when signing_key_states.state = 'next' then signing_key_states.signs_from
+            when signing_key_states.state = 'retired'
+                then signing_key_states.published_until
         end
     ) as changes_at
 from authority.signing_key_states
@@ -311,7 +312,7 @@ next_sequence as (
     on conflict (tenant_id) do update
         set
             last_sequence = revocation_sequences.last_sequence + 1,
-            updated_at = authority.clock()
+            updated_at = excluded.updated_at
     returning
         revocation_sequences.tenant_id,
         revocation_sequences.last_sequence,

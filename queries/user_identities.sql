@@ -65,16 +65,21 @@ where
 -- is not active. A null profile keeps the stored one.
 -- @row IdentifiedUser
 -- @nullable last_used_at
+with given as (
+    select authority.clock() as moment
+)
+
 update authority.user_identities
 set
-    last_used_at = authority.clock(),
+    last_used_at = given.moment,
     profile = coalesce(:profile::jsonb, user_identities.profile),
     updated_at = case
         when :profile::jsonb is null then user_identities.updated_at
-        else authority.clock()
+        else given.moment
     end
 from authority.users
 inner join authority.active_tenants on users.tenant_id = active_tenants.id
+cross join given
 where
     user_identities.tenant_id = :tenant_id
     and user_identities.issuer = :issuer

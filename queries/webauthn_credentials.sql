@@ -33,7 +33,7 @@ challenge as (
         set
             expires_at = excluded.expires_at,
             created_at = excluded.created_at
-        where used_jtis.expires_at <= authority.clock()
+        where used_jtis.expires_at <= excluded.created_at
     returning used_jtis.tenant_id
 ),
 
@@ -213,7 +213,7 @@ challenge as (
         set
             expires_at = excluded.expires_at,
             created_at = excluded.created_at
-        where used_jtis.expires_at <= authority.clock()
+        where used_jtis.expires_at <= excluded.created_at
     returning used_jtis.tenant_id
 ),
 

@@ -298,10 +298,33 @@ select
     case when n % 3 = 0 then 'public' else 'confidential' end as client_type,
     'Application ' || n as display_name,
     array['https://app-' || n || '.example.com/callback'] as redirect_uris,
-    array['ept:token', 'gt:authorization_code', 'rst:code'] as permissions,
+    array['ept:token', 'ept:authorization'] as permissions,
     n % 30 <> 0 as enabled,
     now() - (3800 - n) * interval '4 hours' as created_at
 from generate_series(0, 3799) as n;
+
+-- Every other client registered itself.
+insert into authority.client_registrations (
+    tenant_id,
+    client_uuid,
+    source,
+    registration_token_hash,
+    software_id,
+    contacts,
+    client_uri,
+    created_at
+)
+select
+    clients.tenant_id,
+    clients.id as client_uuid,
+    'dynamic' as source,
+    sha256(('registration ' || clients.id)::bytea) as registration_token_hash,
+    md5(clients.client_id) as software_id,
+    array['dev@' || clients.client_id || '.example'] as contacts,
+    'https://' || clients.client_id || '.example/' as client_uri,
+    clients.created_at
+from authority.clients
+where substr(clients.id::text, 1, 1) < '8';
 
 -- Two secrets for each client: one in use and one that has expired.
 with dated as (

@@ -72,16 +72,20 @@ def _seal(settings: Settings, arguments: argparse.Namespace) -> int:
 def _verify(settings: Settings, arguments: argparse.Namespace) -> int:
     heads = _heads(arguments.heads)
     stop = Stop()
-    is_intact = True
+    is_intact, seen = True, set[UUID]()
     with open_maintenance(settings, stop) as maintenance:
         for tenant_id in _tenants(maintenance, arguments.tenant):
             if stop():
                 return incomplete_code(stop)
+            seen.add(tenant_id)
             report = maintenance.verify_audit(tenant_id, heads=heads)
             for chain in report.chains:
                 _print_chain(chain)
             is_intact = is_intact and report.is_intact
-    return 0 if is_intact else 1
+    gone = {head.tenant_id for head in heads} - seen if arguments.tenant is None else []
+    for tenant_id in gone:
+        print(f"authority: {tenant_id}: no such tenant any more", file=sys.stderr)
+    return 0 if is_intact and not gone else 1
 
 
 def _heads(file: Path | None) -> Sequence[AuditHead]:

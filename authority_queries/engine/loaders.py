@@ -1,7 +1,8 @@
 """Loads values the same way, whatever the session or its connection has set.
 
 Results are in PostgreSQL's binary format. The text format depends on DateStyle,
-TimeZone, IntervalStyle, bytea_output and extra_float_digits.
+TimeZone, IntervalStyle, bytea_output and extra_float_digits. The elements of a list are
+sent as text, which must not depend on settings either.
 """
 
 from contextlib import suppress
@@ -10,10 +11,10 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.abc import AdaptContext, Buffer
-from psycopg.adapt import AdaptersMap, Loader
+from psycopg.adapt import AdaptersMap, Dumper, Loader
 from psycopg.pq import Format
 from psycopg.types.datetime import TimestamptzBinaryLoader
-from psycopg.types.string import TextBinaryLoader
+from psycopg.types.string import BytesBinaryDumper, TextBinaryLoader
 
 from authority_queries.engine.direct_connections import AnyConnection
 from authority_queries.engine.errors import StaleModuleError
@@ -37,8 +38,24 @@ def adapters_of(connection: AnyConnection) -> AdaptersMap:
         adapters.register_loader(_UNKNOWN, _TextLoader)
         for name in ("macaddr", "macaddr8"):
             adapters.register_loader(name, _MacLoader)
+        adapters.register_dumper(bytes, _OctetsDumper)
+        adapters.register_dumper(bytes, BytesBinaryDumper)  # preferred, but in a list
         _adapters[connection] = adapters
     return adapters
+
+
+class _OctetsDumper(Dumper):
+    """Dumps octets as text.
+
+    psycopg's own dumper doubles the backslash if the session has
+    standard_conforming_strings off, as in a literal, and the value becomes another one.
+    """
+
+    oid = psycopg.adapters.types["bytea"].oid
+
+    def dump(self, obj: bytes) -> bytes:
+        """Return the hexadecimal form, which each session reads in the same way."""
+        return b"\\x" + obj.hex().encode("ascii")
 
 
 class _UtcLoader(TimestamptzBinaryLoader):

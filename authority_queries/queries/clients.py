@@ -3,6 +3,7 @@
 """Queries of `queries/clients.sql`."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
@@ -23,18 +24,19 @@ from authority_queries.records import (
     Client,
     ClientApplicationType,
     ClientConsentType,
+    ClientTokenEndpointAuthMethod,
     ClientType,
 )
 
 _TEXTS = {
-    "get_by_id": "e069ae7ee044",
-    "get_by_client_id": "b09198c0ae88",
-    "list_after": "c3f2f7a08c99",
-    "list_before": "0bfdef7a1c9b",
-    "create": "79e11b27fb44",
-    "update": "1200b88d3abd",
+    "get_by_id": "5b61140e49e2",
+    "get_by_client_id": "6edeaa7d0e77",
+    "list_after": "0a9c6531f18a",
+    "list_before": "95d2d76b66f5",
+    "create": "4db5313f107b",
+    "update": "bb381cefb1bb",
     "delete": "1fe03dbdec74",
-    "revoke_tokens": "37438fc82549",
+    "revoke_tokens": "32662a19edb1",
 }
 _QUERIES = QueryFile(FOLDER / "clients.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "clients.sql", texts=_TEXTS)
@@ -108,11 +110,25 @@ _create_takes = Parameters(
     backchannel_logout_session_required=checks.boolean,
     frontchannel_logout_uri=checks.optional(checks.text(0, 2048)),
     frontchannel_logout_session_required=checks.boolean,
-    permissions=checks.text_list(500, 512),
+    token_endpoint_auth_method=checks.optional(
+        checks.one_of(
+            "client_secret_basic",
+            "client_secret_post",
+            "none",
+            "private_key_jwt",
+            "self_signed_tls_client_auth",
+            "tls_client_auth",
+        )
+    ),
+    grant_types=checks.optional(checks.text_list(50, 255)),
+    response_types=checks.optional(checks.text_list(50, 255)),
+    permissions=checks.array(checks.text()),
     requirements=checks.text_list(100, 512),
     settings=checks.jsonb("object", 65536),
     properties=checks.jsonb("object", 65536),
     json_web_key_set=checks.optional(checks.jsonb("object", 65536)),
+    jwks_uri=checks.optional(checks.text(0, 2048)),
+    metadata_valid_until=checks.optional(checks.moment),
     enabled=checks.boolean,
 )
 _create: Call[Client | None] = _QUERIES.row("create", Client, takes=_create_takes)
@@ -136,11 +152,25 @@ _update_takes = Parameters(
     backchannel_logout_session_required=checks.boolean,
     frontchannel_logout_uri=checks.optional(checks.text(0, 2048)),
     frontchannel_logout_session_required=checks.boolean,
-    permissions=checks.text_list(500, 512),
+    token_endpoint_auth_method=checks.optional(
+        checks.one_of(
+            "client_secret_basic",
+            "client_secret_post",
+            "none",
+            "private_key_jwt",
+            "self_signed_tls_client_auth",
+            "tls_client_auth",
+        )
+    ),
+    grant_types=checks.optional(checks.text_list(50, 255)),
+    response_types=checks.optional(checks.text_list(50, 255)),
+    permissions=checks.array(checks.text()),
     requirements=checks.text_list(100, 512),
     settings=checks.jsonb("object", 65536),
     properties=checks.jsonb("object", 65536),
     json_web_key_set=checks.optional(checks.jsonb("object", 65536)),
+    jwks_uri=checks.optional(checks.text(0, 2048)),
+    metadata_valid_until=checks.optional(checks.moment),
     enabled=checks.boolean,
 )
 _update: Call[Client | None] = _QUERIES.row("update", Client, takes=_update_takes)
@@ -205,7 +235,7 @@ def get_by_client_id(
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
 
-    queries/clients.sql:34
+    queries/clients.sql:39
     """
     return _get_by_client_id(connection, tenant_id=tenant_id, client_id=client_id)
 
@@ -220,7 +250,7 @@ async def get_by_client_id_async(
         client_id: The client_id of RFC 6749 section 2.2: printable ASCII, unique in the
             tenant.
 
-    queries/clients.sql:34
+    queries/clients.sql:39
     """
     return await _get_by_client_id_async(
         connection, tenant_id=tenant_id, client_id=client_id
@@ -239,7 +269,7 @@ def list_after(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:51
+    queries/clients.sql:58
     """
     return _list_after(
         connection, tenant_id=tenant_id, after=after, page_size=page_size
@@ -258,7 +288,7 @@ async def list_after_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:51
+    queries/clients.sql:58
     """
     return await _list_after_async(
         connection, tenant_id=tenant_id, after=after, page_size=page_size
@@ -281,7 +311,7 @@ def list_after_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:51
+    queries/clients.sql:58
     """
     return _list_after_stream(
         connection, size, tenant_id=tenant_id, after=after, page_size=page_size
@@ -304,7 +334,7 @@ def list_after_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:51
+    queries/clients.sql:58
     """
     return _list_after_stream_async(
         connection, size, tenant_id=tenant_id, after=after, page_size=page_size
@@ -319,7 +349,7 @@ def list_before(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:70
+    queries/clients.sql:79
     """
     return _list_before(
         connection, tenant_id=tenant_id, before=before, page_size=page_size
@@ -334,7 +364,7 @@ async def list_before_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:70
+    queries/clients.sql:79
     """
     return await _list_before_async(
         connection, tenant_id=tenant_id, before=before, page_size=page_size
@@ -357,7 +387,7 @@ def list_before_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:70
+    queries/clients.sql:79
     """
     return _list_before_stream(
         connection, size, tenant_id=tenant_id, before=before, page_size=page_size
@@ -380,7 +410,7 @@ def list_before_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:70
+    queries/clients.sql:79
     """
     return _list_before_stream_async(
         connection, size, tenant_id=tenant_id, before=before, page_size=page_size
@@ -403,11 +433,16 @@ def create(
     backchannel_logout_session_required: bool,
     frontchannel_logout_uri: str | None,
     frontchannel_logout_session_required: bool,
+    token_endpoint_auth_method: ClientTokenEndpointAuthMethod | None,
+    grant_types: Sequence[str] | None,
+    response_types: Sequence[str] | None,
     permissions: Sequence[str],
     requirements: Sequence[str],
     settings: JsonObject,
     properties: JsonObject,
     json_web_key_set: JsonObject | None,
+    jwks_uri: str | None,
+    metadata_valid_until: datetime | None,
     enabled: bool,
 ) -> Client | None:
     """The new client, or no row when the client_id is a user's sub (RFC 9068 section
@@ -437,15 +472,21 @@ def create(
             Logout section 2).
         frontchannel_logout_session_required: The frontchannel_logout_uri must be loaded
             with iss and sid.
-        permissions: What the client may use, in OpenIddict's spelling: ept:token,
-            gt:refresh_token, …
+        token_endpoint_auth_method: How the client authenticates (RFC 7591 section 2).
+        grant_types: Grants that the client may use (RFC 7591 section 2).
+        response_types: Response types that the client may use (RFC 7591 section 2).
+        permissions: What else the client may use, in OpenIddict's spelling: ept:token,
+            scp:email, … For gt: and rst: there are grant_types and response_types.
         requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
         settings: Object of OpenIddict settings, such as token lifetimes.
         properties: Open object of the embedding service.
         json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
+        jwks_uri: Where the client publishes its keys, instead of json_web_key_set.
+        metadata_valid_until: Until then the fields are those of the client's metadata
+            document.
         enabled: A disabled client has no live secrets, and its tokens do not verify.
 
-    queries/clients.sql:89
+    queries/clients.sql:100
     """
     return _create(
         connection,
@@ -462,11 +503,16 @@ def create(
         backchannel_logout_session_required=backchannel_logout_session_required,
         frontchannel_logout_uri=frontchannel_logout_uri,
         frontchannel_logout_session_required=frontchannel_logout_session_required,
+        token_endpoint_auth_method=token_endpoint_auth_method,
+        grant_types=grant_types,
+        response_types=response_types,
         permissions=permissions,
         requirements=requirements,
         settings=settings,
         properties=properties,
         json_web_key_set=json_web_key_set,
+        jwks_uri=jwks_uri,
+        metadata_valid_until=metadata_valid_until,
         enabled=enabled,
     )
 
@@ -487,11 +533,16 @@ async def create_async(
     backchannel_logout_session_required: bool,
     frontchannel_logout_uri: str | None,
     frontchannel_logout_session_required: bool,
+    token_endpoint_auth_method: ClientTokenEndpointAuthMethod | None,
+    grant_types: Sequence[str] | None,
+    response_types: Sequence[str] | None,
     permissions: Sequence[str],
     requirements: Sequence[str],
     settings: JsonObject,
     properties: JsonObject,
     json_web_key_set: JsonObject | None,
+    jwks_uri: str | None,
+    metadata_valid_until: datetime | None,
     enabled: bool,
 ) -> Client | None:
     """The new client, or no row when the client_id is a user's sub (RFC 9068 section
@@ -521,15 +572,21 @@ async def create_async(
             Logout section 2).
         frontchannel_logout_session_required: The frontchannel_logout_uri must be loaded
             with iss and sid.
-        permissions: What the client may use, in OpenIddict's spelling: ept:token,
-            gt:refresh_token, …
+        token_endpoint_auth_method: How the client authenticates (RFC 7591 section 2).
+        grant_types: Grants that the client may use (RFC 7591 section 2).
+        response_types: Response types that the client may use (RFC 7591 section 2).
+        permissions: What else the client may use, in OpenIddict's spelling: ept:token,
+            scp:email, … For gt: and rst: there are grant_types and response_types.
         requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
         settings: Object of OpenIddict settings, such as token lifetimes.
         properties: Open object of the embedding service.
         json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
+        jwks_uri: Where the client publishes its keys, instead of json_web_key_set.
+        metadata_valid_until: Until then the fields are those of the client's metadata
+            document.
         enabled: A disabled client has no live secrets, and its tokens do not verify.
 
-    queries/clients.sql:89
+    queries/clients.sql:100
     """
     return await _create_async(
         connection,
@@ -546,11 +603,16 @@ async def create_async(
         backchannel_logout_session_required=backchannel_logout_session_required,
         frontchannel_logout_uri=frontchannel_logout_uri,
         frontchannel_logout_session_required=frontchannel_logout_session_required,
+        token_endpoint_auth_method=token_endpoint_auth_method,
+        grant_types=grant_types,
+        response_types=response_types,
         permissions=permissions,
         requirements=requirements,
         settings=settings,
         properties=properties,
         json_web_key_set=json_web_key_set,
+        jwks_uri=jwks_uri,
+        metadata_valid_until=metadata_valid_until,
         enabled=enabled,
     )
 
@@ -573,11 +635,16 @@ def update(
     backchannel_logout_session_required: bool,
     frontchannel_logout_uri: str | None,
     frontchannel_logout_session_required: bool,
+    token_endpoint_auth_method: ClientTokenEndpointAuthMethod | None,
+    grant_types: Sequence[str] | None,
+    response_types: Sequence[str] | None,
     permissions: Sequence[str],
     requirements: Sequence[str],
     settings: JsonObject,
     properties: JsonObject,
     json_web_key_set: JsonObject | None,
+    jwks_uri: str | None,
+    metadata_valid_until: datetime | None,
     enabled: bool,
 ) -> Client | None:
     """The changed client, or no row when the client is not at this version, or the
@@ -608,15 +675,21 @@ def update(
             Logout section 2).
         frontchannel_logout_session_required: The frontchannel_logout_uri must be loaded
             with iss and sid.
-        permissions: What the client may use, in OpenIddict's spelling: ept:token,
-            gt:refresh_token, …
+        token_endpoint_auth_method: How the client authenticates (RFC 7591 section 2).
+        grant_types: Grants that the client may use (RFC 7591 section 2).
+        response_types: Response types that the client may use (RFC 7591 section 2).
+        permissions: What else the client may use, in OpenIddict's spelling: ept:token,
+            scp:email, … For gt: and rst: there are grant_types and response_types.
         requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
         settings: Object of OpenIddict settings, such as token lifetimes.
         properties: Open object of the embedding service.
         json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
+        jwks_uri: Where the client publishes its keys, instead of json_web_key_set.
+        metadata_valid_until: Until then the fields are those of the client's metadata
+            document.
         enabled: A disabled client has no live secrets, and its tokens do not verify.
 
-    queries/clients.sql:150
+    queries/clients.sql:173
     """
     return _update(
         connection,
@@ -635,11 +708,16 @@ def update(
         backchannel_logout_session_required=backchannel_logout_session_required,
         frontchannel_logout_uri=frontchannel_logout_uri,
         frontchannel_logout_session_required=frontchannel_logout_session_required,
+        token_endpoint_auth_method=token_endpoint_auth_method,
+        grant_types=grant_types,
+        response_types=response_types,
         permissions=permissions,
         requirements=requirements,
         settings=settings,
         properties=properties,
         json_web_key_set=json_web_key_set,
+        jwks_uri=jwks_uri,
+        metadata_valid_until=metadata_valid_until,
         enabled=enabled,
     )
 
@@ -662,11 +740,16 @@ async def update_async(
     backchannel_logout_session_required: bool,
     frontchannel_logout_uri: str | None,
     frontchannel_logout_session_required: bool,
+    token_endpoint_auth_method: ClientTokenEndpointAuthMethod | None,
+    grant_types: Sequence[str] | None,
+    response_types: Sequence[str] | None,
     permissions: Sequence[str],
     requirements: Sequence[str],
     settings: JsonObject,
     properties: JsonObject,
     json_web_key_set: JsonObject | None,
+    jwks_uri: str | None,
+    metadata_valid_until: datetime | None,
     enabled: bool,
 ) -> Client | None:
     """The changed client, or no row when the client is not at this version, or the
@@ -697,15 +780,21 @@ async def update_async(
             Logout section 2).
         frontchannel_logout_session_required: The frontchannel_logout_uri must be loaded
             with iss and sid.
-        permissions: What the client may use, in OpenIddict's spelling: ept:token,
-            gt:refresh_token, …
+        token_endpoint_auth_method: How the client authenticates (RFC 7591 section 2).
+        grant_types: Grants that the client may use (RFC 7591 section 2).
+        response_types: Response types that the client may use (RFC 7591 section 2).
+        permissions: What else the client may use, in OpenIddict's spelling: ept:token,
+            scp:email, … For gt: and rst: there are grant_types and response_types.
         requirements: What the client must use, in OpenIddict's spelling: ft:pkce, …
         settings: Object of OpenIddict settings, such as token lifetimes.
         properties: Open object of the embedding service.
         json_web_key_set: Public keys of the client (RFC 7517), for private_key_jwt.
+        jwks_uri: Where the client publishes its keys, instead of json_web_key_set.
+        metadata_valid_until: Until then the fields are those of the client's metadata
+            document.
         enabled: A disabled client has no live secrets, and its tokens do not verify.
 
-    queries/clients.sql:150
+    queries/clients.sql:173
     """
     return await _update_async(
         connection,
@@ -724,11 +813,16 @@ async def update_async(
         backchannel_logout_session_required=backchannel_logout_session_required,
         frontchannel_logout_uri=frontchannel_logout_uri,
         frontchannel_logout_session_required=frontchannel_logout_session_required,
+        token_endpoint_auth_method=token_endpoint_auth_method,
+        grant_types=grant_types,
+        response_types=response_types,
         permissions=permissions,
         requirements=requirements,
         settings=settings,
         properties=properties,
         json_web_key_set=json_web_key_set,
+        jwks_uri=jwks_uri,
+        metadata_valid_until=metadata_valid_until,
         enabled=enabled,
     )
 
@@ -741,7 +835,7 @@ def delete(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:196
+    queries/clients.sql:226
     """
     return _delete(connection, tenant_id=tenant_id, client_uuid=client_uuid)
 
@@ -754,7 +848,7 @@ async def delete_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:196
+    queries/clients.sql:226
     """
     return await _delete_async(connection, tenant_id=tenant_id, client_uuid=client_uuid)
 
@@ -769,7 +863,7 @@ def revoke_tokens(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:203
+    queries/clients.sql:233
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, client_uuid=client_uuid)
 
@@ -784,7 +878,7 @@ async def revoke_tokens_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/clients.sql:203
+    queries/clients.sql:233
     """
     return await _revoke_tokens_async(
         connection, tenant_id=tenant_id, client_uuid=client_uuid

@@ -27,7 +27,7 @@ _TEXTS = {
     "get": "c7158ac384bb",
     "list_by_user": "0d2e9b627e78",
     "grant": "44cabfe62801",
-    "narrow": "b66c7081b1e1",
+    "narrow": "b71de243ed5b",
     "revoke": "100924d591fe",
     "prune_revoked": "fb2e23c41cb9",
 }
@@ -433,7 +433,7 @@ def revoke(
             tenant.
         reason: Why it was revoked.
 
-    queries/consents.sql:152
+    queries/consents.sql:153
     """
     return _revoke(
         connection,
@@ -463,7 +463,7 @@ async def revoke_async(
             tenant.
         reason: Why it was revoked.
 
-    queries/consents.sql:152
+    queries/consents.sql:153
     """
     return await _revoke_async(
         connection,
@@ -481,7 +481,7 @@ def prune_revoked(
     with the authorizations under them, which have been dead for as long and stay
     dead.
 
-    queries/consents.sql:171
+    queries/consents.sql:172
     """
     return _prune_revoked(connection, older_than=older_than, batch_size=batch_size)
 
@@ -493,7 +493,7 @@ async def prune_revoked_async(
     with the authorizations under them, which have been dead for as long and stay
     dead.
 
-    queries/consents.sql:171
+    queries/consents.sql:172
     """
     return await _prune_revoked_async(
         connection, older_than=older_than, batch_size=batch_size

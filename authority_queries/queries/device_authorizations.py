@@ -34,7 +34,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "create": "47969389bac5",
+    "create": "625865b49109",
     "get_by_user_code": "7a8159cb491c",
     "approve": "6fa473022288",
     "deny": "4026a17a2a8d",
@@ -55,6 +55,8 @@ _create_row: Callable[..., DeviceAuthorizationRequest] = by_case(
     (
         (
             "client_inactive",
+            "client_metadata_expired",
+            "grant_not_allowed",
             "tenant_inactive",
         ),
         DeviceAuthorizationRequestOtherwise,
@@ -308,7 +310,7 @@ def get_by_user_code(
         tenant_id: Owner of the row.
         user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
 
-    queries/device_authorizations.sql:66
+    queries/device_authorizations.sql:77
     """
     return _get_by_user_code(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -327,7 +329,7 @@ async def get_by_user_code_async(
         tenant_id: Owner of the row.
         user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
 
-    queries/device_authorizations.sql:66
+    queries/device_authorizations.sql:77
     """
     return await _get_by_user_code_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -380,7 +382,7 @@ def approve(
             descend from (OpenID Connect Core section 2).
         amr: Methods of that sign-in (RFC 8176), such as pwd and otp.
 
-    queries/device_authorizations.sql:96
+    queries/device_authorizations.sql:107
     """
     return _approve(
         connection,
@@ -447,7 +449,7 @@ async def approve_async(
             descend from (OpenID Connect Core section 2).
         amr: Methods of that sign-in (RFC 8176), such as pwd and otp.
 
-    queries/device_authorizations.sql:96
+    queries/device_authorizations.sql:107
     """
     return await _approve_async(
         connection,
@@ -483,7 +485,7 @@ def deny(
         user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
         user_id: The user who decided.
 
-    queries/device_authorizations.sql:352
+    queries/device_authorizations.sql:363
     """
     return _deny(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -505,7 +507,7 @@ async def deny_async(
         user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
         user_id: The user who decided.
 
-    queries/device_authorizations.sql:352
+    queries/device_authorizations.sql:363
     """
     return await _deny_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -547,7 +549,7 @@ def poll(
         cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
             9449 section 6).
 
-    queries/device_authorizations.sql:367
+    queries/device_authorizations.sql:378
     """
     return _poll(
         connection,
@@ -593,7 +595,7 @@ async def poll_async(
         cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
             9449 section 6).
 
-    queries/device_authorizations.sql:367
+    queries/device_authorizations.sql:378
     """
     return await _poll_async(
         connection,
@@ -610,7 +612,7 @@ def prune_expired(
     """Deletes requests of all tenants that expired longer ago than older_than. Their
     authorizations and codes stay.
 
-    queries/device_authorizations.sql:472
+    queries/device_authorizations.sql:483
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -621,7 +623,7 @@ async def prune_expired_async(
     """Deletes requests of all tenants that expired longer ago than older_than. Their
     authorizations and codes stay.
 
-    queries/device_authorizations.sql:472
+    queries/device_authorizations.sql:483
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -27,7 +27,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "exchange": "8597bc008803",
+    "exchange": "e24f95ed8e95",
 }
 _QUERIES = QueryFile(FOLDER / "exchanges.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "exchanges.sql", texts=_TEXTS)
@@ -51,6 +51,7 @@ _exchange_row: Callable[..., TokenExchange] = by_case(
             "binding_required",
             "client_inactive",
             "client_public",
+            "grant_not_allowed",
             "invalid_actor_token",
             "invalid_authorization_details",
             "invalid_scope",

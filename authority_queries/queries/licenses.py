@@ -28,7 +28,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "create": "2d638c454890",
+    "create": "5443e45a5277",
     "get_by_id": "a97d40199336",
     "get_by_key": "126216e48432",
     "validate": "01a36e49a960",

@@ -30,7 +30,7 @@ _TEXTS = {
     "list_recent_by_username": "d1cebf19d9f2",
     "list_recent_by_address": "12851664b32f",
     "reserve": "a6822ce45650",
-    "succeed": "8ebb83604e71",
+    "succeed": "2151e8d804fb",
     "prune_throttles": "3bdc2646e9b8",
     "create_partitions": "9aa43ca53313",
     "drop_partitions": "c9b7e3129af1",

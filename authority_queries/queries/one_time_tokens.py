@@ -36,7 +36,7 @@ _TEXTS = {
     "create": "ce31e4451e40",
     "get_by_token": "f14973251a36",
     "list_by_purpose": "2fa982550544",
-    "redeem": "c50ed32352ec",
+    "redeem": "542a9f2cc5be",
     "cancel": "58943c2206cc",
     "prune_expired": "410a798c6873",
 }

@@ -21,7 +21,7 @@ from authority_queries.records import PushedRequest
 
 _TEXTS = {
     "create": "9678ce4cf3af",
-    "redeem": "da80d9b4151f",
+    "redeem": "49d9a112bc6b",
     "prune_expired": "e78430457b87",
 }
 _QUERIES = QueryFile(FOLDER / "pushed_requests.sql", texts=_TEXTS)

@@ -22,7 +22,7 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import Revocation, RevocationCategory
 
 _TEXTS = {
-    "publish": "529ec4c54ae1",
+    "publish": "4945c5926a86",
     "list_since": "b4d58c6ce92c",
     "get_position": "1226136b5ac6",
     "listen": "59f5fcc38d7e",

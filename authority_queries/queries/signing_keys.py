@@ -41,10 +41,10 @@ from authority_queries.records import (
 _TEXTS = {
     "publish": "c67b5ce2affe",
     "get_signing": "f4abecd4e4ca",
-    "get_jwks": "ebd664b1cd13",
+    "get_jwks": "e2046afd698a",
     "list_states": "9809b0a0d77f",
     "rotate": "7bfc70e4cfd4",
-    "withdraw_compromised": "cb6edf8fd10f",
+    "withdraw_compromised": "d18404248981",
     "list_encrypted_otherwise": "ee3f6b082f94",
     "replace_ciphertext": "5d40dbf38c9c",
     "prune_expired": "682815aca19b",
@@ -399,7 +399,7 @@ def list_states(
     Args:
         tenant_id: Owner of the row.
 
-    queries/signing_keys.sql:104
+    queries/signing_keys.sql:105
     """
     return _list_states(connection, tenant_id=tenant_id)
 
@@ -412,7 +412,7 @@ async def list_states_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/signing_keys.sql:104
+    queries/signing_keys.sql:105
     """
     return await _list_states_async(connection, tenant_id=tenant_id)
 
@@ -428,7 +428,7 @@ def list_states_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/signing_keys.sql:104
+    queries/signing_keys.sql:105
     """
     return _list_states_stream(connection, size, tenant_id=tenant_id)
 
@@ -444,7 +444,7 @@ def list_states_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/signing_keys.sql:104
+    queries/signing_keys.sql:105
     """
     return _list_states_stream_async(connection, size, tenant_id=tenant_id)
 
@@ -468,7 +468,7 @@ def rotate(
         tenant_id: Owner of the row.
         alg: The algorithm of its signatures (RFC 7518 section 3.1, RFC 8037, RFC 9864).
 
-    queries/signing_keys.sql:128
+    queries/signing_keys.sql:129
     """
     return _rotate(
         connection, tenant_id=tenant_id, alg=alg, tokens_live_for=tokens_live_for
@@ -494,7 +494,7 @@ async def rotate_async(
         tenant_id: Owner of the row.
         alg: The algorithm of its signatures (RFC 7518 section 3.1, RFC 8037, RFC 9864).
 
-    queries/signing_keys.sql:128
+    queries/signing_keys.sql:129
     """
     return await _rotate_async(
         connection, tenant_id=tenant_id, alg=alg, tokens_live_for=tokens_live_for
@@ -520,7 +520,7 @@ def withdraw_compromised(
         kid: The kid of the JWK and of the headers of tokens.
         reason: Why it was revoked, for people and reports.
 
-    queries/signing_keys.sql:215
+    queries/signing_keys.sql:216
     """
     return _withdraw_compromised(
         connection, tenant_id=tenant_id, kid=kid, reason=reason, hint=hint
@@ -546,7 +546,7 @@ async def withdraw_compromised_async(
         kid: The kid of the JWK and of the headers of tokens.
         reason: Why it was revoked, for people and reports.
 
-    queries/signing_keys.sql:215
+    queries/signing_keys.sql:216
     """
     return await _withdraw_compromised_async(
         connection, tenant_id=tenant_id, kid=kid, reason=reason, hint=hint
@@ -562,7 +562,7 @@ def list_encrypted_otherwise(
     Args:
         tenant_id: Owner of the row.
 
-    queries/signing_keys.sql:346
+    queries/signing_keys.sql:347
     """
     return _list_encrypted_otherwise(
         connection, tenant_id=tenant_id, encryption_key_id=encryption_key_id
@@ -578,7 +578,7 @@ async def list_encrypted_otherwise_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/signing_keys.sql:346
+    queries/signing_keys.sql:347
     """
     return await _list_encrypted_otherwise_async(
         connection, tenant_id=tenant_id, encryption_key_id=encryption_key_id
@@ -601,7 +601,7 @@ def list_encrypted_otherwise_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/signing_keys.sql:346
+    queries/signing_keys.sql:347
     """
     return _list_encrypted_otherwise_stream(
         connection, size, tenant_id=tenant_id, encryption_key_id=encryption_key_id
@@ -624,7 +624,7 @@ def list_encrypted_otherwise_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/signing_keys.sql:346
+    queries/signing_keys.sql:347
     """
     return _list_encrypted_otherwise_stream_async(
         connection, size, tenant_id=tenant_id, encryption_key_id=encryption_key_id
@@ -650,7 +650,7 @@ def replace_ciphertext(
             for this row.
         encryption_key_id: The id of the key that decrypts private_key.
 
-    queries/signing_keys.sql:360
+    queries/signing_keys.sql:361
     """
     return _replace_ciphertext(
         connection,
@@ -681,7 +681,7 @@ async def replace_ciphertext_async(
             for this row.
         encryption_key_id: The id of the key that decrypts private_key.
 
-    queries/signing_keys.sql:360
+    queries/signing_keys.sql:361
     """
     return await _replace_ciphertext_async(
         connection,
@@ -698,7 +698,7 @@ def prune_expired(
 ) -> int:
     """Deletes keys of all tenants that left the key set longer ago than older_than.
 
-    queries/signing_keys.sql:376
+    queries/signing_keys.sql:377
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -708,7 +708,7 @@ async def prune_expired_async(
 ) -> int:
     """Deletes keys of all tenants that left the key set longer ago than older_than.
 
-    queries/signing_keys.sql:376
+    queries/signing_keys.sql:377
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

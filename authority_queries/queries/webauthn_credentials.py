@@ -31,10 +31,10 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "enroll": "c3b48ba21f0f",
+    "enroll": "2ea7f6f9ebea",
     "get_by_credential_id": "44d48bd33fdf",
     "list_by_user": "d19a32dfc2d8",
-    "use": "06a5981a0f05",
+    "use": "83482005964f",
     "rename": "90ba6897da14",
     "delete": "2ed6494f7a9e",
 }

@@ -26,6 +26,7 @@ TokenKind = Literal[
     "license_key",
     "request_uri",
     "session",
+    "registration",
     "one_time",
 ]
 
@@ -38,6 +39,7 @@ _PREFIXES: Final[dict[TokenKind, str]] = {
     "license_key": "lk",
     "request_uri": "ru",
     "session": "se",
+    "registration": "ra",
     "one_time": "ot",
 }
 _KINDS: Final = {prefix: kind for kind, prefix in _PREFIXES.items()}

@@ -1,3 +1,4 @@
 set local search_path = pg_catalog;
 set local role pg_database_owner;
 drop table if exists authority.clients;
+drop function if exists authority.names_no_grant(text[]);

@@ -9,6 +9,22 @@ set local statement_timeout = '60s';
 set local standard_conforming_strings = on;
 set local role pg_database_owner;
 
+create or replace function authority.names_no_grant(permissions text[])
+returns boolean
+language sql
+immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+select not exists (
+    select from unnest(permissions) as permission
+    where permission collate "C" ~ '^(gt|rst):'
+)
+$$;
+
+comment on function authority.names_no_grant(text[]) is
+'Returns whether no permission is one of OpenIddict''s gt: and rst:, which are the
+columns grant_types and response_types.';
+
 create table if not exists authority.clients (
     tenant_id uuid not null,
     id uuid not null default gen_random_uuid(),
@@ -24,11 +40,16 @@ create table if not exists authority.clients (
     backchannel_logout_session_required boolean not null default false,
     frontchannel_logout_uri text,
     frontchannel_logout_session_required boolean not null default false,
+    token_endpoint_auth_method text,
+    grant_types text[],
+    response_types text[],
     permissions text[] not null default '{}',
     requirements text[] not null default '{}',
     settings jsonb not null default '{}',
     properties jsonb not null default '{}',
     json_web_key_set jsonb,
+    jwks_uri text,
+    metadata_valid_until timestamptz,
     enabled boolean not null default true,
     tokens_valid_after timestamptz,
     created_at timestamptz not null default authority.clock(),
@@ -77,7 +98,34 @@ create table if not exists authority.clients (
     check (
         array_position(permissions, null) is null
         and authority.is_text_list(permissions, 500, 512)
+        and authority.names_no_grant(permissions)
     ),
+    constraint clients_token_endpoint_auth_method_check
+    check (
+        token_endpoint_auth_method in (
+            'none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt',
+            'tls_client_auth', 'self_signed_tls_client_auth'
+        )
+    ),
+    constraint clients_client_type_token_endpoint_auth_method_check
+    check ((client_type = 'public') = (token_endpoint_auth_method = 'none')),
+    constraint clients_grant_types_check
+    check (
+        array_position(grant_types, null) is null
+        and authority.is_text_list(grant_types, 50, 255)
+    ),
+    constraint clients_response_types_check
+    check (
+        array_position(response_types, null) is null
+        and authority.is_text_list(response_types, 50, 255)
+    ),
+    constraint clients_jwks_uri_check
+    check (
+        jwks_uri collate "C" ~ '^https?://[!"$-~]+$'
+        and char_length(jwks_uri) <= 2048
+    ),
+    constraint clients_json_web_key_set_jwks_uri_check
+    check (num_nonnulls(json_web_key_set, jwks_uri) <= 1),
     constraint clients_requirements_check
     check (
         array_position(requirements, null) is null
@@ -100,8 +148,12 @@ create table if not exists authority.clients (
     constraint clients_display_name_check check (char_length(display_name) <= 256),
     constraint clients_moments_check
     check (
-        least(tokens_valid_after, created_at, updated_at) >= '1900-01-01Z'
-        and greatest(tokens_valid_after, created_at, updated_at) < '9000-01-01Z'
+        least(
+            metadata_valid_until, tokens_valid_after, created_at, updated_at
+        ) >= '1900-01-01Z'
+        and greatest(
+            metadata_valid_until, tokens_valid_after, created_at, updated_at
+        ) < '9000-01-01Z'
     )
 );
 
@@ -137,8 +189,17 @@ comment on column authority.clients.frontchannel_logout_uri is
 a fragment (OpenID Connect Front-Channel Logout section 2). Null: nothing.';
 comment on column authority.clients.frontchannel_logout_session_required is
 'The frontchannel_logout_uri must be loaded with iss and sid.';
+comment on column authority.clients.token_endpoint_auth_method is
+'How the client authenticates (RFC 7591 section 2). Secrets of a client with another
+method than client_secret_basic and client_secret_post are not live. Null: any.';
+comment on column authority.clients.grant_types is
+'Grants that the client may use (RFC 7591 section 2). The statements that issue tokens
+refuse others. Null: every grant that its client_type allows.';
+comment on column authority.clients.response_types is
+'Response types that the client may use (RFC 7591 section 2). Null: all.';
 comment on column authority.clients.permissions is
-'What the client may use, in OpenIddict''s spelling: ept:token, gt:refresh_token, …';
+'What else the client may use, in OpenIddict''s spelling: ept:token, scp:email, … For
+gt: and rst: there are grant_types and response_types.';
 comment on column authority.clients.requirements is
 'What the client must use, in OpenIddict''s spelling: ft:pkce, …';
 comment on column authority.clients.settings is
@@ -147,6 +208,11 @@ comment on column authority.clients.properties is
 'Open object of the embedding service. The store never reads it.';
 comment on column authority.clients.json_web_key_set is
 'Public keys of the client (RFC 7517), for private_key_jwt. Null: none.';
+comment on column authority.clients.jwks_uri is
+'Where the client publishes its keys, instead of json_web_key_set. Null: nowhere.';
+comment on column authority.clients.metadata_valid_until is
+'Until then the fields are those of the client''s metadata document. Afterwards no code
+is issued before it is fetched again. Null: the fields do not come from a document.';
 comment on column authority.clients.enabled is
 'A disabled client has no live secrets, and its tokens do not verify.';
 comment on column authority.clients.tokens_valid_after is

@@ -128,30 +128,28 @@ comment on function authority.covers_details(jsonb, jsonb) is
 'Returns whether each of the asked authorization details equals a granted one (RFC 9396
 section 6.1). A detail with fewer fields is another one: a field may restrict it.';
 
--- The order of jsonb depends on the locale: details keep the order of their arrival.
 create or replace function authority.merge_details(details jsonb, others jsonb)
 returns jsonb
-language sql
+language plpgsql
 immutable strict parallel safe
-return details || coalesce(
-    (
-        select jsonb_agg(added.detail order by added.number)
-        from (
-            select
-                other.detail,
-                min(other.number) as number
-            from jsonb_array_elements(others)
-                with ordinality as other (detail, number)
-            where
-                not authority.covers_details(details, jsonb_build_array(other.detail))
-            group by other.detail
-        ) as added
-    ),
-    '[]'
-);
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    merged jsonb := details;
+    detail jsonb;
+begin
+    for detail in select jsonb_array_elements(others)
+    loop
+        if not authority.covers_details(merged, jsonb_build_array(detail)) then
+            merged := merged || jsonb_build_array(detail);
+        end if;
+    end loop;
+    return merged;
+end
+$$;
 
 comment on function authority.merge_details(jsonb, jsonb) is
-'Returns the authorization details of the first list, and those that only the second
+'Returns the authorization details of the first list, then those that only the second
 list has, without duplicates.';
 
 revoke execute on function

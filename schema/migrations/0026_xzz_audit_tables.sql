@@ -29,20 +29,6 @@ call authority.audit(
     hidden => array['profile'],
     ignored => array['last_used_at']
 );
-call authority.audit(
-    'authority.webauthn_credentials',
-    ignored => array['sign_count', 'last_used_at']
-);
-call authority.audit(
-    'authority.totp_credentials',
-    hidden => array['secret_ciphertext'],
-    ignored => array['last_used_step', 'last_used_at']
-);
-call authority.audit(
-    'authority.recovery_codes',
-    hidden => array['code_hashes'],
-    ignored => array['last_used_at']
-);
 call authority.audit('authority.licenses', hidden => array['key_hash']);
 call authority.audit(
     'authority.webauthn_credentials',

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,12 +17,17 @@ from authority_queries import (
     Keyring,
     NewToken,
     SigningKey,
+    TotpSecret,
     hash_password,
     mint_signing_key,
     mint_token,
+    mint_totp_secret,
 )
 from authority_queries.records import Client
-from authority_queries.secrets import TokenString
+from authority_queries.secrets import (
+    TokenString,
+    mint_recovery_codes,
+)
 from tests.factories import HOUR, new_token
 from tests.isolation.canary import Canary
 
@@ -51,6 +57,8 @@ class Secrets:
     note: str = field(default_factory=random_text)
     signing_key: SigningKey = field(default_factory=partial(mint_signing_key, "ES256"))
     encryption_key: bytes = field(default_factory=partial(secrets.token_bytes, 32))
+    totp: TotpSecret = field(default_factory=mint_totp_secret)
+    recovery_code: str = field(default_factory=lambda: mint_recovery_codes(1)[0])
     minted: dict[str, TokenString] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
 
@@ -84,6 +92,9 @@ class Secrets:
             Canary.of("code_verifier", self.verifier),
             Canary.of("encryption key", self.encryption_key),
             Canary.of("private key", private_octets(self.signing_key)),
+            Canary.of("TOTP secret", self.totp.secret),
+            Canary.of("recovery code", self.recovery_code),
+            Canary.of("typed recovery code", self.recovery_code.replace("-", "")),
             *(
                 Canary.of(name, minted.token.split("_")[3])
                 for name, minted in self.minted.items()
@@ -202,6 +213,7 @@ class Operations:
         yield from self._signing_keys()
         yield from self._one_time_tokens()
         yield from self._licenses()
+        yield from self._factors()
 
     def _users(self) -> Iterator[Step]:
         users = self.store.users
@@ -361,3 +373,17 @@ class Operations:
         own = {**self.tenant, "license_id": licenses.get_by_key(**key).id}
         yield partial(licenses.suspend, **own, reason="unpaid")
         yield partial(licenses.revoke, **own, reason="unpaid")
+
+    def _factors(self) -> Iterator[Step]:
+        user = {**self.tenant, "user_id": self.user(email=None).id}
+        with_keys = {**user, "keyring": self.mine.keyring}
+        totps, codes = self.store.totp_credentials, self.store.recovery_codes
+        yield partial(totps.enroll, **with_keys, secret=self.mine.totp)
+        code = {"code": self.mine.totp.code(int(time.time()) // 30)}
+        yield partial(totps.confirm, **with_keys, **code)
+        yield partial(totps.check, **with_keys, **code)
+        yield partial(codes.replace, **user, codes=[self.mine.recovery_code])
+        yield partial(codes.use, **user, code=self.mine.recovery_code)
+        yield partial(codes.use, **user, code=self.mine.recovery_code)
+        yield partial(self.store.user_credentials.list_by_user, **user)
+        yield partial(self.store.user_credentials.delete_by_user, **user)

@@ -49,7 +49,8 @@ def test_a_raw_secret_leaves_no_trace(service: SyncService, stage: Stage) -> Non
     of_grants = {"issued", "redeemed", "reused", "invalid"}
     of_devices = {"created", "authorization_pending", "approved"}
     of_keys = {"signing", "next", "rotated", "compromised"}
-    assert outcomes == of_grants | of_devices | of_keys
+    of_factors = {"enrolled", "confirmed", "step_used", "replaced", "accepted"}
+    assert outcomes == of_grants | of_devices | of_keys | of_factors
     witness, mine = stage.witness, stage.mine
     witness.look_at_data()
     witness.note("server log", stage.server_log.read())

@@ -12,7 +12,14 @@ from authority_queries import Settings
 from authority_queries.records import (
     CodeIssuanceOutcome,
     DevicePollOutcome,
+    RecoveryCodeReplacementOutcome,
+    RecoveryCodeUseOutcome,
     RedemptionOutcome,
+    TotpConfirmationOutcome,
+    TotpEnrollmentOutcome,
+    TotpUseOutcome,
+    WebauthnEnrollmentOutcome,
+    WebauthnUseOutcome,
 )
 from authority_queries.service.migrations import yoyo_url
 
@@ -158,6 +165,33 @@ def test_every_outcome_is_in_a_table() -> None:
     assert outcomes_of("issue_code") == {*get_args(CodeIssuanceOutcome)}
     assert outcomes_of("redeem_code") == {*get_args(RedemptionOutcome)}
     assert outcomes_of("poll") == {*get_args(DevicePollOutcome)}
+
+
+FACTORS: Final[dict[str, object]] = {
+    "recovery_codes.replace": RecoveryCodeReplacementOutcome,
+    "recovery_codes.use": RecoveryCodeUseOutcome,
+    "totp_credentials.check": TotpUseOutcome,
+    "totp_credentials.confirm": TotpConfirmationOutcome,
+    "totp_credentials.enroll": TotpEnrollmentOutcome,
+    "webauthn_credentials.enroll": WebauthnEnrollmentOutcome,
+    "webauthn_credentials.use": WebauthnUseOutcome,
+}
+
+
+def test_every_outcome_of_a_factor_is_in_a_table() -> None:
+    text = (ROOT / "docs" / "oauth.md").read_text()
+    table = text.partition("| Call | Outcome | Answer |\n|---|---|---|\n")[2]
+    rows = table.partition("\n\n")[0].splitlines()
+    found: dict[str, set[object]] = {}
+    call = ""
+    for row in rows[:-1]:
+        _, named, outcome, *_ = row.split("|")
+        call = named.strip(" `") or call
+        found.setdefault(call, {"user_inactive"}).add(outcome.strip(" `"))
+    assert "`user_inactive`" in rows[-1]
+    assert found == {
+        name: {"user_inactive", *get_args(outcome)} for name, outcome in FACTORS.items()
+    }
 
 
 def test_every_query_file_is_in_the_table() -> None:

@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypedDict
 from uuid import uuid4
 
@@ -19,6 +19,7 @@ from authority_queries.errors import (
 from authority_queries.records import (
     ClientApplicationType,
     ClientConsentType,
+    ClientTokenEndpointAuthMethod,
     ClientType,
 )
 from tests.factories import (
@@ -47,11 +48,16 @@ class Edit(TypedDict):
     backchannel_logout_session_required: bool
     frontchannel_logout_uri: str | None
     frontchannel_logout_session_required: bool
+    token_endpoint_auth_method: ClientTokenEndpointAuthMethod | None
+    grant_types: list[str] | None
+    response_types: list[str] | None
     permissions: list[str]
     requirements: list[str]
     settings: JsonObject
     properties: JsonObject
     json_web_key_set: JsonObject | None
+    jwks_uri: str | None
+    metadata_valid_until: datetime | None
     enabled: bool
 
 
@@ -68,11 +74,16 @@ EDIT: Edit = {
     "backchannel_logout_session_required": True,
     "frontchannel_logout_uri": "http://127.0.0.1:8080/logout",
     "frontchannel_logout_session_required": True,
-    "permissions": ["ept:token", "gt:authorization_code"],
+    "token_endpoint_auth_method": "none",
+    "grant_types": ["authorization_code", "refresh_token"],
+    "response_types": ["code"],
+    "permissions": ["ept:token", "scp:email"],
     "requirements": ["ft:pkce"],
     "settings": {"tkn_lft:act": "00:10:00"},
     "properties": {"owner": {"team": None}},
     "json_web_key_set": {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AA"}]},
+    "jwks_uri": None,
+    "metadata_valid_until": datetime(2999, 1, 1, tzinfo=UTC),
     "enabled": False,
 }
 

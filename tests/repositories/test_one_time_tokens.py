@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,7 +16,7 @@ from authority_queries.errors import (
 from authority_queries.records import OneTimeTokenPurpose, User
 from authority_queries.secrets import hash_one_time_code
 from tests.clock import Clock
-from tests.factories import PHC, make_tenant, make_user
+from tests.factories import PHC, make_session, make_tenant, make_user
 from tests.stores import Logins
 
 MINUTE = timedelta(minutes=1)
@@ -383,3 +384,21 @@ def test_tokens_that_expired_are_pruned(store: Store, clock: Clock) -> None:
     assert store.one_time_tokens.prune_expired(older_than=DAY + MINUTE) == 0
     clock.advance(MINUTE)
     assert store.one_time_tokens.prune_expired(older_than=DAY) == 1
+
+
+def test_a_reset_ends_sessions_and_is_in_the_feed(store: Store) -> None:
+    ann = make_ann(store)
+    cookie, _ = make_session(store, ann)
+    verify = partial(
+        store.sessions.verify, tenant_id=ann.tenant_id, cookie_hash=cookie.hash
+    )
+    assert verify() is not None
+    token_hash, _ = send(store, ann)
+    store.one_time_tokens.reset_password(
+        tenant_id=ann.tenant_id, token_hash=token_hash, password_hash=NEW_PHC
+    )
+    assert verify() is None
+    entries = store.revocations.list_since(tenant_id=ann.tenant_id)
+    assert {(entry.category, entry.target) for entry in entries} == {
+        ("subject", ann.subject_id)
+    }

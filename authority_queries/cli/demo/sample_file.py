@@ -71,6 +71,7 @@ class ClientEntry(_Entry):
     display_names: Object
     redirect_uris: Names
     post_logout_redirect_uris: Names
+    grant_types: list[str] | None = None
     permissions: Names
     requirements: Names
 

@@ -1,6 +1,7 @@
 """Clients (relying parties)."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from authority_queries.records import (
     Client,
     ClientApplicationType,
     ClientConsentType,
+    ClientTokenEndpointAuthMethod,
     ClientType,
 )
 from authority_queries.repositories._async.repository import (
@@ -75,15 +77,22 @@ class AsyncClients(AsyncRepository):
         backchannel_logout_session_required: bool = False,
         frontchannel_logout_uri: str | None = None,
         frontchannel_logout_session_required: bool = False,
+        token_endpoint_auth_method: ClientTokenEndpointAuthMethod | None = None,
+        grant_types: Sequence[str] | None = None,
+        response_types: Sequence[str] | None = None,
         permissions: Sequence[str] = (),
         requirements: Sequence[str] = (),
         settings: JsonObject | None = None,
         properties: JsonObject | None = None,
         json_web_key_set: JsonObject | None = None,
+        jwks_uri: str | None = None,
+        metadata_valid_until: datetime | None = None,
         enabled: bool = True,
     ) -> Client:
         """Register a client, with the fields of an OpenIddict application.
 
+        Without `grant_types` the client may use every grant that its type allows; RFC
+        7591 defaults to `authorization_code`.
         Raises DuplicateError, InvalidValueError, MissingReferenceError for an unknown
         tenant.
         """
@@ -102,11 +111,16 @@ class AsyncClients(AsyncRepository):
             backchannel_logout_session_required=backchannel_logout_session_required,
             frontchannel_logout_uri=frontchannel_logout_uri,
             frontchannel_logout_session_required=frontchannel_logout_session_required,
+            token_endpoint_auth_method=token_endpoint_auth_method,
+            grant_types=grant_types,
+            response_types=response_types,
             permissions=permissions,
             requirements=requirements,
             settings={} if settings is None else settings,
             properties={} if properties is None else properties,
             json_web_key_set=json_web_key_set,
+            jwks_uri=jwks_uri,
+            metadata_valid_until=metadata_valid_until,
             enabled=enabled,
         )
         if client is None:
@@ -131,11 +145,16 @@ class AsyncClients(AsyncRepository):
         backchannel_logout_session_required: bool,
         frontchannel_logout_uri: str | None,
         frontchannel_logout_session_required: bool,
+        token_endpoint_auth_method: ClientTokenEndpointAuthMethod | None,
+        grant_types: Sequence[str] | None,
+        response_types: Sequence[str] | None,
         permissions: Sequence[str],
         requirements: Sequence[str],
         settings: JsonObject,
         properties: JsonObject,
         json_web_key_set: JsonObject | None,
+        jwks_uri: str | None,
+        metadata_valid_until: datetime | None,
         enabled: bool,
     ) -> Client:
         """Replace the editable fields of the client that was read at `row_version`.
@@ -160,11 +179,16 @@ class AsyncClients(AsyncRepository):
             backchannel_logout_session_required=backchannel_logout_session_required,
             frontchannel_logout_uri=frontchannel_logout_uri,
             frontchannel_logout_session_required=frontchannel_logout_session_required,
+            token_endpoint_auth_method=token_endpoint_auth_method,
+            grant_types=grant_types,
+            response_types=response_types,
             permissions=permissions,
             requirements=requirements,
             settings=settings,
             properties=properties,
             json_web_key_set=json_web_key_set,
+            jwks_uri=jwks_uri,
+            metadata_valid_until=metadata_valid_until,
             enabled=enabled,
         )
         if client is None:

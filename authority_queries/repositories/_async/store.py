@@ -8,6 +8,9 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from authority_queries.repositories._async.audit_events import AsyncAuditEvents
+from authority_queries.repositories._async.client_registrations import (
+    AsyncClientRegistrations,
+)
 from authority_queries.repositories._async.client_secrets import AsyncClientSecrets
 from authority_queries.repositories._async.clients import AsyncClients
 from authority_queries.repositories._async.erasures import AsyncErasures
@@ -48,6 +51,7 @@ class AsyncStore(AsyncGrantStore, AsyncSignInStore):
         self.roles = AsyncRoles(lease)
         self.service_accounts = AsyncServiceAccounts(lease)
         self.clients = AsyncClients(lease)
+        self.client_registrations = AsyncClientRegistrations(lease)
         self.client_secrets = AsyncClientSecrets(lease)
         self.scopes = AsyncScopes(lease)
         self.signing_keys = AsyncSigningKeys(lease)

@@ -9,6 +9,9 @@ from uuid import UUID
 from psycopg import Connection
 
 from authority_queries.repositories._sync.audit_events import AuditEvents
+from authority_queries.repositories._sync.client_registrations import (
+    ClientRegistrations,
+)
 from authority_queries.repositories._sync.client_secrets import ClientSecrets
 from authority_queries.repositories._sync.clients import Clients
 from authority_queries.repositories._sync.erasures import Erasures
@@ -49,6 +52,7 @@ class Store(GrantStore, SignInStore):
         self.roles = Roles(lease)
         self.service_accounts = ServiceAccounts(lease)
         self.clients = Clients(lease)
+        self.client_registrations = ClientRegistrations(lease)
         self.client_secrets = ClientSecrets(lease)
         self.scopes = Scopes(lease)
         self.signing_keys = SigningKeys(lease)

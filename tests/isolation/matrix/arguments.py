@@ -98,6 +98,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "month": datetime.now(UTC).date().replace(day=1),
     "months_ahead": 1,
     "most_attempts": 10,
+    "new_token_hash": sha256(b"new registration").digest(),
     "names": ["api.read"],
     "network_limit": 10,
     "new_cookie_hash": NEW_HASH,
@@ -132,6 +133,7 @@ BY_NAME: Final[Mapping[str, object]] = {
 
 # Further arguments of a query: a key that is free, a token in another state.
 BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
+    "client_registrations.save": {"source": "dynamic"},
     "clients.create": {"client_id": "new"},
     "device_authorizations.approve": USER_CODE,
     "device_authorizations.create": {
@@ -277,6 +279,7 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
 # The table whose columns a file's queries use, with those that belong to it, where it
 # is not the table that the file is named after.
 _TABLES: Final = {
+    "client_registrations": "clients",
     "client_secrets": "clients",
     "exchanges": "tokens",
     "grants": "tokens",

@@ -186,6 +186,17 @@ values
     'https://portal.example.com/logout'
 );
 
+insert into authority.client_registrations
+(tenant_id, client_uuid, source, registration_token_hash, software_id)
+values
+(
+    pg_temp.tenant(),
+    pg_temp.id_of('client'),
+    'dynamic',
+    sha256('registration'),
+    'portal of ' || current_setting('world.tenant')
+);
+
 insert into authority.client_secrets
 (tenant_id, id, client_uuid, secret_hash, description, valid_until)
 values

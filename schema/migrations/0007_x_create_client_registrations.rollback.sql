@@ -1,0 +1,3 @@
+set local search_path = pg_catalog;
+set local role pg_database_owner;
+drop table if exists authority.client_registrations;
