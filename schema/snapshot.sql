@@ -670,6 +670,79 @@ COMMENT ON FUNCTION authority.canonical_address(address inet) IS 'Returns the on
 An IPv6 address that contains an IPv4 address becomes that IPv4 address: mapped (RFC
 4291 section 2.5.5.2) or with the well-known prefix of NAT64 (RFC 6052 section 2.1).';
 
+-- client_registrations
+
+CREATE TABLE authority.client_registrations (
+    tenant_id uuid NOT NULL,
+    client_uuid uuid NOT NULL,
+    source text NOT NULL,
+    registration_token_hash bytea,
+    metadata_fetched_at timestamp with time zone,
+    software_id text,
+    software_version text,
+    software_statement text,
+    contacts text[] DEFAULT '{}'::text[] NOT NULL,
+    client_uri text,
+    logo_uri text,
+    policy_uri text,
+    tos_uri text,
+    created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT client_registrations_client_uri_check CHECK ((((client_uri COLLATE "C") ~ '^https?://[!-~]+$'::text) AND (char_length(client_uri) <= 2048))),
+    CONSTRAINT client_registrations_contacts_check CHECK (((array_position(contacts, NULL::text) IS NULL) AND authority.is_text_list(contacts, (20)::bigint, (512)::bigint))),
+    CONSTRAINT client_registrations_logo_uri_check CHECK ((((logo_uri COLLATE "C") ~ '^https?://[!-~]+$'::text) AND (char_length(logo_uri) <= 2048))),
+    CONSTRAINT client_registrations_moments_check CHECK (((LEAST(metadata_fetched_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(metadata_fetched_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT client_registrations_policy_uri_check CHECK ((((policy_uri COLLATE "C") ~ '^https?://[!-~]+$'::text) AND (char_length(policy_uri) <= 2048))),
+    CONSTRAINT client_registrations_registration_token_hash_check CHECK ((octet_length(registration_token_hash) = 32)),
+    CONSTRAINT client_registrations_software_id_check CHECK ((char_length(software_id) <= 255)),
+    CONSTRAINT client_registrations_software_statement_check CHECK ((char_length(software_statement) <= 65536)),
+    CONSTRAINT client_registrations_software_version_check CHECK ((char_length(software_version) <= 255)),
+    CONSTRAINT client_registrations_source_check CHECK ((source = ANY (ARRAY['manual'::text, 'dynamic'::text, 'metadata_document'::text]))),
+    CONSTRAINT client_registrations_source_metadata_fetched_at_check CHECK (((source = 'metadata_document'::text) = (metadata_fetched_at IS NOT NULL))),
+    CONSTRAINT client_registrations_source_registration_token_hash_check CHECK (((source = 'dynamic'::text) OR (registration_token_hash IS NULL))),
+    CONSTRAINT client_registrations_tos_uri_check CHECK ((((tos_uri COLLATE "C") ~ '^https?://[!-~]+$'::text) AND (char_length(tos_uri) <= 2048)))
+);
+ALTER TABLE ONLY authority.client_registrations FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE authority.client_registrations IS 'Where a client came from, and what its registration shows to people (RFC 7591 section
+2). A client that was made by hand needs no row.';
+COMMENT ON COLUMN authority.client_registrations.tenant_id IS 'Owner of the row.';
+COMMENT ON COLUMN authority.client_registrations.client_uuid IS 'clients.id of the client.';
+COMMENT ON COLUMN authority.client_registrations.source IS 'manual: an administrator. dynamic: the registration endpoint (RFC 7591).
+metadata_document: the document at the URL that is the client_id.';
+COMMENT ON COLUMN authority.client_registrations.registration_token_hash IS 'SHA-256 of the registration access token (RFC 7592), which has 256 random bits. Null:
+the client does not manage its registration.';
+COMMENT ON COLUMN authority.client_registrations.metadata_fetched_at IS 'When the metadata document was last fetched. Until when it holds is
+clients.metadata_valid_until.';
+COMMENT ON COLUMN authority.client_registrations.software_id IS 'Identifies the software, the same for each of its clients.';
+COMMENT ON COLUMN authority.client_registrations.software_version IS 'Version of the software.';
+COMMENT ON COLUMN authority.client_registrations.software_statement IS 'The signed JWT that asserted the metadata, as it was sent. The caller verified it.';
+COMMENT ON COLUMN authority.client_registrations.contacts IS 'How to reach the people responsible for the client, mostly by e-mail.';
+COMMENT ON COLUMN authority.client_registrations.client_uri IS 'Home page of the client, for the page of consent.';
+COMMENT ON COLUMN authority.client_registrations.logo_uri IS 'Logo of the client, for the page of consent. Fetch it yourself: it is a foreign URL.';
+COMMENT ON COLUMN authority.client_registrations.policy_uri IS 'How the client uses personal data, for the page of consent.';
+COMMENT ON COLUMN authority.client_registrations.tos_uri IS 'Terms of service of the client, for the page of consent.';
+COMMENT ON COLUMN authority.client_registrations.created_at IS 'When the client was registered.';
+COMMENT ON COLUMN authority.client_registrations.updated_at IS 'When the registration last changed.';
+
+ALTER TABLE ONLY authority.client_registrations
+    ADD CONSTRAINT client_registrations_tenant_id_client_uuid_pk PRIMARY KEY (tenant_id, client_uuid);
+
+ALTER TABLE ONLY authority.client_registrations
+    ADD CONSTRAINT client_registrations_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE authority.client_registrations ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY client_registrations_tenant_id_policy ON authority.client_registrations USING ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid)) WITH CHECK ((tenant_id = (
+CASE
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    ELSE NULL::text
+END)::uuid));
+
 -- client_secrets
 
 CREATE TABLE authority.client_secrets (
@@ -746,11 +819,16 @@ CREATE TABLE authority.clients (
     backchannel_logout_session_required boolean DEFAULT false NOT NULL,
     frontchannel_logout_uri text,
     frontchannel_logout_session_required boolean DEFAULT false NOT NULL,
+    token_endpoint_auth_method text,
+    grant_types text[],
+    response_types text[],
     permissions text[] DEFAULT '{}'::text[] NOT NULL,
     requirements text[] DEFAULT '{}'::text[] NOT NULL,
     settings jsonb DEFAULT '{}'::jsonb NOT NULL,
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
     json_web_key_set jsonb,
+    jwks_uri text,
+    metadata_valid_until timestamp with time zone,
     enabled boolean DEFAULT true NOT NULL,
     tokens_valid_after timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
@@ -760,18 +838,24 @@ CREATE TABLE authority.clients (
     CONSTRAINT clients_backchannel_logout_uri_check CHECK ((((backchannel_logout_uri COLLATE "C") ~ '^https?://[!"$-~]+$'::text) AND (char_length(backchannel_logout_uri) <= 2048))),
     CONSTRAINT clients_client_id_check CHECK (((client_id ~ '^[ -~]+$'::text) AND (char_length(client_id) <= 255) AND authority.is_visible(client_id))),
     CONSTRAINT clients_client_type_check CHECK ((client_type = ANY (ARRAY['confidential'::text, 'public'::text]))),
+    CONSTRAINT clients_client_type_token_endpoint_auth_method_check CHECK (((client_type = 'public'::text) = (token_endpoint_auth_method = 'none'::text))),
     CONSTRAINT clients_consent_type_check CHECK ((consent_type = ANY (ARRAY['explicit'::text, 'external'::text, 'implicit'::text, 'systematic'::text]))),
     CONSTRAINT clients_display_name_check CHECK ((char_length(display_name) <= 256)),
     CONSTRAINT clients_display_names_check CHECK (((jsonb_typeof(display_names) = 'object'::text) AND authority.is_bounded_json(display_names))),
     CONSTRAINT clients_frontchannel_logout_uri_check CHECK ((((frontchannel_logout_uri COLLATE "C") ~ '^https?://[!"$-~]+$'::text) AND (char_length(frontchannel_logout_uri) <= 2048))),
+    CONSTRAINT clients_grant_types_check CHECK (((array_position(grant_types, NULL::text) IS NULL) AND authority.is_text_list(grant_types, (50)::bigint, (255)::bigint))),
     CONSTRAINT clients_json_web_key_set_check CHECK (((jsonb_typeof(json_web_key_set) = 'object'::text) AND ((json_web_key_set IS NULL) = ((json_web_key_set -> 'keys'::text) IS NULL)) AND (jsonb_typeof((json_web_key_set -> 'keys'::text)) = 'array'::text) AND authority.is_bounded_json(json_web_key_set))),
-    CONSTRAINT clients_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT clients_permissions_check CHECK (((array_position(permissions, NULL::text) IS NULL) AND authority.is_text_list(permissions, (500)::bigint, (512)::bigint))),
+    CONSTRAINT clients_json_web_key_set_jwks_uri_check CHECK ((num_nonnulls(json_web_key_set, jwks_uri) <= 1)),
+    CONSTRAINT clients_jwks_uri_check CHECK ((((jwks_uri COLLATE "C") ~ '^https?://[!"$-~]+$'::text) AND (char_length(jwks_uri) <= 2048))),
+    CONSTRAINT clients_moments_check CHECK (((LEAST(metadata_valid_until, tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(metadata_valid_until, tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT clients_permissions_check CHECK (((array_position(permissions, NULL::text) IS NULL) AND authority.is_text_list(permissions, (500)::bigint, (512)::bigint) AND authority.names_no_grant(permissions))),
     CONSTRAINT clients_post_logout_redirect_uris_check CHECK (((array_position(post_logout_redirect_uris, NULL::text) IS NULL) AND authority.is_text_list(post_logout_redirect_uris, (100)::bigint, (2048)::bigint))),
     CONSTRAINT clients_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
     CONSTRAINT clients_redirect_uris_check CHECK (((array_position(redirect_uris, NULL::text) IS NULL) AND authority.is_text_list(redirect_uris, (100)::bigint, (2048)::bigint))),
     CONSTRAINT clients_requirements_check CHECK (((array_position(requirements, NULL::text) IS NULL) AND authority.is_text_list(requirements, (100)::bigint, (512)::bigint))),
-    CONSTRAINT clients_settings_check CHECK (((jsonb_typeof(settings) = 'object'::text) AND authority.is_bounded_json(settings)))
+    CONSTRAINT clients_response_types_check CHECK (((array_position(response_types, NULL::text) IS NULL) AND authority.is_text_list(response_types, (50)::bigint, (255)::bigint))),
+    CONSTRAINT clients_settings_check CHECK (((jsonb_typeof(settings) = 'object'::text) AND authority.is_bounded_json(settings))),
+    CONSTRAINT clients_token_endpoint_auth_method_check CHECK ((token_endpoint_auth_method = ANY (ARRAY['none'::text, 'client_secret_basic'::text, 'client_secret_post'::text, 'private_key_jwt'::text, 'tls_client_auth'::text, 'self_signed_tls_client_auth'::text])))
 );
 ALTER TABLE ONLY authority.clients FORCE ROW LEVEL SECURITY;
 
@@ -794,11 +878,20 @@ COMMENT ON COLUMN authority.clients.backchannel_logout_session_required IS 'A lo
 COMMENT ON COLUMN authority.clients.frontchannel_logout_uri IS 'What the page of a sign-out loads in the browser: an absolute http or https URI without
 a fragment (OpenID Connect Front-Channel Logout section 2). Null: nothing.';
 COMMENT ON COLUMN authority.clients.frontchannel_logout_session_required IS 'The frontchannel_logout_uri must be loaded with iss and sid.';
-COMMENT ON COLUMN authority.clients.permissions IS 'What the client may use, in OpenIddict''s spelling: ept:token, gt:refresh_token, …';
+COMMENT ON COLUMN authority.clients.token_endpoint_auth_method IS 'How the client authenticates (RFC 7591 section 2). Secrets of a client with another
+method than client_secret_basic and client_secret_post are not live. Null: any.';
+COMMENT ON COLUMN authority.clients.grant_types IS 'Grants that the client may use (RFC 7591 section 2). The statements that issue tokens
+refuse others. Null: every grant that its client_type allows.';
+COMMENT ON COLUMN authority.clients.response_types IS 'Response types that the client may use (RFC 7591 section 2). Null: all.';
+COMMENT ON COLUMN authority.clients.permissions IS 'What else the client may use, in OpenIddict''s spelling: ept:token, scp:email, … For
+gt: and rst: there are grant_types and response_types.';
 COMMENT ON COLUMN authority.clients.requirements IS 'What the client must use, in OpenIddict''s spelling: ft:pkce, …';
 COMMENT ON COLUMN authority.clients.settings IS 'Object of OpenIddict settings, such as token lifetimes.';
 COMMENT ON COLUMN authority.clients.properties IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.clients.json_web_key_set IS 'Public keys of the client (RFC 7517), for private_key_jwt. Null: none.';
+COMMENT ON COLUMN authority.clients.jwks_uri IS 'Where the client publishes its keys, instead of json_web_key_set. Null: nowhere.';
+COMMENT ON COLUMN authority.clients.metadata_valid_until IS 'Until then the fields are those of the client''s metadata document. Afterwards no code
+is issued before it is fetched again. Null: the fields do not come from a document.';
 COMMENT ON COLUMN authority.clients.enabled IS 'A disabled client has no live secrets, and its tokens do not verify.';
 COMMENT ON COLUMN authority.clients.tokens_valid_after IS 'Tokens whose grant was made at or before this time are dead. Only increases. Null:
 never set.';
@@ -3084,10 +3177,24 @@ END)::uuid));
 -- merge_details
 
 CREATE FUNCTION authority.merge_details(details jsonb, others jsonb) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN (details || COALESCE((SELECT jsonb_agg(added.detail ORDER BY added.number) AS jsonb_agg FROM (SELECT other.detail, min(other.number) AS number FROM jsonb_array_elements(merge_details.others) WITH ORDINALITY other(detail, number) WHERE (NOT authority.covers_details(merge_details.details, jsonb_build_array(other.detail))) GROUP BY other.detail) added), '[]'::jsonb));
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    merged jsonb := details;
+    detail jsonb;
+begin
+    for detail in select jsonb_array_elements(others)
+    loop
+        if not authority.covers_details(merged, jsonb_build_array(detail)) then
+            merged := merged || jsonb_build_array(detail);
+        end if;
+    end loop;
+    return merged;
+end
+$$;
 
-COMMENT ON FUNCTION authority.merge_details(details jsonb, others jsonb) IS 'Returns the authorization details of the first list, and those that only the second
+COMMENT ON FUNCTION authority.merge_details(details jsonb, others jsonb) IS 'Returns the authorization details of the first list, then those that only the second
 list has, without duplicates.';
 
 -- merge_texts
@@ -3100,6 +3207,21 @@ select array(select distinct unnest(texts || others) collate "C" order by 1)
 $$;
 
 COMMENT ON FUNCTION authority.merge_texts(texts text[], others text[]) IS 'Returns the texts of both lists without duplicates, sorted by their bytes.';
+
+-- names_no_grant
+
+CREATE FUNCTION authority.names_no_grant(permissions text[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+select not exists (
+    select from unnest(permissions) as permission
+    where permission collate "C" ~ '^(gt|rst):'
+)
+$$;
+
+COMMENT ON FUNCTION authority.names_no_grant(permissions text[]) IS 'Returns whether no permission is one of OpenIddict''s gt: and rst:, which are the
+columns grant_types and response_types.';
 
 -- names_of_user
 
