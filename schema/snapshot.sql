@@ -574,8 +574,6 @@ CREATE INDEX authorizations_tenant_id_consent_id_user_id_client_uuid_idx ON auth
 
 CREATE INDEX authorizations_tenant_id_service_account_id_idx ON authority.authorizations USING btree (tenant_id, service_account_id) WHERE (service_account_id IS NOT NULL);
 
-CREATE INDEX authorizations_tenant_id_session_id_idx ON authority.authorizations USING btree (tenant_id, session_id) WHERE ends_with_session;
-
 CREATE INDEX authorizations_tenant_id_user_id_id_idx ON authority.authorizations USING btree (tenant_id, user_id, id) WHERE (user_id IS NOT NULL);
 
 CREATE INDEX authorizations_tokens_expire_at_idx ON authority.authorizations USING btree (tokens_expire_at);

@@ -78,7 +78,7 @@ def live(store: Store, tenant_id: UUID) -> None:
 
 
 def _use_a_session(store: Store, user: User) -> None:
-    ids = {"tenant_id": user.tenant_id}
+    ids: dict[str, Any] = {"tenant_id": user.tenant_id}
     cookie, session = make_session(store, user)
     assert store.sessions.verify(**ids, cookie_hash=cookie.hash)
     stepped = store.sessions.step_up(

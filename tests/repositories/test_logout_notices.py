@@ -56,7 +56,7 @@ def test_a_notice_is_claimed_by_one_worker_and_delivered_once(
         assert not record(tenant_id=notice.tenant_id, notice_id=notice.id)
     listed = store.logout_notices.list(tenant_id=session.tenant_id)
     assert [one.status for one in listed] == ["delivered"] * 3
-    tenant = {"tenant_id": session.tenant_id}
+    tenant: dict[str, Any] = {"tenant_id": session.tenant_id}
     assert store.logout_notices.list(**tenant, status="waiting") == []
     assert store.logout_notices.list(**tenant, after=listed[0].id) == listed[1:]
 
@@ -175,20 +175,22 @@ def test_a_notice_goes_with_its_client_and_is_pruned_after_its_end(
 
 def test_a_value_out_of_range_is_refused(store: Store, dba: Dba) -> None:
     session = queue(store, dba)
-    for field, value in (
+    of_claims: list[tuple[str, object]] = [
         ("lease", timedelta(0)),
         ("most_attempts", 0),
         ("most_attempts", 101),
         ("batch_size", 0),
-    ):
+    ]
+    for field, value in of_claims:
         with refusal_of(field):
             claim(store, session, **{field: value})
     (notice,) = claim(store, session)
-    for field, value in (
+    of_failures: list[tuple[str, object]] = [
         ("first_pause", timedelta(0)),
         ("longest_pause", timedelta(0)),
         ("error", None),
-    ):
+    ]
+    for field, value in of_failures:
         with refusal_of(field):
             fail(store, notice, **{field: value})
     assert fail(store, notice, error="e" * 5000).status == "waiting"

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
 from uuid import UUID, uuid4
@@ -139,7 +139,8 @@ def test_a_use_is_written_once_a_minute(store: Store, clock: Clock, dba: Dba) ->
             [token.hash],
         ).fetchone()
         assert row is not None
-        return row[0] - session.created_at
+        moment: datetime = row[0]
+        return moment - session.created_at
 
     assert used(59 * SECOND) == 0 * SECOND
     assert used(60 * SECOND) == 60 * SECOND
@@ -169,7 +170,7 @@ def test_a_session_is_over_with_its_user(store: Store, dba: Dba, what: str) -> N
     cookie, session = make_session(store, user)
     client = use_client(store, dba, session)
     bound = make_bound_token(store, dba, session, user, client)
-    tenant = {"tenant_id": user.tenant_id}
+    tenant: dict[str, Any] = {"tenant_id": user.tenant_id}
     if what == "suspend":
         store.users.update(
             **tenant,
@@ -332,7 +333,7 @@ def test_a_sign_out_from_everywhere_notifies_the_clients_of_all_sessions(
     store: Store, dba: Dba
 ) -> None:
     user = make_user(store, make_tenant(store).id)
-    ids = {"tenant_id": user.tenant_id}
+    ids: dict[str, Any] = {"tenant_id": user.tenant_id}
     (_, first), (_, second) = (make_session(store, user) for _ in range(2))
     of_another = make_session(store, make_user(store, user.tenant_id))[0]
     for session in (first, second):
