@@ -14,10 +14,20 @@ from authority_queries.engine.runtime import JsonArray, JsonObject, JsonValue
 AuditEventActorKind: TypeAlias = Literal["client", "login", "service_account", "user"]
 ClientApplicationType: TypeAlias = Literal["native", "web"]
 ClientConsentType: TypeAlias = Literal["explicit", "external", "implicit", "systematic"]
+ClientRegistrationSource: TypeAlias = Literal["dynamic", "manual", "metadata_document"]
+ClientTokenEndpointAuthMethod: TypeAlias = Literal[
+    "client_secret_basic",
+    "client_secret_post",
+    "none",
+    "private_key_jwt",
+    "self_signed_tls_client_auth",
+    "tls_client_auth",
+]
 ClientTokenIssuanceOutcome: TypeAlias = Literal[
     "client_inactive",
     "client_not_authorized",
     "client_public",
+    "grant_not_allowed",
     "invalid_scope",
     "invalid_target",
     "issued",
@@ -27,7 +37,9 @@ ClientTokenIssuanceOutcome: TypeAlias = Literal[
 ClientType: TypeAlias = Literal["confidential", "public"]
 CodeIssuanceOutcome: TypeAlias = Literal[
     "client_inactive",
+    "client_metadata_expired",
     "consent_required",
+    "grant_not_allowed",
     "issued",
     "login_required",
     "pkce_required",
@@ -50,7 +62,11 @@ DeviceApprovalOutcome: TypeAlias = Literal[
     "user_inactive",
 ]
 DeviceAuthorizationRequestOutcome: TypeAlias = Literal[
-    "client_inactive", "created", "tenant_inactive"
+    "client_inactive",
+    "client_metadata_expired",
+    "created",
+    "grant_not_allowed",
+    "tenant_inactive",
 ]
 DevicePollOutcome: TypeAlias = Literal[
     "access_denied",
@@ -85,6 +101,7 @@ RecoveryCodeReplacementOutcome: TypeAlias = Literal["replaced", "user_inactive"]
 RecoveryCodeUseOutcome: TypeAlias = Literal["accepted", "invalid"]
 RedemptionOutcome: TypeAlias = Literal[
     "already_redeemed",
+    "grant_not_allowed",
     "invalid",
     "invalid_authorization_details",
     "invalid_scope",
@@ -143,6 +160,7 @@ TokenExchangeOutcome: TypeAlias = Literal[
     "binding_required",
     "client_inactive",
     "client_public",
+    "grant_not_allowed",
     "invalid_actor_token",
     "invalid_authorization_details",
     "invalid_scope",
@@ -321,6 +339,65 @@ class Authorization:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientRegistration:
+    """A row of each of these queries.
+
+    client_registrations.save and client_registrations.get.
+    """
+
+    tenant_id: UUID
+    """Owner of the row."""
+    client_uuid: UUID
+    """clients.id of the client."""
+    source: ClientRegistrationSource
+    """manual: an administrator. dynamic: the registration endpoint (RFC 7591).
+    metadata_document: the document at the URL that is the client_id.
+    """
+    metadata_fetched_at: datetime | None
+    """When the metadata document was last fetched. Until when it holds is
+    clients.metadata_valid_until.
+    """
+    software_id: str | None
+    """Identifies the software, the same for each of its clients."""
+    software_version: str | None
+    """Version of the software."""
+    software_statement: str | None
+    """The signed JWT that asserted the metadata, as it was sent. The caller
+    verified it.
+    """
+    contacts: Sequence[str]
+    """How to reach the people responsible for the client, mostly by e-mail."""
+    client_uri: str | None
+    """Home page of the client, for the page of consent."""
+    logo_uri: str | None
+    """Logo of the client, for the page of consent. Fetch it yourself: it is a
+    foreign URL.
+    """
+    policy_uri: str | None
+    """How the client uses personal data, for the page of consent."""
+    tos_uri: str | None
+    """Terms of service of the client, for the page of consent."""
+    created_at: datetime
+    """When the client was registered."""
+    updated_at: datetime
+    """When the registration last changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredClient:
+    """A row of client_registrations.find_client."""
+
+    tenant_id: UUID
+    """Owner of the row."""
+    client_uuid: UUID
+    """Random. Key inside the store."""
+    client_id: str
+    """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
+    row_version: int
+    """Optimistic lock: an update names the version that it read."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClientSecret:
     """A row of each of these queries.
 
@@ -400,9 +477,20 @@ class Client:
     """
     frontchannel_logout_session_required: bool
     """The frontchannel_logout_uri must be loaded with iss and sid."""
+    token_endpoint_auth_method: ClientTokenEndpointAuthMethod | None
+    """How the client authenticates (RFC 7591 section 2). Secrets of a client with
+    another method than client_secret_basic and client_secret_post are not live. Null:
+    any.
+    """
+    grant_types: Sequence[str] | None
+    """Grants that the client may use (RFC 7591 section 2). The statements that
+    issue tokens refuse others. Null: every grant that its client_type allows.
+    """
+    response_types: Sequence[str] | None
+    """Response types that the client may use (RFC 7591 section 2). Null: all."""
     permissions: Sequence[str]
-    """What the client may use, in OpenIddict's spelling: ept:token,
-    gt:refresh_token, …
+    """What else the client may use, in OpenIddict's spelling: ept:token, scp:email,
+    … For gt: and rst: there are grant_types and response_types.
     """
     requirements: Sequence[str]
     """What the client must use, in OpenIddict's spelling: ft:pkce, …"""
@@ -412,6 +500,15 @@ class Client:
     """Open object of the embedding service. The store never reads it."""
     json_web_key_set: JsonObject | None
     """Public keys of the client (RFC 7517), for private_key_jwt. Null: none."""
+    jwks_uri: str | None
+    """Where the client publishes its keys, instead of json_web_key_set. Null:
+    nowhere.
+    """
+    metadata_valid_until: datetime | None
+    """Until then the fields are those of the client's metadata document. Afterwards
+    no code is issued before it is fetched again. Null: the fields do not come from a
+    document.
+    """
     enabled: bool
     """A disabled client has no live secrets, and its tokens do not verify."""
     tokens_valid_after: datetime | None
@@ -494,10 +591,16 @@ class DeviceAuthorizationRequestCreated:
 class DeviceAuthorizationRequestOtherwise:
     """A row of device_authorizations.create.
 
-    It is this class where outcome is client_inactive or tenant_inactive.
+    It is this class where outcome is client_inactive or client_metadata_expired or
+    grant_not_allowed or tenant_inactive.
     """
 
-    outcome: Literal["client_inactive", "tenant_inactive"]
+    outcome: Literal[
+        "client_inactive",
+        "client_metadata_expired",
+        "grant_not_allowed",
+        "tenant_inactive",
+    ]
     device_authorization_id: UUID | None
     """Random."""
     poll_interval: timedelta | None
@@ -677,15 +780,16 @@ class TokenExchangeOtherwise:
     """A row of exchanges.exchange.
 
     It is this class where outcome is binding_required or client_inactive or
-    client_public or invalid_actor_token or invalid_authorization_details or
-    invalid_scope or invalid_subject_token or invalid_target or tenant_inactive or
-    too_many_exchanges.
+    client_public or grant_not_allowed or invalid_actor_token or
+    invalid_authorization_details or invalid_scope or invalid_subject_token or
+    invalid_target or tenant_inactive or too_many_exchanges.
     """
 
     outcome: Literal[
         "binding_required",
         "client_inactive",
         "client_public",
+        "grant_not_allowed",
         "invalid_actor_token",
         "invalid_authorization_details",
         "invalid_scope",
@@ -751,14 +855,17 @@ class CodeIssuanceIssued:
 class CodeIssuanceOtherwise:
     """A row of grants.issue_code.
 
-    It is this class where outcome is client_inactive or consent_required or
-    login_required or pkce_required or redirect_uri_not_registered or tenant_inactive or
-    unmet_authentication_requirements or user_inactive.
+    It is this class where outcome is client_inactive or client_metadata_expired or
+    consent_required or grant_not_allowed or login_required or pkce_required or
+    redirect_uri_not_registered or tenant_inactive or unmet_authentication_requirements
+    or user_inactive.
     """
 
     outcome: Literal[
         "client_inactive",
+        "client_metadata_expired",
         "consent_required",
+        "grant_not_allowed",
         "login_required",
         "pkce_required",
         "redirect_uri_not_registered",
@@ -803,14 +910,15 @@ class ClientTokenIssuanceOtherwise:
     """A row of grants.issue_to_client.
 
     It is this class where outcome is client_inactive or client_not_authorized or
-    client_public or invalid_scope or invalid_target or service_account_inactive or
-    tenant_inactive.
+    client_public or grant_not_allowed or invalid_scope or invalid_target or
+    service_account_inactive or tenant_inactive.
     """
 
     outcome: Literal[
         "client_inactive",
         "client_not_authorized",
         "client_public",
+        "grant_not_allowed",
         "invalid_scope",
         "invalid_target",
         "service_account_inactive",
@@ -1404,11 +1512,13 @@ class RedemptionRedeemed:
 class RedemptionOtherwise:
     """A row of redemptions.redeem.
 
-    It is this class where outcome is invalid or invalid_authorization_details or
-    invalid_scope or invalid_target or reused or rotation_required.
+    It is this class where outcome is grant_not_allowed or invalid or
+    invalid_authorization_details or invalid_scope or invalid_target or reused or
+    rotation_required.
     """
 
     outcome: Literal[
+        "grant_not_allowed",
         "invalid",
         "invalid_authorization_details",
         "invalid_scope",

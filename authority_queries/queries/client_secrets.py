@@ -23,7 +23,7 @@ from authority_queries.records import ClientSecret
 _TEXTS = {
     "add": "92bf32c5bdb2",
     "list_by_client": "92dfe14da3b1",
-    "list_live": "ced24f07bb63",
+    "list_live": "a01d377a511b",
     "record_use": "c338b0e08c4a",
     "expire": "ac542d141b70",
     "delete": "cbbf47dce936",
@@ -254,7 +254,8 @@ def list_live(
     connection: Connection[object], *, tenant_id: UUID, client_id: str
 ) -> list[ClientSecret]:
     """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first, found by the client_id of the protocol.
+    authenticate with now, newest first, found by the client_id of the protocol. A
+    client that is registered for another token_endpoint_auth_method has none.
 
     Args:
         tenant_id: Owner of the row.
@@ -270,7 +271,8 @@ async def list_live_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, client_id: str
 ) -> list[ClientSecret]:
     """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first, found by the client_id of the protocol.
+    authenticate with now, newest first, found by the client_id of the protocol. A
+    client that is registered for another token_endpoint_auth_method has none.
 
     Args:
         tenant_id: Owner of the row.
@@ -286,7 +288,8 @@ def list_live_stream(
     connection: Connection[object], *, size: int = 1000, tenant_id: UUID, client_id: str
 ) -> Stream[ClientSecret]:
     """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first, found by the client_id of the protocol.
+    authenticate with now, newest first, found by the client_id of the protocol. A
+    client that is registered for another token_endpoint_auth_method has none.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -309,7 +312,8 @@ def list_live_stream_async(
     client_id: str,
 ) -> AsyncStream[ClientSecret]:
     """One secret that an enabled confidential client of an active tenant may
-    authenticate with now, newest first, found by the client_id of the protocol.
+    authenticate with now, newest first, found by the client_id of the protocol. A
+    client that is registered for another token_endpoint_auth_method has none.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -334,7 +338,7 @@ def record_use(
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:80
+    queries/client_secrets.sql:86
     """
     return _record_use(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -347,7 +351,7 @@ async def record_use_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:80
+    queries/client_secrets.sql:86
     """
     return await _record_use_async(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -365,7 +369,7 @@ def expire(
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:92
+    queries/client_secrets.sql:98
     """
     return _expire(
         connection, tenant_id=tenant_id, secret_id=secret_id, lifetime=lifetime
@@ -385,7 +389,7 @@ async def expire_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:92
+    queries/client_secrets.sql:98
     """
     return await _expire_async(
         connection, tenant_id=tenant_id, secret_id=secret_id, lifetime=lifetime
@@ -398,7 +402,7 @@ def delete(connection: Connection[object], *, tenant_id: UUID, secret_id: UUID) 
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:109
+    queries/client_secrets.sql:115
     """
     return _delete(connection, tenant_id=tenant_id, secret_id=secret_id)
 
@@ -411,6 +415,6 @@ async def delete_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/client_secrets.sql:109
+    queries/client_secrets.sql:115
     """
     return await _delete_async(connection, tenant_id=tenant_id, secret_id=secret_id)

@@ -30,8 +30,8 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "issue_code": "8f950aa2eb6e",
-    "issue_to_client": "ae1298beb225",
+    "issue_code": "9bae39c8385d",
+    "issue_to_client": "0ccd45c1ab31",
 }
 _QUERIES = QueryFile(FOLDER / "grants.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "grants.sql", texts=_TEXTS)
@@ -47,7 +47,9 @@ _issue_code_row: Callable[..., CodeIssuance] = by_case(
     (
         (
             "client_inactive",
+            "client_metadata_expired",
             "consent_required",
+            "grant_not_allowed",
             "login_required",
             "pkce_required",
             "redirect_uri_not_registered",
@@ -102,6 +104,7 @@ _issue_to_client_row: Callable[..., ClientTokenIssuance] = by_case(
             "client_inactive",
             "client_not_authorized",
             "client_public",
+            "grant_not_allowed",
             "invalid_scope",
             "invalid_target",
             "service_account_inactive",
@@ -165,11 +168,13 @@ def issue_code(
 
     The redirect_uri must be one of the client's, compared exactly except for the port
     of a native client's loopback address (RFC 9700 section 2.1, RFC 8252 section 7.3).
-    A public client, and a client that requires ft:pkce, must use PKCE (RFC 9700 section
-    2.1.1). The user must have consented, unless the client's consent_type is implicit
-    (OpenID Connect Core section 3.1.2.4); even then the family ends when a consent that
-    covers the scopes, the resources and the authorization details is revoked. With a
-    null family_lifetime the family never expires.
+    The client's grant_types must have authorization_code and its response_types code,
+    if it has such lists (RFC 7591 section 2), and its metadata document must still
+    hold. A public client, and a client that requires ft:pkce, must use PKCE (RFC 9700
+    section 2.1.1). The user must have consented, unless the client's consent_type is
+    implicit (OpenID Connect Core section 3.1.2.4); even then the family ends when a
+    consent that covers the scopes, the resources and the authorization details is
+    revoked. With a null family_lifetime the family never expires.
 
     The user must have signed in after the last sign-out from everywhere, and no longer
     than max_age before the request, which was received at requested_at; otherwise the
@@ -266,11 +271,13 @@ async def issue_code_async(
 
     The redirect_uri must be one of the client's, compared exactly except for the port
     of a native client's loopback address (RFC 9700 section 2.1, RFC 8252 section 7.3).
-    A public client, and a client that requires ft:pkce, must use PKCE (RFC 9700 section
-    2.1.1). The user must have consented, unless the client's consent_type is implicit
-    (OpenID Connect Core section 3.1.2.4); even then the family ends when a consent that
-    covers the scopes, the resources and the authorization details is revoked. With a
-    null family_lifetime the family never expires.
+    The client's grant_types must have authorization_code and its response_types code,
+    if it has such lists (RFC 7591 section 2), and its metadata document must still
+    hold. A public client, and a client that requires ft:pkce, must use PKCE (RFC 9700
+    section 2.1.1). The user must have consented, unless the client's consent_type is
+    implicit (OpenID Connect Core section 3.1.2.4); even then the family ends when a
+    consent that covers the scopes, the resources and the authorization details is
+    revoked. With a null family_lifetime the family never expires.
 
     The user must have signed in after the last sign-out from everywhere, and no longer
     than max_age before the request, which was received at requested_at; otherwise the
@@ -375,7 +382,7 @@ def issue_to_client(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/grants.sql:289
+    queries/grants.sql:300
     """
     return _issue_to_client(
         connection,
@@ -433,7 +440,7 @@ async def issue_to_client_async(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/grants.sql:289
+    queries/grants.sql:300
     """
     return await _issue_to_client_async(
         connection,

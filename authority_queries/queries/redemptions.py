@@ -27,7 +27,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "redeem": "cdb6a14bb55e",
+    "redeem": "8ab1c83d4872",
 }
 _QUERIES = QueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
@@ -54,6 +54,7 @@ _redeem_row: Callable[..., Redemption] = by_case(
     ),
     (
         (
+            "grant_not_allowed",
             "invalid",
             "invalid_authorization_details",
             "invalid_scope",
@@ -134,10 +135,12 @@ def redeem(
     an   empty list although the token names some (RFC 8707 section 2.2). The token is
     not   used up. - invalid_authorization_details: one of the request's authorization
     details equals   none of the token's (RFC 9396 section 6.1). The token is not used
-    up. - invalid: the token is not alive, was not issued to this client_id,
-    redirect_uri and   PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6), or
-    is bound to   another key or certificate (RFC 9449 sections 5 and 10, RFC 8705
-    section 4). The   caller cannot tell which.
+    up. - grant_not_allowed: the client's grant_types do not have this grant (RFC 7591
+    section 2). The token is not used up. Without refresh_token in the list the
+    statement issues no refresh token. - invalid: the token is not alive, was not issued
+    to this client_id, redirect_uri and   PKCE challenge (RFC 6749 section 4.1.3, RFC
+    7636 section 4.6), or is bound to   another key or certificate (RFC 9449 sections 5
+    and 10, RFC 8705 section 4). The   caller cannot tell which.
 
     A refresh token is forgotten 24 hours after it expired: whatever became of it, it is
     invalid, and its row may be pruned. A code is kept until its family ends.
@@ -239,10 +242,12 @@ async def redeem_async(
     an   empty list although the token names some (RFC 8707 section 2.2). The token is
     not   used up. - invalid_authorization_details: one of the request's authorization
     details equals   none of the token's (RFC 9396 section 6.1). The token is not used
-    up. - invalid: the token is not alive, was not issued to this client_id,
-    redirect_uri and   PKCE challenge (RFC 6749 section 4.1.3, RFC 7636 section 4.6), or
-    is bound to   another key or certificate (RFC 9449 sections 5 and 10, RFC 8705
-    section 4). The   caller cannot tell which.
+    up. - grant_not_allowed: the client's grant_types do not have this grant (RFC 7591
+    section 2). The token is not used up. Without refresh_token in the list the
+    statement issues no refresh token. - invalid: the token is not alive, was not issued
+    to this client_id, redirect_uri and   PKCE challenge (RFC 6749 section 4.1.3, RFC
+    7636 section 4.6), or is bound to   another key or certificate (RFC 9449 sections 5
+    and 10, RFC 8705 section 4). The   caller cannot tell which.
 
     A refresh token is forgotten 24 hours after it expired: whatever became of it, it is
     invalid, and its row may be pruned. A code is kept until its family ends.

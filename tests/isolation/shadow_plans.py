@@ -38,8 +38,10 @@ _VALUES: Final[Mapping[str, object]] = {
 }
 _VALUES_BY_NAME: Final[Mapping[str, object]] = {
     "actor_kind": "user",
+    "alg": "ES256",
     "category": "token",
     "notice_status": "waiting",
+    "purpose": "sign_in",
     "status": "active",
     "type": "authorization_code",
 }
