@@ -176,7 +176,10 @@ limit :page_size;
 with addressed as materialized (
     -- Row-level security keeps expressions with lower() out of index conditions.
     select
-        coalesce(:user_id::uuid::text, lower(:email::text collate "C")) as recipient
+        case
+            when :token_hash::bytea is null
+                then coalesce(:user_id::uuid::text, lower(:email::text collate "C"))
+        end as recipient
 ),
 
 presented as (
@@ -198,7 +201,6 @@ presented as (
     where
         one_time_tokens.tenant_id = :tenant_id
         and one_time_tokens.purpose = :purpose
-        and :token_hash::bytea is null
 ),
 
 account as (

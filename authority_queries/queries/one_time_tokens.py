@@ -36,7 +36,7 @@ _TEXTS = {
     "create": "ce31e4451e40",
     "get_by_token": "f14973251a36",
     "list_by_purpose": "2fa982550544",
-    "redeem": "542a9f2cc5be",
+    "redeem": "63991d652238",
     "cancel": "58943c2206cc",
     "prune_expired": "410a798c6873",
 }
@@ -541,7 +541,7 @@ def cancel(connection: Connection[object], *, tenant_id: UUID, token_id: UUID) -
     Args:
         tenant_id: Owner of the row.
 
-    queries/one_time_tokens.sql:346
+    queries/one_time_tokens.sql:348
     """
     return _cancel(connection, tenant_id=tenant_id, token_id=token_id)
 
@@ -554,7 +554,7 @@ async def cancel_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/one_time_tokens.sql:346
+    queries/one_time_tokens.sql:348
     """
     return await _cancel_async(connection, tenant_id=tenant_id, token_id=token_id)
 
@@ -565,7 +565,7 @@ def prune_expired(
     """Deletes tokens of all tenants that expired longer ago than older_than, used or
     not.
 
-    queries/one_time_tokens.sql:353
+    queries/one_time_tokens.sql:355
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -576,7 +576,7 @@ async def prune_expired_async(
     """Deletes tokens of all tenants that expired longer ago than older_than, used or
     not.
 
-    queries/one_time_tokens.sql:353
+    queries/one_time_tokens.sql:355
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import psycopg
 
 from authority_queries import Store, mint_token
-from authority_queries.records import User
+from authority_queries.records import OneTimeTokenPurpose, User
 from authority_queries.secrets import hash_one_time_code
 from tests.factories import PHC, make_tenant, make_user
 from tests.flows.races import both_units, race, race_often
@@ -25,7 +25,9 @@ def make_users(store: Store) -> list[User]:
     ]
 
 
-def send(store: Store, user: User, purpose: str, **fields: Any) -> bytes:
+def send(
+    store: Store, user: User, purpose: OneTimeTokenPurpose, **fields: Any
+) -> bytes:
     token = mint_token("one_time", user.tenant_id)
     defaults = {"user_id": user.id, "resend_after": NOTHING}
     store.one_time_tokens.create(

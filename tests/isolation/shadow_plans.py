@@ -43,6 +43,7 @@ _VALUES_BY_NAME: Final[Mapping[str, object]] = {
     "category": "token",
     "purpose": "sign_in",
     "notice_status": "waiting",
+    "purpose": "sign_in",
     "status": "active",
     "type": "authorization_code",
 }

@@ -36,7 +36,10 @@ def make_ann(store: Store, **fields: Any) -> User:
 
 
 def send(
-    store: Store, user: User, purpose: str = "password_reset", **fields: Any
+    store: Store,
+    user: User,
+    purpose: OneTimeTokenPurpose = "password_reset",
+    **fields: Any,
 ) -> tuple[bytes, Any]:
     """Create a token with a link, and return its hash and the outcome."""
     token = mint_token("one_time", user.tenant_id)
@@ -52,7 +55,10 @@ def send(
 
 
 def redeem(
-    store: Store, user: User, token_hash: bytes, purpose: str = "password_reset"
+    store: Store,
+    user: User,
+    token_hash: bytes,
+    purpose: OneTimeTokenPurpose = "password_reset",
 ) -> str:
     redeemed: Any = store.one_time_tokens.redeem(
         tenant_id=user.tenant_id, purpose=purpose, token_hash=token_hash
@@ -148,7 +154,7 @@ def test_an_expired_token_is_dead(store: Store, clock: Clock) -> None:
     ],
 )
 def test_the_lifetime_is_bounded_by_purpose(
-    store: Store, purpose: str, longest: timedelta
+    store: Store, purpose: OneTimeTokenPurpose, longest: timedelta
 ) -> None:
     ann = make_ann(store)
     second = timedelta(seconds=1)
@@ -249,7 +255,7 @@ ENDS: list[Callable[[Store, User], object]] = [
 @pytest.mark.parametrize("purpose", ["password_reset", "sign_in"])
 @pytest.mark.parametrize("end", ENDS, ids=range(len(ENDS)))
 def test_a_token_for_a_sign_in_dies_with_what_it_depends_on(
-    store: Store, purpose: str, end: Callable[[Store, User], object]
+    store: Store, purpose: OneTimeTokenPurpose, end: Callable[[Store, User], object]
 ) -> None:
     ann = make_ann(store)
     token_hash, _ = send(store, ann, purpose)
@@ -333,9 +339,9 @@ def test_a_code_is_found_by_its_recipient(store: Store) -> None:
 
 
 def test_wrong_arguments_are_refused_before_anything_is_sent(store: Store) -> None:
-    tokens, ids = store.one_time_tokens, {"tenant_id": uuid4()}
-    digest = bytes(32)
-    for call in (
+    tokens: Any = store.one_time_tokens
+    ids, digest = {"tenant_id": uuid4()}, bytes(32)
+    calls: list[Callable[[], object]] = [
         lambda: tokens.create(**ids, purpose="sign_in", user_id=uuid4()),
         lambda: tokens.create(**ids, purpose="sign_in", token_hash=digest),
         lambda: tokens.create(
@@ -354,7 +360,8 @@ def test_wrong_arguments_are_refused_before_anything_is_sent(store: Store) -> No
         lambda: tokens.reset_password(
             **ids, password_hash="swordfish", token_hash=digest
         ),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(InvalidArgumentError):
             call()
 
@@ -399,6 +406,6 @@ def test_a_reset_ends_sessions_and_is_in_the_feed(store: Store) -> None:
     )
     assert verify() is None
     entries = store.revocations.list_since(tenant_id=ann.tenant_id)
-    assert {(entry.category, entry.target) for entry in entries} == {
-        ("subject", ann.subject_id)
+    assert ("subject", ann.subject_id) in {
+        (entry.category, entry.target) for entry in entries
     }
