@@ -52,7 +52,7 @@ IPv4 address.';
 
 -- append_revocations
 
-CREATE FUNCTION authority.append_revocations(tenant_id uuid, category text, targets text[], ends timestamp with time zone[], scopes text[], reason text, effective_at timestamp with time zone) RETURNS void
+CREATE FUNCTION authority.append_revocations(tenant_id uuid, category text, targets text[], ends timestamp with time zone[], reason text, effective_at timestamp with time zone, scopes text[] DEFAULT NULL::text[], resources text[] DEFAULT NULL::text[], authorization_details jsonb DEFAULT NULL::jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
@@ -78,14 +78,18 @@ begin
                     )
             end as hint
     )
-    insert into authority.revocations
-    (tenant_id, sequence, category, target, scopes, reason, effective_at, expires_at)
+    insert into authority.revocations (
+        tenant_id, sequence, category, target, scopes, resources, authorization_details,
+        reason, effective_at, expires_at
+    )
     select
         append_revocations.tenant_id,
         next_sequence.last_sequence - cardinality(targets) + ended.number,
         append_revocations.category,
         ended.target,
         append_revocations.scopes,
+        append_revocations.resources,
+        append_revocations.authorization_details,
         append_revocations.reason,
         append_revocations.effective_at,
         ended.expires_at
@@ -95,7 +99,7 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.append_revocations(tenant_id uuid, category text, targets text[], ends timestamp with time zone[], scopes text[], reason text, effective_at timestamp with time zone) IS 'Appends an entry for each target, with its end, to the feed of the tenant. The
+COMMENT ON FUNCTION authority.append_revocations(tenant_id uuid, category text, targets text[], ends timestamp with time zone[], reason text, effective_at timestamp with time zone, scopes text[], resources text[], authorization_details jsonb) IS 'Appends an entry for each target, with its end, to the feed of the tenant. The
 transaction notifies followers, unless the setting authority.feed is silent.';
 
 -- are_digests
@@ -366,7 +370,7 @@ ALTER TABLE authority.audit_events
 
 ALTER TABLE authority.audit_events ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY audit_events_owner_policy ON authority.audit_events FOR SELECT TO pg_database_owner USING (true);
+CREATE POLICY audit_events_owner_policy ON authority.audit_events FOR SELECT TO pg_database_owner USING ((number IS NULL));
 
 CREATE POLICY audit_events_tenant_id_policy ON authority.audit_events USING ((tenant_id = (
 CASE
@@ -442,8 +446,6 @@ CREATE INDEX audit_events_default_tenant_id_target_kind_target_id_create_idx ON 
 CREATE INDEX audit_events_default_tenant_id_user_id_idx ON authority.audit_events_default USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
 
 ALTER TABLE authority.audit_events_default ENABLE ROW LEVEL SECURITY;
-
-CREATE POLICY audit_events_default_owner_policy ON authority.audit_events_default FOR SELECT TO pg_database_owner USING (true);
 
 CREATE POLICY audit_events_default_tenant_id_policy ON authority.audit_events_default USING ((tenant_id = (
 CASE
@@ -571,6 +573,8 @@ CREATE INDEX authorizations_tenant_id_client_uuid_id_idx ON authority.authorizat
 CREATE INDEX authorizations_tenant_id_consent_id_user_id_client_uuid_idx ON authority.authorizations USING btree (tenant_id, consent_id, user_id, client_uuid) WHERE (consent_id IS NOT NULL);
 
 CREATE INDEX authorizations_tenant_id_service_account_id_idx ON authority.authorizations USING btree (tenant_id, service_account_id) WHERE (service_account_id IS NOT NULL);
+
+CREATE INDEX authorizations_tenant_id_session_id_idx ON authority.authorizations USING btree (tenant_id, session_id) WHERE ends_with_session;
 
 CREATE INDEX authorizations_tenant_id_user_id_id_idx ON authority.authorizations USING btree (tenant_id, user_id, id) WHERE (user_id IS NOT NULL);
 
@@ -913,9 +917,9 @@ ALTER TABLE ONLY authority.consents
 
 CREATE TRIGGER consents_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.consents FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
 
-CREATE TRIGGER consents_families_feed AFTER UPDATE OF revoked_at, scopes ON authority.consents FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND ((new.revoked_at IS NOT NULL) OR (NOT (old.scopes <@ new.scopes))) AND authority.is_feed_on())) EXECUTE FUNCTION authority.await_families();
+CREATE TRIGGER consents_families_feed AFTER UPDATE OF revoked_at, scopes, resources, authorization_details ON authority.consents FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND ((new.revoked_at IS NOT NULL) OR (NOT (old.scopes <@ new.scopes)) OR (NOT (old.resources <@ new.resources)) OR (NOT authority.covers_details(new.authorization_details, old.authorization_details))) AND authority.is_feed_on())) EXECUTE FUNCTION authority.await_families();
 
-CREATE CONSTRAINT TRIGGER consents_narrowed_feed AFTER UPDATE OF revoked_at, scopes ON authority.consents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND ((new.revoked_at IS NOT NULL) OR (NOT (old.scopes <@ new.scopes))) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_consent();
+CREATE CONSTRAINT TRIGGER consents_narrowed_feed AFTER UPDATE OF revoked_at, scopes, resources, authorization_details ON authority.consents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND ((new.revoked_at IS NOT NULL) OR (NOT (old.scopes <@ new.scopes)) OR (NOT (old.resources <@ new.resources)) OR (NOT authority.covers_details(new.authorization_details, old.authorization_details))) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_consent();
 
 ALTER TABLE authority.consents ENABLE ROW LEVEL SECURITY;
 
@@ -1218,25 +1222,39 @@ CREATE FUNCTION authority.drop_audit_event_partitions(retention interval) RETURN
     SET row_security TO 'on'
     AS $$
 declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
     dropped constant bigint
         := authority.drop_partitions('authority.audit_events', retention);
+    ended record;
 begin
-    delete from authority.audit_chains
-    where
-        audit_chains.month + interval '1 month' <= authority.clock() - retention
-        and not exists (
-            select from authority.audit_events
-            where
-                audit_events.tenant_id = audit_chains.tenant_id
-                and audit_events.created_at >= audit_chains.month
-                and audit_events.created_at < audit_chains.month + interval '1 month'
-        );
+    for ended in
+        select audit_chains.tenant_id, audit_chains.month
+        from authority.audit_chains
+        where
+            audit_chains.month + interval '1 month' <= authority.clock() - retention
+        limit 10000
+    loop
+        perform set_config('authority.tenant_id', ended.tenant_id::text, true);
+        delete from authority.audit_chains
+        where
+            audit_chains.tenant_id = ended.tenant_id
+            and audit_chains.month = ended.month
+            and not exists (
+                select from authority.audit_events
+                where
+                    audit_events.tenant_id = ended.tenant_id
+                    and audit_events.created_at >= ended.month
+                    and audit_events.created_at < ended.month + interval '1 month'
+            );
+    end loop;
+    perform set_config('authority.tenant_id', tenant_before, true);
     return dropped;
 end
 $$;
 
-COMMENT ON FUNCTION authority.drop_audit_event_partitions(retention interval) IS 'Drops the old partitions of the audit events with their chains: drop_partitions. Runs
-as its owner, because only the owner can drop a table.';
+COMMENT ON FUNCTION authority.drop_audit_event_partitions(retention interval) IS 'Drops the old partitions of the audit events, and up to 10,000 chains that have no
+event left: drop_partitions. Runs as its owner, because only the owner can drop a
+table.';
 
 -- drop_login_attempt_partitions
 
@@ -1422,7 +1440,6 @@ begin
             'subject',
             array[account.subject_id],
             array[authority.clock() + feed_for],
-            null,
             'user_erased',
             authority.clock()
         );
@@ -1793,7 +1810,9 @@ begin
                 'authorization:' || token_states.subject_authorization_id,
                 'client:' || token_states.client_id,
                 'subject:' || token_states.subject_id,
-                'subject:' || token_states.account_id
+                'subject:' || token_states.account_id,
+                'session:'
+                || authority.find_sid(token_states.tenant_id, token_states.session_id)
             ]
         ) as named (name)
         where
@@ -1896,6 +1915,28 @@ COMMENT ON FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, 
 token must name that resource. Sets the tenant during the call,
 then restores the previous one, so that a caller that knows only a token needs one round
 trip.';
+
+-- find_sid
+
+CREATE FUNCTION authority.find_sid(tenant_id uuid, session_id uuid) RETURNS uuid
+    LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+begin
+    return (
+        select sessions.sid
+        from authority.sessions
+        where
+            sessions.tenant_id = find_sid.tenant_id
+            and sessions.id = find_sid.session_id
+    );
+end
+$$;
+
+COMMENT ON FUNCTION authority.find_sid(tenant_id uuid, session_id uuid) IS 'Returns the sid of this session. authority.verified_tokens calls it only for tokens
+that end with their session, so that other tokens cost no more.';
 
 -- find_tenant
 
@@ -2222,10 +2263,8 @@ declare
         (select relname from pg_class where oid = target),
         tenant_column
     );
-    -- A uuid in lower case, or null. The cast is outside the case, so that PostgreSQL
-    -- casts nothing but what the case returns. No subquery: PostgreSQL evaluates one for
-    -- each table, and this once for all tables that a query joins by their tenant. A
-    -- function would cost as much as a small query.
+    -- A uuid in lower case, or null. A join evaluates this expression once, but a
+    -- subquery once for each table. A function would cost as much as a small query.
     session_tenant constant text := $policy$(
         case
             when current_setting('authority.tenant_id', true)
@@ -2757,6 +2796,7 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
     client_type,
     acr,
     amr,
+    session_id,
     subject_id,
     username,
     account_id
@@ -3225,12 +3265,6 @@ begin
             audit_chains.tenant_id = open_audit_chain.tenant_id
             and audit_chains.month = open_audit_chain.month
     ) then
-        -- Another run creates the chain.
-        if not pg_try_advisory_xact_lock(
-            hashtextextended(concat_ws(' ', 'audit', tenant_id, month), 0)
-        ) then
-            return;
-        end if;
         chain.tenant_id := open_audit_chain.tenant_id;
         chain.month := open_audit_chain.month;
         select audit_chains.month, audit_chains.last_number, audit_chains.last_seal
@@ -3263,7 +3297,7 @@ end
 $$;
 
 COMMENT ON FUNCTION authority.open_audit_chain(tenant_id uuid, month date, OUT chain authority.audit_chains) IS 'Returns the chain of the tenant and month, locked, and creates it if it is missing.
-Returns nulls if another transaction has locked it.';
+Returns nulls if another transaction has locked it. Waits for one that creates it.';
 
 -- permissions
 
@@ -3402,12 +3436,14 @@ begin
             'authorization',
             families,
             ends,
-            case when new.revoked_at is null then new.scopes end,
             case
                 when new.revoked_at is null then 'consent_narrowed'
                 else 'consent_revoked'
             end,
-            authority.clock()
+            authority.clock(),
+            case when new.revoked_at is null then new.scopes end,
+            case when new.revoked_at is null then new.resources end,
+            case when new.revoked_at is null then new.authorization_details end
         );
     end if;
     perform set_config('authority.tenant_id', tenant_before, true);
@@ -3416,7 +3452,7 @@ end
 $$;
 
 COMMENT ON FUNCTION authority.publish_consent() IS 'Publishes the end of each living family under the consent: of all its tokens if the
-consent is revoked, else of those with a scope beyond the ones that are left.';
+consent is revoked, else of those beyond what is left of it.';
 
 -- publish_end
 
@@ -3462,7 +3498,6 @@ begin
             array[
                 case when tg_op = 'DELETE' then effective_at + interval '2160 hours' end
             ],
-            null,
             reason,
             effective_at
         );
@@ -3490,13 +3525,17 @@ declare
     tenant_now constant text
         := set_config('authority.tenant_id', old.tenant_id::text, true);
     category constant text := tg_argv[0];
+    target uuid := old.id;
     reason text := category || '_deleted';
     ends timestamptz;
 begin
     if tg_op = 'UPDATE' then
         reason := new.revocation_reason;
     end if;
-    if category = 'token' then
+    if category = 'session' then
+        target := old.sid;
+        ends := old.expires_at;
+    elsif category = 'token' then
         ends := old.expires_at;
     elsif tg_op = 'UPDATE' then
         ends := new.tokens_expire_at;
@@ -3517,9 +3556,8 @@ begin
         perform authority.append_revocations(
             old.tenant_id,
             category,
-            array[old.id::text],
+            array[target::text],
             array[ends],
-            null,
             reason,
             authority.clock()
         );
@@ -3529,7 +3567,7 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.publish_revocation() IS 'Publishes the end of a token or a family until its tokens have expired.';
+COMMENT ON FUNCTION authority.publish_revocation() IS 'Publishes the end of a token, a family or a session, until its tokens have expired.';
 
 -- pushed_requests
 
@@ -4013,18 +4051,26 @@ CREATE TABLE authority.revocations (
     category text NOT NULL COLLATE pg_catalog."C",
     target text NOT NULL COLLATE pg_catalog."C",
     scopes text[],
+    resources text[],
+    authorization_details jsonb,
     reason text NOT NULL,
     properties jsonb DEFAULT '{}'::jsonb NOT NULL,
     effective_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     expires_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
+    CONSTRAINT revocations_authorization_details_check CHECK (((jsonb_typeof(authorization_details) = 'array'::text) AND authority.is_details_list(authorization_details) AND authority.is_bounded_json(authorization_details))),
     CONSTRAINT revocations_category_check CHECK ((category = ANY (ARRAY['token'::text, 'authorization'::text, 'session'::text, 'subject'::text, 'client'::text, 'tenant'::text, 'key'::text]))),
     CONSTRAINT revocations_category_expires_at_check CHECK (((expires_at IS NOT NULL) OR (category <> ALL (ARRAY['token'::text, 'authorization'::text])))),
-    CONSTRAINT revocations_category_scopes_check CHECK (((scopes IS NULL) OR (category = 'authorization'::text))),
+    CONSTRAINT revocations_category_scopes_check CHECK ((num_nulls(scopes, resources, authorization_details) =
+CASE
+    WHEN ((scopes IS NOT NULL) AND (category = 'authorization'::text)) THEN 0
+    ELSE 3
+END)),
     CONSTRAINT revocations_expires_at_check CHECK ((expires_at > effective_at)),
     CONSTRAINT revocations_moments_check CHECK (((LEAST(effective_at, expires_at, created_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(effective_at, expires_at, created_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT revocations_properties_check CHECK (((jsonb_typeof(properties) = 'object'::text) AND authority.is_bounded_json(properties))),
     CONSTRAINT revocations_reason_check CHECK ((char_length(reason) <= 2000)),
+    CONSTRAINT revocations_resources_check CHECK (((array_position(resources, NULL::text) IS NULL) AND authority.is_resource_list(resources))),
     CONSTRAINT revocations_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes))),
     CONSTRAINT revocations_target_check CHECK ((authority.is_visible(target) AND (char_length(target) <= 256)))
 );
@@ -4039,8 +4085,10 @@ COMMENT ON COLUMN authority.revocations.category IS 'What the target is: a token
 (for signing).';
 COMMENT ON COLUMN authority.revocations.target IS 'The jti, authorization id, sid, sub, client_id, tenant id or kid, depending on the
 category. The sub of a service account is its account_id. Never a token.';
-COMMENT ON COLUMN authority.revocations.scopes IS 'Verifiers refuse only tokens of the target that carry another scope. Null: all of its
-tokens.';
+COMMENT ON COLUMN authority.revocations.scopes IS 'What is left of a narrowed consent. Verifiers refuse only tokens of the target that
+have another scope, resource or authorization detail. Null: all of its tokens.';
+COMMENT ON COLUMN authority.revocations.resources IS 'The resources that are left of a narrowed consent. Null: scopes is null.';
+COMMENT ON COLUMN authority.revocations.authorization_details IS 'The authorization details that are left of a narrowed consent. Null: scopes is null.';
 COMMENT ON COLUMN authority.revocations.reason IS 'Why it was revoked, for people and reports.';
 COMMENT ON COLUMN authority.revocations.properties IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.revocations.effective_at IS 'Verifiers that cannot ask the store refuse what was issued at or before this time. A
@@ -4162,6 +4210,10 @@ CREATE TRIGGER roles_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority
 
 ALTER TABLE authority.roles ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY roles_delete_policy ON authority.roles AS RESTRICTIVE FOR DELETE TO authority_app USING ((NOT is_system));
+
+CREATE POLICY roles_insert_policy ON authority.roles AS RESTRICTIVE FOR INSERT TO authority_app WITH CHECK ((NOT is_system));
+
 CREATE POLICY roles_maintenance_policy ON authority.roles TO authority_maintenance USING (true);
 
 CREATE POLICY roles_tenant_id_policy ON authority.roles USING ((tenant_id = (
@@ -4173,6 +4225,8 @@ CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
+
+CREATE POLICY roles_update_policy ON authority.roles AS RESTRICTIVE FOR UPDATE TO authority_app USING ((NOT is_system));
 
 -- rows_of_users
 
@@ -4388,6 +4442,10 @@ CREATE TRIGGER scopes_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authorit
 
 ALTER TABLE authority.scopes ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY scopes_delete_policy ON authority.scopes AS RESTRICTIVE FOR DELETE TO authority_app USING ((NOT is_system));
+
+CREATE POLICY scopes_insert_policy ON authority.scopes AS RESTRICTIVE FOR INSERT TO authority_app WITH CHECK ((NOT is_system));
+
 CREATE POLICY scopes_maintenance_policy ON authority.scopes TO authority_maintenance USING (true);
 
 CREATE POLICY scopes_tenant_id_policy ON authority.scopes USING ((tenant_id = (
@@ -4399,6 +4457,8 @@ CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
+
+CREATE POLICY scopes_update_policy ON authority.scopes AS RESTRICTIVE FOR UPDATE TO authority_app USING ((NOT is_system));
 
 -- seal_audit_events
 
@@ -4686,6 +4746,10 @@ CREATE INDEX sessions_tenant_id_user_id_id_idx ON authority.sessions USING btree
 ALTER TABLE ONLY authority.sessions
     ADD CONSTRAINT sessions_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
+CREATE CONSTRAINT TRIGGER sessions_deleted_feed AFTER DELETE ON authority.sessions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.expires_at > authority.clock()) AND (old.revoked_at IS NULL) AND (pg_trigger_depth() = 0) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_revocation('session');
+
+CREATE CONSTRAINT TRIGGER sessions_revoked_feed AFTER UPDATE OF revoked_at ON authority.sessions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND (new.revoked_at IS NOT NULL) AND (new.expires_at > authority.clock()) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_revocation('session');
+
 ALTER TABLE authority.sessions ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY sessions_lock_policy ON authority.sessions AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
@@ -4807,6 +4871,8 @@ CREATE UNIQUE INDEX signing_keys_tenant_id_alg_key ON authority.signing_keys USI
 
 ALTER TABLE ONLY authority.signing_keys
     ADD CONSTRAINT signing_keys_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
+
+CREATE TRIGGER signing_keys_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.signing_keys FOR EACH ROW EXECUTE FUNCTION authority.record_change('{kid}', '{private_key}', '{tenant_id,created_at,updated_at,row_version}');
 
 ALTER TABLE authority.signing_keys ENABLE ROW LEVEL SECURITY;
 
@@ -5056,6 +5122,10 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
     clients.client_type,
     authorizations.acr,
     authorizations.amr,
+        CASE
+            WHEN authorizations.ends_with_session THEN authorizations.session_id
+            ELSE NULL::uuid
+        END AS session_id,
     users.subject_id,
     users.username,
     service_accounts.account_id,
@@ -5104,6 +5174,7 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
 COMMENT ON VIEW authority.token_states IS 'Whether each token is alive and, if not, why, by the database''s clock. Considers the
 token itself and everything that it depends on. For operators: a client that presents a
 token only learns whether it is active (RFC 7662 section 2.2).';
+COMMENT ON COLUMN authority.token_states.session_id IS 'The session it ends with.';
 COMMENT ON COLUMN authority.token_states.subject_id IS 'The sub claim of its user. Null: the token has no user.';
 COMMENT ON COLUMN authority.token_states.username IS 'Username of its user. Null: the token has no user.';
 COMMENT ON COLUMN authority.token_states.account_id IS 'account_id of its service account. Null: the token has no service account.';
@@ -5454,8 +5525,8 @@ ALTER TABLE ONLY authority.user_identities FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.user_identities IS 'An account at another identity provider, with which a user signs in.';
 COMMENT ON COLUMN authority.user_identities.tenant_id IS 'Owner of the row.';
-COMMENT ON COLUMN authority.user_identities.issuer IS 'The iss of the provider''s ID tokens (OpenID Connect Core section 2), or the entityID of
-a SAML provider. Compared exactly.';
+COMMENT ON COLUMN authority.user_identities.issuer IS 'The iss of the provider''s ID tokens (OpenID Connect Core section 2), or the entityID
+of a SAML provider. Compared exactly.';
 COMMENT ON COLUMN authority.user_identities.subject IS 'The sub of the provider''s ID tokens, or a persistent NameID of SAML. Never an e-mail
 address or a name, which a provider gives to another person. Compared exactly.';
 COMMENT ON COLUMN authority.user_identities.user_id IS 'The user who signs in with the account. An account belongs to one user of the tenant.';
@@ -5472,6 +5543,8 @@ CREATE INDEX user_identities_tenant_id_user_id_idx ON authority.user_identities 
 
 ALTER TABLE ONLY authority.user_identities
     ADD CONSTRAINT user_identities_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+CREATE TRIGGER user_identities_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF issuer, subject, user_id, profile ON authority.user_identities FOR EACH ROW EXECUTE FUNCTION authority.record_change('{issuer,subject}', '{profile}', '{tenant_id,created_at,updated_at,row_version,last_used_at}');
 
 ALTER TABLE authority.user_identities ENABLE ROW LEVEL SECURITY;
 
@@ -5656,10 +5729,12 @@ CREATE VIEW authority.verified_tokens WITH (security_invoker='true') AS
     amr,
     created_at,
     expires_at,
+    authority.find_sid(tenant_id, session_id) AS sid,
     authority.find_dependencies(tenant_id, exchanged_from) AS depends_on
    FROM authority.live_tokens;
 
 COMMENT ON VIEW authority.verified_tokens IS 'The columns of live tokens that a resource server may read.';
+COMMENT ON COLUMN authority.verified_tokens.sid IS 'The sid of the session that it ends with. Null: none.';
 COMMENT ON COLUMN authority.verified_tokens.depends_on IS 'What ends an exchanged token together with those that it was exchanged for, as
 category:target of authority.revocations. Null: not exchanged.';
 
