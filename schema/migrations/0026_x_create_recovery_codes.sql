@@ -7,7 +7,7 @@ set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
 
-create or replace function authority.are_digests(digests bytea [])
+create or replace function authority.are_digests(digests bytea[])
 returns boolean
 language plpgsql
 immutable parallel safe
@@ -29,13 +29,13 @@ begin
 end
 $$;
 
-comment on function authority.are_digests(bytea []) is
+comment on function authority.are_digests(bytea[]) is
 'Returns whether each element has 32 octets, without duplicates. Null passes.';
 
 create table if not exists authority.recovery_codes (
     tenant_id uuid not null,
     user_id uuid not null,
-    code_hashes bytea [] not null,
+    code_hashes bytea[] not null,
     last_used_at timestamptz,
     created_at timestamptz not null default authority.clock(),
     constraint recovery_codes_tenant_id_user_id_pk primary key (tenant_id, user_id),
@@ -79,6 +79,6 @@ on authority.recovery_codes to authority_app;
 -- All columns but the hashes.
 grant select (tenant_id, user_id, last_used_at, created_at)
 on authority.recovery_codes to authority_reader;
-revoke execute on function authority.are_digests(bytea []) from public;
+revoke execute on function authority.are_digests(bytea[]) from public;
 -- A check constraint runs as the role that writes the row.
-grant execute on function authority.are_digests(bytea []) to authority_app;
+grant execute on function authority.are_digests(bytea[]) to authority_app;
