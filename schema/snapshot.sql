@@ -370,7 +370,7 @@ ALTER TABLE authority.audit_events
 
 ALTER TABLE authority.audit_events ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY audit_events_owner_policy ON authority.audit_events FOR SELECT TO pg_database_owner USING (true);
+CREATE POLICY audit_events_owner_policy ON authority.audit_events FOR SELECT TO pg_database_owner USING ((number IS NULL));
 
 CREATE POLICY audit_events_tenant_id_policy ON authority.audit_events USING ((tenant_id = (
 CASE
@@ -446,8 +446,6 @@ CREATE INDEX audit_events_default_tenant_id_target_kind_target_id_create_idx ON 
 CREATE INDEX audit_events_default_tenant_id_user_id_idx ON authority.audit_events_default USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
 
 ALTER TABLE authority.audit_events_default ENABLE ROW LEVEL SECURITY;
-
-CREATE POLICY audit_events_default_owner_policy ON authority.audit_events_default FOR SELECT TO pg_database_owner USING (true);
 
 CREATE POLICY audit_events_default_tenant_id_policy ON authority.audit_events_default USING ((tenant_id = (
 CASE
@@ -1222,25 +1220,39 @@ CREATE FUNCTION authority.drop_audit_event_partitions(retention interval) RETURN
     SET row_security TO 'on'
     AS $$
 declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
     dropped constant bigint
         := authority.drop_partitions('authority.audit_events', retention);
+    ended record;
 begin
-    delete from authority.audit_chains
-    where
-        audit_chains.month + interval '1 month' <= authority.clock() - retention
-        and not exists (
-            select from authority.audit_events
-            where
-                audit_events.tenant_id = audit_chains.tenant_id
-                and audit_events.created_at >= audit_chains.month
-                and audit_events.created_at < audit_chains.month + interval '1 month'
-        );
+    for ended in
+        select audit_chains.tenant_id, audit_chains.month
+        from authority.audit_chains
+        where
+            audit_chains.month + interval '1 month' <= authority.clock() - retention
+        limit 10000
+    loop
+        perform set_config('authority.tenant_id', ended.tenant_id::text, true);
+        delete from authority.audit_chains
+        where
+            audit_chains.tenant_id = ended.tenant_id
+            and audit_chains.month = ended.month
+            and not exists (
+                select from authority.audit_events
+                where
+                    audit_events.tenant_id = ended.tenant_id
+                    and audit_events.created_at >= ended.month
+                    and audit_events.created_at < ended.month + interval '1 month'
+            );
+    end loop;
+    perform set_config('authority.tenant_id', tenant_before, true);
     return dropped;
 end
 $$;
 
-COMMENT ON FUNCTION authority.drop_audit_event_partitions(retention interval) IS 'Drops the old partitions of the audit events with their chains: drop_partitions. Runs
-as its owner, because only the owner can drop a table.';
+COMMENT ON FUNCTION authority.drop_audit_event_partitions(retention interval) IS 'Drops the old partitions of the audit events, and up to 10,000 chains that have no
+event left: drop_partitions. Runs as its owner, because only the owner can drop a
+table.';
 
 -- drop_login_attempt_partitions
 
@@ -2249,10 +2261,8 @@ declare
         (select relname from pg_class where oid = target),
         tenant_column
     );
-    -- A uuid in lower case, or null. The cast is outside the case, so that PostgreSQL
-    -- casts nothing but what the case returns. No subquery: PostgreSQL evaluates one for
-    -- each table, and this once for all tables that a query joins by their tenant. A
-    -- function would cost as much as a small query.
+    -- A uuid in lower case, or null. A join evaluates this expression once, but a
+    -- subquery once for each table. A function would cost as much as a small query.
     session_tenant constant text := $policy$(
         case
             when current_setting('authority.tenant_id', true)
@@ -3253,12 +3263,6 @@ begin
             audit_chains.tenant_id = open_audit_chain.tenant_id
             and audit_chains.month = open_audit_chain.month
     ) then
-        -- Another run creates the chain.
-        if not pg_try_advisory_xact_lock(
-            hashtextextended(concat_ws(' ', 'audit', tenant_id, month), 0)
-        ) then
-            return;
-        end if;
         chain.tenant_id := open_audit_chain.tenant_id;
         chain.month := open_audit_chain.month;
         select audit_chains.month, audit_chains.last_number, audit_chains.last_seal
@@ -3291,7 +3295,7 @@ end
 $$;
 
 COMMENT ON FUNCTION authority.open_audit_chain(tenant_id uuid, month date, OUT chain authority.audit_chains) IS 'Returns the chain of the tenant and month, locked, and creates it if it is missing.
-Returns nulls if another transaction has locked it.';
+Returns nulls if another transaction has locked it. Waits for one that creates it.';
 
 -- permissions
 
@@ -3757,6 +3761,8 @@ ALTER TABLE ONLY authority.recovery_codes
 ALTER TABLE ONLY authority.recovery_codes
     ADD CONSTRAINT recovery_codes_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
+CREATE TRIGGER recovery_codes_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF user_id, code_hashes ON authority.recovery_codes FOR EACH ROW EXECUTE FUNCTION authority.record_change('{user_id}', '{code_hashes}', '{tenant_id,created_at,updated_at,row_version,last_used_at}');
+
 ALTER TABLE authority.recovery_codes ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY recovery_codes_tenant_id_policy ON authority.recovery_codes USING ((tenant_id = (
@@ -4202,6 +4208,10 @@ CREATE TRIGGER roles_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority
 
 ALTER TABLE authority.roles ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY roles_delete_policy ON authority.roles AS RESTRICTIVE FOR DELETE TO authority_app USING ((NOT is_system));
+
+CREATE POLICY roles_insert_policy ON authority.roles AS RESTRICTIVE FOR INSERT TO authority_app WITH CHECK ((NOT is_system));
+
 CREATE POLICY roles_maintenance_policy ON authority.roles TO authority_maintenance USING (true);
 
 CREATE POLICY roles_tenant_id_policy ON authority.roles USING ((tenant_id = (
@@ -4213,6 +4223,8 @@ CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
+
+CREATE POLICY roles_update_policy ON authority.roles AS RESTRICTIVE FOR UPDATE TO authority_app USING ((NOT is_system));
 
 -- rows_of_users
 
@@ -4428,6 +4440,10 @@ CREATE TRIGGER scopes_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authorit
 
 ALTER TABLE authority.scopes ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY scopes_delete_policy ON authority.scopes AS RESTRICTIVE FOR DELETE TO authority_app USING ((NOT is_system));
+
+CREATE POLICY scopes_insert_policy ON authority.scopes AS RESTRICTIVE FOR INSERT TO authority_app WITH CHECK ((NOT is_system));
+
 CREATE POLICY scopes_maintenance_policy ON authority.scopes TO authority_maintenance USING (true);
 
 CREATE POLICY scopes_tenant_id_policy ON authority.scopes USING ((tenant_id = (
@@ -4439,6 +4455,8 @@ CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
+
+CREATE POLICY scopes_update_policy ON authority.scopes AS RESTRICTIVE FOR UPDATE TO authority_app USING ((NOT is_system));
 
 -- seal_audit_events
 
@@ -4851,6 +4869,8 @@ CREATE UNIQUE INDEX signing_keys_tenant_id_alg_key ON authority.signing_keys USI
 
 ALTER TABLE ONLY authority.signing_keys
     ADD CONSTRAINT signing_keys_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
+
+CREATE TRIGGER signing_keys_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.signing_keys FOR EACH ROW EXECUTE FUNCTION authority.record_change('{kid}', '{private_key}', '{tenant_id,created_at,updated_at,row_version}');
 
 ALTER TABLE authority.signing_keys ENABLE ROW LEVEL SECURITY;
 
@@ -5387,6 +5407,8 @@ CREATE UNIQUE INDEX totp_credentials_tenant_id_user_id_key ON authority.totp_cre
 ALTER TABLE ONLY authority.totp_credentials
     ADD CONSTRAINT totp_credentials_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
+CREATE TRIGGER totp_credentials_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, user_id, secret_ciphertext, encryption_key_id, algorithm, digits, period, name, pending_until, confirmed_at ON authority.totp_credentials FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{secret_ciphertext}', '{tenant_id,created_at,updated_at,row_version,last_used_step,last_used_at}');
+
 ALTER TABLE authority.totp_credentials ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY totp_credentials_tenant_id_policy ON authority.totp_credentials USING ((tenant_id = (
@@ -5501,8 +5523,8 @@ ALTER TABLE ONLY authority.user_identities FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE authority.user_identities IS 'An account at another identity provider, with which a user signs in.';
 COMMENT ON COLUMN authority.user_identities.tenant_id IS 'Owner of the row.';
-COMMENT ON COLUMN authority.user_identities.issuer IS 'The iss of the provider''s ID tokens (OpenID Connect Core section 2), or the entityID of
-a SAML provider. Compared exactly.';
+COMMENT ON COLUMN authority.user_identities.issuer IS 'The iss of the provider''s ID tokens (OpenID Connect Core section 2), or the entityID
+of a SAML provider. Compared exactly.';
 COMMENT ON COLUMN authority.user_identities.subject IS 'The sub of the provider''s ID tokens, or a persistent NameID of SAML. Never an e-mail
 address or a name, which a provider gives to another person. Compared exactly.';
 COMMENT ON COLUMN authority.user_identities.user_id IS 'The user who signs in with the account. An account belongs to one user of the tenant.';
@@ -5519,6 +5541,8 @@ CREATE INDEX user_identities_tenant_id_user_id_idx ON authority.user_identities 
 
 ALTER TABLE ONLY authority.user_identities
     ADD CONSTRAINT user_identities_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+CREATE TRIGGER user_identities_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF issuer, subject, user_id, profile ON authority.user_identities FOR EACH ROW EXECUTE FUNCTION authority.record_change('{issuer,subject}', '{profile}', '{tenant_id,created_at,updated_at,row_version,last_used_at}');
 
 ALTER TABLE authority.user_identities ENABLE ROW LEVEL SECURITY;
 
@@ -5908,6 +5932,8 @@ CREATE INDEX webauthn_credentials_tenant_id_user_id_idx ON authority.webauthn_cr
 
 ALTER TABLE ONLY authority.webauthn_credentials
     ADD CONSTRAINT webauthn_credentials_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
+
+CREATE TRIGGER webauthn_credentials_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, user_id, credential_id, user_handle, public_key, aaguid, transports, discoverable, backup_eligible, uv_initialized, name, clone_suspected_at ON authority.webauthn_credentials FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version,sign_count,backed_up,last_used_at}');
 
 ALTER TABLE authority.webauthn_credentials ENABLE ROW LEVEL SECURITY;
 

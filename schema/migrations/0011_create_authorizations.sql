@@ -153,9 +153,6 @@ where service_account_id is not null;
 create index if not exists authorizations_tenant_id_consent_id_user_id_client_uuid_idx
 on authority.authorizations (tenant_id, consent_id, user_id, client_uuid)
 where consent_id is not null;
--- Serves sessions.end, which publishes the families that end with the session.
-create index if not exists authorizations_tenant_id_session_id_idx
-on authority.authorizations (tenant_id, session_id) where ends_with_session;
 -- Serves authorizations.prune_expired.
 create index if not exists authorizations_tokens_expire_at_idx
 on authority.authorizations (tokens_expire_at);

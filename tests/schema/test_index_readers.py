@@ -48,7 +48,6 @@ IN_FUNCTIONS = {
     "audit_events.verify",
     "erasures.erase_user",
     "exports.list_rows",
-    "sessions.end",
 }
 
 

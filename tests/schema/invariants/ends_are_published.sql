@@ -16,8 +16,7 @@ with recursive known (subject, reason) as (
     ('clients.id', 'The foreign key of its tokens refuses the update.'),
     ('users.id', 'The foreign key of its tokens refuses the update.'),
     ('service_accounts.id', 'The foreign key of its tokens refuses the update.'),
-    ('consents', 'The deletion cascades to its families, which have a trigger.'),
-    ('sessions', 'A row is deleted after the end of the families that end with it.')
+    ('consents', 'The deletion cascades to its families, which have a trigger.')
 ),
 
 functions (name) as (
@@ -51,27 +50,12 @@ reads (table_oid, number) as (
         and pg_depend.refclassid = 'pg_class'::regclass
 ),
 
--- The view calls a function that reads this column.
-functions_read (table_oid, number) as (
-    select
-        pg_attribute.attrelid,
-        pg_attribute.attnum::integer
-    from pg_catalog.pg_attribute
-    where
-        pg_attribute.attrelid = 'authority.sessions'::regclass
-        and pg_attribute.attname = 'revoked_at'
-),
-
 columns as (
     select
         reads.table_oid,
         reads.number,
         tables.relname || '.' || attributes.attname as name
-    from (
-        select reads.table_oid, reads.number from reads
-        union
-        select functions_read.table_oid, functions_read.number from functions_read
-    ) as reads
+    from reads
     inner join pg_catalog.pg_class as tables on reads.table_oid = tables.oid
     inner join pg_catalog.pg_attribute as attributes
         on
