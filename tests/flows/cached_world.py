@@ -28,7 +28,7 @@ from tests.repositories.exchange_helpers import exchanged
 from tests.repositories.token_helpers import Fields
 
 API: Final = "https://api.example"
-PAYMENT: Final = {"type": "payment", "amount": 1}
+PAYMENT: Final[dict[str, Any]] = {"type": "payment", "amount": 1}
 
 
 @dataclass(frozen=True, kw_only=True)

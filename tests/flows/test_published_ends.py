@@ -123,7 +123,10 @@ ENDS = {
     ),
     "users.revoke_tokens": End(
         act=lambda at: at.store.users.revoke_tokens(**at.user),
-        entries=entry("subject", "ann", "user_signed_out"),
+        entries=[
+            ("session", "session", "user_signed_out"),
+            ("subject", "ann", "user_signed_out"),
+        ],
         ended=OF_ANN,
     ),
     "users.update": End(

@@ -105,13 +105,18 @@ def test_ends_are_published_without_hints_if_the_session_is_silent(
     ):
         queries.listen(listener)
         service.execute("set authority.feed = silent")
-        assert Store(service).users.revoke_tokens(**world.user)
+        assert Store(service).clients.revoke_tokens(
+            **world.tenant, client_uuid=world.client.id
+        )
         assert [*listener.notifies(timeout=0)] == []
         service.execute("set authority.feed = off")  # what only an erasure may do
-        assert Store(service).users.revoke_tokens(**world.user)
+        assert Store(service).clients.revoke_tokens(
+            **world.tenant, client_uuid=world.client.id
+        )
         heard = [*listener.notifies(timeout=60, stop_after=1)]
     assert [each.payload for each in heard] == [str(tenant_id)]
-    assert len(world.verifier.read()) == 2
+    reasons = [entry.reason for entry in world.verifier.read()]
+    assert reasons == ["client_signed_out"] * 2
 
 
 def test_an_erased_user_has_the_entry_of_the_erasure_alone(

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -114,7 +115,7 @@ def test_a_family_that_is_granted_while_its_consent_ends_is_in_the_feed(
     )
     user = make_user(store, client.tenant_id)
     make_consent(store, client, user)
-    withdrawal = {
+    withdrawal: dict[str, Any] = {
         "tenant_id": client.tenant_id,
         "user_id": user.id,
         "client_id": client.client_id,
