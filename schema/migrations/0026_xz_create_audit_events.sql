@@ -199,3 +199,16 @@ comment on column authority.audit_chains.created_at is
 'When the first event of the month was sealed.';
 comment on column authority.audit_chains.updated_at is
 'When the newest event of the month was sealed.';
+
+call authority.isolate_tenants('authority.audit_events');
+call authority.isolate_tenants('authority.audit_events_default');
+call authority.isolate_tenants('authority.audit_chains');
+
+alter table authority.audit_events
+drop constraint if exists audit_events_tenant_id_fk,
+add constraint audit_events_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;
+alter table authority.audit_chains
+drop constraint if exists audit_chains_tenant_id_fk,
+add constraint audit_chains_tenant_id_fk foreign key (tenant_id)
+references authority.tenants (id) on delete restrict;

@@ -1,25 +1,12 @@
--- Isolates the audit events of each tenant, and creates the functions that create, drop
--- and prune their partitions.
+-- Grants access to the audit events, and creates the functions that create, drop and
+-- prune their partitions.
 --
--- Locks: share row exclusive on authority.tenants while foreign keys are added.
+-- Locks: none on tables in use.
 
 set local search_path = pg_catalog;
 set local lock_timeout = '5s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
-
-call authority.isolate_tenants('authority.audit_events');
-call authority.isolate_tenants('authority.audit_events_default');
-call authority.isolate_tenants('authority.audit_chains');
-
-alter table authority.audit_events
-drop constraint if exists audit_events_tenant_id_fk,
-add constraint audit_events_tenant_id_fk foreign key (tenant_id)
-references authority.tenants (id) on delete restrict;
-alter table authority.audit_chains
-drop constraint if exists audit_chains_tenant_id_fk,
-add constraint audit_chains_tenant_id_fk foreign key (tenant_id)
-references authority.tenants (id) on delete restrict;
 
 -- The owner's functions look for unsealed events, and for chains, of all tenants. They
 -- read and write other events of one tenant after the other.

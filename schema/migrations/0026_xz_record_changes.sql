@@ -54,7 +54,8 @@ language sql
 immutable parallel safe
 return case
     when value is null then '{}'
-    when octet_length(value::text collate "C") <= 1024
+    when
+        octet_length(value::text collate "C") <= 1024
         and not jsonb_path_exists(value, 'strict $.**{16}')
         then jsonb_build_object(name collate "C", value)
     else jsonb_build_object(

@@ -1,17 +1,22 @@
 """The chains: what an operator or a superuser did to the events is found."""
 
+import json
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from ipaddress import IPv4Address
 from typing import Any, TypeAlias
 from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
-from authority_queries import AuditHead, Authority, Maintenance, Retention
+from authority_queries import Actor, AuditHead, Authority, Maintenance, Retention
 from authority_queries.errors import InvalidArgumentError
 from authority_queries.service.audits import ChainReport
 from tests.clock import Clock
+from tests.factories import make_user
 from tests.stores import Logins
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
@@ -304,3 +309,54 @@ def test_a_head_is_checked() -> None:
     for name, value in (("tenant_id", "1"), ("number", 0), ("seal", b"short")):
         with pytest.raises(InvalidArgumentError):
             AuditHead(**{**fields, name: value})
+
+
+def digest(*values: object) -> bytes:
+    """Return the SHA-256 of a JSON array as PostgreSQL prints it."""
+    return sha256(json.dumps(values, ensure_ascii=False, default=str).encode()).digest()
+
+
+def test_an_auditor_computes_the_seals_from_the_rows(
+    maintenance: Maintenance, authority: Authority, tenant_id: UUID, dba: Dba
+) -> None:
+    """Without any function of the database: docs/audit.md has the format."""
+    actor = Actor(user_id=UUID(int=7), address=IPv4Address("192.0.2.7"), user_agent="ü")
+    with authority.tenant(tenant_id, actor=actor) as store:
+        user = make_user(store, tenant_id, username="Zoë", attributes={"b": 1, "a": []})
+        store.audit_events.record(tenant_id=tenant_id, action="x", details={"n": "\n"})
+    maintenance.seal_audit()
+    dba.execute("set timezone = 'UTC'")
+    (chain,) = dba.execute("select * from authority.audit_chains").fetchall()
+    seal = digest(str(chain[0]), str(chain[1]), None, None, None)
+    cursor = dba.cursor(row_factory=dict_row)
+    rows = cursor.execute("select * from authority.audit_events order by number")
+    for row in rows.fetchall():
+        target = digest(
+            row["target_salt"], row["target_id"], row["user_id"], row["changes"]
+        )
+        who = digest(
+            row["actor_salt"],
+            row["actor_id"],
+            row["client_id"],
+            row["address"],
+            row["user_agent"],
+            row["correlation_id"],
+        )
+        since = row["created_at"] - datetime(1970, 1, 1, tzinfo=UTC)
+        event = json.dumps(
+            [
+                str(row["tenant_id"]),
+                str(row["id"]),
+                since // timedelta(microseconds=1),
+                row["action"],
+                row["is_change"],
+                row["target_kind"],
+                row["actor_kind"],
+                row["login"],
+            ]
+        )
+        number = row["number"].to_bytes(8, "big")
+        seal = sha256(seal + number + target + who + event.encode()).digest()
+        assert row["seal"] == seal
+    assert chain[3] == seal
+    assert user.username == "Zoë"
