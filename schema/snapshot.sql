@@ -731,6 +731,8 @@ ALTER TABLE ONLY authority.client_registrations
 ALTER TABLE ONLY authority.client_registrations
     ADD CONSTRAINT client_registrations_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
 
+CREATE TRIGGER client_registrations_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.client_registrations FOR EACH ROW EXECUTE FUNCTION authority.record_change('{client_uuid}', '{registration_token_hash}', '{tenant_id,created_at,updated_at,row_version}');
+
 ALTER TABLE authority.client_registrations ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY client_registrations_tenant_id_policy ON authority.client_registrations USING ((tenant_id = (
@@ -3585,23 +3587,25 @@ CREATE FUNCTION authority.publish_end() RETURNS trigger
     AS $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
+    -- Without the number of a shard or a partition.
+    its_table constant text := rtrim(rtrim(tg_table_name, '0123456789'), '_');
     category constant text := tg_argv[0];
     reason constant text := tg_argv[1];
     effective_at timestamptz := authority.clock();
     tenant_id uuid;
     target text;
 begin
-    if tg_table_name = 'tenants' then
+    if its_table = 'tenants' then
         tenant_id := old.id;
         target := old.id;
     else
         tenant_id := old.tenant_id;
     end if;
-    if tg_table_name = 'users' then
+    if its_table = 'users' then
         target := old.subject_id;
-    elsif tg_table_name = 'service_accounts' then
+    elsif its_table = 'service_accounts' then
         target := old.account_id;
-    elsif tg_table_name = 'clients' then
+    elsif its_table = 'clients' then
         target := old.client_id;
     end if;
     perform set_config('authority.tenant_id', tenant_id::text, true);

@@ -34,7 +34,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "create": "7d2629b55172",
+    "create": "15c917a9e564",
     "get_by_user_code": "7a8159cb491c",
     "approve": "6fa473022288",
     "deny": "4026a17a2a8d",
@@ -310,7 +310,7 @@ def get_by_user_code(
         tenant_id: Owner of the row.
         user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
 
-    queries/device_authorizations.sql:84
+    queries/device_authorizations.sql:85
     """
     return _get_by_user_code(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -329,7 +329,7 @@ async def get_by_user_code_async(
         tenant_id: Owner of the row.
         user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
 
-    queries/device_authorizations.sql:84
+    queries/device_authorizations.sql:85
     """
     return await _get_by_user_code_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash
@@ -382,7 +382,7 @@ def approve(
             descend from (OpenID Connect Core section 2).
         amr: Methods of that sign-in (RFC 8176), such as pwd and otp.
 
-    queries/device_authorizations.sql:114
+    queries/device_authorizations.sql:115
     """
     return _approve(
         connection,
@@ -449,7 +449,7 @@ async def approve_async(
             descend from (OpenID Connect Core section 2).
         amr: Methods of that sign-in (RFC 8176), such as pwd and otp.
 
-    queries/device_authorizations.sql:114
+    queries/device_authorizations.sql:115
     """
     return await _approve_async(
         connection,
@@ -485,7 +485,7 @@ def deny(
         user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
         user_id: The user who decided.
 
-    queries/device_authorizations.sql:370
+    queries/device_authorizations.sql:371
     """
     return _deny(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -507,7 +507,7 @@ async def deny_async(
         user_code_hash: SHA-256 of the tenant and the user code, 32 octets.
         user_id: The user who decided.
 
-    queries/device_authorizations.sql:370
+    queries/device_authorizations.sql:371
     """
     return await _deny_async(
         connection, tenant_id=tenant_id, user_code_hash=user_code_hash, user_id=user_id
@@ -549,7 +549,7 @@ def poll(
         cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
             9449 section 6).
 
-    queries/device_authorizations.sql:385
+    queries/device_authorizations.sql:386
     """
     return _poll(
         connection,
@@ -595,7 +595,7 @@ async def poll_async(
         cnf_jkt: JWK SHA-256 thumbprint of the only key that may poll and redeem (RFC
             9449 section 6).
 
-    queries/device_authorizations.sql:385
+    queries/device_authorizations.sql:386
     """
     return await _poll_async(
         connection,
@@ -612,7 +612,7 @@ def prune_expired(
     """Deletes requests of all tenants that expired longer ago than older_than. Their
     authorizations and codes stay.
 
-    queries/device_authorizations.sql:490
+    queries/device_authorizations.sql:491
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -623,7 +623,7 @@ async def prune_expired_async(
     """Deletes requests of all tenants that expired longer ago than older_than. Their
     authorizations and codes stay.
 
-    queries/device_authorizations.sql:490
+    queries/device_authorizations.sql:491
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
