@@ -92,6 +92,7 @@ UNBOUND = {
     "audit_events.list_months": "it passes the tenant to a function",
     "audit_events.record": _WRITTEN,
     "audit_events.verify": "it passes the tenant to a function",
+    "client_registrations.save": _WRITTEN,
     "erasures.erase_tenant": "it passes the tenant to a function",
     "erasures.erase_user": "it passes the tenant to a function",
     "erasures.find_user": "it passes the tenant to a function",
@@ -107,6 +108,7 @@ UNBOUND = {
     "sessions.verify": "it passes the tenant to a function",
     "tenants.enter": "it passes the tenant to a function",
     "tokens.verify_by_token": "it passes the tenant to a function",
+    "user_identities.link": _WRITTEN,
     "user_roles.assign": _WRITTEN,
 }
 
