@@ -34,6 +34,17 @@ _NAMESAKE = "a client of another tenant with the same id has the same client_id 
 _RENAMED = "no name here is the sub of a foreign user; create has such a name"
 # Predicates without which nothing leaks, and why.
 SPARE = {
+    "client_registrations.delete_client: active_tenants.id = clients.tenant_id (1)": (
+        _TWICE
+    ),
+    "client_registrations.delete_client: client_registrations.tenant_id = :tenant_id "
+    "(2)": _TWICE,
+    "client_registrations.rotate_token: clients.tenant_id = active_tenants.id (1)": (
+        _TWICE
+    ),
+    "client_registrations.rotate_token: clients.tenant_id = :tenant_id (2)": _TWICE,
+    "user_identities.sign_in: users.tenant_id = active_tenants.id (1)": _TWICE,
+    "user_identities.unlink: user_identities.tenant_id = :tenant_id (2)": _TWICE,
     "clients.update: users.tenant_id = :tenant_id (2)": _RENAMED,
     "consents.narrow: clients.tenant_id = :tenant_id (2)": _NAMESAKE,
     "consents.revoke: clients.tenant_id = :tenant_id (2)": _NAMESAKE,
