@@ -34,6 +34,17 @@ _NAMESAKE = "a client of another tenant with the same id has the same client_id 
 _RENAMED = "no name here is the sub of a foreign user; create has such a name"
 # Predicates without which nothing leaks, and why.
 SPARE = {
+    "client_registrations.delete_client: active_tenants.id = clients.tenant_id (1)": (
+        _TWICE
+    ),
+    "client_registrations.delete_client: client_registrations.tenant_id = :tenant_id "
+    "(2)": _TWICE,
+    "client_registrations.rotate_token: clients.tenant_id = active_tenants.id (1)": (
+        _TWICE
+    ),
+    "client_registrations.rotate_token: clients.tenant_id = :tenant_id (2)": _TWICE,
+    "user_identities.sign_in: users.tenant_id = active_tenants.id (1)": _TWICE,
+    "user_identities.unlink: user_identities.tenant_id = :tenant_id (2)": _TWICE,
     "clients.update: users.tenant_id = :tenant_id (2)": _RENAMED,
     "consents.narrow: clients.tenant_id = :tenant_id (2)": _NAMESAKE,
     "consents.revoke: clients.tenant_id = :tenant_id (2)": _NAMESAKE,
@@ -92,6 +103,7 @@ UNBOUND = {
     "audit_events.list_months": "it passes the tenant to a function",
     "audit_events.record": _WRITTEN,
     "audit_events.verify": "it passes the tenant to a function",
+    "client_registrations.save": _WRITTEN,
     "erasures.erase_tenant": "it passes the tenant to a function",
     "erasures.erase_user": "it passes the tenant to a function",
     "erasures.find_user": "it passes the tenant to a function",
@@ -107,6 +119,7 @@ UNBOUND = {
     "sessions.verify": "it passes the tenant to a function",
     "tenants.enter": "it passes the tenant to a function",
     "tokens.verify_by_token": "it passes the tenant to a function",
+    "user_identities.link": _WRITTEN,
     "user_roles.assign": _WRITTEN,
 }
 
