@@ -43,11 +43,11 @@ select
     users.email, users.email_verified, users.display_name, users.password_hash,
     users.status, users.tokens_valid_after, users.attributes, users.created_at,
     users.updated_at, users.row_version
-from authority.users
+from (values (:email::text)) as given (email)
+inner join authority.users on users.email_key = lower(given.email collate "C")
 where
     users.tenant_id = :tenant_id
-    and users.email_verified
-    and users.email_key = lower(:email collate "C");
+    and users.email_verified;
 
 -- name: get_by_subject_id(tenant_id, subject_id)^
 -- The user with this sub claim, or no row.

@@ -23,7 +23,7 @@ from authority_queries.records import User, UserStatus
 _TEXTS = {
     "get_by_id": "88f0cc5f9bda",
     "get_by_username": "2213198cfc22",
-    "get_by_verified_email": "a399b166ba13",
+    "get_by_verified_email": "3b3d00664361",
     "get_by_subject_id": "64644cd3af11",
     "list_after": "06097c8832db",
     "list_before": "4a4bb9e78a0b",

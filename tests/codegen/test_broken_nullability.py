@@ -81,7 +81,7 @@ def test_a_query_that_excludes_null_refuses_a_nullable_column(
     tmp_path: Path, conninfo: str
 ) -> None:
     settings = without_not_null(
-        tmp_path, "0007_create_clients", 'client_id text collate "C"'
+        tmp_path, "0008_create_clients", 'client_id text collate "C"'
     )
     # The query looks clients up by it, so it is not null there: the records differ.
     with pytest.raises(

@@ -183,12 +183,12 @@ SQL_FILES = [
 # These are about timestamps without a time zone, in UTC: months of the logs, periods of
 # licences. The functions set the time zone.
 CALENDAR_ON_PURPOSE = {
-    ("0017_partition_login_attempts.sql", "months =>"),
-    ("0017_partition_login_attempts.sql", "'1 month'"),
-    ("0017_partition_login_attempts.sql", "interval '1 month'"),
-    ("0026_xz_isolate_audit_events.sql", "interval '1 month'"),
-    ("0026_xz_seal_audit_events.sql", "interval '1 month'"),
-    ("0026_xz_verify_audit_chains.sql", "interval '1 month'"),
+    ("0024_partition_login_attempts.sql", "months =>"),
+    ("0024_partition_login_attempts.sql", "'1 month'"),
+    ("0024_partition_login_attempts.sql", "interval '1 month'"),
+    ("0044_isolate_audit_events.sql", "interval '1 month'"),
+    ("0046_seal_audit_events.sql", "interval '1 month'"),
+    ("0047_verify_audit_chains.sql", "interval '1 month'"),
 }
 
 

@@ -14,7 +14,7 @@ create or replace function authority.schema_version()
 returns text
 language sql
 immutable parallel safe
-return '0031_name_the_version'::text;
+return '0056_name_the_version'::text;
 
 comment on function authority.schema_version is
 'Returns the name of the newest applied migration.';
@@ -23,7 +23,7 @@ create or replace function authority.oldest_package()
 returns text
 language sql
 immutable parallel safe
-return '0031_name_the_version'::text;
+return '0056_name_the_version'::text;
 
 comment on function authority.oldest_package is
 'Returns the newest migration of the oldest package that may use this database. Older
