@@ -251,9 +251,9 @@ returning
 
 -- name: revoke_tokens(tenant_id, user_id)^
 -- The user with tokens_valid_after set to now. Every token of an earlier sign-in
--- is dead, including those that a concurrent rotation issues. One row ends them, however
--- many there are. The statement also ends the user's sessions, as sessions.end_all does:
--- their clients are notified.
+-- is dead, including those that a concurrent rotation issues. One row ends them,
+-- however many there are. The statement also ends the user's sessions, as
+-- sessions.end_all does: their clients are notified.
 -- @row User
 -- @nullable tokens_valid_after
 with signed_out as (

@@ -1,8 +1,8 @@
 -- The definitions in the schema authority, from the catalogue: an object and a line of
--- it, in the order of creation. Names outside of pg_catalog are qualified, because the query runs under
--- search_path = pg_catalog. A partition that is not the default one has the name of its
--- parent in folds_into. The result is the same on every PostgreSQL from 15 on, except
--- for the qualification of columns in views.
+-- it, in the order of creation. Names outside of pg_catalog are qualified, because the
+-- query runs under search_path = pg_catalog. A partition that is not the default one
+-- has the name of its parent in folds_into. The result is the same on every PostgreSQL
+-- from 15 on, except for the qualification of columns in views.
 with relations as (
     select
         classes.oid,

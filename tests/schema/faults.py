@@ -18,8 +18,8 @@ FAULTS: Final[dict[str, tuple[str, str, str]]] = {
         LOST_TABLE,
     ),
     "a dropped function": (
-        "drop function authority.merge_scopes(text[], text[])",
-        "function authority.merge_scopes(scopes text[], others text[])",
+        "drop function authority.merge_texts(text[], text[])",
+        "function authority.merge_texts(texts text[], others text[])",
         LOST_TABLE,
     ),
     "a dropped column": (
@@ -168,13 +168,13 @@ FAULTS: Final[dict[str, tuple[str, str, str]]] = {
         "2020-01-01",
     ),
     "a function that runs as its owner": (
-        "alter function authority.merge_scopes(text[], text[]) security definer",
-        "function authority.merge_scopes(scopes text[], others text[])",
+        "alter function authority.merge_texts(text[], text[]) security definer",
+        "function authority.merge_texts(texts text[], others text[])",
         "runs as its owner",
     ),
     "a function without its search_path": (
-        "alter function authority.merge_scopes(text[], text[]) reset search_path",
-        "function authority.merge_scopes(scopes text[], others text[])",
+        "alter function authority.merge_texts(text[], text[]) reset search_path",
+        "function authority.merge_texts(texts text[], others text[])",
         "-  SET search_path TO",
     ),
     "an overloaded function": (
