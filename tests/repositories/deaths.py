@@ -23,6 +23,7 @@ from tests.factories import (
     make_client,
     make_consent,
     make_service_account,
+    make_session,
     make_tenant,
     make_token,
     make_user,
@@ -137,6 +138,19 @@ def _end_family(at: Living) -> None:
     )
 
 
+def _end_session(at: Living) -> None:
+    assert at.user is not None
+    _, session = make_session(at.store, at.user)
+    at.dba.execute(
+        "update authority.authorizations set session_id = %s, ends_with_session = true "
+        "where id = %s",
+        [session.id, at.family_id],
+    )
+    at.store.sessions.end(
+        tenant_id=at.tenant_id, session_id=session.id, reason="signed_out"
+    )
+
+
 DEATHS = {
     "expired": Death(reason="expired", die=lambda at: at.clock.advance(HOUR)),
     "revoked": Death(
@@ -150,6 +164,7 @@ DEATHS = {
         ),
     ),
     "authorization expired": Death(reason="authorization_expired", die=_end_family),
+    "session ended": Death(reason="session_ended", die=_end_session),
     "consent revoked": Death(
         reason="consent_revoked",
         die=lambda at: at.store.consents.revoke(**at.of_consent, reason="withdrawn"),
