@@ -62,18 +62,26 @@ def test_a_nullable_username_changes_the_modules_of_the_queries_that_return_it(
             "-username=checks.text(0, 256),": 2,
             "+username=checks.optional(checks.text(0, 256)),": 2,
         },
-        "records.py": {"-username: str": 1, "+username: str | None": 1},
+        # A live session has its user's name.
+        "sessions.py": {'-"username",': 2},
+        "records.py": {"-username: str": 3, "+username: str | None": 3},
     }
     assert concerned_queries(files) == [
+        "sessions.list_by_user",
+        "sessions.verify",
+        "user_identities.find",
+        "user_identities.sign_in",
         "users.create",
         "users.get_by_id",
         "users.get_by_subject_id",
         "users.get_by_username",
+        "users.get_by_verified_email",
         "users.list_after",
         "users.list_before",
         "users.revoke_tokens",
         "users.set_password_hash",
         "users.update",
+        "users.verify_email",
     ]
 
 
