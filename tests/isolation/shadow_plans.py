@@ -41,7 +41,6 @@ _VALUES_BY_NAME: Final[Mapping[str, object]] = {
     "actor_kind": "user",
     "alg": "ES256",
     "category": "token",
-    "purpose": "sign_in",
     "notice_status": "waiting",
     "purpose": "sign_in",
     "status": "active",
