@@ -6,7 +6,13 @@ from ipaddress import IPv4Address
 from typing import Any
 from uuid import UUID, uuid4
 
-from authority_queries import NewToken, Store, mint_token
+from authority_queries import (
+    Keyring,
+    NewToken,
+    Store,
+    mint_signing_key,
+    mint_token,
+)
 from authority_queries.queries import tokens
 from authority_queries.records import Client, User
 from authority_queries.secrets import TokenKind
@@ -47,6 +53,7 @@ def live(store: Store, tenant_id: UUID) -> None:
     _use_a_session(store, user)
     _use_tokens(store, client, user.id)
     _push_a_request(store, client)
+    _use_a_signing_key(store, tenant_id)
     _use_a_device(store, client, user.id)
     assert store.users.delete(tenant_id=tenant_id, user_id=user.id)
     assert store.roles.delete(tenant_id=tenant_id, role_id=role.id)
@@ -150,6 +157,21 @@ def _use_tokens(store: Store, client: Client, user_id: UUID) -> None:
     assert store.consents.revoke(**consent, reason="withdrawn")
     assert store.users.revoke_tokens(tenant_id=tenant_id, user_id=user_id)
     assert store.clients.revoke_tokens(tenant_id=tenant_id, client_uuid=client.id)
+
+
+def _use_a_signing_key(store: Store, tenant_id: UUID) -> None:
+    key, keyring = (
+        mint_signing_key("ES256"),
+        Keyring(current="k", keys={"k": bytes(32)}),
+    )
+    ids: dict[str, Any] = {"tenant_id": tenant_id}
+    published = store.signing_keys.publish(**ids, key=key, keyring=keyring)
+    assert published.outcome == "signing"
+    signing = store.signing_keys.get_signing(**ids, alg="ES256", keyring=keyring)
+    assert signing == key
+    assert store.signing_keys.get_jwks(**ids).document
+    withdrawn = store.signing_keys.withdraw_compromised(**ids, kid=key.kid)
+    assert withdrawn.outcome == "compromised"
 
 
 def _push_a_request(store: Store, client: Client) -> None:

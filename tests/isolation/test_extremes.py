@@ -117,7 +117,7 @@ def store_by_sql(world: World, extreme: Extreme) -> Iterator[str]:
                             Literal(place),
                         )
                     )
-            except psycopg.errors.CheckViolation:
+            except (psycopg.errors.CheckViolation, psycopg.errors.UniqueViolation):
                 continue
             yield f"{table}.{column}"
 

@@ -127,6 +127,7 @@ def test_each_branch_of_grants_and_redemptions_is_taken(
         ("exchange", "issued"),
         ("exchange", "issued"),
         ("issue_code", "issued"),
+        ("issue_code", "issued"),
         ("issue_to_client", "issued"),
         ("issue_to_client", "issued"),
         ("redeem", "redeemed"),

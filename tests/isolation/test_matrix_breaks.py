@@ -45,11 +45,20 @@ SPARE = {
     "client_registrations.rotate_token: clients.tenant_id = :tenant_id (2)": _TWICE,
     "user_identities.sign_in: users.tenant_id = active_tenants.id (1)": _TWICE,
     "user_identities.unlink: user_identities.tenant_id = :tenant_id (2)": _TWICE,
+    "user_identities.sign_in: users.tenant_id = :tenant_id (2)": (
+        "an update joins one of the users with the same id: here the own one is first"
+    ),
+    "user_identities.unlink: webauthn_credentials.tenant_id = :tenant_id (3)": (
+        "a passkey counts only for a user without a password, and no user here is one"
+    ),
     "clients.update: users.tenant_id = :tenant_id (2)": _RENAMED,
     "consents.narrow: clients.tenant_id = :tenant_id (2)": _NAMESAKE,
     "consents.revoke: clients.tenant_id = :tenant_id (2)": _NAMESAKE,
     "redemptions.redeem: service_accounts.tenant_id = :tenant_id (4)": (
         "the row is only locked, and no redeemed token here belongs to an account"
+    ),
+    "redemptions.redeem: sessions.tenant_id = :tenant_id (12)": (
+        "the row is only read for its sid, and no redeemed token here has a session"
     ),
     "licenses.update: license_seats.tenant_id = :tenant_id (2)": (
         "its rows are counted, and the count decides only about the own seats"
@@ -92,6 +101,9 @@ SPARE = {
     "users.create: clients.tenant_id = :tenant_id (1)": (
         "both tenants have a client of each client_id"
     ),
+    "users.revoke_tokens: sessions.tenant_id = :tenant_id (2)": (
+        "the function ends only sessions of the tenant that is passed to it"
+    ),
     "users.list_after: user_roles.tenant_id = :tenant_id (2)": _TWICE,
     "users.list_before: user_roles.tenant_id = :tenant_id (2)": _TWICE,
 }
@@ -117,6 +129,7 @@ UNBOUND = {
     "scopes.create": _WRITTEN,
     "sessions.end": "it passes the tenant to a function",
     "sessions.verify": "it passes the tenant to a function",
+    "signing_keys.publish": "it joins the tenant of the row that it inserts",
     "tenants.enter": "it passes the tenant to a function",
     "tokens.verify_by_token": "it passes the tenant to a function",
     "user_identities.link": _WRITTEN,

@@ -234,7 +234,9 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
         {"device_code_hash": sha256(b"device").digest()},
     ],
     "exchanges.exchange": [{"subject_token_hash": sha256(b"access of robot").digest()}],
-    "grants.issue_code": [{"session_id": IdOf("sessions", 0)}],
+    "grants.issue_code": [
+        {"session_id": IdOf("sessions", 0), "max_age": None, "acr_values": None}
+    ],
     "one_time_tokens.create": [{"user_id": None}, {"purpose": "password_reset"}],
     "one_time_tokens.redeem": [
         {"token_hash": None, "code_hash": sha256(b"code").digest()},
@@ -266,6 +268,12 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     ],
     "revocations.list_active": [{"category": None, "target": None}],
     "service_accounts.create": [{"account_id": f"sub-of-{FOREIGN}"}],
+    "signing_keys.publish": [
+        {
+            "alg": "ES384",
+            "public_jwk": {"kty": "EC", "kid": "new", "alg": "ES384", "use": "sig"},
+        }
+    ],
     "tenants.update": [{"code": FOREIGN}],
     "used_jtis.use": [{"jti_hash": sha256(b"old jti").digest()}],
     "webauthn_credentials.enroll": [{"credential_id": sha256(b"passkey 1").digest()}],

@@ -642,6 +642,7 @@ values
 );
 
 -- Keys that sign, come next, and left the key set. The next one is due in tenant 1.
+-- A key of another algorithm signs in tenant 2 alone.
 insert into authority.signing_keys (
     tenant_id,
     kid,
@@ -657,8 +658,8 @@ insert into authority.signing_keys (
 select
     pg_temp.tenant() as tenant_id,
     keys.kid,
-    'ES256' as alg,
-    jsonb_build_object('kty', 'EC', 'kid', keys.kid, 'alg', 'ES256', 'use', 'sig')
+    keys.alg,
+    jsonb_build_object('kty', 'EC', 'kid', keys.kid, 'alg', keys.alg, 'use', 'sig')
         as public_jwk,
     case when keys.retired_at is null then '\x01'::bytea || sha256(keys.kid::bytea) end
         as private_key,
@@ -669,15 +670,24 @@ select
     keys.retired_at as published_until
 from (
     values
-    ('signing', now() - interval '2 days', now() - interval '2 days', null),
-    ('next', now() + (pg_temp.extent() * 2 - 3) * interval '1 day', null, null),
+    ('signing', 'ES256', now() - interval '2 days', now() - interval '2 days', null),
+    (
+        'next',
+        'ES256',
+        now() + (pg_temp.extent() * 2 - 3) * interval '1 day',
+        null,
+        null
+    ),
+    ('other', 'ES384', now() - interval '2 days', now() - interval '2 days', null),
     (
         'expired',
+        'ES256',
         now() - interval '9 days',
         now() - interval '9 days',
         now() - interval '2 days'
     )
-) as keys (kid, signs_from, activated_at, retired_at);
+) as keys (kid, alg, signs_from, activated_at, retired_at)
+where keys.alg = 'ES256' or pg_temp.extent() = 2;
 
 -- The second one is at its end in tenant 1, and not in tenant 2.
 insert into authority.licenses
