@@ -4811,7 +4811,7 @@ CREATE TABLE authority.sessions (
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT sessions_acr_check CHECK (((acr ~ '^[!-~]+$'::text) AND (char_length(acr) <= 255))),
     CONSTRAINT sessions_address_check CHECK ((masklen(address) = ANY (ARRAY[32, 128]))),
-    CONSTRAINT sessions_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (100)::bigint))),
+    CONSTRAINT sessions_amr_check CHECK (((array_position(amr, NULL::text) IS NULL) AND authority.is_text_list(amr, (20)::bigint, (64)::bigint))),
     CONSTRAINT sessions_authenticated_at_check CHECK ((authenticated_at <= last_used_at)),
     CONSTRAINT sessions_cookie_hash_check CHECK ((octet_length(cookie_hash) = 32)),
     CONSTRAINT sessions_durations_check CHECK (((LEAST(idle_timeout) >= '00:00:00'::interval) AND (GREATEST(idle_timeout) <= '876600:00:00'::interval))),

@@ -44,7 +44,7 @@ _start_takes = Parameters(
     cookie_hash=checks.octets(32, 32),
     user_id=checks.uuid,
     acr=checks.optional(checks.text(0, 255)),
-    amr=checks.optional(checks.text_list(20, 100)),
+    amr=checks.optional(checks.text_list(20, 64)),
     authenticated_at=checks.optional(checks.moment),
     idle_timeout=checks.duration,
     lifetime=checks.duration,
@@ -103,7 +103,7 @@ _step_up_takes = Parameters(
     cookie_hash=checks.octets(),
     new_cookie_hash=checks.octets(32, 32),
     acr=checks.optional(checks.text(0, 255)),
-    amr=checks.optional(checks.text_list(20, 100)),
+    amr=checks.optional(checks.text_list(20, 64)),
     authenticated_at=checks.optional(checks.moment),
 )
 _step_up: Call[Session | None] = _QUERIES.row("step_up", Session, takes=_step_up_takes)

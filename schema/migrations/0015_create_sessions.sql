@@ -37,7 +37,7 @@ create table if not exists authority.sessions (
     constraint sessions_amr_check
     check (
         array_position(amr, null) is null
-        and authority.is_text_list(amr, 20, 100)
+        and authority.is_text_list(amr, 20, 64)
     ),
     constraint sessions_authenticated_at_check
     check (authenticated_at <= last_used_at),

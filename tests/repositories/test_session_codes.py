@@ -192,6 +192,15 @@ def test_what_a_request_requires_is_compared_with_the_sign_in_of_the_session(
     assert redemption.authenticated_at == stepped.authenticated_at
 
 
+def test_a_code_takes_the_longest_sign_in_that_a_session_holds(store: Store) -> None:
+    longest = {
+        "acr": "~" * 255,
+        "amr": [f"{number:02}".ljust(64, "m") for number in range(20)],
+    }
+    party, _, session = at_work(store, **longest)
+    assert code_in(store, party, session.id) == "issued"
+
+
 def test_a_code_has_one_sign_in(store: Store) -> None:
     party, _, session = at_work(store)
     claims = {
