@@ -8,8 +8,9 @@ from typing import Final
 
 from hypothesis import strategies as st
 
+from authority_queries import NewToken
 from tests.model.authority_model import SignIn
-from tests.model.objects import Binding, Client, Extent, User, read, wire
+from tests.model.objects import Binding, Client, Extent, Token, User, read, wire
 from tests.model.redeem_rules import RedeemRules
 from tests.model.strategies import (
     BEGINNING,
@@ -216,6 +217,25 @@ class GrantRules(RedeemRules):
         about = self.pick("access", subject)
         acting = self.pick("access", actor) if actor else None
         new = self.new(lifetime)
+        proved = Binding(jkt=key, x5t=certificate)
+        every = self.of_kind("access")
+        if dead := [token for token in every if self.model.why_dead(token)]:
+            # A dead actor is refused, whatever the rest of the request would get.
+            self._exchange(
+                new, whom, about, acting=dead[-1], asked=asked, proved=proved
+            )
+        self._exchange(new, whom, about, acting=acting, asked=asked, proved=proved)
+
+    def _exchange(
+        self,
+        new: NewToken,
+        whom: Client,
+        about: Token,
+        *,
+        acting: Token | None,
+        asked: Extent | None,
+        proved: Binding,
+    ) -> None:
         given = self.service.call(
             lambda s: s.exchanges.exchange(
                 tenant_id=self.tenant_id,
@@ -224,12 +244,11 @@ class GrantRules(RedeemRules):
                 subject_token_hash=about.hash,
                 actor_token_hash=acting.hash if acting else None,
                 **({} if asked is None else wire(asked)),
-                cnf_jkt=key,
-                cnf_x5t_s256=certificate,
-                lifetime=lifetime,
+                cnf_jkt=proved.jkt,
+                cnf_x5t_s256=proved.x5t,
+                lifetime=new.lifetime,
             )
         )
-        proved = Binding(jkt=key, x5t=certificate)
         refusals = self.model.why_no_exchange(
             whom, about, acting, asked, has_actor=acting is not None, proved=proved
         )
