@@ -71,16 +71,15 @@ with given as (
 
 update authority.user_identities
 set
-    last_used_at = current_clock.moment,
+    last_used_at = given.moment,
     profile = coalesce(:profile::jsonb, user_identities.profile),
     updated_at = case
         when :profile::jsonb is null then user_identities.updated_at
-        else current_clock.moment
+        else given.moment
     end
-from (select authority.clock() as moment) as current_clock
+from given
 cross join authority.users
 inner join authority.active_tenants on users.tenant_id = active_tenants.id
-cross join given
 where
     user_identities.tenant_id = :tenant_id
     and user_identities.issuer = :issuer

@@ -28,7 +28,7 @@ _TEXTS = {
     "link": "d6e3f054e7b1",
     "list_by_user": "571bb9f4484b",
     "find": "eb1fe1bfd7d7",
-    "sign_in": "9b413c1d5ebe",
+    "sign_in": "93e67a3d4f9c",
     "unlink": "c0ec7d300161",
 }
 _QUERIES = QueryFile(FOLDER / "user_identities.sql", texts=_TEXTS)
@@ -357,7 +357,7 @@ def unlink(
         subject: The sub of the provider's ID tokens, or a persistent NameID of SAML.
         is_last_allowed: unlink the last one too
 
-    queries/user_identities.sql:96
+    queries/user_identities.sql:95
     """
     return _unlink(
         connection,
@@ -396,7 +396,7 @@ async def unlink_async(
         subject: The sub of the provider's ID tokens, or a persistent NameID of SAML.
         is_last_allowed: unlink the last one too
 
-    queries/user_identities.sql:96
+    queries/user_identities.sql:95
     """
     return await _unlink_async(
         connection,

@@ -109,8 +109,22 @@ add constraint client_registrations_tenant_id_client_uuid_fk
 foreign key (tenant_id, client_uuid)
 references authority.clients (tenant_id, id) on delete cascade;
 
-grant select, insert, update, delete on authority.client_registrations
-to authority_app;
+grant select, insert, delete on authority.client_registrations to authority_app;
+-- All columns but the keys.
+grant update (
+    source,
+    registration_token_hash,
+    metadata_fetched_at,
+    software_id,
+    software_version,
+    software_statement,
+    contacts,
+    client_uri,
+    logo_uri,
+    policy_uri,
+    tos_uri,
+    updated_at
+) on authority.client_registrations to authority_app;
 -- All columns but the hash.
 grant select (
     tenant_id,
