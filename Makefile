@@ -38,8 +38,8 @@ lint: $(VENV)/dev.stamp ## Run the linters and mypy, and check that generated fi
 	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder queries authority_queries
 	$(BIN)/squawk $(filter-out %.rollback.sql,$(wildcard schema/migrations/*.sql))
 
-pytest: $(VENV)/dev.stamp ## Run the tests in parallel (PYTEST_ARGS)
-	$(BIN)/pytest $(IN_PARALLEL) $(PYTEST_ARGS)
+pytest: $(VENV)/dev.stamp ## Run the tests in parallel (PYTEST_ARGS, FORM=sync for the other form of tests/repositories)
+	$(BIN)/pytest $(IN_PARALLEL) --form=$(or $(FORM),async) $(PYTEST_ARGS)
 
 coverage: $(VENV)/dev.stamp ## Run the tests and measure branch coverage
 	$(BIN)/pytest $(IN_PARALLEL) --cov --cov-report=term $(PYTEST_ARGS)

@@ -43,6 +43,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="random steps of tests/model (default: fixed steps)",
     )
     parser.addoption(
+        "--form",
+        choices=("async", "sync"),
+        help="run tests/repositories in one form (default: in both)",
+    )
+    parser.addoption(
+        "--only-server",
+        action="store_true",
+        help="leave out tests without a server, which another version need not repeat",
+    )
+    parser.addoption(
         "--hostile",
         action="store_true",
         help="give logins hostile settings in tests/repositories and tests/flows",
@@ -52,10 +62,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Let workers begin with long files, so that a short one ends the run."""
+    """Leave out what the options say. Let workers begin with long files.
+
+    A short file then ends the run.
+    """
+    left_out = [item for item in items if _is_left_out(config, item)]
+    if left_out:
+        gone = set(left_out)
+        items[:] = [item for item in items if item not in gone]
+        config.hook.pytest_deselected(items=left_out)
     if is_worker(config):
         ranks = {name: rank for rank, name in enumerate(_FOLDERS_OF_LONG_FILES)}
         items.sort(key=lambda item: ranks.get(item.path.parent.name, len(ranks)))
+
+
+def _is_left_out(config: pytest.Config, item: pytest.Item) -> bool:
+    folder = item.path.parent.name
+    needs_server = (
+        folder == "schema"  # whose tests start servers of their own
+        or "server" in getattr(item, "fixturenames", ())
+    )
+    if config.option.only_server and not needs_server:
+        return True
+    if config.option.form is None or folder != "repositories":
+        return False
+    parameters = getattr(item, "callspec", None)
+    form = parameters.params.get("store") if parameters else None
+    return form is not None and form != config.option.form
 
 
 @pytest.fixture(autouse=True)
