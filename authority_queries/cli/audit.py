@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from authority_queries.cli.maintaining import incomplete_code, open_maintenance
-from authority_queries.cli.people import tenant_named
+from authority_queries.cli.maintaining import (
+    find_tenant,
+    incomplete_code,
+    open_maintenance,
+)
 from authority_queries.cli.progress import Stop
 from authority_queries.errors import AuthorityError, ConfigurationError
 from authority_queries.service.audits import AuditHead, ChainReport
@@ -104,13 +107,7 @@ def _heads(file: Path | None) -> Sequence[AuditHead]:
 
 def _tenants(maintenance: "Maintenance", text: str | None) -> Iterator[UUID]:
     if text is not None:
-
-        def find(code: str) -> UUID | None:
-            with maintenance.store() as store:
-                found = store.tenants.get_by_code(code=code)
-            return None if found is None else found.id
-
-        yield tenant_named(text, find)
+        yield find_tenant(maintenance, text)
         return
     after = None
     while True:

@@ -60,7 +60,7 @@ def run_check(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _as_json(report: SchemaReport, *, with_hints: bool) -> dict[str, object]:
-    expected = expected_catalogue()
+    expected = expected_catalogue() if with_hints else {}
     return {
         "is_as_released": not report.differences and not report.unchecked,
         "differences": [
@@ -72,7 +72,7 @@ def _as_json(report: SchemaReport, *, with_hints: bool) -> dict[str, object]:
 
 
 def _print_text(report: SchemaReport, *, with_hints: bool) -> None:
-    expected = expected_catalogue()
+    expected = expected_catalogue() if with_hints else {}
     for difference in report.differences:
         print(difference.object)
         for line in difference_lines(difference):

@@ -7,8 +7,13 @@ from uuid import UUID
 
 from tabulate import tabulate
 
-from authority_queries.cli.maintaining import days_of, incomplete_code, open_maintenance
-from authority_queries.cli.people import add_tenant, add_user, tenant_named, user_named
+from authority_queries.cli.maintaining import (
+    days_of,
+    find_tenant,
+    incomplete_code,
+    open_maintenance,
+)
+from authority_queries.cli.people import add_tenant, add_user, user_named
 from authority_queries.cli.progress import Progress, Stop
 from authority_queries.errors import ConfigurationError, InvalidArgumentError
 from authority_queries.service.erasures import ErasureReport
@@ -88,7 +93,7 @@ def _erase_tenant(
     maintenance: "Maintenance", arguments: argparse.Namespace, stop: Stop
 ) -> ErasureReport:
     return maintenance.erase_tenant(
-        _tenant(maintenance, arguments.tenant),
+        find_tenant(maintenance, arguments.tenant),
         batch_size=arguments.batch_size,
         progress=None if arguments.quiet else Progress(),
         stop=stop,
@@ -98,7 +103,7 @@ def _erase_tenant(
 def _erase_user(
     maintenance: "Maintenance", arguments: argparse.Namespace, stop: Stop
 ) -> ErasureReport:
-    tenant_id = _tenant(maintenance, arguments.tenant)
+    tenant_id = find_tenant(maintenance, arguments.tenant)
 
     def find(name: str) -> UUID | None:
         with maintenance.store() as store:
@@ -114,15 +119,6 @@ def _erase_user(
         progress=None if arguments.quiet else Progress(),
         stop=stop,
     )
-
-
-def _tenant(maintenance: "Maintenance", text: str) -> UUID:
-    def find(code: str) -> UUID | None:
-        with maintenance.store() as store:
-            found = store.tenants.get_by_code(code=code)
-        return None if found is None else found.id
-
-    return tenant_named(text, find)
 
 
 def _print_report(report: ErasureReport) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
+from authority_queries.cli.people import tenant_named
 from authority_queries.cli.progress import Stop
 from authority_queries.engine.checks import LONGEST
 from authority_queries.errors import ConfigurationError
@@ -27,6 +29,17 @@ def open_maintenance(settings: Settings, stop: Stop) -> Iterator["Maintenance"]:
     one = settings.model_copy(update={"pool_min_size": 1, "pool_max_size": 1})
     with Maintenance.open(one) as maintenance, stop.on_signals():
         yield maintenance
+
+
+def find_tenant(maintenance: "Maintenance", text: str) -> UUID:
+    """Return the id of the tenant with this id or code. Raises NotFoundError."""
+
+    def find(code: str) -> UUID | None:
+        with maintenance.store() as store:
+            found = store.tenants.get_by_code(code=code)
+        return None if found is None else found.id
+
+    return tenant_named(text, find)
 
 
 def days_of(option: str, days: float) -> timedelta:

@@ -171,9 +171,9 @@ def test_commands_print_no_password_and_no_token(
     with witness.watching():
         codes = [main([command]) for command in ("migrate", "doctor", "demo")]
     told = capfd.readouterr()
-    # Other workers' tests may change the roles of this server, which doctor reports.
-    assert (codes[0], codes[2]) == (0, 0), told.out
-    assert "differences" in told.out
+    # On a shared server the tests of other workers change roles, which doctor finds.
+    found = re.search(r"^differences +roles +authority check$", told.out, re.MULTILINE)
+    assert codes == [0, 1 if found else 0, 0], told.out
     assert "Rotate a client's secret" in told.out
     everything = told.out + told.err + b"\n".join(witness.texts["log"]).decode()
     witness.note("report", everything)
