@@ -15,7 +15,7 @@ _FOLDER: Final = "schema/migrations"
 
 def checksum_lines(folder: Path = MIGRATIONS) -> list[str]:
     """Return a line for each file of the folder, in order of migrations."""
-    files = sorted(folder.glob("*.sql"), key=lambda file: file.name.partition(".")[0])
+    files = sorted(folder.glob("*.sql"), key=lambda file: (file.name[:4], file.name))
     return [
         f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {_FOLDER}/{file.name}"
         for file in files
