@@ -46,6 +46,11 @@ def renewed(text: str, lines: list[str]) -> tuple[str, list[str]]:
     return head + "\n".join([MARK, *fresh, ""]), broken
 
 
+def released_text(text: str) -> str:
+    """Return the list with all migrations released: the mark is its last line."""
+    return text.replace(f"{MARK}\n", "") + f"{MARK}\n"
+
+
 def _files(lines: list[str]) -> dict[str, str]:
     pairs = (line.partition("  ") for line in lines if line and line[0] != "#")
     return {name: digest for digest, _, name in pairs}
