@@ -382,6 +382,7 @@ def test_a_difference_is_a_diff_that_a_person_reads() -> None:
     )
 
 
+@pytest.mark.linted
 def test_the_plans_of_the_repository_are_as_committed_and_keep_the_rules(
     tmp_path: Path, embedded: str
 ) -> None:
