@@ -121,9 +121,7 @@ class Pruner:
         return tokens + families
 
 
-def prune_beside(
-    extenders: list[Extender], logins: Logins, dba: Dba
-) -> Counter[str]:
+def prune_beside(extenders: list[Extender], logins: Logins, dba: Dba) -> Counter[str]:
     """Prune while families are extended; return the pruners' counts."""
     pruners, stop = [Pruner() for _ in range(PRUNERS)], Event()
     with ThreadPoolExecutor(PRUNERS + len(extenders)) as threads:
