@@ -93,7 +93,9 @@ def _roles(server: ServerDescription) -> Iterator[_Check]:
     yield "login", _powers(server), "ok"
     missing = ", ".join(server.missing_roles)
     advice = "authority migrate"
-    if not server.may_create_roles:
+    if server.has_schema:  # their grants are lost
+        advice = "create the roles, and restore the database again: docs/backups.md"
+    elif not server.may_create_roles:
         advice = "have a DBA run schema/bootstrap.sql"
     yield (
         "roles",
