@@ -1,0 +1,247 @@
+"""`make matrix`: PostgreSQL 15 to 18 with each Python, as a table.
+
+Each cell installs the package into an environment of its Python, migrates a new
+database of its server, runs the demo, compares the database with the release and runs
+tests. What cannot run on this machine is listed with the reason.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tabulate import tabulate
+
+from authority_queries.codegen.throwaway import memory_folder
+from tools.servers import MissingError, Server, running
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+KEPT: Final = ROOT / ".matrix"
+PAGE: Final = ROOT / "docs" / "matrix.md"
+SERVERS: Final = ("15", "16", "17", "18")
+# The tests that depend on the driver and the server, in each cell.
+TESTS: Final = ("tests/repositories",)
+# The tests of the server alone, with one Python for each server.
+SERVER_TESTS: Final = ("tests/schema",)
+_OPTIONS: Final = (
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "--form=sync",
+    "--only-server",
+    "-k",
+    "not async",
+)
+_ROOM: Final = 2 << 30
+_SUMMARY: Final = re.compile(r"^(\d+ .*?) in [\d.]+s", re.M)
+_MARKS: Final = ("<!-- make matrix -->\n", "<!-- end -->\n")
+_HEADERS: Final = ("PostgreSQL", "Python", "migrate", "demo", "check", "tests", "s")
+
+
+@dataclass
+class Cell:
+    """One server with one Python, and what its steps returned."""
+
+    server: str
+    python: str
+    steps: dict[str, str] = field(default_factory=dict)
+    missing: str = ""
+    seconds: float = 0
+
+    @property
+    def name(self) -> str:
+        """A name for files and databases."""
+        return f"{self.server}-{self.python}"
+
+    @property
+    def failed(self) -> bool:
+        """Whether a step failed."""
+        return any("failed" in step or "error" in step for step in self.steps.values())
+
+
+def supported_pythons() -> list[str]:
+    """Return the versions that the package's classifiers name."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    prefix = "Programming Language :: Python :: 3."
+    return [
+        name.rpartition(" ")[2]
+        for name in project["classifiers"]
+        if name.startswith(prefix)
+    ]
+
+
+def find_python(version: str) -> str:
+    """Return the path of this Python. Raises MissingError."""
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    found = [
+        shutil.which(f"python{version}"),
+        *map(str, sorted(versions.glob(f"{version}.*/bin/python"), reverse=True)),
+    ]
+    for path in filter(None, found):
+        # A shim of pyenv may name a version that is not selected.
+        asking = [path, "-c", "import sys; print('{}.{}'.format(*sys.version_info))"]
+        asked = subprocess.run(asking, check=False, capture_output=True, text=True)
+        if asked.stdout.strip() == version:
+            return path
+    message = f"no python{version} on this machine"
+    raise MissingError(message)
+
+
+def environment_of(version: str) -> Path:
+    """Return the programs' folder of a virtual environment for this Python.
+
+    Creates it if pyproject.toml is newer. Raises MissingError.
+    """
+    folder = KEPT / f"python-{version}"
+    stamp = folder / "stamp"
+    project = ROOT / "pyproject.toml"
+    if stamp.exists() and stamp.stat().st_mtime > project.stat().st_mtime:
+        return folder / "bin"
+    subprocess.run([find_python(version), "-m", "venv", "--clear", folder], check=True)
+    installing = [folder / "bin" / "pip", "install", "--quiet", "-e", f"{ROOT}[dev]"]
+    done = subprocess.run(installing, check=False, capture_output=True, text=True)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1]
+        message = f"the package cannot be installed: {last}"
+        raise MissingError(message)
+    stamp.touch()
+    return folder / "bin"
+
+
+def run_cell(
+    cell: Cell, server: Server, tests: Sequence[str], workers: int, scratch: Path
+) -> None:
+    """Run the steps of a cell. Raises MissingError."""
+    programs = environment_of(cell.python)
+    server.create(cell.name)
+    variables = server.environment(cell.name, scratch)
+    for step in ("migrate", "demo", "check"):
+        done, _ = _run(cell, step, [programs / "authority", step], variables)
+        cell.steps[step] = "failed" if done else "ok"
+    if not tests:
+        cell.steps["tests"] = ""
+        return
+    parallel = ["-n", str(workers), "--dist", "loadfile"] if workers > 1 else []
+    _, said = _run(
+        cell, "tests", [programs / "pytest", *_OPTIONS, *parallel, *tests], variables
+    )
+    found = _SUMMARY.findall(said.replace("=", ""))
+    cell.steps["tests"] = found[-1] if found else "failed"
+
+
+def _run(
+    cell: Cell, step: str, command: Sequence[str | Path], variables: dict[str, str]
+) -> tuple[int, str]:
+    """Run a command with these variables. Return its exit code and its output."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("AUTHORITY_")}
+    if step == "tests":
+        variables = {k: v for k, v in variables.items() if k != "AUTHORITY_DATA_DIR"}
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=ROOT,
+        env=inherited | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        text=True,
+    )
+    log = KEPT / "logs" / f"{cell.name}-{step}.txt"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text(done.stdout)
+    return done.returncode, done.stdout
+
+
+def run_matrix(cells: Sequence[Cell], arguments: argparse.Namespace) -> None:
+    """Run the cells, server by server, and report each on stderr."""
+    scratch = None
+    for version in dict.fromkeys(cell.server for cell in cells):
+        of_server = [cell for cell in cells if cell.server == version]
+        with ExitStack() as stack:
+            try:
+                server = stack.enter_context(running(version, KEPT / "servers"))
+            except MissingError as error:
+                for cell in of_server:
+                    cell.missing = str(error)
+                continue
+            scratch = stack.enter_context(memory_folder(_ROOM))
+            scratch.chmod(0o755)
+            todo = [*SERVER_TESTS]
+            for cell in of_server:
+                began = time.monotonic()
+                tests = arguments.tests
+                if tests is None:
+                    tests = [*TESTS, *todo]
+                try:
+                    run_cell(cell, server, tests, arguments.workers, scratch)
+                    todo = []
+                except MissingError as error:
+                    cell.missing = str(error)
+                cell.seconds = time.monotonic() - began
+                said = cell.missing or ", ".join(cell.steps.values())
+                print(f"{cell.name}: {said}", file=sys.stderr)
+
+
+def table(cells: Sequence[Cell]) -> str:
+    """Return the results as a table of Markdown, then what did not run."""
+    rows = [
+        (cell.server, cell.python, *cell.steps.values(), f"{cell.seconds:.0f}")
+        for cell in cells
+        if not cell.missing
+    ]
+    lines = [tabulate(rows, headers=_HEADERS, tablefmt="github", disable_numparse=True)]
+    reasons: dict[str, list[str]] = {}
+    for cell in cells:
+        if cell.missing:
+            name = f"PostgreSQL {cell.server} with Python {cell.python}"
+            reasons.setdefault(cell.missing, []).append(name)
+    if reasons:
+        lines.append("")
+    lines += [f"- Not run: {', '.join(reasons[why])}: {why}." for why in reasons]
+    return "\n".join(lines)
+
+
+def write_page(text: str) -> None:
+    """Replace the table in docs/matrix.md."""
+    page = PAGE.read_text()
+    before, _, rest = page.partition(_MARKS[0])
+    after = rest.partition(_MARKS[1])[2]
+    PAGE.write_text(f"{before}{_MARKS[0]}\n{text}\n\n{_MARKS[1]}{after}")
+
+
+def main() -> int:
+    """Run the chosen cells and print the table. Return 1 if a step failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--servers", nargs="+", default=SERVERS, metavar="VERSION")
+    parser.add_argument(
+        "--pythons", nargs="+", default=supported_pythons(), metavar="VERSION"
+    )
+    parser.add_argument(
+        "--tests",
+        nargs="*",
+        metavar="PATH",
+        help="the tests of each cell; `tests` for all, none for no tests "
+        f"(default: {' '.join(TESTS)}, and {' '.join(SERVER_TESTS)} once a server)",
+    )
+    parser.add_argument("--workers", type=int, default=2, help="default: 2")
+    parser.add_argument("--write", action="store_true", help="write docs/matrix.md")
+    arguments = parser.parse_args()
+    cells = [Cell(s, p) for s in arguments.servers for p in arguments.pythons]
+    run_matrix(cells, arguments)
+    text = table(cells)
+    print(text)
+    if arguments.write:
+        write_page(text)
+    return int(any(cell.failed for cell in cells))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
