@@ -28,19 +28,11 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 KEPT: Final = ROOT / ".matrix"
 PAGE: Final = ROOT / "docs" / "matrix.md"
 SERVERS: Final = ("15", "16", "17", "18")
-# The tests that depend on the driver and the server, in each cell.
-TESTS: Final = ("tests/repositories",)
-# The tests of the server alone, with one Python for each server.
-SERVER_TESTS: Final = ("tests/schema",)
-_OPTIONS: Final = (
-    "-q",
-    "-p",
-    "no:cacheprovider",
-    "--form=sync",
-    "--only-server",
-    "-k",
-    "not async",
-)
+# Each server runs these with the first Python, and each other Python runs the second
+# ones with the last server: nearly nothing depends on both.
+SERVER_TESTS: Final = ("tests/schema", "tests/repositories")
+PYTHON_TESTS: Final = ("tests/package",)
+_OPTIONS: Final = ("-q", "-p", "no:cacheprovider", "--form=sync", "-k", "not async")
 _ROOM: Final = 2 << 30
 _SUMMARY: Final = re.compile(r"^(\d+ .*?) in [\d.]+s", re.M)
 _MARKS: Final = ("<!-- make matrix -->\n", "<!-- end -->\n")
@@ -160,34 +152,38 @@ def _run(
     return done.returncode, done.stdout
 
 
-def run_matrix(cells: Sequence[Cell], arguments: argparse.Namespace) -> None:
-    """Run the cells, server by server, and report each on stderr."""
-    scratch = None
-    for version in dict.fromkeys(cell.server for cell in cells):
-        of_server = [cell for cell in cells if cell.server == version]
-        with ExitStack() as stack:
+def tests_of(cell: Cell, arguments: argparse.Namespace) -> Sequence[str]:
+    """Return the paths of the tests that this cell runs."""
+    if arguments.tests is not None:
+        return list(arguments.tests)
+    if cell.python == arguments.pythons[0]:
+        return SERVER_TESTS
+    return PYTHON_TESTS if cell.server == arguments.servers[-1] else ()
+
+
+def run_server(
+    version: str, cells: Sequence[Cell], arguments: argparse.Namespace
+) -> None:
+    """Run the cells of a server, and report each on stderr."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(running(version, KEPT / "servers"))
+        except MissingError as error:
+            for cell in cells:
+                cell.missing = str(error)
+            return
+        scratch = stack.enter_context(memory_folder(_ROOM))
+        scratch.chmod(0o755)  # root's embedded server runs as another user
+        for cell in cells:
+            began = time.monotonic()
             try:
-                server = stack.enter_context(running(version, KEPT / "servers"))
+                tests = tests_of(cell, arguments)
+                run_cell(cell, server, tests, arguments.workers, scratch)
             except MissingError as error:
-                for cell in of_server:
-                    cell.missing = str(error)
-                continue
-            scratch = stack.enter_context(memory_folder(_ROOM))
-            scratch.chmod(0o755)
-            todo = [*SERVER_TESTS]
-            for cell in of_server:
-                began = time.monotonic()
-                tests = arguments.tests
-                if tests is None:
-                    tests = [*TESTS, *todo]
-                try:
-                    run_cell(cell, server, tests, arguments.workers, scratch)
-                    todo = []
-                except MissingError as error:
-                    cell.missing = str(error)
-                cell.seconds = time.monotonic() - began
-                said = cell.missing or ", ".join(cell.steps.values())
-                print(f"{cell.name}: {said}", file=sys.stderr)
+                cell.missing = str(error)
+            cell.seconds = time.monotonic() - began
+            said = cell.missing or ", ".join(filter(None, cell.steps.values()))
+            print(f"{cell.name}: {said}", file=sys.stderr)
 
 
 def table(cells: Sequence[Cell]) -> str:
@@ -229,13 +225,16 @@ def main() -> int:
         nargs="*",
         metavar="PATH",
         help="the tests of each cell; `tests` for all, none for no tests "
-        f"(default: {' '.join(TESTS)}, and {' '.join(SERVER_TESTS)} once a server)",
+        f"(default: {' '.join(SERVER_TESTS)} with the first Python, "
+        f"{' '.join(PYTHON_TESTS)} with the last server and each other Python)",
     )
     parser.add_argument("--workers", type=int, default=2, help="default: 2")
     parser.add_argument("--write", action="store_true", help="write docs/matrix.md")
     arguments = parser.parse_args()
     cells = [Cell(s, p) for s in arguments.servers for p in arguments.pythons]
-    run_matrix(cells, arguments)
+    for version in arguments.servers:
+        of_server = [cell for cell in cells if cell.server == version]
+        run_server(version, of_server, arguments)
     text = table(cells)
     print(text)
     if arguments.write:

@@ -6,6 +6,7 @@ own, and only its programs run.
 """
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,9 +22,10 @@ from psycopg.sql import SQL, Identifier
 from authority_queries.codegen.throwaway import memory_folder
 from authority_queries.errors import AuthorityError
 from authority_queries.service.embedded.account import server_account
-from authority_queries.service.embedded.cluster import SUPERUSER, Cluster
 
 EMBEDDED: Final = "18"
+_SUPERUSER: Final = "postgres"
+_INITDB: Final = ("-A", "trust", "-U", _SUPERUSER, "-E", "UTF8", "--no-sync")
 _ROOM: Final = 2 << 30
 _SYSTEM: Final = Path("/usr/lib/postgresql")  # of Debian's and Ubuntu's packages
 
@@ -57,7 +59,7 @@ class Server:
         """Return the variables that select this database."""
         if self.folder is None:
             return {"AUTHORITY_DATA_DIR": str(scratch / database)}
-        url = f"postgresql+psycopg://{SUPERUSER}@/{database}?host={self.folder}"
+        url = f"postgresql+psycopg://{_SUPERUSER}@/{database}?host={self.folder}"
         return {"AUTHORITY_DATABASE_URL": url}
 
     def create(self, database: str) -> None:
@@ -65,7 +67,7 @@ class Server:
         if self.folder is None:
             return
         conninfo = make_conninfo(
-            host=str(self.folder), user=SUPERUSER, dbname="postgres"
+            host=str(self.folder), user=_SUPERUSER, dbname="postgres"
         )
         with psycopg.connect(conninfo, autocommit=True) as dba:
             dba.execute(SQL("create database {}").format(Identifier(database)))
@@ -84,19 +86,21 @@ def running(version: str, kept: Path) -> Iterator[Server]:
     with memory_folder(_ROOM) as scratch:
         account = server_account()
         data = scratch / "data"
-        data.mkdir(mode=0o700)
+        data.mkdir(mode=0o700)  # only its user reaches the socket in it
         os.chown(data, account.uid, account.gid)
-        cluster = Cluster(data, programs, account)
+        server = shlex.join(["-k", str(data), "-c", "listen_addresses=", "-F"])
+        starting = ["start", "-D", data, "-w", "-l", "log", "-o", server]
         try:
-            cluster.ensure_created()
-            cluster.ensure_running()
+            account.run([programs / "initdb", *_INITDB, "-D", data], folder=data)
+            account.run([programs / "pg_ctl", *starting], folder=data)
         except (AuthorityError, OSError) as error:
             message = f"its server does not start: {error}"
             raise MissingError(message) from error
         try:
-            yield Server(cluster.socket_folder())
+            yield Server(data)
         finally:
-            cluster.stop()
+            stopping = ["stop", "-D", data, "-w", "-m", "immediate"]
+            account.run([programs / "pg_ctl", *stopping], folder=data)
 
 
 def _programs(version: str, kept: Path) -> Path:
