@@ -99,7 +99,8 @@ def environment_of(version: str) -> Path:
     if stamp.exists() and stamp.stat().st_mtime > project.stat().st_mtime:
         return folder / "bin"
     subprocess.run([find_python(version), "-m", "venv", "--clear", folder], check=True)
-    installing = [folder / "bin" / "pip", "install", "--quiet", "-e", f"{ROOT}[dev]"]
+    pip = str(folder / "bin" / "pip")
+    installing = [pip, "install", "--quiet", "-e", f"{ROOT}[dev]"]
     done = subprocess.run(installing, check=False, capture_output=True, text=True)
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1]

@@ -89,7 +89,7 @@ def running(version: str, kept: Path) -> Iterator[Server]:
         data.mkdir(mode=0o700)  # only its user reaches the socket in it
         os.chown(data, account.uid, account.gid)
         server = shlex.join(["-k", str(data), "-c", "listen_addresses=", "-F"])
-        starting = ["start", "-D", data, "-w", "-l", "log", "-o", server]
+        starting = ["start", "-D", str(data), "-w", "-l", "log", "-o", server]
         try:
             account.run([programs / "initdb", *_INITDB, "-D", data], folder=data)
             account.run([programs / "pg_ctl", *starting], folder=data)
@@ -99,7 +99,7 @@ def running(version: str, kept: Path) -> Iterator[Server]:
         try:
             yield Server(data)
         finally:
-            stopping = ["stop", "-D", data, "-w", "-m", "immediate"]
+            stopping = ["stop", "-D", str(data), "-w", "-m", "immediate"]
             account.run([programs / "pg_ctl", *stopping], folder=data)
 
 

@@ -33,9 +33,11 @@ class _Loader(yaml.SafeLoader):
     """Reads GitLab's tags too."""
 
 
-_Loader.add_constructor(
-    "!reference", lambda loader, node: loader.construct_sequence(node)
-)
+def _reference(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> list[Any]:
+    return loader.construct_sequence(node)
+
+
+_Loader.add_constructor("!reference", _reference)
 
 
 def documents(path: Path) -> list[Any]:

@@ -75,6 +75,7 @@ class Machine:
 def sql_of_page() -> str:
     """Return what docs/pipelines.md lets a DBA execute after the first release."""
     page = (ROOT / "docs" / "pipelines.md").read_text()
+    statements: str
     [statements] = re.findall(r"^```sql\n(.*?)^```", page, re.M | re.S)
     assert statements.count("…") == 1
     return statements.replace("…", PASSWORD)
