@@ -11,22 +11,16 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 import tomllib
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tabulate import tabulate
-
 from authority_queries.codegen.throwaway import memory_folder
+from tools.cells import KEPT, ROOT, Cell, remember, table, write_page
 from tools.servers import MissingError, Server, running
 
-ROOT: Final = Path(__file__).resolve().parent.parent
-KEPT: Final = ROOT / ".matrix"
-PAGE: Final = ROOT / "docs" / "matrix.md"
 SERVERS: Final = ("15", "16", "17", "18")
 # Each server runs these with the first Python, and each other Python runs the second
 # ones with the last server: nearly nothing depends on both.
@@ -35,29 +29,6 @@ PYTHON_TESTS: Final = ("tests/package",)
 _OPTIONS: Final = ("-q", "-p", "no:cacheprovider", "--form=sync", "-k", "not async")
 _ROOM: Final = 2 << 30
 _SUMMARY: Final = re.compile(r"^(\d+ .*?) in [\d.]+s", re.M)
-_MARKS: Final = ("<!-- make matrix -->\n", "<!-- end -->\n")
-_HEADERS: Final = ("PostgreSQL", "Python", "migrate", "demo", "check", "tests", "s")
-
-
-@dataclass
-class Cell:
-    """One server with one Python, and what its steps returned."""
-
-    server: str
-    python: str
-    steps: dict[str, str] = field(default_factory=dict)
-    missing: str = ""
-    seconds: float = 0
-
-    @property
-    def name(self) -> str:
-        """A name for files and databases."""
-        return f"{self.server}-{self.python}"
-
-    @property
-    def failed(self) -> bool:
-        """Whether a step failed."""
-        return any("failed" in step or "error" in step for step in self.steps.values())
 
 
 def supported_pythons() -> list[str]:
@@ -176,46 +147,20 @@ def run_server(
         scratch = stack.enter_context(memory_folder(_ROOM))
         scratch.chmod(0o755)  # root's embedded server runs as another user
         for cell in cells:
-            began = time.monotonic()
             try:
                 tests = tests_of(cell, arguments)
                 run_cell(cell, server, tests, arguments.workers, scratch)
             except MissingError as error:
                 cell.missing = str(error)
-            cell.seconds = time.monotonic() - began
             said = cell.missing or ", ".join(filter(None, cell.steps.values()))
             print(f"{cell.name}: {said}", file=sys.stderr)
 
 
-def table(cells: Sequence[Cell]) -> str:
-    """Return the results as a table of Markdown, then what did not run."""
-    rows = [
-        (cell.server, cell.python, *cell.steps.values(), f"{cell.seconds:.0f}")
-        for cell in cells
-        if not cell.missing
-    ]
-    lines = [tabulate(rows, headers=_HEADERS, tablefmt="github", disable_numparse=True)]
-    reasons: dict[str, list[str]] = {}
-    for cell in cells:
-        if cell.missing:
-            name = f"PostgreSQL {cell.server} with Python {cell.python}"
-            reasons.setdefault(cell.missing, []).append(name)
-    if reasons:
-        lines.append("")
-    lines += [f"- Not run: {', '.join(reasons[why])}: {why}." for why in reasons]
-    return "\n".join(lines)
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the chosen cells and print the table.
 
-
-def write_page(text: str) -> None:
-    """Replace the table in docs/matrix.md."""
-    page = PAGE.read_text()
-    before, _, rest = page.partition(_MARKS[0])
-    after = rest.partition(_MARKS[1])[2]
-    PAGE.write_text(f"{before}{_MARKS[0]}\n{text}\n\n{_MARKS[1]}{after}")
-
-
-def main() -> int:
-    """Run the chosen cells and print the table. Return 1 if a step failed."""
+    Return 1 if a step failed, or no cell ran.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--servers", nargs="+", default=SERVERS, metavar="VERSION")
     parser.add_argument(
@@ -230,17 +175,22 @@ def main() -> int:
         f"{' '.join(PYTHON_TESTS)} with the last server and each other Python)",
     )
     parser.add_argument("--workers", type=int, default=2, help="default: 2")
-    parser.add_argument("--write", action="store_true", help="write docs/matrix.md")
-    arguments = parser.parse_args()
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="write the last result of each cell into docs/matrix.md",
+    )
+    arguments = parser.parse_args(argv)
     cells = [Cell(s, p) for s in arguments.servers for p in arguments.pythons]
     for version in arguments.servers:
         of_server = [cell for cell in cells if cell.server == version]
         run_server(version, of_server, arguments)
-    text = table(cells)
-    print(text)
+    print(table(cells))
+    known = remember(cells)
     if arguments.write:
-        write_page(text)
-    return int(any(cell.failed for cell in cells))
+        write_page(table(known))
+    ran = [cell for cell in cells if not cell.missing]
+    return int(not ran or any(cell.failed for cell in ran))
 
 
 if __name__ == "__main__":

@@ -27,10 +27,22 @@ class Machine:
 
     def __init__(self, folder: Path, cluster: Cluster) -> None:
         self._folder = folder
+        self._cluster = cluster
         self._socket = conninfo_to_dict(cluster.conninfo)["host"]
+        self.database = "authority"
         for release in ("deployed", "release", "current", "0.2.0"):
             (folder / release).mkdir()
             (folder / release / "bin").symlink_to(PROGRAMS)
+
+    def create(self, database: str) -> str:
+        """Create a database for the migrator. Return a superuser's string for it."""
+        with psycopg.connect(self._cluster.conninfo, autocommit=True) as dba:
+            dba.execute(f"create database {database}".encode())
+        conninfo = make_conninfo(self._cluster.conninfo, dbname=database)
+        psql = [str(self._cluster.programs / "psql"), "-X", "-q", "-d", conninfo]
+        prepare = ["-v", "migrator=auth_deploy", "-f", str(BOOTSTRAP)]
+        subprocess.run([*psql, *prepare], check=True)
+        return conninfo
 
     def run(self, command: Command, platform: str) -> "tuple[int, str]":
         of = self._systemd if platform == "systemd" else self._with_secret
@@ -67,7 +79,7 @@ class Machine:
 
     def _url(self, user: str) -> str:
         return (
-            f"postgresql+psycopg://{user}@/authority"
+            f"postgresql+psycopg://{user}@/{self.database}"
             f"?host={self._socket}&schema=authority_yoyo"
         )
 
@@ -91,12 +103,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         cluster.start("-F", "-c", f"hba_file={hba}")
         with psycopg.connect(cluster.conninfo, autocommit=True) as dba:
             dba.execute(f"create role auth_deploy login password '{PASSWORD}'".encode())
-            dba.execute("create database authority")
-        database = make_conninfo(cluster.conninfo, dbname="authority")
-        psql = [str(cluster.programs / "psql"), "-X", "-q", "-d", database]
-        prepare = ["-v", "migrator=auth_deploy", "-f", str(BOOTSTRAP)]
-        subprocess.run([*psql, *prepare], check=True)
         machine = Machine(tmp_path_factory.mktemp("machine"), cluster)
+        database = machine.create("authority")
         _, *first = RELEASES["GitHub Actions"]
         assert [machine.run(command, "GitHub Actions")[0] for command in first] == [
             0,
@@ -127,3 +135,23 @@ def test_a_command_without_its_password_fails(machine: Machine) -> None:
     code, said = machine.run(without, "systemd")
     assert code == 3
     assert "no password supplied" in said
+
+
+def test_a_migration_at_its_time_limit_leaves_no_lock(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = machine.create("blocked")
+    monkeypatch.setattr(machine, "database", "blocked")
+    _, migrate, check = RELEASES["GitHub Actions"]
+    line = migrate.line.replace(" 1200 ", " 3 ")
+    assert line != migrate.line
+    with psycopg.connect(database) as other:
+        other.execute("create schema authority")  # the first migration waits for it
+        code, said = machine.run(Command(line, "release", "migrator"), "GitHub Actions")
+        other.rollback()
+    assert code == 124, said
+    with psycopg.connect(database) as dba:
+        locks = "select count(*) from authority_yoyo.yoyo_lock"
+        assert dba.execute(locks).fetchall() == [(0,)]
+    assert machine.run(migrate, "GitHub Actions")[0] == 0
+    assert machine.run(check, "GitHub Actions") == (0, "as the release\n")
