@@ -56,8 +56,8 @@ def table(cells: Sequence[Cell]) -> str:
     reasons: dict[str, list[str]] = {}
     for cell in cells:
         if cell.missing:
-            name = f"PostgreSQL {cell.server} with Python {cell.python}"
-            reasons.setdefault(cell.missing, []).append(name)
+            pair = f"{cell.server} with {cell.python}"
+            reasons.setdefault(cell.missing, []).append(pair)
     if reasons:
         lines.append("")
     lines += [f"- Not run: {', '.join(reasons[why])}: {why}." for why in reasons]
