@@ -39,7 +39,7 @@ lint: $(VENV)/dev.stamp ## Run the linters and mypy, and check that generated fi
 	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder queries authority_queries
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml $(DEPLOY)/github-actions/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci $(DEPLOY)/gitlab-ci.yml
-	$(BIN)/zizmor --offline --quiet $(DEPLOY)/github-actions
+	$(BIN)/zizmor --offline --quiet $(DEPLOY)/github-actions/*.yml
 	$(BIN)/kubernetes-validate --quiet --strict -k 1.27 $(DEPLOY)/kubernetes/*.yaml
 	$(BIN)/kubernetes-validate --quiet --strict $(DEPLOY)/kubernetes/*.yaml
 	$(BIN)/hadolint $(DEPLOY)/Dockerfile
