@@ -33,7 +33,15 @@ DATABASE_URL = os.environ.get("AUTHORITY_DATABASE_URL")
 PASSWORD = "swordfish"
 _ROOM = 4 << 30
 # The folders with long-running files, the longest first.
-_FOLDERS_OF_LONG_FILES = ["model", "flows", "soak", "fuzz", "isolation", "schema"]
+_FOLDERS_OF_LONG_FILES = [
+    "model",
+    "flows",
+    "soak",
+    "fuzz",
+    "isolation",
+    "schema",
+    "operations",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
