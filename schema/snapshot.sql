@@ -4302,7 +4302,7 @@ CREATE POLICY revocations_lock_policy ON authority.revocations AS RESTRICTIVE FO
 
 CREATE POLICY revocations_maintenance_policy ON authority.revocations TO authority_maintenance USING (true);
 
-CREATE POLICY revocations_owner_policy ON authority.revocations FOR SELECT TO pg_database_owner USING ((expires_at < authority.clock()));
+CREATE POLICY revocations_owner_policy ON authority.revocations FOR SELECT TO pg_database_owner USING (true);
 
 CREATE POLICY revocations_tenant_id_policy ON authority.revocations USING ((tenant_id = (
 CASE
@@ -6192,6 +6192,23 @@ begin
         null::timestamptz,
         max(revocation_sequences.updated_at)
     from authority.revocation_sequences;
+    return query
+    select 'feeds_behind', count(*), null::timestamptz, null::timestamptz
+    from (
+        select
+            tenants.id,
+            coalesce(revocation_sequences.last_sequence, 0) as last_sequence
+        from authority.tenants
+        left join authority.revocation_sequences
+            on tenants.id = revocation_sequences.tenant_id
+        limit most
+    ) as feeds
+    where exists (
+        select from authority.revocations
+        where
+            revocations.tenant_id = feeds.id
+            and revocations.sequence > feeds.last_sequence
+    );
     return query
     select 'notices_' || states.state, counted.items, counted.oldest, null::timestamptz
     from (values ('waiting'), ('due'), ('expired')) as states (state)

@@ -111,7 +111,6 @@ def _sections(stats: "Stats") -> Iterator[str]:
             (_words(name), _shown(value, stats))
             for name, value in asdict(stats.database).items()
         ]
-        rows.append(("pending migrations", str(stats.pending_migrations)))
         yield _section("database", ("figure", "value"), rows)
     for name in _LISTS:
         listed = _picked(name, [asdict(row) for row in getattr(stats, name)])

@@ -34,7 +34,6 @@ class Stats:
     backlogs: Sequence[BacklogStats]
     work: Sequence[WorkStats]
     tenants: Sequence[TenantStats]
-    pending_migrations: int
     counts_to: int
     taken_at: datetime
     seconds: float

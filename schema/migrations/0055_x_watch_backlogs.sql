@@ -9,8 +9,8 @@ set local statement_timeout = '60s';
 set local role pg_database_owner;
 
 -- Row-level security applies to the owner too. These policies show its functions the
--- rows that have ended or wait for work, and no row that a token, a session or a user
--- depends on. They are for select: the owner changes only rows of the session's tenant.
+-- rows that have ended or wait for work, and the feed, but no living token, session or
+-- user. They are for select: the owner changes only rows of the session's tenant.
 do $$
 declare
     watched record;
@@ -27,12 +27,12 @@ begin
             ('one_time_tokens', 'expires_at < authority.clock()'),
             ('used_jtis', 'expires_at < authority.clock()'),
             ('user_roles', 'expires_at < authority.clock()'),
-            ('revocations', 'expires_at < authority.clock()'),
             (
                 'license_usage',
                 'period_end <= (authority.clock() at time zone ''UTC'')::date'
             ),
             ('logout_notices', 'true'),
+            ('revocations', 'true'),
             ('revocation_sequences', 'true'),
             (
                 'signing_keys',

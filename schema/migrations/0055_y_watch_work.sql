@@ -57,6 +57,23 @@ begin
         max(revocation_sequences.updated_at)
     from authority.revocation_sequences;
     return query
+    select 'feeds_behind', count(*), null::timestamptz, null::timestamptz
+    from (
+        select
+            tenants.id,
+            coalesce(revocation_sequences.last_sequence, 0) as last_sequence
+        from authority.tenants
+        left join authority.revocation_sequences
+            on tenants.id = revocation_sequences.tenant_id
+        limit most
+    ) as feeds
+    where exists (
+        select from authority.revocations
+        where
+            revocations.tenant_id = feeds.id
+            and revocations.sequence > feeds.last_sequence
+    );
+    return query
     select 'notices_' || states.state, counted.items, counted.oldest, null::timestamptz
     from (values ('waiting'), ('due'), ('expired')) as states (state)
     left join lateral (

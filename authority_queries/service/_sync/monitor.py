@@ -15,7 +15,6 @@ from authority_queries.repositories._sync.monitoring import Monitoring
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.arguments import check_within
 from authority_queries.service._sync.pool import Pooled
-from authority_queries.service.migrations import packaged_migrations
 from authority_queries.service.retention import Retention
 from authority_queries.service.stats import Stats
 
@@ -87,7 +86,6 @@ class _AsyncReading:
                 "work", lambda: queries.list_work(recent=recent, most=most)
             ),
             tenants=self._rows("tenants", queries.list_tenants),
-            pending_migrations=_pending(database),
             counts_to=most,
             taken_at=database.taken_at if database else datetime.now(UTC),
             seconds=monotonic() - began,
@@ -111,10 +109,3 @@ class _AsyncReading:
                 raise
             self._failed[name] = f"{why} ({type(error).__name__})"
             return []
-
-
-def _pending(database: DatabaseStats | None) -> int:
-    """Return how many migrations of this package are newer than the database."""
-    if database is None:
-        return 0
-    return sum(name > database.schema_version for name in packaged_migrations())

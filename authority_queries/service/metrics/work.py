@@ -82,6 +82,12 @@ WORK: Final[Sequence[Metric]] = (
         of=("revocations_published",),
     ),
     _of_work(
+        "authority_revocation_feeds_behind",
+        "Tenants that cannot publish: an entry has a higher number than the feed.",
+        _items,
+        of=("feeds_behind",),
+    ),
+    _of_work(
         "authority_logout_notices",
         "Logout notices, by state; the count has a limit.",
         _items,
@@ -140,11 +146,6 @@ WORK: Final[Sequence[Metric]] = (
         values=lambda stats: (
             [((stats.database.schema_version,), 1)] if stats.database else []
         ),
-    ),
-    Metric(
-        name="authority_migrations_pending",
-        help="Migrations of the installed package that the database lacks.",
-        values=lambda stats: [((), stats.pending_migrations)],
     ),
     Metric(
         name="authority_migration_lock_age_seconds",
