@@ -1340,7 +1340,7 @@ class HorizonStats:
 class BacklogStats:
     """A row of monitoring.list_backlogs."""
 
-    step: str
+    prune_step: str
     left_rows: int
     due_since: datetime | None
 
@@ -1352,7 +1352,7 @@ class WorkStats:
     kind: str
     items: int
     oldest: datetime | None
-    newest: datetime | None
+    latest: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

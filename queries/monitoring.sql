@@ -1,6 +1,7 @@
 -- name: get_database()^
 -- Size, age, statistics and settings of the present database: one row. The ages are in
--- transactions: at about 2^31 the database accepts no more writes.
+-- transactions: at about 2^31 the database accepts no more writes. The size is null for
+-- a role that may not connect.
 -- @row DatabaseStats
 -- @notnull notification_queue_usage -- The function returns a share of the queue.
 -- @notnull is_standby -- The function returns a boolean.
@@ -8,7 +9,10 @@
 -- @notnull schema_version -- The function returns a constant.
 -- @role authority_reader
 select
-    pg_database_size(pg_database.oid) as size_bytes,
+    case
+        when has_database_privilege(pg_database.oid, 'connect')
+            then pg_database_size(pg_database.oid)
+    end as size_bytes,
     age(pg_database.datfrozenxid) as xid_age,
     mxid_age(pg_database.datminmxid) as multixact_age,
     stats.xact_commit as commits,
@@ -175,8 +179,10 @@ select
                 where
                     covered.parent = pg_class.oid
                     and covered.starts_at
-                    = date_trunc('month', authority.clock(), 'UTC')
-                    + make_interval(months => wanted.months)
+                    = (
+                        date_trunc('month', authority.clock() at time zone 'UTC')
+                        + make_interval(months => wanted.months)
+                    ) at time zone 'UTC'
             )
         )
     ) as months_from_now,
@@ -232,7 +238,9 @@ order by members.role, sessions.state;
 -- @row HorizonStats
 -- @role authority_reader
 with visible as (
-    select pg_has_role('pg_read_all_stats', 'usage') as sees_all_sessions
+    select
+        pg_has_role('pg_read_all_stats', 'usage') as sees_all_sessions,
+        authority.clock() as moment
 )
 
 select
@@ -240,7 +248,7 @@ select
     case when visible.sees_all_sessions then count(sessions.xact_start) end as holders,
     case
         when visible.sees_all_sessions then coalesce(
-            extract(epoch from max(clock_timestamp() - sessions.xact_start)), 0
+            extract(epoch from visible.moment - min(sessions.xact_start)), 0
         )::double precision
     end as age_seconds,
     case
@@ -254,14 +262,14 @@ left join pg_catalog.pg_stat_activity as sessions
         sessions.datname = current_database()
         and sessions.pid <> pg_backend_pid()
         and sessions.xact_start is not null
-group by visible.sees_all_sessions
+group by visible.sees_all_sessions, visible.moment
 union all
 select
     'idle_transaction' as holder,
     case when visible.sees_all_sessions then count(sessions.xact_start) end as holders,
     case
         when visible.sees_all_sessions then coalesce(
-            extract(epoch from max(clock_timestamp() - sessions.state_change)), 0
+            extract(epoch from visible.moment - min(sessions.state_change)), 0
         )::double precision
     end as age_seconds,
     case
@@ -274,18 +282,20 @@ left join pg_catalog.pg_stat_activity as sessions
     on
         sessions.datname = current_database()
         and sessions.state like 'idle in transaction%'
-group by visible.sees_all_sessions
+group by visible.sees_all_sessions, visible.moment
 union all
 select
     'prepared' as holder,
-    count(*) as holders,
+    count(pg_prepared_xacts.transaction) as holders,
     coalesce(
-        extract(epoch from max(clock_timestamp() - pg_prepared_xacts.prepared)), 0
+        extract(epoch from visible.moment - min(pg_prepared_xacts.prepared)), 0
     )::double precision as age_seconds,
     coalesce(max(age(pg_prepared_xacts.transaction)), 0) as xid_age,
     null::bigint as retained_bytes
-from pg_catalog.pg_prepared_xacts
-where pg_prepared_xacts.database = current_database()
+from visible
+left join pg_catalog.pg_prepared_xacts
+    on pg_prepared_xacts.database = current_database()
+group by visible.moment
 union all
 select
     'slot' as holder,
@@ -327,7 +337,7 @@ select
     null::bigint as retained_bytes
 from visible
 left join pg_catalog.pg_stat_replication as standbys on true
-group by visible.sees_all_sessions;
+group by visible.sees_all_sessions, visible.moment;
 
 -- name: list_backlogs(kept_expired, kept_consents, kept_usage, most)
 -- One step of pruning: how many rows it has left, at most this many, and since when the
@@ -337,11 +347,11 @@ group by visible.sees_all_sessions;
 -- @param kept_consents notnull
 -- @param kept_usage notnull
 -- @param most notnull
--- @notnull step -- The function returns a name.
+-- @notnull prune_step -- The function returns a name.
 -- @notnull left_rows -- The function returns a count.
 -- @role authority_reader
 select
-    backlogs.step,
+    backlogs.prune_step,
     backlogs.left_rows,
     backlogs.due_since
 from
@@ -351,7 +361,7 @@ from
 
 -- name: list_work(recent, most)
 -- How many items of one kind there are, at most this many, and the times of the oldest
--- and the newest.
+-- and the latest.
 -- @row WorkStats
 -- @param recent notnull
 -- @param most notnull
@@ -362,7 +372,7 @@ select
     work.kind,
     work.items,
     work.oldest,
-    work.newest
+    work.latest
 from authority.watch_work(:recent, :most) as work;
 
 -- name: list_tenants()

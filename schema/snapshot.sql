@@ -2043,8 +2043,8 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.find_migration_lock() IS 'Returns since when yoyo''s lock is held, by a run or by one that was killed. Null: it is
-free. Runs as its owner, because no other role may read yoyo''s tables.';
+COMMENT ON FUNCTION authority.find_migration_lock() IS 'Returns since when yoyo''s lock is held, by a run or by one that was killed. Null: it
+is free. Runs as its owner, because no other role may read yoyo''s tables.';
 
 -- find_sid
 
@@ -6065,7 +6065,7 @@ kept.';
 
 -- watch_backlogs
 
-CREATE FUNCTION authority.watch_backlogs(kept_expired interval, kept_consents interval, kept_usage interval, most bigint) RETURNS TABLE(step text, left_rows bigint, due_since timestamp with time zone)
+CREATE FUNCTION authority.watch_backlogs(kept_expired interval, kept_consents interval, kept_usage interval, most bigint) RETURNS TABLE(prune_step text, left_rows bigint, due_since timestamp with time zone)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
@@ -6080,7 +6080,7 @@ declare
     condition text;
 begin
     -- The condition of each step's statement, which reads its index.
-    for step, target, ended, condition, kept in
+    for prune_step, target, ended, condition, kept in
         values
         ('used_jtis', 'used_jtis', 'expires_at', 'true', interval '5 minutes'),
         ('pushed_requests', 'pushed_requests', 'expires_at', 'true', kept_expired),
@@ -6170,7 +6170,7 @@ one tenant. It reveals counts.';
 
 -- watch_work
 
-CREATE FUNCTION authority.watch_work(recent interval, most bigint) RETURNS TABLE(kind text, items bigint, oldest timestamp with time zone, newest timestamp with time zone)
+CREATE FUNCTION authority.watch_work(recent interval, most bigint) RETURNS TABLE(kind text, items bigint, oldest timestamp with time zone, latest timestamp with time zone)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
@@ -6293,11 +6293,11 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.watch_work(recent interval, most bigint) IS 'Returns, over all tenants, how many items of each kind there are, at most this many, and
-the times of the oldest and the newest. Sign-ins and throttles are those of the recent
-time, at most an hour. The number of published entries and of keys has no limit: their
-tables have a few rows for each tenant. Runs as its owner, because a reader reads one
-tenant. It reveals counts and times.';
+COMMENT ON FUNCTION authority.watch_work(recent interval, most bigint) IS 'Returns, over all tenants, how many items of each kind there are, at most this many,
+and the times of the oldest and the latest. Sign-ins and throttles are those of the
+recent time, at most an hour. Published entries and keys are counted without a limit:
+their tables have a few rows for each tenant. Runs as its owner, because a reader reads
+one tenant. It reveals counts and times.';
 
 -- webauthn_credentials
 

@@ -30,14 +30,14 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "get_database": "3ca7bb445f43",
+    "get_database": "792340c14fac",
     "list_tables": "1cd8113a5326",
     "list_indexes": "af7db9934bda",
-    "list_partitions": "58bb79f2861c",
+    "list_partitions": "5deeec952eb7",
     "list_connections": "5382fd11209f",
-    "list_horizons": "af6afe1e8597",
-    "list_backlogs": "d00b3a191695",
-    "list_work": "59e2b9bf5af2",
+    "list_horizons": "6f262700da70",
+    "list_backlogs": "def1760a1377",
+    "list_work": "68c475c08eaa",
     "list_tenants": "7222dd7d5ef9",
 }
 _QUERIES = QueryFile(FOLDER / "monitoring.sql", texts=_TEXTS)
@@ -116,8 +116,8 @@ _list_backlogs_stream = _QUERIES.stream(
 _list_backlogs_stream_async = _ASYNC_QUERIES.stream(
     "list_backlogs", BacklogStats, takes=_list_backlogs_takes
 )
-_QUERIES.promise("list_backlogs", "step", "left_rows")
-_ASYNC_QUERIES.promise("list_backlogs", "step", "left_rows")
+_QUERIES.promise("list_backlogs", "prune_step", "left_rows")
+_ASYNC_QUERIES.promise("list_backlogs", "prune_step", "left_rows")
 _list_work_takes = Parameters(
     "monitoring.list_work",
     recent=checks.duration,
@@ -147,7 +147,8 @@ _ASYNC_QUERIES.promise("list_tenants", "status", "tenants")
 
 def get_database(connection: Connection[object]) -> DatabaseStats | None:
     """Size, age, statistics and settings of the present database: one row. The ages
-    are in transactions: at about 2^31 the database accepts no more writes.
+    are in transactions: at about 2^31 the database accepts no more writes. The size is
+    null for a role that may not connect.
 
     queries/monitoring.sql:1
     """
@@ -158,7 +159,8 @@ async def get_database_async(
     connection: AsyncConnection[object],
 ) -> DatabaseStats | None:
     """Size, age, statistics and settings of the present database: one row. The ages
-    are in transactions: at about 2^31 the database accepts no more writes.
+    are in transactions: at about 2^31 the database accepts no more writes. The size is
+    null for a role that may not connect.
 
     queries/monitoring.sql:1
     """
@@ -170,7 +172,7 @@ def list_tables(connection: Connection[object]) -> list[TableStats]:
     are those of the partition that was last vacuumed or analyzed, by hand or
     automatically.
 
-    queries/monitoring.sql:30
+    queries/monitoring.sql:34
     """
     return _list_tables(connection)
 
@@ -180,7 +182,7 @@ async def list_tables_async(connection: AsyncConnection[object]) -> list[TableSt
     are those of the partition that was last vacuumed or analyzed, by hand or
     automatically.
 
-    queries/monitoring.sql:30
+    queries/monitoring.sql:34
     """
     return await _list_tables_async(connection)
 
@@ -195,7 +197,7 @@ def list_tables_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:30
+    queries/monitoring.sql:34
     """
     return _list_tables_stream(connection, size)
 
@@ -210,7 +212,7 @@ def list_tables_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:30
+    queries/monitoring.sql:34
     """
     return _list_tables_stream_async(connection, size)
 
@@ -219,7 +221,7 @@ def list_indexes(connection: Connection[object]) -> list[IndexStats]:
     """One index with those of all partitions. A unique one is needed even if no query
     reads it.
 
-    queries/monitoring.sql:94
+    queries/monitoring.sql:98
     """
     return _list_indexes(connection)
 
@@ -228,7 +230,7 @@ async def list_indexes_async(connection: AsyncConnection[object]) -> list[IndexS
     """One index with those of all partitions. A unique one is needed even if no query
     reads it.
 
-    queries/monitoring.sql:94
+    queries/monitoring.sql:98
     """
     return await _list_indexes_async(connection)
 
@@ -242,7 +244,7 @@ def list_indexes_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:94
+    queries/monitoring.sql:98
     """
     return _list_indexes_stream(connection, size)
 
@@ -256,7 +258,7 @@ def list_indexes_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:94
+    queries/monitoring.sql:98
     """
     return _list_indexes_stream_async(connection, size)
 
@@ -266,7 +268,7 @@ def list_partitions(connection: Connection[object]) -> list[PartitionStats]:
     without a gap, when its oldest one ends, and the default partition, which receives
     the rows of months without one. The number of its rows is an estimate.
 
-    queries/monitoring.sql:139
+    queries/monitoring.sql:143
     """
     return _list_partitions(connection)
 
@@ -278,7 +280,7 @@ async def list_partitions_async(
     without a gap, when its oldest one ends, and the default partition, which receives
     the rows of months without one. The number of its rows is an estimate.
 
-    queries/monitoring.sql:139
+    queries/monitoring.sql:143
     """
     return await _list_partitions_async(connection)
 
@@ -293,7 +295,7 @@ def list_partitions_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:139
+    queries/monitoring.sql:143
     """
     return _list_partitions_stream(connection, size)
 
@@ -308,7 +310,7 @@ def list_partitions_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:139
+    queries/monitoring.sql:143
     """
     return _list_partitions_stream_async(connection, size)
 
@@ -317,7 +319,7 @@ def list_connections(connection: Connection[object]) -> list[ConnectionStats]:
     """How many sessions of this database log in as a member of one role, in one state.
     The state is null for sessions that the login may not see.
 
-    queries/monitoring.sql:196
+    queries/monitoring.sql:202
     """
     return _list_connections(connection)
 
@@ -328,7 +330,7 @@ async def list_connections_async(
     """How many sessions of this database log in as a member of one role, in one state.
     The state is null for sessions that the login may not see.
 
-    queries/monitoring.sql:196
+    queries/monitoring.sql:202
     """
     return await _list_connections_async(connection)
 
@@ -342,7 +344,7 @@ def list_connections_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:196
+    queries/monitoring.sql:202
     """
     return _list_connections_stream(connection, size)
 
@@ -356,7 +358,7 @@ def list_connections_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:196
+    queries/monitoring.sql:202
     """
     return _list_connections_stream_async(connection, size)
 
@@ -367,7 +369,7 @@ def list_horizons(connection: Connection[object]) -> list[HorizonStats]:
     taken, and how much WAL it retains. A null says that the login may not see it, or
     that the kind has no such figure.
 
-    queries/monitoring.sql:227
+    queries/monitoring.sql:233
     """
     return _list_horizons(connection)
 
@@ -380,7 +382,7 @@ async def list_horizons_async(
     taken, and how much WAL it retains. A null says that the login may not see it, or
     that the kind has no such figure.
 
-    queries/monitoring.sql:227
+    queries/monitoring.sql:233
     """
     return await _list_horizons_async(connection)
 
@@ -396,7 +398,7 @@ def list_horizons_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:227
+    queries/monitoring.sql:233
     """
     return _list_horizons_stream(connection, size)
 
@@ -412,7 +414,7 @@ def list_horizons_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:227
+    queries/monitoring.sql:233
     """
     return _list_horizons_stream_async(connection, size)
 
@@ -428,7 +430,7 @@ def list_backlogs(
     """One step of pruning: how many rows it has left, at most this many, and since
     when the oldest is due.
 
-    queries/monitoring.sql:332
+    queries/monitoring.sql:342
     """
     return _list_backlogs(
         connection,
@@ -450,7 +452,7 @@ async def list_backlogs_async(
     """One step of pruning: how many rows it has left, at most this many, and since
     when the oldest is due.
 
-    queries/monitoring.sql:332
+    queries/monitoring.sql:342
     """
     return await _list_backlogs_async(
         connection,
@@ -476,7 +478,7 @@ def list_backlogs_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:332
+    queries/monitoring.sql:342
     """
     return _list_backlogs_stream(
         connection,
@@ -503,7 +505,7 @@ def list_backlogs_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:332
+    queries/monitoring.sql:342
     """
     return _list_backlogs_stream_async(
         connection,
@@ -519,9 +521,9 @@ def list_work(
     connection: Connection[object], *, recent: timedelta, most: int
 ) -> list[WorkStats]:
     """How many items of one kind there are, at most this many, and the times of the
-    oldest and the newest.
+    oldest and the latest.
 
-    queries/monitoring.sql:352
+    queries/monitoring.sql:362
     """
     return _list_work(connection, recent=recent, most=most)
 
@@ -530,9 +532,9 @@ async def list_work_async(
     connection: AsyncConnection[object], *, recent: timedelta, most: int
 ) -> list[WorkStats]:
     """How many items of one kind there are, at most this many, and the times of the
-    oldest and the newest.
+    oldest and the latest.
 
-    queries/monitoring.sql:352
+    queries/monitoring.sql:362
     """
     return await _list_work_async(connection, recent=recent, most=most)
 
@@ -541,12 +543,12 @@ def list_work_stream(
     connection: Connection[object], *, size: int = 1000, recent: timedelta, most: int
 ) -> Stream[WorkStats]:
     """How many items of one kind there are, at most this many, and the times of the
-    oldest and the newest.
+    oldest and the latest.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:352
+    queries/monitoring.sql:362
     """
     return _list_work_stream(connection, size, recent=recent, most=most)
 
@@ -559,12 +561,12 @@ def list_work_stream_async(
     most: int,
 ) -> AsyncStream[WorkStats]:
     """How many items of one kind there are, at most this many, and the times of the
-    oldest and the newest.
+    oldest and the latest.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:352
+    queries/monitoring.sql:362
     """
     return _list_work_stream_async(connection, size, recent=recent, most=most)
 
@@ -572,7 +574,7 @@ def list_work_stream_async(
 def list_tenants(connection: Connection[object]) -> list[TenantStats]:
     """How many tenants have one status.
 
-    queries/monitoring.sql:368
+    queries/monitoring.sql:378
     """
     return _list_tenants(connection)
 
@@ -580,7 +582,7 @@ def list_tenants(connection: Connection[object]) -> list[TenantStats]:
 async def list_tenants_async(connection: AsyncConnection[object]) -> list[TenantStats]:
     """How many tenants have one status.
 
-    queries/monitoring.sql:368
+    queries/monitoring.sql:378
     """
     return await _list_tenants_async(connection)
 
@@ -593,7 +595,7 @@ def list_tenants_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:368
+    queries/monitoring.sql:378
     """
     return _list_tenants_stream(connection, size)
 
@@ -606,6 +608,6 @@ def list_tenants_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:368
+    queries/monitoring.sql:378
     """
     return _list_tenants_stream_async(connection, size)

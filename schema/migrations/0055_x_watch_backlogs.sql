@@ -68,7 +68,7 @@ $$;
 create or replace function authority.watch_backlogs(
     kept_expired interval, kept_consents interval, kept_usage interval, most bigint
 )
-returns table (step text, left_rows bigint, due_since timestamptz)
+returns table (prune_step text, left_rows bigint, due_since timestamptz)
 language plpgsql
 stable security definer
 set search_path = pg_catalog, pg_temp
@@ -84,7 +84,7 @@ declare
     condition text;
 begin
     -- The condition of each step's statement, which reads its index.
-    for step, target, ended, condition, kept in
+    for prune_step, target, ended, condition, kept in
         values
         ('used_jtis', 'used_jtis', 'expires_at', 'true', interval '5 minutes'),
         ('pushed_requests', 'pushed_requests', 'expires_at', 'true', kept_expired),

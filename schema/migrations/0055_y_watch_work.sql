@@ -1,5 +1,5 @@
--- Creates the functions that count, over all tenants, what waits for somebody to work on
--- it: tenants by status, the feed, logout notices, sign-ins, audit events, signing keys.
+-- Creates the functions that count over all tenants: tenants by status, the feed,
+-- logout notices, sign-ins, audit events and signing keys.
 --
 -- Locks: none on tables in use.
 
@@ -33,7 +33,7 @@ comment on function authority.watch_tenants is
 one tenant. It reveals counts.';
 
 create or replace function authority.watch_work(recent interval, most bigint)
-returns table (kind text, items bigint, oldest timestamptz, newest timestamptz)
+returns table (kind text, items bigint, oldest timestamptz, latest timestamptz)
 language plpgsql
 stable security definer
 set search_path = pg_catalog, pg_temp
@@ -158,11 +158,11 @@ end
 $$;
 
 comment on function authority.watch_work is
-'Returns, over all tenants, how many items of each kind there are, at most this many, and
-the times of the oldest and the newest. Sign-ins and throttles are those of the recent
-time, at most an hour. The number of published entries and of keys has no limit: their
-tables have a few rows for each tenant. Runs as its owner, because a reader reads one
-tenant. It reveals counts and times.';
+'Returns, over all tenants, how many items of each kind there are, at most this many,
+and the times of the oldest and the latest. Sign-ins and throttles are those of the
+recent time, at most an hour. Published entries and keys are counted without a limit:
+their tables have a few rows for each tenant. Runs as its owner, because a reader reads
+one tenant. It reveals counts and times.';
 
 create or replace function authority.find_migration_lock()
 returns timestamptz
@@ -193,8 +193,8 @@ end
 $$;
 
 comment on function authority.find_migration_lock is
-'Returns since when yoyo''s lock is held, by a run or by one that was killed. Null: it is
-free. Runs as its owner, because no other role may read yoyo''s tables.';
+'Returns since when yoyo''s lock is held, by a run or by one that was killed. Null: it
+is free. Runs as its owner, because no other role may read yoyo''s tables.';
 
 revoke execute on function
 authority.watch_tenants(),

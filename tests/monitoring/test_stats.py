@@ -3,12 +3,13 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeAlias
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from authority_queries import Stats
+from authority_queries import Retention, Stats
 from authority_queries.cli import main
 from authority_queries.service.metrics import METRICS, prometheus_text
 from authority_queries.service.migrations import yoyo_url
@@ -99,9 +100,7 @@ def test_each_metric_is_seen_at_zero_and_not(readings: Readings) -> None:
 
 def test_what_was_planted_is_counted(readings: Readings) -> None:
     found = samples(readings.full)
-    backlog = {
-        step: row.left_rows for row in readings.full.backlogs for step in [row.step]
-    }
+    backlog = {row.prune_step: row.left_rows for row in readings.full.backlogs}
     assert backlog == dict.fromkeys(STEPS, DUE)
     assert all(
         86000 < found["authority_prune_backlog_age_seconds", step] < 400000
@@ -201,7 +200,7 @@ def test_json_has_every_figure(
     monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(watched.watcher))
     assert main(["stats", "--format", "json"]) == 0
     figures = json.loads(capsys.readouterr().out)
-    assert {row["step"]: row["left_rows"] for row in figures["backlogs"]} == (
+    assert {row["prune_step"]: row["left_rows"] for row in figures["backlogs"]} == (
         dict.fromkeys(STEPS, DUE)
     )
     assert figures["database"]["schema_version"] == (
@@ -210,11 +209,21 @@ def test_json_has_every_figure(
     assert figures["failed"] == {}
 
 
-def test_counts_stop_at_the_limit_and_retention_is_respected(
+def test_counts_stop_at_the_limit_and_rows_are_kept(
     readings: Readings, watched: Watched
 ) -> None:
-    counts = {row.step: row.left_rows for row in watched.read(counts_to=2).backlogs}
+    counts = {
+        row.prune_step: row.left_rows for row in watched.read(counts_to=2).backlogs
+    }
     assert counts == dict.fromkeys(STEPS, 2)
+    kept = Retention(
+        expired=timedelta(days=9),
+        consents=timedelta(days=500),
+        usage=timedelta(days=500),
+    )
+    backlogs = watched.read(retention=kept).backlogs
+    left = {row.prune_step for row in backlogs if row.left_rows}
+    assert left == {"used_jtis", "login_throttles"}
 
 
 def test_a_query_that_fails_is_named(

@@ -59,14 +59,16 @@ WORK: Final[Sequence[Metric]] = (
         name="authority_prune_backlog_rows",
         help="Rows that a step of pruning has left; the count has a limit.",
         labels=("step",),
-        values=lambda stats: [((row.step,), row.left_rows) for row in stats.backlogs],
+        values=lambda stats: [
+            ((row.prune_step,), row.left_rows) for row in stats.backlogs
+        ],
     ),
     Metric(
         name="authority_prune_backlog_age_seconds",
         help="For how long the oldest row of a step is due.",
         labels=("step",),
         values=lambda stats: [
-            ((row.step,), stats.age(row.due_since)) for row in stats.backlogs
+            ((row.prune_step,), stats.age(row.due_since)) for row in stats.backlogs
         ],
     ),
     Metric(
@@ -78,7 +80,7 @@ WORK: Final[Sequence[Metric]] = (
     _of_work(
         "authority_revocations_last_timestamp_seconds",
         "When the newest entry of any feed was published; 0 for never.",
-        lambda _, row: timestamp(row.newest) or 0,
+        lambda _, row: timestamp(row.latest) or 0,
         of=("revocations_published",),
     ),
     _of_work(
