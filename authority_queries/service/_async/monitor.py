@@ -1,6 +1,6 @@
 """The entry point of monitoring: figures of the database and of all tenants."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import ClassVar, Final, TypeVar
@@ -8,6 +8,7 @@ from typing import ClassVar, Final, TypeVar
 import psycopg
 from psycopg.errors import QueryCanceled
 
+from authority_queries.engine.calls import AsyncCall
 from authority_queries.errors import AuthorityError, UnavailableError
 from authority_queries.records import DatabaseStats
 from authority_queries.repositories._async.monitoring import AsyncMonitoring
@@ -50,11 +51,11 @@ class AsyncMonitor(AsyncPooled):
         """
         check_within("counts_to", counts_to, 1, _MOST)
         async with self._lend() as connection, AsyncStore.lent(connection) as store:
-            reading = _AsyncReading(store.monitoring)
+            reading = AsyncReading(store.monitoring)
             return await reading.run(retention or Retention(), recent, counts_to)
 
 
-class _AsyncReading:
+class AsyncReading:
     """One reading, with the reasons of the queries that failed."""
 
     def __init__(self, queries: AsyncMonitoring) -> None:
@@ -95,7 +96,7 @@ class _AsyncReading:
         return [await self._queries.get_database()]
 
     async def _rows(
-        self, name: str, query: Callable[[], Awaitable[Sequence[Row]]]
+        self, name: str, query: AsyncCall[Sequence[Row]]
     ) -> Sequence[Row]:
         """Return the rows of a query, or none if it fails."""
         try:
