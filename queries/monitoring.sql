@@ -204,31 +204,34 @@ order by pg_class.relname;
 -- state is null for sessions that the login may not see.
 -- @row ConnectionStats
 -- @role authority_reader
-select
-    members.role,
-    sessions.state,
-    count(*) as sessions
-from pg_catalog.pg_stat_activity as sessions
-inner join pg_catalog.pg_roles as logins on sessions.usesysid = logins.oid
-cross join lateral (
+with logins as (
     select
+        pg_roles.oid,
         case
-            when logins.rolsuper then 'superuser'
-            when pg_has_role(logins.oid, 'pg_database_owner', 'member') then 'owner'
-            when pg_has_role(logins.oid, 'authority_maintenance', 'member')
+            when pg_roles.rolsuper then 'superuser'
+            when pg_has_role(pg_roles.oid, 'pg_database_owner', 'member') then 'owner'
+            when pg_has_role(pg_roles.oid, 'authority_maintenance', 'member')
                 then 'authority_maintenance'
-            when pg_has_role(logins.oid, 'authority_app', 'member')
+            when pg_has_role(pg_roles.oid, 'authority_app', 'member')
                 then 'authority_app'
-            when pg_has_role(logins.oid, 'authority_reader', 'member')
+            when pg_has_role(pg_roles.oid, 'authority_reader', 'member')
                 then 'authority_reader'
             else 'other'
         end as role
-) as members
+    from pg_catalog.pg_roles
+)
+
+select
+    logins.role,
+    sessions.state,
+    count(*) as sessions
+from pg_catalog.pg_stat_activity as sessions
+inner join logins on sessions.usesysid = logins.oid
 where
     sessions.datname = current_database()
     and (sessions.backend_type is null or sessions.backend_type = 'client backend')
-group by members.role, sessions.state
-order by members.role, sessions.state;
+group by logins.role, sessions.state
+order by logins.role, sessions.state;
 
 -- name: list_horizons()
 -- One kind of what keeps vacuum from removing dead rows: how many there are, for how

@@ -34,7 +34,7 @@ _TEXTS = {
     "list_tables": "1cd8113a5326",
     "list_indexes": "af7db9934bda",
     "list_partitions": "5deeec952eb7",
-    "list_connections": "5382fd11209f",
+    "list_connections": "49a5351a5c36",
     "list_horizons": "6f262700da70",
     "list_backlogs": "def1760a1377",
     "list_work": "68c475c08eaa",
@@ -369,7 +369,7 @@ def list_horizons(connection: Connection[object]) -> list[HorizonStats]:
     taken, and how much WAL it retains. A null says that the login may not see it, or
     that the kind has no such figure.
 
-    queries/monitoring.sql:233
+    queries/monitoring.sql:236
     """
     return _list_horizons(connection)
 
@@ -382,7 +382,7 @@ async def list_horizons_async(
     taken, and how much WAL it retains. A null says that the login may not see it, or
     that the kind has no such figure.
 
-    queries/monitoring.sql:233
+    queries/monitoring.sql:236
     """
     return await _list_horizons_async(connection)
 
@@ -398,7 +398,7 @@ def list_horizons_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:233
+    queries/monitoring.sql:236
     """
     return _list_horizons_stream(connection, size)
 
@@ -414,7 +414,7 @@ def list_horizons_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:233
+    queries/monitoring.sql:236
     """
     return _list_horizons_stream_async(connection, size)
 
@@ -430,7 +430,7 @@ def list_backlogs(
     """One step of pruning: how many rows it has left, at most this many, and since
     when the oldest is due.
 
-    queries/monitoring.sql:342
+    queries/monitoring.sql:345
     """
     return _list_backlogs(
         connection,
@@ -452,7 +452,7 @@ async def list_backlogs_async(
     """One step of pruning: how many rows it has left, at most this many, and since
     when the oldest is due.
 
-    queries/monitoring.sql:342
+    queries/monitoring.sql:345
     """
     return await _list_backlogs_async(
         connection,
@@ -478,7 +478,7 @@ def list_backlogs_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:342
+    queries/monitoring.sql:345
     """
     return _list_backlogs_stream(
         connection,
@@ -505,7 +505,7 @@ def list_backlogs_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:342
+    queries/monitoring.sql:345
     """
     return _list_backlogs_stream_async(
         connection,
@@ -523,7 +523,7 @@ def list_work(
     """How many items of one kind there are, at most this many, and the times of the
     oldest and the latest.
 
-    queries/monitoring.sql:362
+    queries/monitoring.sql:365
     """
     return _list_work(connection, recent=recent, most=most)
 
@@ -534,7 +534,7 @@ async def list_work_async(
     """How many items of one kind there are, at most this many, and the times of the
     oldest and the latest.
 
-    queries/monitoring.sql:362
+    queries/monitoring.sql:365
     """
     return await _list_work_async(connection, recent=recent, most=most)
 
@@ -548,7 +548,7 @@ def list_work_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:362
+    queries/monitoring.sql:365
     """
     return _list_work_stream(connection, size, recent=recent, most=most)
 
@@ -566,7 +566,7 @@ def list_work_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:362
+    queries/monitoring.sql:365
     """
     return _list_work_stream_async(connection, size, recent=recent, most=most)
 
@@ -574,7 +574,7 @@ def list_work_stream_async(
 def list_tenants(connection: Connection[object]) -> list[TenantStats]:
     """How many tenants have one status.
 
-    queries/monitoring.sql:378
+    queries/monitoring.sql:381
     """
     return _list_tenants(connection)
 
@@ -582,7 +582,7 @@ def list_tenants(connection: Connection[object]) -> list[TenantStats]:
 async def list_tenants_async(connection: AsyncConnection[object]) -> list[TenantStats]:
     """How many tenants have one status.
 
-    queries/monitoring.sql:378
+    queries/monitoring.sql:381
     """
     return await _list_tenants_async(connection)
 
@@ -595,7 +595,7 @@ def list_tenants_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:378
+    queries/monitoring.sql:381
     """
     return _list_tenants_stream(connection, size)
 
@@ -608,6 +608,6 @@ def list_tenants_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/monitoring.sql:378
+    queries/monitoring.sql:381
     """
     return _list_tenants_stream_async(connection, size)
