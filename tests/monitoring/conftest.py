@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 from authority_queries import Monitor, Settings, Stats, migrate
 from authority_queries.codegen.throwaway import memory_folder
 from authority_queries.service.migrations import yoyo_url
-from tests.cluster import new_cluster
+from tests.cluster import Cluster, new_cluster
 from tests.stores import Logins
 
 
@@ -23,6 +23,7 @@ class Watched:
     dba: "psycopg.Connection[Any]"
     logins: Logins
     watcher: str
+    cluster: Cluster
 
     def read(self, conninfo: str | None = None, **arguments: Any) -> Stats:
         """Read the figures, by default as the watcher."""
@@ -64,5 +65,8 @@ def watched() -> Iterator[Watched]:
             dba.execute("grant pg_read_all_stats to watcher")
             watcher = logins.pop("watcher")
             yield Watched(
-                dba=dba, logins=Logins(dba=conninfo, **logins), watcher=watcher
+                dba=dba,
+                logins=Logins(dba=conninfo, **logins),
+                watcher=watcher,
+                cluster=cluster,
             )

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from authority_queries import Retention, Stats
 from authority_queries.cli import main
@@ -36,7 +37,7 @@ NEVER_0 = {
     "authority_table_xid_age",
 }
 ALWAYS_0 = {
-    "authority_database_is_standby",  # it is a primary
+    "authority_database_is_standby",  # another test reads a standby
     "authority_stats_failed_queries",  # another test lets a query fail
 }
 
@@ -264,3 +265,21 @@ def test_a_login_without_the_role_is_refused(
     monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(watched.logins.app))
     assert main(["stats"]) == 1
     assert "backlogs: " in capsys.readouterr().err
+
+
+def test_a_standby_is_seen_and_can_be_read(watched: Watched) -> None:
+    standby = watched.cluster.standby()
+    standby.start("-F", "-c", "max_prepared_transactions=2")
+    try:
+        host = {"host": conninfo_to_dict(standby.conninfo)["host"]}
+        on_standby = samples(
+            watched.read(
+                make_conninfo(watched.watcher, **host, target_session_attrs="any")
+            )
+        )
+        on_primary = samples(watched.read())
+    finally:
+        standby.stop()
+    assert on_standby["authority_database_is_standby", ""] == 1
+    assert on_standby["authority_stats_failed_queries", ""] == 0
+    assert on_primary["authority_horizon_holders", "standby"] == 1
