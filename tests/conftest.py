@@ -98,7 +98,7 @@ def pytest_collection_modifyitems(
 def _is_left_out(config: pytest.Config, item: pytest.Item) -> bool:
     folder = item.path.parent.name
     needs_server = (
-        folder == "schema"  # whose tests start servers of their own
+        folder in {"monitoring", "schema"}  # their tests start servers of their own
         or "server" in getattr(item, "fixturenames", ())
     )
     if config.option.only_server and (

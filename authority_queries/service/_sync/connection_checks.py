@@ -124,6 +124,6 @@ def explain_refusal(error: OperationalError, without_role: str, role: str) -> st
         )
     if role in asker.missing_roles:
         return f"{why}; `authority migrate` creates the role"
-    if role not in asker.may_act_as:
+    if role not in ("none", *asker.may_act_as):
         return f"{why}; ask a DBA for `grant {role} to {asker.role_name}`"
     return why
