@@ -1,0 +1,148 @@
+-- Creates the procedures that rollbacks call. They refuse to roll back a migration while
+-- a later one is applied, and to drop what tenants use or rows that somebody stored.
+-- The setting authority.roll_back names the migrations that may do the latter.
+--
+-- Locks: none on tables in use.
+
+set local search_path = pg_catalog;
+set local lock_timeout = '5s';
+set local statement_timeout = '60s';
+set local role pg_database_owner;
+
+create or replace function authority.may_roll_back(migration text)
+returns boolean
+language sql
+stable
+return coalesce(
+    migration = any(
+        string_to_array(
+            replace(current_setting('authority.roll_back', true), ' ', ''), ','
+        )
+    ),
+    false
+);
+
+comment on function authority.may_roll_back is
+'Whether the setting authority.roll_back, a list with commas, has the migration.';
+
+create or replace function authority.has_rows(target regclass)
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+declare
+    is_forced constant boolean := (
+        select relforcerowsecurity from pg_class where oid = target
+    );
+    result boolean;
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise 'transaction_isolation must be read committed, not %: '
+            'rows that others are inserting would not be seen',
+            current_setting('transaction_isolation')
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    execute format('lock table %s in access exclusive mode', target);
+    if is_forced then
+        execute format('alter table %s no force row level security', target);
+    end if;
+    execute format('select exists (select from %s)', target) into result;
+    if is_forced then
+        execute format('alter table %s force row level security', target);
+    end if;
+    return result;
+end
+$$;
+
+comment on function authority.has_rows is
+'Whether the table has a row of any tenant. Only its owner may call it. It locks the
+table until the transaction ends, and lifts row-level security for the owner meanwhile.
+Dead rows do not count.';
+
+create or replace procedure authority.guard_rollback(migration text)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+declare
+    later text;
+    is_used boolean;
+begin
+    -- The generator's throwaway databases have their books elsewhere.
+    if to_regclass('authority_yoyo._yoyo_migration') is not null then
+        select max(migration_id collate "C") into later
+        from authority_yoyo._yoyo_migration
+        where migration_id ~ '^[0-9]{4}_' and migration_id collate "C" > migration;
+    end if;
+    if later is not null then
+        raise '% cannot be rolled back: % is applied and later', migration, later
+            using
+                errcode = 'object_not_in_prerequisite_state',
+                hint = 'Roll back the later migrations first, the newest one first.';
+    end if;
+    if authority.may_roll_back(migration)
+        or to_regclass('authority.tenants') is null
+    then
+        return;
+    end if;
+    -- A policy lets the owner see all tenants.
+    is_used := exists (select from authority.tenants);
+    if is_used then
+        raise '% was not rolled back: authority.tenants has rows', migration
+            using
+                errcode = 'object_in_use',
+                hint = format(
+                    'Make a backup, stop what needs the migration, and set '
+                    'PGOPTIONS=''-c authority.roll_back=%s''', migration
+                );
+    end if;
+end
+$$;
+
+comment on procedure authority.guard_rollback is
+'Raises an error if a later migration is applied, or if there are tenants and the setting
+authority.roll_back does not name the migration. Every rollback calls it first.';
+
+create or replace procedure authority.drop_tables(
+    migration text, variadic targets text []
+)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+declare
+    target text;
+    found regclass;
+begin
+    foreach target in array targets loop
+        found := to_regclass(format('authority.%I', target));
+        continue when found is null; -- a second run
+        if not authority.may_roll_back(migration) and authority.has_rows(found) then
+            raise '% was not rolled back: authority.% has rows', migration, target
+                using
+                    errcode = 'object_in_use',
+                    hint = format(
+                        'Make a backup, and set '
+                        'PGOPTIONS=''-c authority.roll_back=%s''', migration
+                    );
+        end if;
+        execute format('drop table %s', found);
+    end loop;
+end
+$$;
+
+comment on procedure authority.drop_tables is
+'Drops tables in this order. Raises an error if one has rows and the setting
+authority.roll_back does not name the migration. `yoyo rollback --force` ignores the
+errors of statements, so one statement both checks and drops.';
+
+revoke execute on function
+authority.may_roll_back(text), authority.has_rows(regclass)
+from public;
+revoke execute on procedure
+authority.guard_rollback(text), authority.drop_tables(text, text [])
+from public;
