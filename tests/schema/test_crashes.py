@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,9 +99,9 @@ def test_a_migration_that_does_not_run_again_is_found(
     assert any(fault in found for found in stopper.faults), stopper.faults
 
 
-def start_yoyo(conninfo: str) -> "subprocess.Popen[bytes]":
+def start_yoyo(conninfo: str, *folders: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        [sys.executable, "-m", "yoyo", "apply", "--batch"],
+        [sys.executable, "-m", "yoyo", "apply", "--batch", *folders],
         cwd=ROOT,
         env={
             **os.environ,
@@ -129,9 +130,8 @@ def test_a_killed_job_is_continued_by_the_next_one(
         dba.execute("create schema authority_yoyo")
         for part in range(1, KILLS + 1):
             job = start_yoyo(blank_conninfo)
-            while marked(dba) < len(SCRIPTS) * part // (KILLS + 1):
-                assert job.poll() is None
-                time.sleep(0.005)
+            wanted = len(SCRIPTS) * part // (KILLS + 1)
+            until(lambda wanted=wanted: marked(dba) >= wanted)
             time.sleep(chance.uniform(0, 0.05))
             job.kill()
             assert job.wait() == -signal.SIGKILL
@@ -142,3 +142,49 @@ def test_a_killed_job_is_continued_by_the_next_one(
         migrate(blank_conninfo, break_lock=True) == packaged_migrations()[killed[-1] :]
     )
     assert dump(blank_conninfo) == SNAPSHOT.read_text(encoding="utf-8")
+
+
+# The server notices the end of the client, and a second run replaces an invalid index.
+CONCURRENTLY: Final = """-- transactional: false
+
+set client_connection_check_interval = '100ms';
+drop index concurrently if exists authority.scopes_killed_idx;
+create index concurrently scopes_killed_idx on authority.scopes (description);
+"""
+
+
+def is_valid(dba: Dba) -> "bool | None":
+    """Return whether the index is valid, or None if there is none."""
+    query = (
+        "select indisvalid from pg_index "
+        "where indexrelid = to_regclass('authority.scopes_killed_idx')"
+    )
+    found = dba.execute(query).fetchone()
+    return found and bool(found[0])
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_an_index_that_a_killed_job_left_invalid_is_built_by_the_next_one(
+    dba: Dba, conninfo: str, tmp_path: Path
+) -> None:
+    (tmp_path / "9999_index.sql").write_text(CONCURRENTLY)
+    others = (
+        "select count(*) from pg_stat_activity "
+        "where query like 'create index concurrently%'"
+    )
+    with psycopg.connect(conninfo) as writer:
+        writer.execute("lock table authority.scopes in row exclusive mode")
+        job = start_yoyo(conninfo, str(tmp_path))
+        until(lambda: is_valid(dba) is False)
+        job.kill()
+        assert job.wait() == -signal.SIGKILL
+        until(lambda: dba.execute(others).fetchone() == (0,))
+    assert is_valid(dba) is False
+    assert migrate(conninfo, break_lock=True, folders=[tmp_path]) == ["9999_index"]
+    assert is_valid(dba) is True
