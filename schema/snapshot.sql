@@ -2220,8 +2220,8 @@ begin
 end
 $$;
 
-COMMENT ON PROCEDURE authority.guard_rollback(IN migration text) IS 'Raises an error if a later migration is applied, or if there are tenants and the setting
-authority.roll_back does not name the migration. Every rollback calls it first.';
+COMMENT ON PROCEDURE authority.guard_rollback(IN migration text) IS 'Raises an error if a later migration is applied, or if there are tenants and the
+setting authority.roll_back does not name the migration. Every rollback calls it.';
 
 -- has_rows
 

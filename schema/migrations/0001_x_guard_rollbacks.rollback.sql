@@ -10,7 +10,7 @@ begin
     end if;
 end
 $$;
-drop procedure if exists authority.drop_tables(text, text []);
+drop procedure if exists authority.drop_tables(text, text[]);
 drop procedure if exists authority.guard_rollback(text);
 drop function if exists authority.has_rows(regclass);
 drop function if exists authority.may_roll_back(text);

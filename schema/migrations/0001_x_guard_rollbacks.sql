@@ -103,11 +103,11 @@ end
 $$;
 
 comment on procedure authority.guard_rollback is
-'Raises an error if a later migration is applied, or if there are tenants and the setting
-authority.roll_back does not name the migration. Every rollback calls it first.';
+'Raises an error if a later migration is applied, or if there are tenants and the
+setting authority.roll_back does not name the migration. Every rollback calls it.';
 
 create or replace procedure authority.drop_tables(
-    migration text, variadic targets text []
+    migration text, variadic targets text[]
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -144,5 +144,5 @@ revoke execute on function
 authority.may_roll_back(text), authority.has_rows(regclass)
 from public;
 revoke execute on procedure
-authority.guard_rollback(text), authority.drop_tables(text, text [])
+authority.guard_rollback(text), authority.drop_tables(text, text[])
 from public;

@@ -22,7 +22,7 @@ HEAD: Final = (
 DROP: Final = "call authority.drop_tables("
 # What a rollback may not do outside of authority.drop_tables. Migrations alone write
 # the permissions and the templates.
-LOSS: Final = re.compile(r"\b(drop table|drop column|truncate|delete from|cascade)\b")
+LOSS: Final = re.compile(r"\b(drop table|truncate|delete from|cascade)\b")
 TEMPLATES: Final = {
     "drop table if exists authority.permissions;",
     "delete from authority.system_scopes;",
