@@ -1418,18 +1418,30 @@ CREATE PROCEDURE authority.drop_tables(IN migration text, VARIADIC targets text[
 declare
     target text;
     found regclass;
+    has_rows boolean;
 begin
     foreach target in array targets loop
         found := to_regclass(format('authority.%I', target));
         continue when found is null; -- a second run
-        if not authority.may_roll_back(migration) and authority.has_rows(found) then
-            raise '% was not rolled back: authority.% has rows', migration, target
-                using
-                    errcode = 'object_in_use',
-                    hint = format(
-                        'Make a backup, and set '
-                        'PGOPTIONS=''-c authority.roll_back=%s''', migration
-                    );
+        if not authority.may_roll_back(migration) then
+            if current_setting('transaction_isolation') <> 'read committed' then
+                raise 'transaction_isolation must be read committed, not %: '
+                    'rows that others are inserting would not be seen',
+                    current_setting('transaction_isolation')
+                    using errcode = 'object_not_in_prerequisite_state';
+            end if;
+            -- Locks the table, and shows all rows to its owner. An error undoes both.
+            execute format('alter table %s no force row level security', found);
+            execute format('select exists (select from %s)', found) into has_rows;
+            if has_rows then
+                raise '% was not rolled back: authority.% has rows', migration, target
+                    using
+                        errcode = 'object_in_use',
+                        hint = format(
+                            'Make a backup, and set '
+                            'PGOPTIONS=''-c authority.roll_back=%s''', migration
+                        );
+            end if;
         end if;
         execute format('drop table %s', found);
     end loop;
@@ -2187,7 +2199,6 @@ CREATE PROCEDURE authority.guard_rollback(IN migration text)
     AS $$
 declare
     later text;
-    is_used boolean;
 begin
     -- The generator's throwaway databases have their books elsewhere.
     if to_regclass('authority_yoyo._yoyo_migration') is not null then
@@ -2207,8 +2218,7 @@ begin
         return;
     end if;
     -- A policy lets the owner see all tenants.
-    is_used := exists (select from authority.tenants);
-    if is_used then
+    if exists (select from authority.tenants) then
         raise '% was not rolled back: authority.tenants has rows', migration
             using
                 errcode = 'object_in_use',
@@ -2222,42 +2232,6 @@ $$;
 
 COMMENT ON PROCEDURE authority.guard_rollback(IN migration text) IS 'Raises an error if a later migration is applied, or if there are tenants and the
 setting authority.roll_back does not name the migration. Every rollback calls it.';
-
--- has_rows
-
-CREATE FUNCTION authority.has_rows(target regclass) RETURNS boolean
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET "TimeZone" TO 'UTC'
-    SET "DateStyle" TO 'ISO'
-    AS $$
-declare
-    is_forced constant boolean := (
-        select relforcerowsecurity from pg_class where oid = target
-    );
-    result boolean;
-begin
-    if current_setting('transaction_isolation') <> 'read committed' then
-        raise 'transaction_isolation must be read committed, not %: '
-            'rows that others are inserting would not be seen',
-            current_setting('transaction_isolation')
-            using errcode = 'object_not_in_prerequisite_state';
-    end if;
-    execute format('lock table %s in access exclusive mode', target);
-    if is_forced then
-        execute format('alter table %s no force row level security', target);
-    end if;
-    execute format('select exists (select from %s)', target) into result;
-    if is_forced then
-        execute format('alter table %s force row level security', target);
-    end if;
-    return result;
-end
-$$;
-
-COMMENT ON FUNCTION authority.has_rows(target regclass) IS 'Whether the table has a row of any tenant. Only its owner may call it. It locks the
-table until the transaction ends, and lifts row-level security for the owner meanwhile.
-Dead rows do not count.';
 
 -- is_bounded_json
 

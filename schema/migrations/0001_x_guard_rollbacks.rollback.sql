@@ -12,5 +12,4 @@ end
 $$;
 drop procedure if exists authority.drop_tables(text, text[]);
 drop procedure if exists authority.guard_rollback(text);
-drop function if exists authority.has_rows(regclass);
 drop function if exists authority.may_roll_back(text);

@@ -25,42 +25,6 @@ return coalesce(
 comment on function authority.may_roll_back is
 'Whether the setting authority.roll_back, a list with commas, has the migration.';
 
-create or replace function authority.has_rows(target regclass)
-returns boolean
-language plpgsql
-set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
-set datestyle = 'ISO'
-as $$
-declare
-    is_forced constant boolean := (
-        select relforcerowsecurity from pg_class where oid = target
-    );
-    result boolean;
-begin
-    if current_setting('transaction_isolation') <> 'read committed' then
-        raise 'transaction_isolation must be read committed, not %: '
-            'rows that others are inserting would not be seen',
-            current_setting('transaction_isolation')
-            using errcode = 'object_not_in_prerequisite_state';
-    end if;
-    execute format('lock table %s in access exclusive mode', target);
-    if is_forced then
-        execute format('alter table %s no force row level security', target);
-    end if;
-    execute format('select exists (select from %s)', target) into result;
-    if is_forced then
-        execute format('alter table %s force row level security', target);
-    end if;
-    return result;
-end
-$$;
-
-comment on function authority.has_rows is
-'Whether the table has a row of any tenant. Only its owner may call it. It locks the
-table until the transaction ends, and lifts row-level security for the owner meanwhile.
-Dead rows do not count.';
-
 create or replace procedure authority.guard_rollback(migration text)
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -69,7 +33,6 @@ set datestyle = 'ISO'
 as $$
 declare
     later text;
-    is_used boolean;
 begin
     -- The generator's throwaway databases have their books elsewhere.
     if to_regclass('authority_yoyo._yoyo_migration') is not null then
@@ -89,8 +52,7 @@ begin
         return;
     end if;
     -- A policy lets the owner see all tenants.
-    is_used := exists (select from authority.tenants);
-    if is_used then
+    if exists (select from authority.tenants) then
         raise '% was not rolled back: authority.tenants has rows', migration
             using
                 errcode = 'object_in_use',
@@ -117,18 +79,30 @@ as $$
 declare
     target text;
     found regclass;
+    has_rows boolean;
 begin
     foreach target in array targets loop
         found := to_regclass(format('authority.%I', target));
         continue when found is null; -- a second run
-        if not authority.may_roll_back(migration) and authority.has_rows(found) then
-            raise '% was not rolled back: authority.% has rows', migration, target
-                using
-                    errcode = 'object_in_use',
-                    hint = format(
-                        'Make a backup, and set '
-                        'PGOPTIONS=''-c authority.roll_back=%s''', migration
-                    );
+        if not authority.may_roll_back(migration) then
+            if current_setting('transaction_isolation') <> 'read committed' then
+                raise 'transaction_isolation must be read committed, not %: '
+                    'rows that others are inserting would not be seen',
+                    current_setting('transaction_isolation')
+                    using errcode = 'object_not_in_prerequisite_state';
+            end if;
+            -- Locks the table, and shows all rows to its owner. An error undoes both.
+            execute format('alter table %s no force row level security', found);
+            execute format('select exists (select from %s)', found) into has_rows;
+            if has_rows then
+                raise '% was not rolled back: authority.% has rows', migration, target
+                    using
+                        errcode = 'object_in_use',
+                        hint = format(
+                            'Make a backup, and set '
+                            'PGOPTIONS=''-c authority.roll_back=%s''', migration
+                        );
+            end if;
         end if;
         execute format('drop table %s', found);
     end loop;
@@ -140,9 +114,7 @@ comment on procedure authority.drop_tables is
 authority.roll_back does not name the migration. `yoyo rollback --force` ignores the
 errors of statements, so one statement both checks and drops.';
 
-revoke execute on function
-authority.may_roll_back(text), authority.has_rows(regclass)
-from public;
+revoke execute on function authority.may_roll_back(text) from public;
 revoke execute on procedure
 authority.guard_rollback(text), authority.drop_tables(text, text[])
 from public;

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -121,6 +122,10 @@ def marked(dba: Dba) -> int:
     return int(count)
 
 
+def are_marked(dba: Dba, wanted: int) -> bool:
+    return marked(dba) >= wanted
+
+
 def test_a_killed_job_is_continued_by_the_next_one(
     blank_conninfo: str, figures: list[str]
 ) -> None:
@@ -130,8 +135,7 @@ def test_a_killed_job_is_continued_by_the_next_one(
         dba.execute("create schema authority_yoyo")
         for part in range(1, KILLS + 1):
             job = start_yoyo(blank_conninfo)
-            wanted = len(SCRIPTS) * part // (KILLS + 1)
-            until(lambda wanted=wanted: marked(dba) >= wanted)
+            until(partial(are_marked, dba, len(SCRIPTS) * part // (KILLS + 1)))
             time.sleep(chance.uniform(0, 0.05))
             job.kill()
             assert job.wait() == -signal.SIGKILL
