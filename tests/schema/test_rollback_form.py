@@ -44,7 +44,7 @@ def dropped_tables(name: str) -> list[str]:
 
 def is_transactional(name: str) -> bool:
     directives, _, _ = read_sql_migration(str(MIGRATIONS / f"{name}.sql"))
-    return directives.get("transactional", "true") == "true"
+    return bool(directives.get("transactional", "true") == "true")
 
 
 def faults(name: str, statements: list[str], *, is_one: bool = True) -> list[str]:
