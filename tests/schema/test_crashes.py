@@ -106,6 +106,7 @@ def start_yoyo(conninfo: str, *folders: str) -> "subprocess.Popen[bytes]":
         cwd=ROOT,
         env={
             **os.environ,
+            "PGAPPNAME": "killed job",
             "AUTHORITY_DATABASE_URL": yoyo_url(conninfo, schema="authority_yoyo"),
         },
         stderr=subprocess.DEVNULL,
@@ -128,13 +129,12 @@ def are_marked(dba: Dba, wanted: int) -> bool:
     return marked(dba) >= wanted
 
 
-def is_alone(dba: Dba) -> bool:
+def is_over(dba: Dba) -> bool:
     """Return whether the server has noticed that the job is dead."""
-    others = (
-        "select count(*) from pg_stat_activity "
-        "where datname = current_database() and pid <> pg_backend_pid()"
+    query = (
+        "select count(*) from pg_stat_activity where application_name = 'killed job'"
     )
-    return dba.execute(others).fetchone() == (0,)
+    return dba.execute(query).fetchone() == (0,)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -157,7 +157,7 @@ def test_a_killed_job_is_continued_by_the_next_one(
             time.sleep(chance.uniform(0, 0.05))
             job.kill()
             assert job.wait() == -signal.SIGKILL
-            until(partial(is_alone, dba))
+            until(partial(is_over, dba))
             killed.append(marked(dba))
             dba.execute("delete from authority_yoyo.yoyo_lock")  # as break-lock does
     figures.append(f"killed with {killed} of {len(SCRIPTS)} migrations marked")
@@ -189,14 +189,13 @@ def test_an_index_that_a_killed_job_left_invalid_is_built_by_the_next_one(
     dba: Dba, conninfo: str, tmp_path: Path
 ) -> None:
     (tmp_path / "9999_index.sql").write_text(CONCURRENTLY)
-    others = "select count(*) from pg_stat_activity where query like 'create index c%'"
     with psycopg.connect(conninfo) as writer:
         writer.execute("lock table authority.scopes in row exclusive mode")
         job = start_yoyo(conninfo, str(tmp_path))
         until(lambda: is_valid(dba) is False)
         job.kill()
         assert job.wait() == -signal.SIGKILL
-        until(lambda: dba.execute(others).fetchone() == (0,))
+        until(partial(is_over, dba))
     assert is_valid(dba) is False
     assert migrate(conninfo, break_lock=True, folders=[tmp_path]) == ["9999_index"]
     assert is_valid(dba) is True
