@@ -106,7 +106,7 @@ def start_yoyo(conninfo: str, *folders: str) -> "subprocess.Popen[bytes]":
         cwd=ROOT,
         env={
             **os.environ,
-            "PGAPPNAME": "killed job",
+            "PGAPPNAME": "killed",
             "AUTHORITY_DATABASE_URL": yoyo_url(conninfo, schema="authority_yoyo"),
         },
         stderr=subprocess.DEVNULL,
@@ -131,9 +131,7 @@ def are_marked(dba: Dba, wanted: int) -> bool:
 
 def is_over(dba: Dba) -> bool:
     """Return whether the server has noticed that the job is dead."""
-    query = (
-        "select count(*) from pg_stat_activity where application_name = 'killed job'"
-    )
+    query = "select count(*) from pg_stat_activity where application_name = 'killed'"
     return dba.execute(query).fetchone() == (0,)
 
 
