@@ -6,7 +6,7 @@ DEPLOY := examples/deploy
 # One worker per processor, each with its own server. PYTEST_ARGS="-n 0" runs without.
 IN_PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test lint pytest matrix coverage generate plans regenerate fuzz model soak chaos benchmark snapshot checksums release sync format wheel clean
+.PHONY: help demo test lint pytest matrix coverage generate plans regenerate fuzz model soak chaos crashes benchmark snapshot checksums release sync format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -75,6 +75,9 @@ soak: $(VENV)/dev.stamp ## Run services and compare with a ledger: minutes (SOAK
 
 chaos: $(VENV)/dev.stamp ## Run the soak test under every fault (SOAK_ARGS)
 	$(BIN)/python -m tests.soak --faults all --minutes 5 $(SOAK_ARGS)
+
+crashes: $(VENV)/dev.stamp ## Stop each migration after each statement, run it again, compare: a minute
+	$(BIN)/pytest -q tests/schema/test_crashes.py --compare-every-stop
 
 benchmark: $(VENV)/dev.stamp ## Compare the time of typed calls with the bare driver's
 	$(BIN)/python -m benchmarks.wrapper

@@ -1413,6 +1413,51 @@ COMMENT ON FUNCTION authority.drop_partitions(parent regclass, retention interva
 many. Never drops a row younger than the retention. Locks the table briefly, and gives
 up after waiting 2 s.';
 
+-- drop_tables
+
+CREATE PROCEDURE authority.drop_tables(IN migration text, VARIADIC targets text[])
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+declare
+    target text;
+    found regclass;
+    has_rows boolean;
+begin
+    foreach target in array targets loop
+        found := to_regclass(format('authority.%I', target));
+        continue when found is null; -- a second run
+        if not authority.may_roll_back(migration) then
+            if current_setting('transaction_isolation') <> 'read committed' then
+                raise 'transaction_isolation must be read committed, not %: '
+                    'rows that others are inserting would not be seen',
+                    current_setting('transaction_isolation')
+                    using errcode = 'object_not_in_prerequisite_state';
+            end if;
+            -- Locks the table, and shows all rows to its owner. An error undoes both.
+            execute format('alter table %s no force row level security', found);
+            execute format('select exists (select from %s)', found) into has_rows;
+            if has_rows then
+                raise '% was not rolled back: authority.% has rows', migration, target
+                    using
+                        errcode = 'object_in_use',
+                        hint = format(
+                            'Make a backup, and set '
+                            'PGOPTIONS=''-c authority.roll_back=%s''', migration
+                        );
+            end if;
+        end if;
+        execute format('drop table %s', found);
+    end loop;
+end
+$$;
+
+COMMENT ON PROCEDURE authority.drop_tables(IN migration text, VARIADIC targets text[]) IS 'Drops tables in this order. Raises an error if one has rows and the setting
+authority.roll_back does not name the migration. `yoyo rollback --force` ignores the
+errors of statements, so one statement both checks and drops.';
+
 -- end_sessions
 
 CREATE FUNCTION authority.end_sessions(tenant_id uuid, session_ids uuid[], reason text) RETURNS TABLE(id uuid, sid uuid, user_id uuid, notices bigint)
@@ -2180,6 +2225,50 @@ CREATE FUNCTION authority.first_seal_of_chain(chain authority.audit_chains) RETU
 
 COMMENT ON FUNCTION authority.first_seal_of_chain(chain authority.audit_chains) IS 'Returns what the first event of the chain follows: the SHA-256 of the tenant, the month
 and the head of the chain before.';
+
+-- guard_rollback
+
+CREATE PROCEDURE authority.guard_rollback(IN migration text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+declare
+    later text;
+begin
+    -- The generator's throwaway databases have their books elsewhere.
+    if to_regclass('authority_yoyo._yoyo_migration') is not null then
+        select max(migration_id collate "C") into later
+        from authority_yoyo._yoyo_migration
+        where migration_id ~ '^[0-9]{4}_' and migration_id collate "C" > migration;
+    end if;
+    if later is not null then
+        raise '% cannot be rolled back: % is applied and later', migration, later
+            using
+                errcode = 'object_not_in_prerequisite_state',
+                hint = 'Roll back the later migrations first, the newest one first.';
+    end if;
+    if authority.may_roll_back(migration)
+        or to_regclass('authority.tenants') is null
+    then
+        return;
+    end if;
+    -- A policy lets the owner see all tenants.
+    if exists (select from authority.tenants) then
+        raise '% was not rolled back: authority.tenants has rows', migration
+            using
+                errcode = 'object_in_use',
+                hint = format(
+                    'Make a backup, stop what needs the migration, and set '
+                    'PGOPTIONS=''-c authority.roll_back=%s''', migration
+                );
+    end if;
+end
+$$;
+
+COMMENT ON PROCEDURE authority.guard_rollback(IN migration text) IS 'Raises an error if a later migration is applied, or if there are tenants and the
+setting authority.roll_back does not name the migration. Every rollback calls it.';
 
 -- is_bounded_json
 
@@ -3232,6 +3321,14 @@ CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
+
+-- may_roll_back
+
+CREATE FUNCTION authority.may_roll_back(migration text) RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN COALESCE((migration = ANY (string_to_array(replace(current_setting('authority.roll_back'::text, true), ' '::text, ''::text), ','::text))), false);
+
+COMMENT ON FUNCTION authority.may_roll_back(migration text) IS 'Whether the setting authority.roll_back, a list with commas, has the migration.';
 
 -- merge_details
 

@@ -51,6 +51,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="random steps of tests/model (default: fixed steps)",
     )
     parser.addoption(
+        "--compare-every-stop",
+        action="store_true",
+        help="compare catalogues after each stop of a migration, not one in each",
+    )
+    parser.addoption(
         "--form",
         choices=("async", "sync"),
         help="run tests/repositories in one form (default: in both)",
