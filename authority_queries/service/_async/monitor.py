@@ -95,9 +95,7 @@ class AsyncReading:
     async def _database(self) -> Sequence[DatabaseStats]:
         return [await self._queries.get_database()]
 
-    async def _rows(
-        self, name: str, query: AsyncCall[Sequence[Row]]
-    ) -> Sequence[Row]:
+    async def _rows(self, name: str, query: AsyncCall[Sequence[Row]]) -> Sequence[Row]:
         """Return the rows of a query, or none if it fails."""
         try:
             return await query()
