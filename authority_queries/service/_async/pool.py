@@ -20,7 +20,6 @@ from authority_queries.errors import (
     UnavailableError,
 )
 from authority_queries.queries import server as server_queries
-from authority_queries.repositories.arguments import check_lsn, check_not_negative
 from authority_queries.service._async.connection import AsyncServiceConnection
 from authority_queries.service._async.connection_checks import (
     check_database,
@@ -238,10 +237,8 @@ class AsyncPooled:
         Raises ReplicaLagError after `within`, and at once on a primary whose log ends
         before `lsn`. Raises InvalidArgumentError.
         """
-        check_lsn("lsn", lsn)
-        seconds = check_not_negative("within", within).total_seconds()
         async with self._lend() as connection:
-            await await_replay(connection, lsn=lsn, seconds=seconds)
+            await await_replay(connection, lsn=lsn, within=within)
 
     @property
     def _lend(self) -> AsyncBlock[AsyncServiceConnection]:

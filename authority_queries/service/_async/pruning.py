@@ -220,8 +220,7 @@ async def prune(
     """Prune as `Maintenance.prune` describes, on a connection in autocommit.
 
     Before the first batch, raises PermissionDeniedError unless the connection's role
-    may act as `authority_maintenance`, and ReadOnlyError on a standby. Raises
-    InvalidArgumentError.
+    may act as `authority_maintenance`, InvalidArgumentError, and ReadOnlyError.
     """
     is_time_up = stop_condition(time_limit, stop)
     kept, size = retention or Retention(), check_batch_size(batch_size)

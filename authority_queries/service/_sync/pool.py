@@ -21,7 +21,6 @@ from authority_queries.errors import (
     UnavailableError,
 )
 from authority_queries.queries import server as server_queries
-from authority_queries.repositories.arguments import check_lsn, check_not_negative
 from authority_queries.service._sync.connection import ServiceConnection
 from authority_queries.service._sync.connection_checks import (
     check_database,
@@ -237,10 +236,8 @@ class Pooled:
         Raises ReplicaLagError after `within`, and at once on a primary whose log ends
         before `lsn`. Raises InvalidArgumentError.
         """
-        check_lsn("lsn", lsn)
-        seconds = check_not_negative("within", within).total_seconds()
         with self._lend() as connection:
-            await_replay(connection, lsn=lsn, seconds=seconds)
+            await_replay(connection, lsn=lsn, within=within)
 
     @property
     def _lend(self) -> Block[ServiceConnection]:
