@@ -4951,7 +4951,7 @@ CREATE TABLE authority.signing_keys (
     CONSTRAINT signing_keys_encryption_key_id_check CHECK ((authority.is_visible(encryption_key_id) AND (char_length(encryption_key_id) <= 256))),
     CONSTRAINT signing_keys_kid_check CHECK ((authority.is_visible(kid) AND (char_length(kid) <= 256))),
     CONSTRAINT signing_keys_moments_check CHECK (((LEAST(signs_from, activated_at, retired_at, published_until, compromised_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(signs_from, activated_at, retired_at, published_until, compromised_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT signing_keys_private_key_check CHECK ((((octet_length(private_key) >= 30) AND (octet_length(private_key) <= 16384)) AND (SUBSTRING(private_key FROM 1 FOR 1) = '\x01'::bytea))),
+    CONSTRAINT signing_keys_private_key_check CHECK (((octet_length(private_key) >= 30) AND (octet_length(private_key) <= 16384) AND (SUBSTRING(private_key FROM 1 FOR 1) = '\x01'::bytea))),
     CONSTRAINT signing_keys_private_key_retired_at_check CHECK ((((private_key IS NULL) = (retired_at IS NOT NULL)) AND ((encryption_key_id IS NULL) = (retired_at IS NOT NULL)))),
     CONSTRAINT signing_keys_public_jwk_check CHECK (((jsonb_typeof(public_jwk) = 'object'::text) AND authority.is_bounded_json(public_jwk) AND (NOT (public_jwk ?| ARRAY['d'::text, 'p'::text, 'q'::text, 'dp'::text, 'dq'::text, 'qi'::text, 'oth'::text, 'k'::text, 'priv'::text])) AND ((((public_jwk ->> 'kid'::text) = kid) AND ((public_jwk ->> 'alg'::text) = alg) AND ((public_jwk ->> 'use'::text) = 'sig'::text) AND ((public_jwk ->> 'kty'::text) =
 CASE
