@@ -35,7 +35,15 @@ from authority_queries.records import Client, Token
 from authority_queries.secrets import TokenString
 from tests.cluster import Cluster, new_cluster
 from tests.conftest import server_folder
-from tests.factories import HOUR, MINUTE, make_client, make_tenant, make_token
+from tests.factories import (
+    HOUR,
+    MINUTE,
+    make_client,
+    make_session,
+    make_tenant,
+    make_token,
+    make_user,
+)
 from tests.operations.servers import settings_of
 
 FAR = "FFFFFFFF/0"  # no log goes so far
@@ -150,6 +158,27 @@ def test_a_standby_verifies_and_reads(
         assert report.chains
     with Exporter.open(reading(pair.standby)) as exporter:
         assert any(exporter.export_tenant(pair.tenant_id))
+
+
+def test_a_standby_verifies_a_session_and_notes_no_use(
+    pair: Pair, leader: "psycopg.Connection[Any]"
+) -> None:
+    with pair.writer.tenant(pair.tenant_id) as store:
+        cookie, session = make_session(store, make_user(store, pair.tenant_id))
+    used = "select max(last_used_at) from authority.sessions"
+    leader.execute(
+        "update authority.sessions set "
+        "authenticated_at = authenticated_at - interval '2 min', "
+        "created_at = created_at - interval '2 min', "
+        "last_used_at = last_used_at - interval '2 min'"
+    )
+    before = scalar(leader, used)
+    pair.reader.await_replay(pair.writer.get_lsn())
+    verified = pair.reader.verify_session(cookie.token)
+    assert verified is not None
+    assert (verified.id, verified.last_used_at) == (session.id, before)
+    assert pair.writer.verify_session(cookie.token) is not None
+    assert scalar(leader, used) > before
 
 
 def test_a_standby_refuses_writes_by_an_error_that_names_it(pair: Pair) -> None:
