@@ -32,7 +32,6 @@ from tests.isolation.tenant_rows import fill_tenants
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "replicas.md"
 DEBIANS_15: Final = Path("/usr/lib/postgresql/15/bin")
-HAS_RUN_AS_OWNER: Final = 160000
 WRITERS: Final = 2
 EMPTY: Final = {"authority_yoyo.yoyo_lock"}
 CALLS: Final = {"write", "verify"}
@@ -103,8 +102,6 @@ class Move:
         """Execute each statement in a transaction of its own, as psql does."""
         host = psycopg.conninfo.conninfo_to_dict(self.old.conninfo)["host"]
         text = text.replace("old.example", str(host))
-        if self.version(self.new) < HAS_RUN_AS_OWNER:
-            text = text.replace("run_as_owner = true, ", "")
         with psycopg.connect(conninfo, autocommit=True) as dba:
             for statement in re.sub("^--.*", "", text, flags=re.M).split(";\n"):
                 if statement.strip():
@@ -221,10 +218,7 @@ def refuse_what_would_copy_too_little(move: Move) -> None:
     """Show that the page's options are needed: without them nothing is copied."""
     create = blocks_of("2. Copy and follow the rows")[0][1]
     role = "alter role authority_replication {}bypassrls"
-    wrong = []
-    if move.version(move.new) >= HAS_RUN_AS_OWNER:
-        wrong.append(("", create.replace("run_as_owner = true, ", "")))
-    wrong.append(("no", create))
+    wrong = [("", create.replace("run_as_owner = true, ", "")), ("no", create)]
     for prefix, statement in wrong:
         move.execute(move.conninfo(move.old), role.format(prefix))
         move.execute(move.conninfo(move.new), statement)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -279,7 +280,10 @@ def _delay(follower: "psycopg.Connection[Any]", delay: str) -> None:
 
 
 def test_who_awaits_an_lsn_reads_its_own_writes(
-    pair: Pair, follower: "psycopg.Connection[Any]", figures: list[str]
+    pair: Pair,
+    leader: "psycopg.Connection[Any]",
+    follower: "psycopg.Connection[Any]",
+    figures: list[str],
 ) -> None:
     def rounds(wait: Callable[[str], object]) -> int:
         stale = 0
@@ -293,12 +297,35 @@ def test_who_awaits_an_lsn_reads_its_own_writes(
     _delay(follower, "20ms")
     without = rounds(lambda _: None)
     awaited = rounds(pair.reader.await_replay)
+    with _remote_apply(leader):
+        applied = rounds(lambda _: None)
     _delay(follower, "0")
     figures.append(
-        f"revoked tokens that a standby accepted: {without} of 20, and {awaited} of 20 "
-        "after await_replay"
+        f"revoked tokens that a standby accepted: {without} of 20, {awaited} of 20 "
+        f"after await_replay, {applied} of 20 with remote_apply"
     )
-    assert (without > 15, awaited) == (True, 0)
+    assert (without > 15, awaited, applied) == (True, 0, 0)
+
+
+@contextmanager
+def _remote_apply(leader: "psycopg.Connection[Any]") -> Iterator[None]:
+    """Let each commit on the primary wait for the replay on the standby."""
+    for name, value in (
+        ("synchronous_commit", "remote_apply"),
+        ("synchronous_standby_names", "*"),
+    ):
+        leader.execute(f"alter system set {name} = '{value}'")
+    leader.execute("select pg_reload_conf()")
+    until(
+        lambda: (
+            scalar(leader, "select max(sync_state) from pg_stat_replication") == "sync"
+        )
+    )
+    try:
+        yield
+    finally:
+        leader.execute("alter system reset all")
+        leader.execute("select pg_reload_conf()")
 
 
 def test_the_asynchronous_form_awaits(pair: Pair) -> None:
@@ -315,6 +342,17 @@ def test_the_asynchronous_form_awaits(pair: Pair) -> None:
                 await reader.await_replay(FAR, within=timedelta(0))
 
     asyncio.run(main())
+
+
+def test_a_follower_polls_a_standby(
+    pair: Pair, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, token = pair.issue()
+    pair.revoke(token)
+    follower = pair.reader.follow_revocations(pair.tenant_id, poll_interval=TENTH)
+    with closing(follower) as entries:
+        assert any(entry.target == str(token.id) for entry in entries)
+    assert "polling only: ReadOnlyError" in caplog.text
 
 
 def test_an_lsn_at_the_beginning_of_a_page_is_reached(
