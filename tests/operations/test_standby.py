@@ -215,6 +215,13 @@ def test_a_standby_refuses_writes_by_an_error_that_names_it(pair: Pair) -> None:
         for write in writes:
             with pytest.raises(ReadOnlyError, match="the server is a standby"):
                 write()
+    # The pool has replaced the connection, in case the server is no longer the primary.
+    with pair.reader._lend() as connection:
+        used = connection.info.backend_pid
+    with pytest.raises(ReadOnlyError):
+        revoke(autocommit=True)
+    with pair.reader._lend() as connection:
+        assert connection.info.backend_pid != used
     assert pair.reader.find_tenant("acme") == pair.tenant_id
 
 
