@@ -391,9 +391,10 @@ def test_a_primary_knows_at_once_that_it_does_not_have_a_write(pair: Pair) -> No
     with pytest.raises(ReplicaLagError, match="lost in a failover"):
         pair.writer.await_replay(FAR, within=MINUTE)
     assert monotonic() - begun < 5
-    for wrong in ("", "0/", "16B3748", "0/16B3748 ", "G/0", None):
+    wrongs: list[Any] = ["", "0/", "16B3748", "0/16B3748 ", "G/0", None]
+    for wrong in wrongs:
         with pytest.raises(InvalidArgumentError, match="lsn must be "):
-            pair.reader.await_replay(wrong)  # type: ignore[arg-type] -- wrong on purpose
+            pair.reader.await_replay(wrong)
 
 
 def test_a_repository_reports_the_replay(pair: Pair) -> None:
