@@ -31,6 +31,8 @@ OF_NO_TABLE = {
 OF_NOBODY = OF_NO_TABLE | {
     "exports.list_tables",
     "server.describe",
+    "server.get_lsn",
+    "server.get_replay",
     "server.get_schema_version",
     "tenants.find",
 }

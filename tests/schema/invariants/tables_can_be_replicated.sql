@@ -1,6 +1,6 @@
--- What logical replication would not copy, or would do twice (docs/replicas.md): a table
--- without a primary key that identifies its rows, a generated column in that key, an
--- unlogged table, a sequence, and a trigger that fires for replicated rows.
+-- What logical replication would not copy, or would do twice: a table without a primary
+-- key that identifies its rows, a generated column in that key, an unlogged table, a
+-- sequence, and a trigger that fires for replicated rows (docs/replicas.md).
 with tables as (
     select
         classes.oid,
