@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # One worker per processor, each with its own server. PYTEST_ARGS="-n 0" runs without.
 IN_PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test lint pytest coverage generate plans regenerate fuzz model soak chaos benchmark snapshot checksums sync format wheel clean
+.PHONY: help demo test lint pytest coverage generate plans regenerate fuzz model soak chaos benchmark snapshot checksums release sync format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -74,6 +74,9 @@ snapshot: $(VENV)/dev.stamp ## Write schema/snapshot.sql and schema/privileges.t
 
 checksums: $(VENV)/dev.stamp ## Write schema/checksums.txt; refuses a released migration that changed
 	$(BIN)/python -m tools.checksums
+
+release: $(VENV)/dev.stamp ## Mark all migrations as released, and keep what tests of upgrades need (VERSION=0.1.0)
+	$(BIN)/python -m tests.upgrades $(VERSION)
 
 sync: $(VENV)/dev.stamp ## Write the _sync modules from the _async modules
 	$(BIN)/python tools/generate_sync.py
