@@ -1725,6 +1725,7 @@ class ServerDescription:
     may_migrate: bool | None
     let_in: Sequence[str]
     missing_roles: Sequence[str]
+    has_schema: bool
     may_act_as: Sequence[str]
     held_roles: Sequence[str]
     unprotected_tables: Sequence[str]

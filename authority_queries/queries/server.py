@@ -16,7 +16,7 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import Replay, SchemaVersion, ServerDescription
 
 _TEXTS = {
-    "describe": "ded9a8c3a876",
+    "describe": "7f4b12f8af70",
     "get_schema_version": "3a7a3168a995",
     "get_lsn": "93a715e20b34",
     "get_replay": "cf30db97ecaa",
@@ -79,7 +79,7 @@ def get_schema_version(connection: Connection[object]) -> SchemaVersion:
     supports, named by the newest migration of that package. A service asks for both
     on its first connection.
 
-    queries/server.sql:88
+    queries/server.sql:89
     """
     return _get_schema_version(connection)
 
@@ -91,7 +91,7 @@ async def get_schema_version_async(
     supports, named by the newest migration of that package. A service asks for both
     on its first connection.
 
-    queries/server.sql:88
+    queries/server.sql:89
     """
     return await _get_schema_version_async(connection)
 
@@ -100,7 +100,7 @@ def get_lsn(connection: Connection[object]) -> str:
     """Where the server's write-ahead log ends. On a primary, every transaction that
     has committed ends before it. On a standby, this is the end of what was replayed.
 
-    queries/server.sql:99
+    queries/server.sql:100
     """
     return _get_lsn(connection)
 
@@ -109,7 +109,7 @@ async def get_lsn_async(connection: AsyncConnection[object]) -> str:
     """Where the server's write-ahead log ends. On a primary, every transaction that
     has committed ends before it. On a standby, this is the end of what was replayed.
 
-    queries/server.sql:99
+    queries/server.sql:100
     """
     return await _get_lsn_async(connection)
 
@@ -118,7 +118,7 @@ def get_replay(connection: Connection[object], *, lsn: str) -> Replay:
     """How far the server's write-ahead log goes, and whether it has reached this LSN:
     on a standby what was replayed, on a primary what was written.
 
-    queries/server.sql:128
+    queries/server.sql:129
     """
     return _get_replay(connection, lsn=lsn)
 
@@ -127,6 +127,6 @@ async def get_replay_async(connection: AsyncConnection[object], *, lsn: str) -> 
     """How far the server's write-ahead log goes, and whether it has reached this LSN:
     on a standby what was replayed, on a primary what was written.
 
-    queries/server.sql:128
+    queries/server.sql:129
     """
     return await _get_replay_async(connection, lsn=lsn)
