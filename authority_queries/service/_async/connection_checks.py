@@ -113,7 +113,9 @@ async def explain_refusal(error: OperationalError, without_role: str, role: str)
         ) as connection:
             asker = await server.describe_async(connection)
     except (psycopg.Error, AuthorityError):
-        return why  # PostgreSQL's reason: the password, the database, a standby
+        if await is_standby(without_role):
+            return f"{why}; to read from a standby, set target_session_attrs=any"
+        return why  # PostgreSQL's reason: the password, the database
     if asker is None:
         return why
     if role in asker.missing_roles and asker.has_schema:

@@ -114,7 +114,9 @@ def explain_refusal(error: OperationalError, without_role: str, role: str) -> st
         ) as connection:
             asker = server.describe(connection)
     except (psycopg.Error, AuthorityError):
-        return why  # PostgreSQL's reason: the password, the database, a standby
+        if is_standby(without_role):
+            return f"{why}; to read from a standby, set target_session_attrs=any"
+        return why  # PostgreSQL's reason: the password, the database
     if asker is None:
         return why
     if role in asker.missing_roles and asker.has_schema:
