@@ -16,7 +16,7 @@ from authority_queries.errors import (
     SchemaVersionError,
 )
 from authority_queries.queries import server
-from authority_queries.records import SchemaVersion
+from authority_queries.records import SchemaVersion, ServerDescription
 from authority_queries.resources import MIGRATIONS
 from authority_queries.service._sync.connection import ServiceConnection
 from authority_queries.service.waiting import ping
@@ -117,15 +117,17 @@ def explain_refusal(error: OperationalError, without_role: str, role: str) -> st
         if is_standby(without_role):
             return f"{why}; to read from a standby, set target_session_attrs=any"
         return why  # PostgreSQL's reason: the password, the database
-    if asker is None:
-        return why
+    return why if asker is None else f"{why}{_advice(asker, role)}"
+
+
+def _advice(asker: ServerDescription, role: str) -> str:
     if role in asker.missing_roles and asker.has_schema:
         return (
-            f"{why}: the database was restored without its roles. Create them, and "
-            "restore it again: docs/backups.md"
+            ": the database was restored without its roles. Create them, and restore "
+            "it again: docs/backups.md"
         )
     if role in asker.missing_roles:
-        return f"{why}; `authority migrate` creates the role"
+        return "; `authority migrate` creates the role"
     if role not in asker.may_act_as:
-        return f"{why}; ask a DBA for `grant {role} to {asker.role_name}`"
-    return why
+        return f"; ask a DBA for `grant {role} to {asker.role_name}`"
+    return ""
