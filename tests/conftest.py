@@ -51,6 +51,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="random steps of tests/model (default: fixed steps)",
     )
     parser.addoption(
+        "--compare-every-stop",
+        action="store_true",
+        help="compare catalogues after each stop of a migration, not one in each",
+    )
+    parser.addoption(
         "--form",
         choices=("async", "sync"),
         help="run tests/repositories in one form (default: in both)",
@@ -98,7 +103,7 @@ def pytest_collection_modifyitems(
 def _is_left_out(config: pytest.Config, item: pytest.Item) -> bool:
     folder = item.path.parent.name
     needs_server = (
-        folder == "schema"  # whose tests start servers of their own
+        folder in {"monitoring", "schema"}  # their tests start servers of their own
         or "server" in getattr(item, "fixturenames", ())
     )
     if config.option.only_server and (

@@ -117,10 +117,12 @@ def explain_refusal(error: OperationalError, without_role: str, role: str) -> st
         if is_standby(without_role):
             return f"{why}; to read from a standby, set target_session_attrs=any"
         return why  # PostgreSQL's reason: the password, the database
-    return why if asker is None else f"{why}{_advice(asker, role)}"
+    advice = asker and _advice(asker, role)
+    return f"{why}{advice}" if advice else why
 
 
-def _advice(asker: ServerDescription, role: str) -> str:
+def _advice(asker: ServerDescription, role: str) -> str | None:
+    """Return what helps a login that may not act as `role`."""
     if role in asker.missing_roles and asker.has_schema:
         return (
             ": the database was restored without its roles. Create them, and restore "
@@ -128,6 +130,6 @@ def _advice(asker: ServerDescription, role: str) -> str:
         )
     if role in asker.missing_roles:
         return "; `authority migrate` creates the role"
-    if role not in asker.may_act_as:
+    if role not in ("none", *asker.may_act_as):
         return f"; ask a DBA for `grant {role} to {asker.role_name}`"
-    return ""
+    return None
