@@ -27,6 +27,7 @@ _NO_KEY = "the caller chooses the id; it is no foreign key, and no query reads b
 _DOOR = "it sets the tenant of a transaction"
 _ONE_DIRECTORY = "another tenant's code is refused: all tenants share one directory"
 _OF_ANOTHER = "as app of another tenant"
+_LOG = "every write moves the end of the log, which has no row"
 _HOLDER = "works for the tenant that the token names, as its holder may"
 _WRITES = "writes a foreign id into"
 # Facts about another tenant that a query reveals on purpose, and the reasons.
@@ -41,6 +42,8 @@ BY_PURPOSE = {
     f"service_accounts.create as bypass: {_WRITES} service_accounts": _NO_KEY,
     f"tenants.enter {_OF_ANOTHER}: goes on working for another tenant": _DOOR,
     f"tenants.enter {_OF_ANOTHER}: reads or counts foreign rows": _DOOR,
+    "server.get_lsn as app: reads or counts foreign rows": _LOG,
+    "server.get_replay as app: reads or counts foreign rows": _LOG,
     "tenants.find as app: reads or counts foreign rows": (
         "a service finds its tenant by the code, and gets only the id"
     ),
@@ -63,8 +66,6 @@ WITHOUT_ROWS = {
     "monitoring.list_partitions": "reads the catalogue",
     "revocations.listen": "reads no table",
     "server.describe": "reads the server's settings",
-    "server.get_lsn": "reads no table",
-    "server.get_replay": "reads no table",
     "server.get_schema_version": "reads no table",
     "tenants.begin": "begins a transaction",
     "tenants.begin_alone": "begins a transaction",
