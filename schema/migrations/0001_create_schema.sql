@@ -35,7 +35,7 @@ end
 $$;
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 
 -- The same block as in schema/books/guard.sql, which `authority migrate` runs before

@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tests.stores import Logins, routed_store
 from tools.snapshot import PRIVILEGES, SNAPSHOT, dump, privileges
 
 LONGEST_FILE = 250
+LONGEST_WAIT = 2000  # milliseconds
 IDS = sorted(
     path.stem for path in MIGRATIONS.glob("*.sql") if ".rollback" not in path.name
 )
@@ -40,6 +42,16 @@ def test_every_migration_is_short_and_has_a_rollback_and_a_header() -> None:
         assert text.startswith("-- "), name
         assert "\n-- Locks: " in text, name
         assert (MIGRATIONS / f"{name}.rollback.sql").exists(), name
+
+
+def test_every_migration_gives_up_a_lock_after_two_seconds_at_most() -> None:
+    for name in IDS:
+        text = (MIGRATIONS / f"{name}.sql").read_text()
+        waits = re.findall(r"^set local lock_timeout = '(\d+)(ms|s)';$", text, re.M)
+        assert len(waits) == 1, name
+        ((number, unit),) = waits
+        assert 0 < int(number) * (1 if unit == "ms" else 1000) <= LONGEST_WAIT, name
+        assert text.index("lock_timeout") < text.index("set local role "), name
 
 
 def test_migrate_applies_all_once(blank_conninfo: str) -> None:
