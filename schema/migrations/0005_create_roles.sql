@@ -8,6 +8,7 @@ set local search_path = pg_catalog;
 set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0005_create_roles');
 
 create table if not exists authority.permissions (
     name text collate "C" not null,

@@ -7,6 +7,7 @@ set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local standard_conforming_strings = on;
 set local role pg_database_owner;
+call authority.begin_migration('0009_compare_redirect_uris');
 
 create or replace function authority.without_loopback_port(uri text)
 returns text

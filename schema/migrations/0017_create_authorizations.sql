@@ -7,6 +7,7 @@ set local search_path = pg_catalog;
 set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0017_create_authorizations');
 
 -- Pruning deletes families all the time, and each day's first refresh changes an index:
 -- vacuum comes at 5% instead of 20%.

@@ -8,6 +8,7 @@ set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local standard_conforming_strings = on;
 set local role pg_database_owner;
+call authority.begin_migration('0035_create_one_time_tokens');
 
 create table if not exists authority.one_time_tokens (
     tenant_id uuid not null,

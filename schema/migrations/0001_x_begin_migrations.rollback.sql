@@ -1,0 +1,4 @@
+-- Keeps the session that yoyo's lock records: yoyo is still using its tables.
+set local search_path = pg_catalog;
+set local role pg_database_owner;
+drop procedure if exists authority.begin_migration;
