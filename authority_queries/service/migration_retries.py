@@ -55,9 +55,10 @@ class Blockers:
             return  # a short run needs no session
         try:
             with psycopg.connect(self._conninfo, autocommit=True) as connection:
-                while not self._over.wait(_POLL):
+                while not self._over.is_set():
                     rows = connection.execute(read_book("blockers")).fetchall()
                     self._seen = [who for (who,) in rows] or self._seen
+                    self._over.wait(_POLL)
         except psycopg.Error:
             return  # the migration reports what is wrong with the server
 
@@ -82,10 +83,12 @@ def retrying(
         try:
             return attempt()
         except (sqlstate.LockNotAvailable, sqlstate.DeadlockDetected) as error:
-            why = _why(error, blockers.take())
+            holders = "; ".join(blockers.take())
+            why = _why(error) + (f", held by {holders}" if holders else "")
             wait = longest * random.uniform(0.5, 1)  # noqa: S311 -- no secret
             if monotonic() + wait > end:
-                error.add_note(why)
+                if holders:
+                    error.add_note(f"the lock is held by {holders}")
                 raise
             progress(
                 MigrationProgress(
@@ -96,10 +99,7 @@ def retrying(
             longest = min(2 * longest, _LONGEST_PAUSE)
 
 
-def _why(error: psycopg.Error, seen: list[str]) -> str:
-    what = (
-        "a deadlock"
-        if isinstance(error, sqlstate.DeadlockDetected)
-        else "a lock was not available in time"
-    )
-    return f"{what}, held by {'; '.join(seen)}" if seen else what
+def _why(error: psycopg.Error) -> str:
+    if isinstance(error, sqlstate.DeadlockDetected):
+        return "a deadlock"
+    return "a lock was not available in time"
