@@ -49,6 +49,7 @@ def make_books(conninfo: str) -> None:
     try:
         _run(conninfo, "make")
     except (
+        sqlstate.DuplicateTable,
         sqlstate.InsufficientPrivilege,
         sqlstate.ReadOnlySqlTransaction,
     ) as error:

@@ -3,7 +3,7 @@
 The rule is in docs/decisions/0053-a-dead-runs-lock-is-released.md.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -49,7 +49,6 @@ class Holder:
     """A session that may hold yoyo's lock."""
 
     kind: str
-    transaction: str
     pid: int
     description: str
 
@@ -60,9 +59,13 @@ class Sight:
 
     contents: str
     run: str
-    is_recorded: bool
-    is_direct: bool
+    session: Mapping[str, object] | None
     holders: Sequence[Holder]
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the session that took the lock certainly belonged to no pooler."""
+        return self.session is not None and self.session.get("is_direct") is True
 
     @property
     def live(self) -> Holder | None:
@@ -92,8 +95,8 @@ class Sight:
         )
 
     @property
-    def _transactions(self) -> set[str]:
-        return {holder.transaction for holder in self.holders if holder.transaction}
+    def _transactions(self) -> set[int]:
+        return {each.pid for each in self.holders if each.kind == "transaction"}
 
     @property
     def verdict(self) -> str:
@@ -111,8 +114,8 @@ class Sight:
             left = f"yoyo's lock was left by a run whose session has ended, {self.run}"
             return f"{left}, but its migration may go on in {who}" if who else left
         doubt = (
-            "it came through a pooler, or sent no application_name"
-            if self.is_recorded
+            "its session may belong to a pooler"
+            if self.session
             else "it did not record its session"
         )
         return (
@@ -138,8 +141,7 @@ def look(connection: psycopg.Connection[Any], mine: int = 0) -> Sight | None:
     arguments = {"session": Jsonb(session or {}), "mine": mine}
     with connection.cursor(row_factory=class_row(Holder)) as cursor:
         holders = cursor.execute(read_book("holders"), arguments).fetchall()
-    is_direct = session is not None and session.get("is_direct") is True
-    return Sight(lock.contents, lock.holder, session is not None, is_direct, holders)
+    return Sight(lock.contents, lock.holder, session, holders)
 
 
 @contextmanager
@@ -189,8 +191,7 @@ def _look_again(
         now = look(connection, backend.connection.info.backend_pid)
         if now is None:
             return None
-        if now.shows_death_after(earlier):
-            release(connection, now)
+        if now.shows_death_after(earlier) and release(connection, now):
             progress(MigrationProgress(outcome="released", why=now.run))
             return None
     if earlier is None or earlier.contents != now.contents:
@@ -198,9 +199,19 @@ def _look_again(
     return now
 
 
-def release(connection: psycopg.Connection[Any], sight: Sight) -> None:
-    """Remove this lock, and no other. Raises psycopg.Error."""
-    connection.execute(read_book("release"), {"contents": sight.contents})
+def release(connection: psycopg.Connection[Any], sight: Sight) -> bool:
+    """Remove this lock and no other, and not that of a live session of its own.
+
+    Returns whether it was removed. Raises psycopg.Error.
+    """
+    session = sight.session or {}
+    arguments = {
+        "contents": sight.contents,
+        "pid": session.get("pid"),
+        "started": session.get("started"),
+        "must_be_gone": sight.is_direct,
+    }
+    return connection.execute(read_book("release"), arguments).rowcount == 1
 
 
 def break_lock(conninfo: str) -> None:

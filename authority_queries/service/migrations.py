@@ -136,7 +136,7 @@ def _safe_url(conninfo: str) -> str:
     if traps := find_traps(conninfo):
         raise MigrationError(traps)
     record_sessions(conninfo)
-    named = make_conninfo(conninfo, fallback_application_name="authority migrate")
+    named = make_conninfo(conninfo, application_name="authority migrate")
     return yoyo_url(named, schema=BOOKS_SCHEMA)
 
 

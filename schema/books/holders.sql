@@ -35,7 +35,6 @@ others as (
 found as (
     select
         'holder' as kind,
-        '' as transaction,
         others.*
     from others
     inner join recorded
@@ -44,7 +43,6 @@ found as (
     union all
     select
         'migration' as kind,
-        '' as transaction,
         others.*
     from others
     inner join pg_locks on others.pid = pg_locks.pid
@@ -55,7 +53,6 @@ found as (
     union all
     select
         'transaction' as kind,
-        pg_locks.virtualtransaction as transaction,
         others.*
     from others
     inner join recorded on others.usesysid = recorded.role
@@ -64,7 +61,6 @@ found as (
     union all
     select
         'migrator' as kind,
-        '' as transaction,
         others.*
     from others
     inner join pg_roles on others.usesysid = pg_roles.oid
@@ -79,7 +75,6 @@ found as (
 
 select
     found.kind,
-    found.transaction,
     found.pid,
     format(
         'process %%s of role %%s (%%s)',

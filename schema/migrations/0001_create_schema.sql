@@ -138,6 +138,35 @@ begin
 end
 $$;
 
+-- A schema of the same name may be another software's, even of the same owner.
+do $$
+declare
+    other name;
+begin
+    select pg_get_userbyid(spaces.nspowner) into other
+    from pg_namespace as spaces
+    where
+        spaces.nspname = 'authority'
+        and (
+            spaces.nspowner <> 'pg_database_owner'::regrole
+            or obj_description(spaces.oid, 'pg_namespace') is distinct from
+            'Storage of a multi-tenant OAuth 2.0 / OpenID Connect authority.'
+            and exists (
+                select relnamespace from pg_class where relnamespace = spaces.oid
+                union all
+                select pronamespace from pg_proc where pronamespace = spaces.oid
+            )
+        );
+    if other is not null then
+        raise duplicate_schema using message = format(
+            'this database has another schema named authority, which %I owns: '
+            'rename or drop it, or use another database',
+            other
+        );
+    end if;
+end
+$$;
+
 -- Members have the same privileges in every authority of the server. So CONNECT keeps
 -- the members of one database out of the others: a login gets it for its own database.
 do $$

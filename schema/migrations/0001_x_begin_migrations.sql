@@ -22,8 +22,8 @@ begin
     ) then
         return;
     end if;
-    -- A pooler that shares its sessions does not start them with the name of a client's
-    -- application. So the session is the client's own if the name came at its start.
+    -- A pooler that shares its sessions sets the name of a client's application later.
+    -- So the session is the client's own if it began with one of these names.
     create or replace function authority_yoyo.session()
     returns jsonb
     language sql
@@ -38,7 +38,9 @@ begin
             'application', mine.application_name,
             'address', mine.client_addr,
             'is_direct', (
-                select settings.source = 'client' and settings.setting <> ''
+                select
+                    settings.source = 'client'
+                    and settings.setting in ('authority migrate', 'authority yoyo')
                 from pg_settings as settings
                 where settings.name = 'application_name'
             )
