@@ -12,27 +12,23 @@ from typing import Any
 
 import psycopg
 import pytest
-import yoyo
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from authority_queries import migrate
 from authority_queries.errors import MigrationError
-from authority_queries.resources import BOOKS, MIGRATIONS
 from authority_queries.service.migration_lock import look
 from authority_queries.service.migration_reports import MigrationProgress
-from authority_queries.service.migrations import packaged_migrations, yoyo_url
+from authority_queries.service.migrations import yoyo_url
 from tests.conftest import PASSWORD
-from tests.forking import in_child
 from tests.isolation.pgbouncer import pooled, program
+from tests.schema.runs import is_locked, write
 
 AT_ONCE = timedelta(0)
 TAKE = (
     "insert into authority_yoyo.yoyo_lock (locked, ctime, pid) "
     "values (1, '1999-01-01', 1)"
 )
-LOCKS = "select count(*) from authority_yoyo.yoyo_lock"
-JOBS = 20
 
 
 @contextmanager
@@ -44,15 +40,6 @@ def run_of(
     with closing(psycopg.connect(named, autocommit=True)) as connection:
         connection.execute(TAKE)
         yield connection
-
-
-def is_locked(dba: "psycopg.Connection[Any]") -> bool:
-    return dba.execute(LOCKS).fetchone() == (1,)
-
-
-def write(folder: Path, name: str, statement: str) -> None:
-    text = f"call authority.begin_migration('{name}');\n{statement};\n"
-    (folder / f"{name}.sql").write_text(text)
 
 
 def until(dba: "psycopg.Connection[Any]", query: str, *values: int) -> None:
@@ -90,24 +77,41 @@ def test_a_live_runs_lock_stays_and_a_dead_ones_is_released(
     assert not is_locked(dba)
 
 
+# What is left for the next run to do after plain yoyo got the signal.
+ENDS = {
+    signal.SIGINT: ["applied"],
+    signal.SIGTERM: ["waiting", "released", "applied"],
+    signal.SIGKILL: ["waiting", "released", "applied"],
+}
+
+
+@pytest.mark.usefixtures("ctrl_c")
+@pytest.mark.parametrize("number", ENDS)
 def test_a_killed_yoyos_lock_is_released_and_its_statement_ends(
-    conninfo: str, dba: "psycopg.Connection[Any]", tmp_path: Path
+    number: signal.Signals,
+    conninfo: str,
+    dba: "psycopg.Connection[Any]",
+    tmp_path: Path,
 ) -> None:
     write(tmp_path, "0001_sleep", "select pg_sleep(30)")
     sleeping = (
         "select exists (select from pg_stat_activity where datname = "
         "current_database() and wait_event = 'PgSleep')"
     )
-    run = subprocess.Popen(yoyo_command(conninfo, tmp_path), stdout=subprocess.DEVNULL)
+    run = subprocess.Popen(
+        yoyo_command(conninfo, tmp_path),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     until(dba, sleeping)
-    run.send_signal(signal.SIGKILL)
-    run.wait()
+    run.send_signal(number)
+    assert run.wait() != 0
+    began = time.monotonic()
     events: list[MigrationProgress] = []
     write(tmp_path, "0001_sleep", "select 1")
-    began = time.monotonic()
     applied = migrate(conninfo, folders=[tmp_path], progress=events.append)
     assert applied == ["0001_sleep"]
-    assert [event.outcome for event in events] == ["waiting", "released", "applied"]
+    assert [event.outcome for event in events] == ENDS[number]
     assert time.monotonic() - began < 10  # PostgreSQL has ended the statement
 
 
@@ -209,59 +213,3 @@ def test_a_run_behind_a_pooler_is_never_taken_for_dead(
     for thing in ("schema", "all tables in schema"):
         revoke = sql.SQL("revoke all on " + thing + " authority_yoyo from {}")
         dba.execute(revoke.format(role))
-
-
-def test_a_run_that_lost_its_lock_cannot_repeat_a_migration(
-    conninfo: str, dba: "psycopg.Connection[Any]"
-) -> None:
-    last = packaged_migrations()[-2:]
-    forget = "delete from authority_yoyo._yoyo_migration where migration_id = any(%s)"
-    dba.execute(forget, [last])
-    url = yoyo_url(conninfo, schema="authority_yoyo")
-    with yoyo.get_backend(url) as backend, backend.lock():
-        todo = backend.to_apply(yoyo.read_migrations(str(MIGRATIONS)))
-        assert migrate(conninfo, break_lock=True) == last
-        with pytest.raises(psycopg.Error, match=f"another run has applied {last[0]}"):
-            backend.apply_migrations(todo)
-
-
-def test_of_twenty_jobs_one_applies_and_the_others_wait(
-    conninfo: str, dba: "psycopg.Connection[Any]", tmp_path: Path
-) -> None:
-    names = ["0001_a", "0002_b", "0003_c"]
-    for name in names:
-        write(tmp_path, name, f"create table public.t_{name} ();select pg_sleep(0.1)")
-
-    def plainly() -> list[str]:
-        with yoyo.get_backend(yoyo_url(conninfo, schema="authority_yoyo")) as backend:
-            with backend.lock():
-                todo = backend.to_apply(yoyo.read_migrations(str(tmp_path)))
-                backend.apply_migrations(todo)
-            return [migration.id for migration in todo]
-
-    def ours() -> list[str]:
-        return migrate(conninfo, folders=[tmp_path])
-
-    jobs = [in_child((plainly, ours)[number % 2]) for number in range(JOBS)]
-    applied = [job() for job in jobs]
-    assert sorted(applied) == [[]] * (JOBS - 1) + [names]
-    assert not is_locked(dba)
-
-
-def test_every_migration_begins_with_its_own_name() -> None:
-    first, second, *others = packaged_migrations()
-    assert "begin_migration" not in (MIGRATIONS / f"{first}.sql").read_text()
-    for name in (second, *others):
-        text = (MIGRATIONS / f"{name}.sql").read_text()
-        call = f"call authority.begin_migration('{name}');\n"
-        assert text.count("call authority.begin_migration(") == 1, name
-        assert call in text, name
-        if name != second:
-            assert f"set local role pg_database_owner;\n{call}" in text, name
-
-
-def test_a_migration_records_sessions_as_migrate_does() -> None:
-    text = (BOOKS / "record.sql").read_text()
-    block = text[text.index("do $$") :]
-    second = packaged_migrations()[1]
-    assert block in (MIGRATIONS / f"{second}.sql").read_text()
