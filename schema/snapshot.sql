@@ -664,6 +664,8 @@ function because a statement does not see what was committed after it began.';
 CREATE PROCEDURE authority.begin_migration(IN migration text)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
     AS $$
 begin
     -- Until the end of the transaction. Shows others that a migration is running.

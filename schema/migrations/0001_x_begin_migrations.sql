@@ -73,6 +73,8 @@ set local role pg_database_owner;
 create or replace procedure authority.begin_migration(migration text)
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 begin
     -- Until the end of the transaction. Shows others that a migration is running.
