@@ -9,7 +9,7 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import SchemaVersion, ServerDescription
 
 _TEXTS = {
-    "describe": "d13d0ecdf957",
+    "describe": "55ef059317f8",
     "get_schema_version": "3a7a3168a995",
 }
 _QUERIES = QueryFile(FOLDER / "server.sql", texts=_TEXTS)
@@ -52,7 +52,7 @@ def get_schema_version(connection: Connection[object]) -> SchemaVersion:
     supports, named by the newest migration of that package. A service asks for both
     on its first connection.
 
-    queries/server.sql:85
+    queries/server.sql:86
     """
     return _get_schema_version(connection)
 
@@ -64,6 +64,6 @@ async def get_schema_version_async(
     supports, named by the newest migration of that package. A service asks for both
     on its first connection.
 
-    queries/server.sql:85
+    queries/server.sql:86
     """
     return await _get_schema_version_async(connection)

@@ -15,7 +15,7 @@ _FOLDER: Final = "schema/migrations"
 
 def checksum_lines(folder: Path = MIGRATIONS) -> list[str]:
     """Return a line for each file of the folder, in order of migrations."""
-    files = sorted(folder.glob("*.sql"), key=lambda file: file.name.partition(".")[0])
+    files = sorted(folder.glob("*.sql"), key=lambda file: (file.name[:4], file.name))
     return [
         f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {_FOLDER}/{file.name}"
         for file in files
@@ -44,6 +44,11 @@ def renewed(text: str, lines: list[str]) -> tuple[str, list[str]]:
     fresh = [line for line in lines if line.partition("  ")[2] not in fixed]
     head = released if mark else ""
     return head + "\n".join([MARK, *fresh, ""]), broken
+
+
+def released_text(text: str) -> str:
+    """Return the list with all migrations released: the mark is its last line."""
+    return text.replace(f"{MARK}\n", "") + f"{MARK}\n"
 
 
 def _files(lines: list[str]) -> dict[str, str]:
