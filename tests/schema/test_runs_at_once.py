@@ -62,7 +62,7 @@ def test_every_migration_begins_with_its_own_name() -> None:
         assert text.count("call authority.begin_migration(") == 1, name
         assert call in text, name
         if name != second:
-            assert f"set local role pg_database_owner;\n{call}" in text, name
+            assert f"role pg_database_owner;\n{call}" in text, name
 
 
 def test_a_migration_records_sessions_as_migrate_does() -> None:
