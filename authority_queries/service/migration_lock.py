@@ -138,8 +138,8 @@ def look(connection: psycopg.Connection[Any], mine: int = 0) -> Sight | None:
     if session is None and lock.is_logged:
         first = connection.execute(read_book("first_session")).fetchone()
         session = None if first is None else first[0]
-    arguments = {"session": Jsonb(session or {}), "mine": mine}
-    with connection.cursor(row_factory=class_row(Holder)) as cursor:
+    with psycopg.RawCursor(connection, row_factory=class_row(Holder)) as cursor:
+        arguments = [Jsonb(session or {}), mine]
         holders = cursor.execute(read_book("holders"), arguments).fetchall()
     return Sight(lock.contents, lock.holder, session, holders)
 
@@ -205,13 +205,14 @@ def release(connection: psycopg.Connection[Any], sight: Sight) -> bool:
     Returns whether it was removed. Raises psycopg.Error.
     """
     session = sight.session or {}
-    arguments = {
-        "contents": sight.contents,
-        "pid": session.get("pid"),
-        "started": session.get("started"),
-        "must_be_gone": sight.is_direct,
-    }
-    return connection.execute(read_book("release"), arguments).rowcount == 1
+    arguments = [
+        sight.contents,
+        session.get("pid"),
+        session.get("started"),
+        sight.is_direct,
+    ]
+    with psycopg.RawCursor(connection) as cursor:
+        return cursor.execute(read_book("release"), arguments).rowcount == 1
 
 
 def break_lock(conninfo: str) -> None:

@@ -6,14 +6,15 @@
 -- - transaction: another session of the recorded role, in a transaction.
 -- - migrator: another session of a role that may migrate, if no session is recorded.
 --
--- Runs under search_path = pg_catalog. pg_locks and these columns of pg_stat_activity
+-- The parameters are the recorded session and the process of a session that does not
+-- count. Runs under search_path = pg_catalog. pg_locks and these columns of pg_stat_activity
 -- are visible to every login, except backend_start, client_addr and xact_start.
 with recorded as (
     select
         (session.value ->> 'pid')::integer as pid,
         (session.value ->> 'started')::timestamptz as started,
         (session.value ->> 'role')::oid as role
-    from (select %(session)s::jsonb as value) as session
+    from (select $1::jsonb as value) as session
 ),
 
 others as (
@@ -29,7 +30,7 @@ others as (
     where
         pg_stat_activity.datname = current_database()
         and pg_stat_activity.usesysid is not null
-        and pg_stat_activity.pid not in (pg_backend_pid(), %(mine)s)
+        and pg_stat_activity.pid not in (pg_backend_pid(), $2)
 ),
 
 found as (
@@ -77,7 +78,7 @@ select
     found.kind,
     found.pid,
     format(
-        'process %%s of role %%s (%%s)',
+        'process %s of role %s (%s)',
         found.pid,
         found.usename,
         concat_ws(

@@ -7,8 +7,9 @@
 select
     to_jsonb(yoyo_lock)::text as contents,
     to_jsonb(yoyo_lock) -> 'session' as session,
-    exists (
-        select from pg_attribute
+    (
+        select count(*) > 0
+        from pg_attribute
         where
             pg_attribute.attrelid = to_regclass('authority_yoyo._yoyo_log')
             and pg_attribute.attname = 'session'
