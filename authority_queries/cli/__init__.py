@@ -17,13 +17,13 @@ from authority_queries.cli import (
     erase,
     export,
     generation,
+    migrating,
     prune,
     stats,
 )
 from authority_queries.cli.psql import run_psql
 from authority_queries.errors import AuthorityError, ConfigurationError
 from authority_queries.service.backend import running_backend
-from authority_queries.service.migrations import migrate
 from authority_queries.service.settings import Settings
 
 
@@ -85,11 +85,8 @@ def _add_commands(
         added.set_defaults(command=command)
         return added
 
-    migrating = add("migrate", _migrate, "apply the pending migrations with yoyo")
-    migrating.add_argument(
-        "--break-lock",
-        action="store_true",
-        help="remove the lock of a killed run; make sure that none is running",
+    migrating.add_arguments(
+        add("migrate", _migrate, "apply the pending migrations with yoyo")
     )
     add("doctor", _doctor, "check the settings, the database, its roles and schema")
     check.add_arguments(
@@ -108,12 +105,7 @@ def _add_commands(
 
 
 def _migrate(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
-    with running_backend(settings) as conninfo:
-        applied = migrate(conninfo, break_lock=arguments.break_lock)
-    for migration in applied:
-        print(f"applied {migration}")
-    print(f"{len(applied)} applied on {settings.describe()}")
-    return 0
+    return migrating.run_migrate(settings, arguments)
 
 
 def _doctor(settings: Settings, _: object, __: object) -> int:

@@ -31,7 +31,7 @@ def find_books(conninfo: str) -> Books:
 def books_of(connection: psycopg.Connection[Any]) -> Books:
     """As find_books, in a session with search_path = pg_catalog."""
     with connection.cursor(row_factory=class_row(Books)) as cursor:
-        cursor.execute(_sql("find"))
+        cursor.execute(read_book("find"))
         return cursor.fetchall()[0]
 
 
@@ -49,6 +49,7 @@ def make_books(conninfo: str) -> None:
     try:
         _run(conninfo, "make")
     except (
+        sqlstate.DuplicateTable,
         sqlstate.InsufficientPrivilege,
         sqlstate.ReadOnlySqlTransaction,
     ) as error:
@@ -68,7 +69,7 @@ def traps_of(connection: psycopg.Connection[Any]) -> str | None:
     """As find_traps, in a session with search_path = pg_catalog."""
     try:
         with connection.transaction():
-            connection.execute(_sql("guard"))
+            connection.execute(read_book("guard"))
     except sqlstate.RaiseException as error:
         return error.diag.message_primary
     return None
@@ -90,24 +91,33 @@ def applied_migrations(conninfo: str) -> set[str]:
     return {*_names(conninfo, "applied")}
 
 
+def record_sessions(conninfo: str) -> None:
+    """Let yoyo's lock record the session that takes it. Raises psycopg.Error.
+
+    Call `find_traps` first.
+    """
+    _run(conninfo, "record")
+
+
 def names_in(connection: psycopg.Connection[Any], query: str) -> list[str]:
     """Return the names that a query of schema/books finds. Raises psycopg.Error.
 
     The session must have search_path = pg_catalog. `applied` are the migrations that
-    yoyo has marked, `lock` is the holder of yoyo's lock. Call `traps_of` before both.
+    yoyo has marked. Call `traps_of` before.
     """
-    return [name for (name,) in connection.execute(_sql(query)).fetchall()]
+    return [name for (name,) in connection.execute(read_book(query)).fetchall()]
+
+
+def read_book(name: str) -> bytes:
+    """Return the statement of a file of schema/books."""
+    return (BOOKS / f"{name}.sql").read_bytes()
 
 
 def _run(conninfo: str, name: str) -> None:
     with psycopg.connect(safe_conninfo(conninfo)) as connection:
-        connection.execute(_sql(name))
+        connection.execute(read_book(name))
 
 
 def _names(conninfo: str, query: str) -> list[str]:
     with psycopg.connect(safe_conninfo(conninfo)) as connection:
         return names_in(connection, query)
-
-
-def _sql(name: str) -> bytes:
-    return (BOOKS / f"{name}.sql").read_bytes()

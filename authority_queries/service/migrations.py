@@ -3,15 +3,16 @@
 import getpass
 import os
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from time import monotonic
+from typing import Final, Protocol
 from urllib.parse import quote, urlencode
 
 import psycopg
 import yoyo
 import yoyo.exceptions
-from psycopg import errors as sqlstate
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from authority_queries.engine.driver_errors import hide_values
@@ -21,32 +22,70 @@ from authority_queries.service.migration_books import (
     BOOKS_SCHEMA,
     find_traps,
     make_books,
+    record_sessions,
+)
+from authority_queries.service.migration_lock import (
+    LockBackend,
+    holding_lock,
+)
+from authority_queries.service.migration_lock import (
+    break_lock as remove_lock,
 )
 from authority_queries.service.migration_places import Migration, place_of, watch_steps
+from authority_queries.service.migration_reports import (
+    MigrationProgress,
+    ProgressCallback,
+    ignore_progress,
+)
+from authority_queries.service.migration_retries import Blockers, retrying
+
+LOCK_WAIT: Final = timedelta(seconds=60)
+RETRY_TIME: Final = timedelta(minutes=5)
 
 
-class _Backend(Protocol):
+class _Backend(LockBackend, Protocol):
     """The methods of yoyo's backend that are used here. yoyo publishes no types."""
 
     def to_apply(self, migrations: object) -> Sequence[Migration]: ...
 
     def apply_migrations_only(self, migrations: object) -> None: ...
     def run_post_apply(self, migrations: object) -> None: ...
-    def lock(self) -> AbstractContextManager[None]: ...
-    def break_lock(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Patience:
+    lock_wait: timedelta = LOCK_WAIT
+    retry_for: timedelta = RETRY_TIME
+    progress: ProgressCallback = ignore_progress
 
 
 def migrate(
-    conninfo: str, *, break_lock: bool = False, folders: Sequence[Path] = (MIGRATIONS,)
+    conninfo: str,
+    *,
+    break_lock: bool = False,
+    lock_wait: timedelta = LOCK_WAIT,
+    retry_for: timedelta = RETRY_TIME,
+    progress: ProgressCallback = ignore_progress,
+    folders: Sequence[Path] = (MIGRATIONS,),
 ) -> list[str]:
     """Apply the pending migrations and return their ids, in order.
 
     `conninfo` is a connection string of libpq. A second run, and a run after a crash,
-    are safe. `break_lock` removes the lock of a killed run: make sure that none is
-    running. `folders` are the folders with the migrations. Raises MigrationError,
-    UnavailableError.
+    are safe. KeyboardInterrupt rolls back the running migration and releases the lock.
+
+    - `break_lock` removes yoyo's lock where nothing proves that its run is dead. Make
+      sure that none is running. The lock of a run that is certainly alive stays.
+    - `lock_wait` is how long another run may hold yoyo's lock. The lock of a run that
+      is certainly dead is released without this.
+    - `retry_for` is how long each migration is tried again after it did not get a lock
+      or met a deadlock.
+    - `progress` is called after each event.
+    - `folders` are the folders with the migrations.
+
+    Raises MigrationError, UnavailableError.
     """
-    return _migrate(conninfo, folders, break_lock=break_lock)
+    patience = _Patience(lock_wait, retry_for, progress)
+    return _migrate(conninfo, folders, patience, break_lock=break_lock)
 
 
 def migrate_plainly(conninfo: str, folders: Sequence[Path]) -> list[str]:
@@ -55,12 +94,13 @@ def migrate_plainly(conninfo: str, folders: Sequence[Path]) -> list[str]:
     Names without a schema follow the login's search_path, as with yoyo itself. Raises
     MigrationError, UnavailableError.
     """
-    return _migrate(conninfo, folders, is_plain=True)
+    return _migrate(conninfo, folders, _Patience(), is_plain=True)
 
 
 def _migrate(
     conninfo: str,
     folders: Sequence[Path],
+    patience: _Patience,
     *,
     break_lock: bool = False,
     is_plain: bool = False,
@@ -73,9 +113,11 @@ def _migrate(
         with yoyo.get_backend(url) as backend:
             # Through a pooler yoyo could execute another client's prepared statement.
             backend.connection.prepare_threshold = None
-            return _apply(backend, migrations, break_lock=break_lock)
-    except yoyo.exceptions.LockTimeout as error:
-        raise MigrationError(_explain_lock(error)) from error
+            if break_lock:
+                remove_lock(conninfo)
+            wait = patience.lock_wait.total_seconds()
+            with holding_lock(backend, conninfo, wait, patience.progress):
+                return _apply(backend, migrations, conninfo, patience)
     except psycopg.Error as error:
         hide_values(error)
         why = str(error) if error.sqlstate else type(error).__name__
@@ -93,7 +135,9 @@ def _safe_url(conninfo: str) -> str:
     make_books(conninfo)
     if traps := find_traps(conninfo):
         raise MigrationError(traps)
-    return yoyo_url(conninfo, schema=BOOKS_SCHEMA)
+    record_sessions(conninfo)
+    named = make_conninfo(conninfo, application_name="authority migrate")
+    return yoyo_url(named, schema=BOOKS_SCHEMA)
 
 
 def _throwaway_url(conninfo: str) -> str:
@@ -103,40 +147,50 @@ def _throwaway_url(conninfo: str) -> str:
     return yoyo_url(make_conninfo(conninfo, options=options))
 
 
-def _explain_lock(error: yoyo.exceptions.LockTimeout) -> str:
-    """Return why yoyo has no lock. yoyo blames another run for every error."""
-    why = error.__context__
-    if isinstance(why, psycopg.Error) and not isinstance(why, sqlstate.UniqueViolation):
-        hide_values(why)
-        return f"yoyo cannot take its lock: {why}"
-    return (
-        "another run holds yoyo's lock. If none is running, it was killed: then run "
-        "`authority migrate --break-lock` or `yoyo break-lock`"
-    )
-
-
 def _apply(
-    backend: _Backend, migrations: Sequence[Migration], *, break_lock: bool
+    backend: _Backend,
+    migrations: Sequence[Migration],
+    conninfo: str,
+    patience: _Patience,
 ) -> list[str]:
-    if break_lock:
-        backend.break_lock()
-    with backend.lock():
-        todo = backend.to_apply(migrations)
+    todo = backend.to_apply(migrations)
+    blockers = Blockers(conninfo)
+    with blockers.watching():
         for migration in todo:
-            watches = watch_steps(migration)
-            try:
-                backend.apply_migrations_only([migration])
-            except psycopg.Error as error:
-                place = place_of(error, migration, watches)
-                raise MigrationError(_why_failed(place, migration, error)) from error
+            began = monotonic()
+            _apply_one(backend, migration, blockers, patience)
+            event = MigrationProgress(
+                outcome="applied",
+                migration=migration.id,
+                seconds=monotonic() - began,
+            )
+            patience.progress(event)
         if todo:
             backend.run_post_apply(todo)
     return [migration.id for migration in todo]
 
 
+def _apply_one(
+    backend: _Backend, migration: Migration, blockers: Blockers, patience: _Patience
+) -> None:
+    watches = watch_steps(migration)
+    try:
+        retrying(
+            lambda: backend.apply_migrations_only([migration]),
+            migration=migration.id,
+            seconds=patience.retry_for.total_seconds(),
+            blockers=blockers,
+            progress=patience.progress,
+        )
+    except psycopg.Error as error:
+        place = place_of(error, migration, watches)
+        raise MigrationError(_why_failed(place, migration, error)) from error
+
+
 def _why_failed(place: str, migration: Migration, error: psycopg.Error) -> str:
     hide_values(error)
     why = str(error) if error.sqlstate else type(error).__name__
+    why = "; ".join([why, *getattr(error, "__notes__", ())])
     kept = "was rolled back" if migration.use_transactions else "may have left a part"
     return f"{place}: {why}; the migration {kept}"
 

@@ -21,6 +21,7 @@ from authority_queries.service.migration_books import (
     safe_conninfo,
     traps_of,
 )
+from authority_queries.service.migration_lock import look
 from authority_queries.service.migrations import packaged_migrations
 
 _SOURCES: Final = "sources"
@@ -87,8 +88,9 @@ def _migrations(
     unknown = tuple(sorted(name for name in applied if name not in ours))
     if missing or unknown:
         yield Difference(_MIGRATIONS, missing, unknown)
-    for holder in names_in(connection, "lock") if are_marked else ():
-        yield _only(_MIGRATIONS, f"lock: held by {holder}")
+    sight = look(connection) if are_marked else None
+    if sight is not None:
+        yield _only(_MIGRATIONS, f"lock: held by {sight.run}; {sight.verdict}")
 
 
 def _sources(folder: Path) -> Iterator[str]:

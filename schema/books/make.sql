@@ -5,6 +5,7 @@
 do $$
 declare
     lock_table regclass;
+    other text;
 begin
     if pg_is_in_recovery() then
         raise read_only_sql_transaction using message =
@@ -27,6 +28,31 @@ begin
     if lock_table is null and not has_schema_privilege('authority_yoyo', 'create')
     or not has_table_privilege(lock_table, 'insert') then
         raise insufficient_privilege;
+    end if;
+    select books.name into other
+    from
+        (
+            values
+            ('yoyo_lock', 'pid'),
+            ('_yoyo_log', 'migration_hash'),
+            ('_yoyo_migration', 'migration_hash'),
+            ('_yoyo_version', 'version')
+        ) as books (name, known)
+    where
+        to_regclass('authority_yoyo.' || books.name) is not null
+        and not exists (
+            select from pg_attribute
+            where
+                pg_attribute.attrelid = to_regclass('authority_yoyo.' || books.name)
+                and pg_attribute.attname = books.known
+        )
+    limit 1;
+    if other is not null then
+        raise duplicate_table using message = format(
+            'the table authority_yoyo.%s is not a table of yoyo: '
+            'rename or drop it, or use another database',
+            other
+        );
     end if;
 exception when insufficient_privilege then
     raise insufficient_privilege using message = format(

@@ -35,7 +35,7 @@ end
 $$;
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 
 -- The same block as in schema/books/guard.sql, which `authority migrate` runs before
@@ -134,6 +134,35 @@ begin
     from found;
     if traps is not null then
         raise 'others could act as the migrating role: %', traps;
+    end if;
+end
+$$;
+
+-- A schema of the same name may be another software's, even of the same owner.
+do $$
+declare
+    other name;
+begin
+    select pg_get_userbyid(spaces.nspowner) into other
+    from pg_namespace as spaces
+    where
+        spaces.nspname = 'authority'
+        and (
+            spaces.nspowner <> 'pg_database_owner'::regrole
+            or obj_description(spaces.oid, 'pg_namespace') is distinct from
+            'Storage of a multi-tenant OAuth 2.0 / OpenID Connect authority.'
+            and exists (
+                select relnamespace from pg_class where relnamespace = spaces.oid
+                union all
+                select pronamespace from pg_proc where pronamespace = spaces.oid
+            )
+        );
+    if other is not null then
+        raise duplicate_schema using message = format(
+            'this database has another schema named authority, which %I owns: '
+            'rename or drop it, or use another database',
+            other
+        );
     end if;
 end
 $$;

@@ -5,9 +5,10 @@
 -- Locks: none on tables in use.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0001_x_guard_rollbacks');
 
 create or replace function authority.may_roll_back(migration text)
 returns boolean

@@ -3,10 +3,11 @@
 -- Locks: none on tables in use.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local standard_conforming_strings = on;
 set local role pg_database_owner;
+call authority.begin_migration('0003_bound_values');
 
 -- Timestamps and intervals have bounds too. Each table states them itself, which costs
 -- nothing: a timestamp is from 1900 to before 9000 in UTC, an interval at most 36,525

@@ -4,9 +4,10 @@
 -- to them are added; access exclusive if this runs again.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0007_create_user_roles');
 
 create table if not exists authority.user_roles (
     tenant_id uuid not null,

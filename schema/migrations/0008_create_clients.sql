@@ -4,10 +4,11 @@
 -- access exclusive if this runs again.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local standard_conforming_strings = on;
 set local role pg_database_owner;
+call authority.begin_migration('0008_create_clients');
 
 create or replace function authority.names_no_grant(permissions text[])
 returns boolean

@@ -3,10 +3,11 @@
 -- Locks: none on tables in use.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local standard_conforming_strings = on;
 set local role pg_database_owner;
+call authority.begin_migration('0009_compare_redirect_uris');
 
 create or replace function authority.without_loopback_port(uri text)
 returns text

@@ -3,9 +3,10 @@
 -- Locks: share row exclusive on authority.clients while the foreign key is added.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0010_create_client_registrations');
 
 create table if not exists authority.client_registrations (
     tenant_id uuid not null,

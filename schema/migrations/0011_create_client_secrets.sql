@@ -4,10 +4,11 @@
 -- access exclusive if this runs again.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local standard_conforming_strings = on;
 set local role pg_database_owner;
+call authority.begin_migration('0011_create_client_secrets');
 
 create table if not exists authority.client_secrets (
     tenant_id uuid not null,

@@ -4,9 +4,10 @@
 -- are added; access exclusive if this runs again.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0015_create_sessions');
 
 -- The free fifth of a page holds new times of last use, as HOT updates. No index has
 -- last_used_at.

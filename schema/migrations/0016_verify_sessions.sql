@@ -3,9 +3,10 @@
 -- Locks: none on tables in use.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0016_verify_sessions');
 
 create or replace view authority.live_sessions
 with (security_invoker = true) as

@@ -4,9 +4,10 @@
 -- while foreign keys to them are added; access exclusive if this runs again.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0017_create_authorizations');
 
 -- Pruning deletes families all the time, and each day's first refresh changes an index:
 -- vacuum comes at 5% instead of 20%.

@@ -3,9 +3,10 @@
 -- Locks: none on tables in use.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0018_create_tokens');
 
 -- The free tenth of a page holds the redemptions of its tokens, as HOT updates. Pruning
 -- deletes tokens all the time: vacuum comes at 5% instead of 20%.

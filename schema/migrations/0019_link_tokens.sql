@@ -5,9 +5,10 @@
 -- again.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0019_link_tokens');
 
 -- The table is new, so no rows are scanned.
 -- squawk-ignore-file adding-foreign-key-constraint, constraint-missing-not-valid

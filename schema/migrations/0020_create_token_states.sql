@@ -3,9 +3,10 @@
 -- Locks: none on tables in use.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0020_create_token_states');
 
 create or replace function authority.sign_in_time(claimed timestamptz)
 returns timestamptz
@@ -50,8 +51,7 @@ $$;
 
 comment on function authority.are_tokens_alive(uuid, uuid[]) is
 'Returns whether all these tokens exist and have no own_dead_because.
-authority.token_states calls it for exchanged tokens only, so that other tokens cost no
-more.';
+authority.token_states calls it for exchanged tokens only, because it costs time.';
 
 revoke execute on function authority.are_tokens_alive(uuid, uuid[]) from public;
 grant execute on function authority.are_tokens_alive(uuid, uuid[]) to authority_app;

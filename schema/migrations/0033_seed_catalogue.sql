@@ -4,9 +4,10 @@
 -- Locks: row locks on new rows only.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0033_seed_catalogue');
 
 insert into authority.permissions (name, description)
 values

@@ -4,10 +4,11 @@
 -- keys to them are added.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local standard_conforming_strings = on;
 set local role pg_database_owner;
+call authority.begin_migration('0035_create_one_time_tokens');
 
 create table if not exists authority.one_time_tokens (
     tenant_id uuid not null,

@@ -3,10 +3,11 @@
 -- Locks: share row exclusive on authority.tenants while the foreign key is added.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local standard_conforming_strings = on;
 set local role pg_database_owner;
+call authority.begin_migration('0037_create_signing_keys');
 
 create table if not exists authority.signing_keys (
     tenant_id uuid not null,

@@ -4,9 +4,10 @@
 -- Locks: share row exclusive on authority.users while the foreign key is added.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0038_create_totp_credentials');
 
 create or replace function authority.totp_step(period interval)
 returns bigint

@@ -3,9 +3,10 @@
 -- Locks: share row exclusive on authority.users while the foreign key is added.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0040_create_webauthn_credentials');
 
 create table if not exists authority.webauthn_credentials (
     tenant_id uuid not null,

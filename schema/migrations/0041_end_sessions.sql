@@ -3,9 +3,10 @@
 -- Locks: none on tables in use.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0041_end_sessions');
 
 create or replace function authority.end_sessions(
     tenant_id uuid, session_ids uuid[], reason text

@@ -3,9 +3,10 @@
 -- Locks: share row exclusive on authority.tenants while foreign keys are added.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0043_create_audit_events');
 
 create table if not exists authority.audit_events (
     tenant_id uuid not null,

@@ -4,9 +4,10 @@
 -- Locks: none on tables in use.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0044_isolate_audit_events');
 
 -- The owner's functions look for unsealed events, and for chains, of all tenants. They
 -- read and write other events of one tenant after the other.

@@ -4,9 +4,10 @@
 -- Locks: none on tables in use.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0046_seal_audit_events');
 
 create or replace function authority.digest_of_target(event authority.audit_events)
 returns bytea

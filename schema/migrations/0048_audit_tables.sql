@@ -3,9 +3,10 @@
 -- Locks: share row exclusive on each table while its trigger is created.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0048_audit_tables');
 
 call authority.audit('authority.tenants');
 call authority.audit('authority.roles');

@@ -6,9 +6,10 @@
 -- while triggers are replaced.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0049_watch_grants');
 
 -- The deletion of a token's family, user, client or service account cascades to it
 -- and is published instead. Only access tokens are verified by others.

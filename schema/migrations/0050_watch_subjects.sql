@@ -5,9 +5,10 @@
 -- while triggers are replaced.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0050_watch_subjects');
 
 drop trigger if exists users_signed_out_feed on authority.users;
 create constraint trigger users_signed_out_feed

@@ -4,9 +4,10 @@
 -- Locks: access exclusive, briefly, on the tables that receive a policy.
 
 set local search_path = pg_catalog;
-set local lock_timeout = '5s';
+set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.begin_migration('0055_x_watch_backlogs');
 
 -- Row-level security applies to the owner too. These policies show its functions the
 -- rows that have ended or wait for work, and the feed, but no living token, session or

@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,14 +37,16 @@ def program() -> str | None:
 
 
 @contextmanager
-def pooled(conninfo: str, passwords: Mapping[str, str]) -> Iterator[str]:
+def pooled(
+    conninfo: str, passwords: Mapping[str, str], *settings: str
+) -> Iterator[str]:
     """Run PgBouncer for these logins; yield the connection string through it.
 
     It holds one connection to the server for each login.
     """
     with tempfile.TemporaryDirectory(prefix="authority-bouncer-") as folder:
         port = _free_port()
-        path = _configure(Path(folder), port, conninfo, passwords)
+        path = _configure(Path(folder), port, conninfo, passwords, settings)
         command = [program() or "pgbouncer", str(path)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             try:
@@ -57,11 +59,15 @@ def pooled(conninfo: str, passwords: Mapping[str, str]) -> Iterator[str]:
 
 
 def _configure(
-    folder: Path, port: int, conninfo: str, passwords: Mapping[str, str]
+    folder: Path,
+    port: int,
+    conninfo: str,
+    passwords: Mapping[str, str],
+    settings: Sequence[str],
 ) -> Path:
     parameters = conninfo_to_dict(conninfo)
     host = str(parameters.get("host", "localhost"))
-    more = []
+    more = [*settings]
     if os.getuid() == 0:
         more.append(f"user = {_weaker_user(host)}")
         folder.chmod(0o755)

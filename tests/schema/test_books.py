@@ -105,3 +105,28 @@ def test_another_encoding_is_refused_by_the_first_migration(
     assert main(["doctor"]) == 1
     said = capsys.readouterr().out
     assert re.search(rf"encoding +{encoding} +create the database with UTF8", said)
+
+
+# Another software's objects, and the message.
+OTHERS = {
+    "create schema authority": "another schema named authority, which postgres owns",
+    "create schema authority authorization pg_database_owner; "
+    "create table authority.users (id int)": "another schema named authority",
+    "create schema authority_yoyo; create table authority_yoyo.yoyo_lock (id int)": (
+        "the table authority_yoyo.yoyo_lock is not a table of yoyo"
+    ),
+}
+
+
+@pytest.mark.parametrize("others", OTHERS)
+def test_another_softwares_schema_is_refused_and_stays(others: str, bare: Bare) -> None:
+    database = bare.database()
+    with psycopg.connect(database) as connection:
+        connection.execute(others.encode())
+    before = tables(database)
+    with pytest.raises(MigrationError, match=OTHERS[others]):
+        migrate(database)
+    if "authority_yoyo" not in others:  # yoyo itself fails at its own tables
+        done = run_yoyo(database, "apply", "--batch")
+        assert OTHERS[others] in done.stderr
+    assert tables(database) == before

@@ -1,5 +1,7 @@
 import os
+import re
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from tests.stores import Logins, routed_store
 from tools.snapshot import PRIVILEGES, SNAPSHOT, dump, privileges
 
 LONGEST_FILE = 250
+LONGEST_WAIT = 2000  # milliseconds
 # The seeds give each tenant what it lacks.
 WRITTEN_AGAIN = {"roles", "role_permissions", "scopes", "audit_events"}
 IDS = sorted(
@@ -44,6 +47,18 @@ def test_every_migration_is_short_and_has_a_rollback_and_a_header() -> None:
         assert text.startswith("-- "), name
         assert "\n-- Locks: " in text, name
         assert (MIGRATIONS / f"{name}.rollback.sql").exists(), name
+
+
+def test_every_migration_gives_up_a_lock_after_two_seconds_at_most() -> None:
+    for name in IDS:
+        text = (MIGRATIONS / f"{name}.sql").read_text()
+        waits = re.findall(
+            r"^set (?:local )?lock_timeout = '(\d+)(ms|s)';$", text, re.M
+        )
+        assert len(waits) == 1, name
+        ((number, unit),) = waits
+        assert 0 < int(number) * (1 if unit == "ms" else 1000) <= LONGEST_WAIT, name
+        assert text.index("lock_timeout") < text.index("role pg_database_owner;"), name
 
 
 def test_migrate_applies_all_once(blank_conninfo: str) -> None:
@@ -124,7 +139,6 @@ def test_a_data_migration_changes_every_tenant(
     assert rights(dba) == sorted([*born, *doormen])
 
 
-@pytest.mark.usefixtures("_yoyo_gives_up_at_once")
 def test_a_second_run_at_the_same_time_is_refused(
     conninfo: str, dba: "psycopg.Connection[Any]"
 ) -> None:
@@ -132,7 +146,7 @@ def test_a_second_run_at_the_same_time_is_refused(
         "insert into authority_yoyo.yoyo_lock (locked, ctime, pid) values (1, now(), 1)"
     )
     with pytest.raises(MigrationError, match="break-lock"):
-        migrate(conninfo)
+        migrate(conninfo, lock_wait=timedelta(0))
     assert migrate(conninfo, break_lock=True) == []
 
 
