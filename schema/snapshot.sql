@@ -147,8 +147,7 @@ end
 $$;
 
 COMMENT ON FUNCTION authority.are_tokens_alive(tenant_id uuid, token_ids uuid[]) IS 'Returns whether all these tokens exist and have no own_dead_because.
-authority.token_states calls it for exchanged tokens only, so that other tokens cost no
-more.';
+authority.token_states calls it for exchanged tokens only, because it costs time.';
 
 -- audit
 
@@ -661,6 +660,39 @@ $$;
 COMMENT ON FUNCTION authority.await_seat(tenant_id uuid, license_id uuid, holder text) IS 'Locks the licence and returns the seat that the holder has or last had, or null. If two
 requests race for one holder, the second one gets the seat of the first. It is a
 function because a statement does not see what was committed after it began.';
+
+-- begin_migration
+
+CREATE PROCEDURE authority.begin_migration(IN migration text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+begin
+    -- Until the end of the transaction. Shows others that a migration is running.
+    perform pg_advisory_xact_lock(1635087464, 1);
+    if to_regclass('authority_yoyo._yoyo_migration') is not null then
+        if exists (
+            select from authority_yoyo._yoyo_migration as applied
+            where applied.migration_id = migration
+        ) then
+            raise object_not_in_prerequisite_state using message = format(
+                'another run has applied %s since this run began: start again',
+                migration
+            );
+        end if;
+    end if;
+    -- The server ends the statement of a client that was killed.
+    perform set_config('client_connection_check_interval', '1s', true);
+exception when invalid_parameter_value then
+    null; -- the server's system cannot watch a connection
+end
+$$;
+
+COMMENT ON PROCEDURE authority.begin_migration(IN migration text) IS 'Waits until no other migration runs in this database, and refuses a migration that
+yoyo has marked as applied. A run that has lost its lock to another run would repeat old
+definitions over new ones.';
 
 -- canonical_address
 
