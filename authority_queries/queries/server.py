@@ -10,7 +10,7 @@ from authority_queries.records import SchemaVersion, ServerDescription
 
 _TEXTS = {
     "describe": "d13d0ecdf957",
-    "get_schema_version": "3a7a3168a995",
+    "get_schema_version": "573c6b349d0a",
 }
 _QUERIES = QueryFile(FOLDER / "server.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "server.sql", texts=_TEXTS)
@@ -49,8 +49,9 @@ async def describe_async(
 
 def get_schema_version(connection: Connection[object]) -> SchemaVersion:
     """The newest migration that was applied, and the oldest package that the database
-    supports, named by the newest migration of that package. A service asks for both
-    on its first connection.
+    supports, named by the newest migration of that package. Each new connection of a
+    service or an operator asks for both, and in the same trip for the server process,
+    which shows whether a pooler is between.
 
     queries/server.sql:85
     """
@@ -61,8 +62,9 @@ async def get_schema_version_async(
     connection: AsyncConnection[object],
 ) -> SchemaVersion:
     """The newest migration that was applied, and the oldest package that the database
-    supports, named by the newest migration of that package. A service asks for both
-    on its first connection.
+    supports, named by the newest migration of that package. Each new connection of a
+    service or an operator asks for both, and in the same trip for the server process,
+    which shows whether a pooler is between.
 
     queries/server.sql:85
     """
