@@ -189,7 +189,7 @@ def test_every_new_connection_checks_the_version(
         (["audit", "seal"], "maintenance"),
         (["export", "tenant", "acme"], "reader"),
     ],
-    ids=" ".join,
+    ids=["prune", "erase", "seal", "export"],
 )
 def test_a_command_checks_the_version(
     command: list[str],
