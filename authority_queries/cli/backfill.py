@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import psycopg
+from psycopg.errors import QueryCanceled
 
 from authority_queries.cli.maintaining import incomplete_code
 from authority_queries.cli.progress import Stop
@@ -21,6 +22,7 @@ from authority_queries.service.retention import check_batch_size
 from authority_queries.service.settings import Settings
 
 _PACE = Pace()
+_SHORTEST = 0.001  # seconds; PostgreSQL takes 0 for no limit
 _EPILOG = (
     "FILE has one statement that changes at most :batch_size rows of :tenant_id, and "
     "returns their keys (docs/migrations.md). Log in as the owner of the database. A "
@@ -75,6 +77,10 @@ def run_backfill(settings: Settings, arguments: argparse.Namespace) -> int:
             message = f"the connection to {settings.describe()} failed: {error}"
             raise UnavailableError(message) from error
         why = str(error).partition("\n")[0]
+        if isinstance(error, QueryCanceled):
+            why += (
+                ": use a smaller --batch-size or a longer AUTHORITY_STATEMENT_TIMEOUT"
+            )
         message = f"{backfill.name}: {why}; earlier batches are committed"
         raise BackfillError(message) from error
     print(_line(report))
@@ -85,13 +91,13 @@ def run_backfill(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _parsed(arguments: argparse.Namespace, settings: Settings) -> tuple[Backfill, Pace]:
-    for option, seconds in (
-        ("--pause", arguments.pause),
-        ("--lock-timeout", arguments.lock_timeout),
-    ):
-        if not (0 <= seconds < math.inf):
-            message = f"{option} must be at least 0, not {seconds}"
-            raise ConfigurationError(message)
+    if not 0 <= arguments.pause < math.inf:
+        message = f"--pause must be at least 0, not {arguments.pause}"
+        raise ConfigurationError(message)
+    if not _SHORTEST <= arguments.lock_timeout < math.inf:
+        least, given = _SHORTEST, arguments.lock_timeout
+        message = f"--lock-timeout must be at least {least}, not {given}"
+        raise ConfigurationError(message)
     try:
         pace = Pace(
             batch_size=check_batch_size(arguments.batch_size),

@@ -208,6 +208,20 @@ def test_a_statement_that_is_not_bounded_is_refused(
     assert left(filled)[0] >= 18  # at most one batch was committed
 
 
+def test_a_batch_that_is_too_large_ends_by_statement_timeout(
+    filled: "psycopg.Connection[Any]",
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    slow = SOME.replace("nickname is null", "pg_sleep(9) is null")
+    (tmp_path / "slow.sql").write_text(f"{UPDATE} and id in ({slow}) returning id")
+    monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(conninfo_of(filled)))
+    monkeypatch.setenv("AUTHORITY_STATEMENT_TIMEOUT", "0.1")
+    assert main(["backfill", str(tmp_path / "slow.sql")]) == 1
+    assert "use a smaller --batch-size" in capsys.readouterr().err
+
+
 def test_only_the_owner_may_run_a_backfill(
     filled: "psycopg.Connection[Any]", fill_nickname: Path, login_names: dict[str, str]
 ) -> None:
@@ -231,7 +245,7 @@ def test_a_database_without_tenants_is_done(
     [
         (["--batch-size", "0"], "batch_size"),
         (["--pause", "-1"], "--pause must be at least 0"),
-        (["--lock-timeout", "inf"], "--lock-timeout must be at least 0"),
+        (["--lock-timeout", "0"], "--lock-timeout must be at least 0.001"),
     ],
     ids=["batch_size", "pause", "lock_timeout"],
 )

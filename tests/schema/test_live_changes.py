@@ -176,3 +176,12 @@ def test_migrations_after_the_last_release_are_safe_on_a_live_system(
         for name in (one for one in packaged_migrations() if one not in known):
             found = faults(observe(blank_conninfo, MIGRATIONS / f"{name}.sql"))
             assert found == [], name
+        with psycopg.connect(blank_conninfo) as dba:
+            oldest = dba.execute("select authority.oldest_package()").fetchone()
+        assert oldest is not None
+        assert oldest[0] <= release.last_migration, "it must serve this release"
+
+
+def test_the_migrations_of_an_invented_release_are_safe(live: str) -> None:
+    for file in sorted((ROOT / "tests" / "upgrades" / "next").glob("*.sql")):
+        assert faults(observe(live, file)) == [], file.name
