@@ -17,7 +17,8 @@ from authority_queries.errors import (
     UnavailableError,
 )
 from authority_queries.service.backend import running_backend
-from authority_queries.service.backfills import Backfill, BackfillReport, Pace
+from authority_queries.service.backfill_reports import BackfillReport, Pace
+from authority_queries.service.backfills import Backfill
 from authority_queries.service.retention import check_batch_size
 from authority_queries.service.settings import Settings
 

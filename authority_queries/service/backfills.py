@@ -6,7 +6,6 @@ and PostgreSQL reports no error. So each batch belongs to one tenant.
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Final
@@ -21,6 +20,7 @@ from authority_queries.engine.driver_errors import hide_values
 from authority_queries.engine.sql_text import processed
 from authority_queries.errors import BackfillError
 from authority_queries.resources import BACKFILL
+from authority_queries.service.backfill_reports import BackfillReport, Pace
 from authority_queries.service.migration_books import safe_conninfo
 
 _ATTEMPTS: Final = 10
@@ -32,37 +32,6 @@ _MAY_PASS: Final = (
 )
 _EXPLAIN: Final = b"explain (verbose, format json) "
 _Rows = Sequence[tuple[Any, ...]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How fast a backfill works. Times are in seconds.
-
-    `pause` follows each batch, so that replicas and autovacuum keep up. A batch that
-    waits longer than `lock_timeout` for a lock is rolled back and tried again.
-    """
-
-    batch_size: int = 1000
-    pause: float = 0.1
-    lock_timeout: float = 2.0
-    statement_timeout: float = 30.0
-
-
-@dataclass(slots=True, kw_only=True)
-class BackfillReport:
-    """What a run has done so far. `tenants` counts those that are done, of `all`."""
-
-    all: int = 0
-    tenants: int = 0
-    rows: int = 0
-    batches: int = 0
-    retries: int = 0
-    seconds: float = 0.0
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether each tenant had a batch that found no row."""
-        return self.tenants == self.all
 
 
 class Backfill:
@@ -78,6 +47,7 @@ class Backfill:
         sql = file.read_text(encoding="utf-8").rstrip().removesuffix(";")
         label = f"backfill.{self.name}"
         self._text = processed(label, SQLOperationType.SELECT, sql)
+        self._has_position = "%(after)s" in self._text
 
     def run(
         self,
@@ -120,13 +90,21 @@ class Backfill:
         pace: Pace,
         report: BackfillReport,
     ) -> Iterator[_Rows]:
-        """Yield the keys of each batch of a tenant, until one is empty."""
-        before: set[tuple[Any, ...]] = set()
+        """Yield the keys of each batch of a tenant, until one is empty.
+
+        With `:after` the last batch begins at the first row again, because older
+        releases may have written behind it.
+        """
+        first: set[tuple[Any, ...]] = set()
+        before = first
         after: object = None
         while True:
             rows = self._batch(session, tenant, after, pace, report)
-            if not rows:
+            if not rows and after is None:
                 return
+            if not rows:
+                before, after = first, None
+                continue
             if not before.isdisjoint(rows):
                 message = (
                     f"{self.name}: the statement matches rows that it has changed, so "
@@ -134,7 +112,8 @@ class Backfill:
                 )
                 raise BackfillError(message)
             yield rows
-            before, after = {*rows}, max(row[0] for row in rows)
+            first, before = first or {*rows}, {*rows}
+            after = max(row[0] for row in rows) if self._has_position else None
 
     def _batch(
         self,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Timer
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -15,7 +16,8 @@ from psycopg.conninfo import make_conninfo
 
 from authority_queries.cli import main
 from authority_queries.errors import BackfillError
-from authority_queries.service.backfills import Backfill, BackfillReport, Pace
+from authority_queries.service.backfill_reports import BackfillReport, Pace
+from authority_queries.service.backfills import Backfill
 from authority_queries.service.migrations import yoyo_url
 from tests.conftest import conninfo_of
 
@@ -206,6 +208,34 @@ def test_a_statement_that_is_not_bounded_is_refused(
         Backfill(tmp_path / "wrong.sql").run(conninfo_of(filled), PACE)
     assert why in str(caught.value)
     assert left(filled)[0] >= 18  # at most one batch was committed
+
+
+def test_a_statement_that_forgets_what_it_has_done_is_refused(
+    filled: "psycopg.Connection[Any]", tmp_path: Path
+) -> None:
+    text = statement().replace(
+        "users.nickname is null", "(users.nickname is null or true)"
+    )
+    (tmp_path / "wrong.sql").write_text(text)
+    with pytest.raises(BackfillError, match="matches rows that it has changed"):
+        Backfill(tmp_path / "wrong.sql").run(conninfo_of(filled), PACE)
+
+
+def test_rows_that_an_older_release_writes_meanwhile_are_changed_too(
+    filled: "psycopg.Connection[Any]", fill_nickname: Path
+) -> None:
+    def write(report: BackfillReport) -> None:
+        filled.execute(
+            "insert into authority.users "
+            "(tenant_id, id, username, username_key, display_name) "
+            "select tenants.id, %(id)s, 'zoe', 'zoe', 'Zoe' from authority.tenants "
+            "where code = 'a' on conflict do nothing",
+            {"id": UUID(int=7)},
+        )
+
+    report = Backfill(fill_nickname).run(conninfo_of(filled), PACE, progress=write)
+    assert report.rows == 29
+    assert left(filled) == (0, 1)
 
 
 def test_a_batch_that_is_too_large_ends_by_statement_timeout(

@@ -112,7 +112,7 @@ def test_lookups_go_on_while_all_later_migrations_are_applied(
         applied = migrate(blank_conninfo)
     assert [*first, *applied] == names
     figures.append(shown(f"{len(applied)} migrations", found, compared))
-    assert found.longest <= MARGIN + compared.longest
+    assert found.longest <= MARGIN + 2 * compared.longest
 
 
 @contextmanager
@@ -155,6 +155,6 @@ def test_a_lookup_behind_a_long_reader_stalls_for_lock_timeout(
     what = f"a reader of {READING} s and lock_timeout = {limit} s"
     figures.append(shown(what, found, compared))
     if limit:
-        assert found.longest <= limit + MARGIN + compared.longest
+        assert found.longest <= limit + MARGIN + 2 * compared.longest
     else:  # the measurement sees a stall
         assert found.longest > READING / 2
