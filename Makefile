@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+DEPLOY := examples/deploy
 # One worker per processor, each with its own server. PYTEST_ARGS="-n 0" runs without.
 IN_PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test lint pytest coverage generate plans regenerate fuzz model soak chaos benchmark snapshot checksums release sync format wheel clean
+.PHONY: help demo test lint pytest matrix coverage generate plans regenerate fuzz model soak chaos crashes benchmark snapshot checksums release sync format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -36,10 +37,19 @@ lint: $(VENV)/dev.stamp ## Run the linters and mypy, and check that generated fi
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar schema
 	$(BIN)/sqlfluff lint --disable-progress-bar --templater placeholder queries authority_queries
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml $(DEPLOY)/github-actions/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci $(DEPLOY)/gitlab-ci.yml
+	$(BIN)/zizmor --offline --quiet $(DEPLOY)/github-actions/*.yml
+	$(BIN)/kubernetes-validate --quiet --strict -k 1.27 $(DEPLOY)/kubernetes/*.yaml
+	$(BIN)/kubernetes-validate --quiet --strict $(DEPLOY)/kubernetes/*.yaml
+	$(BIN)/hadolint $(DEPLOY)/Dockerfile
 	$(BIN)/squawk $(filter-out %.rollback.sql,$(wildcard schema/migrations/*.sql))
 
 pytest: $(VENV)/dev.stamp ## Run the tests in parallel (PYTEST_ARGS, FORM=sync for the other form of tests/repositories)
 	$(BIN)/pytest $(IN_PARALLEL) --form=$(or $(FORM),async) $(PYTEST_ARGS)
+
+matrix: $(VENV)/dev.stamp ## Run PostgreSQL 15 to 18 with each Python, and print a table (MATRIX_ARGS="--help")
+	$(BIN)/python -m tools.matrix $(MATRIX_ARGS)
 
 coverage: $(VENV)/dev.stamp ## Run the tests and measure branch coverage
 	$(BIN)/pytest $(IN_PARALLEL) --cov --cov-report=term $(PYTEST_ARGS)
@@ -65,6 +75,9 @@ soak: $(VENV)/dev.stamp ## Run services and compare with a ledger: minutes (SOAK
 
 chaos: $(VENV)/dev.stamp ## Run the soak test under every fault (SOAK_ARGS)
 	$(BIN)/python -m tests.soak --faults all --minutes 5 $(SOAK_ARGS)
+
+crashes: $(VENV)/dev.stamp ## Stop each migration after each statement, run it again, compare: a minute
+	$(BIN)/pytest -q tests/schema/test_crashes.py --compare-every-stop
 
 benchmark: $(VENV)/dev.stamp ## Compare the time of typed calls with the bare driver's
 	$(BIN)/python -m benchmarks.wrapper

@@ -35,19 +35,23 @@ if TYPE_CHECKING:
     from authority_queries.service._async.authority import AsyncAuthority
     from authority_queries.service._async.exporter import AsyncExporter
     from authority_queries.service._async.maintenance import AsyncMaintenance
+    from authority_queries.service._async.monitor import AsyncMonitor
     from authority_queries.service._sync.authority import Authority
     from authority_queries.service._sync.exporter import Exporter
     from authority_queries.service._sync.maintenance import Maintenance
+    from authority_queries.service._sync.monitor import Monitor
     from authority_queries.service.audits import AuditHead
     from authority_queries.service.migrations import migrate
     from authority_queries.service.retention import Retention
     from authority_queries.service.settings import Settings
+    from authority_queries.service.stats import Stats
 
 __all__ = [
     "Actor",
     "AsyncAuthority",
     "AsyncExporter",
     "AsyncMaintenance",
+    "AsyncMonitor",
     "AsyncStore",
     "AuditHead",
     "Authority",
@@ -56,10 +60,12 @@ __all__ = [
     "Exporter",
     "Keyring",
     "Maintenance",
+    "Monitor",
     "NewToken",
     "Retention",
     "Settings",
     "SigningKey",
+    "Stats",
     "Store",
     "TotpSecret",
     "convert_keycloak_hash",
@@ -88,6 +94,7 @@ _HOMES = {
     "AsyncAuthority": "service._async.authority",
     "AsyncExporter": "service._async.exporter",
     "AsyncMaintenance": "service._async.maintenance",
+    "AsyncMonitor": "service._async.monitor",
     "AsyncStore": "repositories._async.store",
     "AuditHead": "service.audits",
     "Authority": "service._sync.authority",
@@ -96,10 +103,12 @@ _HOMES = {
     "Exporter": "service._sync.exporter",
     "Keyring": "secrets.encryption",
     "Maintenance": "service._sync.maintenance",
+    "Monitor": "service._sync.monitor",
     "NewToken": "repositories.values",
     "Retention": "service.retention",
     "Settings": "service.settings",
     "SigningKey": "secrets.signing_keys",
+    "Stats": "service.stats",
     "Store": "repositories._sync.store",
     "TotpSecret": "credentials",
     "convert_keycloak_hash": "credentials",

@@ -122,7 +122,7 @@ class OpenTransactionError(AuthorityError):
 
 
 class FeedRewoundError(AuthorityError):
-    """A feed ends before its follower's position: the database was restored."""
+    """A feed is not the one that its follower has read: the database was restored."""
 
 
 class LicenseNotUsableError(AuthorityError):

@@ -48,6 +48,14 @@ CodeIssuanceOutcome: TypeAlias = Literal[
     "unmet_authentication_requirements",
     "user_inactive",
 ]
+ConnectionStatsRole: TypeAlias = Literal[
+    "authority_app",
+    "authority_maintenance",
+    "authority_reader",
+    "other",
+    "owner",
+    "superuser",
+]
 DeviceApprovalOutcome: TypeAlias = Literal[
     "approved",
     "client_inactive",
@@ -75,6 +83,9 @@ DevicePollOutcome: TypeAlias = Literal[
     "expired_token",
     "invalid",
     "slow_down",
+]
+HorizonStatsHolder: TypeAlias = Literal[
+    "idle_transaction", "prepared", "slot", "standby", "transaction"
 ]
 LicenseGracePolicy: TypeAlias = Literal["full", "keep"]
 LicenseOveragePolicy: TypeAlias = Literal["allow", "refuse"]
@@ -1241,6 +1252,118 @@ class TenantWithNotices:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseStats:
+    """A row of monitoring.get_database."""
+
+    size_bytes: int | None
+    xid_age: int | None
+    multixact_age: int | None
+    commits: int | None
+    rollbacks: int | None
+    deadlocks: int | None
+    temp_bytes: int | None
+    stats_reset: datetime | None
+    max_connections: int
+    is_standby: bool
+    notification_queue_usage: float
+    sees_all_sessions: bool
+    schema_version: str
+    locked_since: datetime | None
+    taken_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TableStats:
+    """A row of monitoring.list_tables."""
+
+    name: str
+    partitions: int
+    live_rows: int
+    dead_rows: int
+    heap_bytes: int | None
+    index_bytes: int | None
+    size_bytes: int | None
+    xid_age: int | None
+    inserted: int
+    updated: int
+    updated_in_page: int
+    deleted: int
+    last_vacuum: datetime | None
+    last_analyze: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStats:
+    """A row of monitoring.list_indexes."""
+
+    name: str
+    table_name: str
+    is_unique: bool
+    is_valid: bool
+    size_bytes: int | None
+    scans: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStats:
+    """A row of monitoring.list_partitions."""
+
+    table_name: str
+    months: int
+    months_from_now: int
+    oldest_month: datetime | None
+    default_bytes: int
+    default_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionStats:
+    """A row of monitoring.list_connections."""
+
+    role: ConnectionStatsRole
+    state: str | None
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class HorizonStats:
+    """A row of monitoring.list_horizons."""
+
+    holder: HorizonStatsHolder
+    holders: int | None
+    age_seconds: float | None
+    xid_age: int | None
+    retained_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BacklogStats:
+    """A row of monitoring.list_backlogs."""
+
+    prune_step: str
+    left_rows: int
+    due_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkStats:
+    """A row of monitoring.list_work."""
+
+    kind: str
+    items: int
+    oldest: datetime | None
+    latest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TenantStats:
+    """A row of monitoring.list_tenants."""
+
+    status: str
+    tenants: int
+
+
+@dataclass(frozen=True, slots=True)
 class OneTimeTokenCreationCreated:
     """A row of one_time_tokens.create.
 
@@ -1723,6 +1846,7 @@ class ServerDescription:
     may_migrate: bool | None
     let_in: Sequence[str]
     missing_roles: Sequence[str]
+    has_schema: bool
     may_act_as: Sequence[str]
     held_roles: Sequence[str]
     unprotected_tables: Sequence[str]

@@ -39,6 +39,7 @@ select
             ]) as ours (name)
         where to_regrole(ours.name) is null
     ) as missing_roles,
+    to_regnamespace('authority') is not null as has_schema,
     array(
         select ours.rolname::text
         from pg_catalog.pg_roles as ours

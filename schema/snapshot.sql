@@ -600,6 +600,8 @@ CREATE POLICY authorizations_lock_policy ON authority.authorizations AS RESTRICT
 
 CREATE POLICY authorizations_maintenance_policy ON authority.authorizations TO authority_maintenance USING (true);
 
+CREATE POLICY authorizations_owner_policy ON authority.authorizations FOR SELECT TO pg_database_owner USING ((tokens_expire_at < authority.clock()));
+
 CREATE POLICY authorizations_tenant_id_policy ON authority.authorizations USING ((tenant_id = (
 CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
@@ -1020,6 +1022,8 @@ CREATE POLICY consents_lock_policy ON authority.consents AS RESTRICTIVE FOR UPDA
 
 CREATE POLICY consents_maintenance_policy ON authority.consents TO authority_maintenance USING (true);
 
+CREATE POLICY consents_owner_policy ON authority.consents FOR SELECT TO pg_database_owner USING ((revoked_at < authority.clock()));
+
 CREATE POLICY consents_tenant_id_policy ON authority.consents USING ((tenant_id = (
 CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
@@ -1278,6 +1282,8 @@ CREATE POLICY device_authorizations_lock_policy ON authority.device_authorizatio
 
 CREATE POLICY device_authorizations_maintenance_policy ON authority.device_authorizations TO authority_maintenance USING (true);
 
+CREATE POLICY device_authorizations_owner_policy ON authority.device_authorizations FOR SELECT TO pg_database_owner USING ((expires_at < authority.clock()));
+
 CREATE POLICY device_authorizations_tenant_id_policy ON authority.device_authorizations USING ((tenant_id = (
 CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
@@ -1406,6 +1412,51 @@ $$;
 COMMENT ON FUNCTION authority.drop_partitions(parent regclass, retention interval) IS 'Drops the partitions whose upper bound is older than the retention, and returns how
 many. Never drops a row younger than the retention. Locks the table briefly, and gives
 up after waiting 2 s.';
+
+-- drop_tables
+
+CREATE PROCEDURE authority.drop_tables(IN migration text, VARIADIC targets text[])
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+declare
+    target text;
+    found regclass;
+    has_rows boolean;
+begin
+    foreach target in array targets loop
+        found := to_regclass(format('authority.%I', target));
+        continue when found is null; -- a second run
+        if not authority.may_roll_back(migration) then
+            if current_setting('transaction_isolation') <> 'read committed' then
+                raise 'transaction_isolation must be read committed, not %: '
+                    'rows that others are inserting would not be seen',
+                    current_setting('transaction_isolation')
+                    using errcode = 'object_not_in_prerequisite_state';
+            end if;
+            -- Locks the table, and shows all rows to its owner. An error undoes both.
+            execute format('alter table %s no force row level security', found);
+            execute format('select exists (select from %s)', found) into has_rows;
+            if has_rows then
+                raise '% was not rolled back: authority.% has rows', migration, target
+                    using
+                        errcode = 'object_in_use',
+                        hint = format(
+                            'Make a backup, and set '
+                            'PGOPTIONS=''-c authority.roll_back=%s''', migration
+                        );
+            end if;
+        end if;
+        execute format('drop table %s', found);
+    end loop;
+end
+$$;
+
+COMMENT ON PROCEDURE authority.drop_tables(IN migration text, VARIADIC targets text[]) IS 'Drops tables in this order. Raises an error if one has rows and the setting
+authority.roll_back does not name the migration. `yoyo rollback --force` ignores the
+errors of statements, so one statement both checks and drops.';
 
 -- end_sessions
 
@@ -2009,6 +2060,37 @@ token must name that resource. Sets the tenant during the call,
 then restores the previous one, so that a caller that knows only a token needs one round
 trip.';
 
+-- find_migration_lock
+
+CREATE FUNCTION authority.find_migration_lock() RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    since timestamp;
+begin
+    -- A table runs nobody's code. A view would run it as the owner.
+    if exists (
+        select from pg_class
+        where
+            pg_class.relnamespace = to_regnamespace('authority_yoyo')
+            and pg_class.relname = 'yoyo_lock'
+            and pg_class.relkind = 'r'
+            and not pg_class.relrowsecurity
+    ) then
+        execute 'select min(yoyo_lock.ctime) from authority_yoyo.yoyo_lock '
+            'where yoyo_lock.locked = 1' into since;
+    end if;
+    return since at time zone 'UTC';
+end
+$$;
+
+COMMENT ON FUNCTION authority.find_migration_lock() IS 'Returns since when yoyo''s lock is held, by a run or by one that was killed. Null: it
+is free. Runs as its owner, because no other role may read yoyo''s tables.';
+
 -- find_sid
 
 CREATE FUNCTION authority.find_sid(tenant_id uuid, session_id uuid) RETURNS uuid
@@ -2143,6 +2225,50 @@ CREATE FUNCTION authority.first_seal_of_chain(chain authority.audit_chains) RETU
 
 COMMENT ON FUNCTION authority.first_seal_of_chain(chain authority.audit_chains) IS 'Returns what the first event of the chain follows: the SHA-256 of the tenant, the month
 and the head of the chain before.';
+
+-- guard_rollback
+
+CREATE PROCEDURE authority.guard_rollback(IN migration text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+declare
+    later text;
+begin
+    -- The generator's throwaway databases have their books elsewhere.
+    if to_regclass('authority_yoyo._yoyo_migration') is not null then
+        select max(migration_id collate "C") into later
+        from authority_yoyo._yoyo_migration
+        where migration_id ~ '^[0-9]{4}_' and migration_id collate "C" > migration;
+    end if;
+    if later is not null then
+        raise '% cannot be rolled back: % is applied and later', migration, later
+            using
+                errcode = 'object_not_in_prerequisite_state',
+                hint = 'Roll back the later migrations first, the newest one first.';
+    end if;
+    if authority.may_roll_back(migration)
+        or to_regclass('authority.tenants') is null
+    then
+        return;
+    end if;
+    -- A policy lets the owner see all tenants.
+    if exists (select from authority.tenants) then
+        raise '% was not rolled back: authority.tenants has rows', migration
+            using
+                errcode = 'object_in_use',
+                hint = format(
+                    'Make a backup, stop what needs the migration, and set '
+                    'PGOPTIONS=''-c authority.roll_back=%s''', migration
+                );
+    end if;
+end
+$$;
+
+COMMENT ON PROCEDURE authority.guard_rollback(IN migration text) IS 'Raises an error if a later migration is applied, or if there are tenants and the
+setting authority.roll_back does not name the migration. Every rollback calls it.';
 
 -- is_bounded_json
 
@@ -2582,6 +2708,8 @@ CREATE POLICY license_usage_lock_policy ON authority.license_usage AS RESTRICTIV
 
 CREATE POLICY license_usage_maintenance_policy ON authority.license_usage TO authority_maintenance USING (true);
 
+CREATE POLICY license_usage_owner_policy ON authority.license_usage FOR SELECT TO pg_database_owner USING ((period_end <= ((authority.clock() AT TIME ZONE 'UTC'::text))::date));
+
 CREATE POLICY license_usage_tenant_id_policy ON authority.license_usage USING ((tenant_id = (
 CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
@@ -2946,6 +3074,8 @@ COMMENT ON COLUMN authority.login_attempts.created_at IS 'When the attempt was m
 ALTER TABLE ONLY authority.login_attempts
     ADD CONSTRAINT login_attempts_tenant_id_created_at_id_pk PRIMARY KEY (tenant_id, created_at, id);
 
+CREATE INDEX login_attempts_created_at_idx ON ONLY authority.login_attempts USING brin (created_at) WITH (autosummarize='on');
+
 CREATE INDEX login_attempts_tenant_id_address_created_at_idx ON ONLY authority.login_attempts USING btree (tenant_id, address, created_at DESC) WHERE (address IS NOT NULL);
 
 CREATE INDEX login_attempts_tenant_id_username_created_at_idx ON ONLY authority.login_attempts USING btree (tenant_id, username, created_at DESC);
@@ -2954,6 +3084,8 @@ ALTER TABLE authority.login_attempts
     ADD CONSTRAINT login_attempts_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
 ALTER TABLE authority.login_attempts ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY login_attempts_owner_policy ON authority.login_attempts FOR SELECT TO pg_database_owner USING ((created_at > (authority.clock() - '01:00:00'::interval)));
 
 CREATE POLICY login_attempts_tenant_id_policy ON authority.login_attempts USING ((tenant_id = (
 CASE
@@ -2997,6 +3129,8 @@ COMMENT ON TABLE authority.login_attempts_default IS 'Attempts of months that ha
 ALTER TABLE ONLY authority.login_attempts_default
     ADD CONSTRAINT login_attempts_default_pkey PRIMARY KEY (tenant_id, created_at, id);
 
+CREATE INDEX login_attempts_default_created_at_idx ON authority.login_attempts_default USING brin (created_at) WITH (autosummarize='on');
+
 CREATE INDEX login_attempts_default_tenant_id_address_created_at_idx ON authority.login_attempts_default USING btree (tenant_id, address, created_at DESC) WHERE (address IS NOT NULL);
 
 CREATE INDEX login_attempts_default_tenant_id_username_created_at_idx ON authority.login_attempts_default USING btree (tenant_id, username, created_at DESC);
@@ -3012,6 +3146,10 @@ CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
+
+-- login_attempts_default_created_at_idx
+
+ALTER INDEX authority.login_attempts_created_at_idx ATTACH PARTITION authority.login_attempts_default_created_at_idx;
 
 -- login_attempts_default_pkey
 
@@ -3085,6 +3223,8 @@ ALTER TABLE ONLY authority.login_throttles
 
 CREATE INDEX login_throttles_ending_hour_idx ON authority.login_throttles USING btree (ending_hour);
 
+CREATE INDEX login_throttles_refused_at_idx ON authority.login_throttles USING btree (refused_at) WHERE (refused_at IS NOT NULL);
+
 ALTER TABLE ONLY authority.login_throttles
     ADD CONSTRAINT login_throttles_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
@@ -3093,6 +3233,8 @@ ALTER TABLE authority.login_throttles ENABLE ROW LEVEL SECURITY;
 CREATE POLICY login_throttles_lock_policy ON authority.login_throttles AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
 
 CREATE POLICY login_throttles_maintenance_policy ON authority.login_throttles TO authority_maintenance USING (true);
+
+CREATE POLICY login_throttles_owner_policy ON authority.login_throttles FOR SELECT TO pg_database_owner USING (((ending_hour < authority.clock()) OR (refused_at > (authority.clock() - '01:00:00'::interval))));
 
 CREATE POLICY login_throttles_tenant_id_policy ON authority.login_throttles USING ((tenant_id = (
 CASE
@@ -3150,6 +3292,8 @@ ALTER TABLE ONLY authority.logout_notices
 
 CREATE INDEX logout_notices_expires_at_idx ON authority.logout_notices USING btree (expires_at);
 
+CREATE INDEX logout_notices_finished_at_idx ON authority.logout_notices USING btree (finished_at) WHERE (status = 'given_up'::text);
+
 CREATE INDEX logout_notices_tenant_id_client_uuid_idx ON authority.logout_notices USING btree (tenant_id, client_uuid);
 
 CREATE INDEX logout_notices_tenant_id_next_attempt_at_idx ON authority.logout_notices USING btree (tenant_id, next_attempt_at) WHERE (status = 'waiting'::text);
@@ -3166,6 +3310,8 @@ CREATE POLICY logout_notices_lock_policy ON authority.logout_notices AS RESTRICT
 
 CREATE POLICY logout_notices_maintenance_policy ON authority.logout_notices TO authority_maintenance USING (true);
 
+CREATE POLICY logout_notices_owner_policy ON authority.logout_notices FOR SELECT TO pg_database_owner USING (true);
+
 CREATE POLICY logout_notices_tenant_id_policy ON authority.logout_notices USING ((tenant_id = (
 CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
@@ -3175,6 +3321,14 @@ CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
+
+-- may_roll_back
+
+CREATE FUNCTION authority.may_roll_back(migration text) RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN COALESCE((migration = ANY (string_to_array(replace(current_setting('authority.roll_back'::text, true), ' '::text, ''::text), ','::text))), false);
+
+COMMENT ON FUNCTION authority.may_roll_back(migration text) IS 'Whether the setting authority.roll_back, a list with commas, has the migration.';
 
 -- merge_details
 
@@ -3361,6 +3515,8 @@ ALTER TABLE authority.one_time_tokens ENABLE ROW LEVEL SECURITY;
 CREATE POLICY one_time_tokens_lock_policy ON authority.one_time_tokens AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
 
 CREATE POLICY one_time_tokens_maintenance_policy ON authority.one_time_tokens TO authority_maintenance USING (true);
+
+CREATE POLICY one_time_tokens_owner_policy ON authority.one_time_tokens FOR SELECT TO pg_database_owner USING ((expires_at < authority.clock()));
 
 CREATE POLICY one_time_tokens_tenant_id_policy ON authority.one_time_tokens USING ((tenant_id = (
 CASE
@@ -3750,6 +3906,8 @@ ALTER TABLE authority.pushed_requests ENABLE ROW LEVEL SECURITY;
 CREATE POLICY pushed_requests_lock_policy ON authority.pushed_requests AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
 
 CREATE POLICY pushed_requests_maintenance_policy ON authority.pushed_requests TO authority_maintenance USING (true);
+
+CREATE POLICY pushed_requests_owner_policy ON authority.pushed_requests FOR SELECT TO pg_database_owner USING ((expires_at < authority.clock()));
 
 CREATE POLICY pushed_requests_tenant_id_policy ON authority.pushed_requests USING ((tenant_id = (
 CASE
@@ -4157,6 +4315,8 @@ ALTER TABLE ONLY authority.revocation_sequences
 
 ALTER TABLE authority.revocation_sequences ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY revocation_sequences_owner_policy ON authority.revocation_sequences FOR SELECT TO pg_database_owner USING (true);
+
 CREATE POLICY revocation_sequences_tenant_id_policy ON authority.revocation_sequences USING ((tenant_id = (
 CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
@@ -4238,6 +4398,8 @@ ALTER TABLE authority.revocations ENABLE ROW LEVEL SECURITY;
 CREATE POLICY revocations_lock_policy ON authority.revocations AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
 
 CREATE POLICY revocations_maintenance_policy ON authority.revocations TO authority_maintenance USING (true);
+
+CREATE POLICY revocations_owner_policy ON authority.revocations FOR SELECT TO pg_database_owner USING (true);
 
 CREATE POLICY revocations_tenant_id_policy ON authority.revocations USING ((tenant_id = (
 CASE
@@ -4880,6 +5042,8 @@ CREATE POLICY sessions_lock_policy ON authority.sessions AS RESTRICTIVE FOR UPDA
 
 CREATE POLICY sessions_maintenance_policy ON authority.sessions TO authority_maintenance USING (true);
 
+CREATE POLICY sessions_owner_policy ON authority.sessions FOR SELECT TO pg_database_owner USING ((expires_at < authority.clock()));
+
 CREATE POLICY sessions_tenant_id_policy ON authority.sessions USING ((tenant_id = (
 CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
@@ -4951,7 +5115,7 @@ CREATE TABLE authority.signing_keys (
     CONSTRAINT signing_keys_encryption_key_id_check CHECK ((authority.is_visible(encryption_key_id) AND (char_length(encryption_key_id) <= 256))),
     CONSTRAINT signing_keys_kid_check CHECK ((authority.is_visible(kid) AND (char_length(kid) <= 256))),
     CONSTRAINT signing_keys_moments_check CHECK (((LEAST(signs_from, activated_at, retired_at, published_until, compromised_at, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(signs_from, activated_at, retired_at, published_until, compromised_at, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT signing_keys_private_key_check CHECK ((((octet_length(private_key) >= 30) AND (octet_length(private_key) <= 16384)) AND (SUBSTRING(private_key FROM 1 FOR 1) = '\x01'::bytea))),
+    CONSTRAINT signing_keys_private_key_check CHECK (((octet_length(private_key) >= 30) AND (octet_length(private_key) <= 16384) AND (SUBSTRING(private_key FROM 1 FOR 1) = '\x01'::bytea))),
     CONSTRAINT signing_keys_private_key_retired_at_check CHECK ((((private_key IS NULL) = (retired_at IS NOT NULL)) AND ((encryption_key_id IS NULL) = (retired_at IS NOT NULL)))),
     CONSTRAINT signing_keys_public_jwk_check CHECK (((jsonb_typeof(public_jwk) = 'object'::text) AND authority.is_bounded_json(public_jwk) AND (NOT (public_jwk ?| ARRAY['d'::text, 'p'::text, 'q'::text, 'dp'::text, 'dq'::text, 'qi'::text, 'oth'::text, 'k'::text, 'priv'::text])) AND ((((public_jwk ->> 'kid'::text) = kid) AND ((public_jwk ->> 'alg'::text) = alg) AND ((public_jwk ->> 'use'::text) = 'sig'::text) AND ((public_jwk ->> 'kty'::text) =
 CASE
@@ -5003,6 +5167,8 @@ ALTER TABLE authority.signing_keys ENABLE ROW LEVEL SECURITY;
 CREATE POLICY signing_keys_lock_policy ON authority.signing_keys AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
 
 CREATE POLICY signing_keys_maintenance_policy ON authority.signing_keys TO authority_maintenance USING (true);
+
+CREATE POLICY signing_keys_owner_policy ON authority.signing_keys FOR SELECT TO pg_database_owner USING (((retired_at IS NULL) OR (published_until < authority.clock())));
 
 CREATE POLICY signing_keys_tenant_id_policy ON authority.signing_keys USING ((tenant_id = (
 CASE
@@ -5464,6 +5630,8 @@ CREATE POLICY tokens_lock_policy ON authority.tokens AS RESTRICTIVE FOR UPDATE T
 
 CREATE POLICY tokens_maintenance_policy ON authority.tokens TO authority_maintenance USING (true);
 
+CREATE POLICY tokens_owner_policy ON authority.tokens FOR SELECT TO pg_database_owner USING ((expires_at < authority.clock()));
+
 CREATE POLICY tokens_tenant_id_policy ON authority.tokens USING ((tenant_id = (
 CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
@@ -5619,6 +5787,8 @@ CREATE POLICY used_jtis_lock_policy ON authority.used_jtis AS RESTRICTIVE FOR UP
 
 CREATE POLICY used_jtis_maintenance_policy ON authority.used_jtis TO authority_maintenance USING (true);
 
+CREATE POLICY used_jtis_owner_policy ON authority.used_jtis FOR SELECT TO pg_database_owner USING ((expires_at < authority.clock()));
+
 CREATE POLICY used_jtis_tenant_id_policy ON authority.used_jtis USING ((tenant_id = (
 CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
@@ -5725,6 +5895,8 @@ ALTER TABLE authority.user_roles ENABLE ROW LEVEL SECURITY;
 CREATE POLICY user_roles_lock_policy ON authority.user_roles AS RESTRICTIVE FOR UPDATE TO authority_maintenance USING (true) WITH CHECK (false);
 
 CREATE POLICY user_roles_maintenance_policy ON authority.user_roles TO authority_maintenance USING (true);
+
+CREATE POLICY user_roles_owner_policy ON authority.user_roles FOR SELECT TO pg_database_owner USING ((expires_at < authority.clock()));
 
 CREATE POLICY user_roles_tenant_id_policy ON authority.user_roles USING ((tenant_id = (
 CASE
@@ -5987,6 +6159,242 @@ $$;
 
 COMMENT ON FUNCTION authority.verify_audit_link(chain authority.audit_chains) IS 'Returns whether the chain follows the one that it names, or the first one that is
 kept.';
+
+-- watch_backlogs
+
+CREATE FUNCTION authority.watch_backlogs(kept_expired interval, kept_consents interval, kept_usage interval, most bigint) RETURNS TABLE(prune_step text, left_rows bigint, due_since timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    oldest timestamptz;
+    kept interval;
+    target name;
+    ended name;
+    condition text;
+begin
+    -- The condition of each step's statement, which reads its index.
+    for prune_step, target, ended, condition, kept in
+        values
+        ('used_jtis', 'used_jtis', 'expires_at', 'true', interval '5 minutes'),
+        ('pushed_requests', 'pushed_requests', 'expires_at', 'true', kept_expired),
+        (
+            'device_authorizations',
+            'device_authorizations',
+            'expires_at',
+            'true',
+            kept_expired
+        ),
+        ('one_time_tokens', 'one_time_tokens', 'expires_at', 'true', kept_expired),
+        ('signing_keys', 'signing_keys', 'published_until', 'true', kept_expired),
+        ('tokens', 'tokens', 'expires_at', 'held.type = ''access''', kept_expired),
+        (
+            'refresh_tokens',
+            'tokens',
+            'expires_at',
+            'held.type = ''refresh''',
+            kept_expired + interval '24 hours'
+        ),
+        ('authorizations', 'authorizations', 'tokens_expire_at', 'true', kept_expired),
+        ('consents', 'consents', 'revoked_at', 'true', kept_consents),
+        ('logout_notices', 'logout_notices', 'expires_at', 'true', kept_expired),
+        (
+            'sessions',
+            'sessions',
+            'expires_at',
+            'not exists ('
+            'select from authority.logout_notices '
+            'where logout_notices.tenant_id = held.tenant_id '
+            'and logout_notices.session_id = held.id)',
+            kept_expired
+        ),
+        ('user_roles', 'user_roles', 'expires_at', 'true', kept_expired),
+        ('revocations', 'revocations', 'expires_at', 'true', kept_expired),
+        (
+            'login_throttles',
+            'login_throttles',
+            'ending_hour',
+            'true',
+            interval '1 hour'
+        ),
+        ('license_usage', 'license_usage', 'period_end', 'true', kept_usage)
+    loop
+        execute format(
+            'select count(*), min(due.ended) from ('
+            'select held.%2$I as ended from authority.%1$I as held '
+            'where held.%2$I <= $1::%4$s and %3$s order by held.%2$I limit $2) as due',
+            target,
+            ended,
+            condition,
+            case ended when 'period_end' then 'date' else 'timestamptz' end
+        ) into left_rows, oldest using authority.clock() - kept, most;
+        due_since := oldest + kept;
+        return next;
+    end loop;
+end
+$_$;
+
+COMMENT ON FUNCTION authority.watch_backlogs(kept_expired interval, kept_consents interval, kept_usage interval, most bigint) IS 'Returns for each step of pruning how many rows of all tenants it has left, at most this
+many, and since when the oldest is due. The steps for partitions and for superseded
+entries of the feed are not listed. Runs as its owner, because a reader reads one
+tenant. It reveals counts and times.';
+
+-- watch_tenants
+
+CREATE FUNCTION authority.watch_tenants() RETURNS TABLE(status text, tenants bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+select
+    statuses.status,
+    count(tenants.id) as tenants
+from (
+    values ('active'), ('trial'), ('suspended'), ('terminated')
+) as statuses (status)
+left join authority.tenants on statuses.status = tenants.status
+group by statuses.status
+order by statuses.status
+$$;
+
+COMMENT ON FUNCTION authority.watch_tenants() IS 'Returns how many tenants have each status. Runs as its owner, because a reader reads
+one tenant. It reveals counts.';
+
+-- watch_work
+
+CREATE FUNCTION authority.watch_work(recent interval, most bigint) RETURNS TABLE(kind text, items bigint, oldest timestamp with time zone, latest timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    recently constant timestamptz := authority.clock() - recent;
+    outcomes bigint[];
+begin
+    -- The owner's policies show no older attempts.
+    if recent is null or recent not between interval '0' and interval '1 hour' then
+        raise invalid_parameter_value using message = 'recent must be 0 to 1 hour';
+    end if;
+    return query
+    select
+        'revocations_published',
+        coalesce(sum(revocation_sequences.last_sequence), 0)::bigint,
+        null::timestamptz,
+        max(revocation_sequences.updated_at)
+    from authority.revocation_sequences;
+    return query
+    select 'feeds_behind', count(*), null::timestamptz, null::timestamptz
+    from (
+        select
+            tenants.id,
+            coalesce(revocation_sequences.last_sequence, 0) as last_sequence
+        from authority.tenants
+        left join authority.revocation_sequences
+            on tenants.id = revocation_sequences.tenant_id
+        limit most
+    ) as feeds
+    where exists (
+        select from authority.revocations
+        where
+            revocations.tenant_id = feeds.id
+            and revocations.sequence > feeds.last_sequence
+    );
+    return query
+    select 'notices_' || states.state, counted.items, counted.oldest, null::timestamptz
+    from (values ('waiting'), ('due'), ('expired')) as states (state)
+    left join lateral (
+        select count(*) as items, min(found.next_attempt_at) as oldest
+        from (
+            select logout_notices.next_attempt_at
+            from authority.logout_notices
+            where
+                logout_notices.status = 'waiting'
+                and case states.state
+                    when 'expired' then logout_notices.expires_at <= authority.clock()
+                    when 'due' then
+                        logout_notices.expires_at > authority.clock()
+                        and logout_notices.next_attempt_at <= authority.clock()
+                    else logout_notices.expires_at > authority.clock()
+                end
+            limit most
+        ) as found
+    ) as counted on true;
+    return query
+    select 'notices_given_up', count(*), min(found.finished_at), max(found.finished_at)
+    from (
+        select logout_notices.finished_at
+        from authority.logout_notices
+        where logout_notices.status = 'given_up'
+        order by logout_notices.finished_at desc
+        limit most
+    ) as found;
+    return query
+    select 'throttles_refusing', count(*), null::timestamptz, max(found.refused_at)
+    from (
+        select login_throttles.refused_at
+        from authority.login_throttles
+        where login_throttles.refused_at > recently
+        order by login_throttles.refused_at desc
+        limit most
+    ) as found;
+    select array[
+        count(*) filter (where found.outcome = 'succeeded'),
+        count(*) filter (where found.outcome = 'failed'),
+        count(*) filter (where found.outcome = 'throttled')
+    ]
+    into outcomes
+    from (
+        select login_attempts.outcome
+        from authority.login_attempts
+        where login_attempts.created_at > recently
+        limit most
+    ) as found;
+    return query
+    select
+        'sign_ins_' || named.outcome,
+        outcomes[named.number],
+        null::timestamptz,
+        null::timestamptz
+    from (
+        values ('succeeded', 1), ('failed', 2), ('throttled', 3)
+    ) as named (outcome, number);
+    return query
+    select 'events_unsealed', count(*), min(found.created_at), max(found.created_at)
+    from (
+        select audit_events.created_at
+        from authority.audit_events
+        where audit_events.number is null
+        order by audit_events.created_at
+        limit most
+    ) as found;
+    return query
+    select
+        'keys_' || states.state,
+        count(keys.tenant_id),
+        min(coalesce(keys.activated_at, keys.signs_from)),
+        max(coalesce(keys.activated_at, keys.signs_from))
+    from (values ('signing'), ('next')) as states (state)
+    left join authority.signing_keys as keys
+        on
+            (keys.activated_at is null) = (states.state = 'next')
+            and keys.retired_at is null
+    group by states.state
+    order by states.state;
+end
+$$;
+
+COMMENT ON FUNCTION authority.watch_work(recent interval, most bigint) IS 'Returns, over all tenants, how many items of each kind there are, at most this many,
+and the times of the oldest and the latest. Sign-ins and throttles are those of the
+recent time, at most an hour. Published entries and keys are counted without a limit:
+their tables have a few rows for each tenant. Runs as its owner, because a reader reads
+one tenant. It reveals counts and times.';
 
 -- webauthn_credentials
 

@@ -33,7 +33,15 @@ DATABASE_URL = os.environ.get("AUTHORITY_DATABASE_URL")
 PASSWORD = "swordfish"
 _ROOM = 4 << 30
 # The folders with long-running files, the longest first.
-_FOLDERS_OF_LONG_FILES = ["model", "flows", "soak", "fuzz", "isolation", "schema"]
+_FOLDERS_OF_LONG_FILES = [
+    "model",
+    "flows",
+    "soak",
+    "fuzz",
+    "isolation",
+    "schema",
+    "operations",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,6 +51,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="random steps of tests/model (default: fixed steps)",
     )
     parser.addoption(
+        "--compare-every-stop",
+        action="store_true",
+        help="compare catalogues after each stop of a migration, not one in each",
+    )
+    parser.addoption(
         "--form",
         choices=("async", "sync"),
         help="run tests/repositories in one form (default: in both)",
@@ -50,12 +63,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--only-server",
         action="store_true",
-        help="leave out tests without a server, which another version need not repeat",
+        help="leave out tests that another version need not repeat: tests without a "
+        "server, and tests with the mark one_version",
     )
     parser.addoption(
         "--hostile",
         action="store_true",
         help="give logins hostile settings in tests/repositories and tests/flows",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "one_version: what the test shows does not depend on the server's version",
+    )
+    config.addinivalue_line(
+        "markers", "linted: `make lint` shows the same on the embedded server"
     )
 
 
@@ -79,10 +103,14 @@ def pytest_collection_modifyitems(
 def _is_left_out(config: pytest.Config, item: pytest.Item) -> bool:
     folder = item.path.parent.name
     needs_server = (
-        folder == "schema"  # whose tests start servers of their own
+        folder in {"monitoring", "schema"}  # their tests start servers of their own
         or "server" in getattr(item, "fixturenames", ())
     )
-    if config.option.only_server and not needs_server:
+    if config.option.only_server and (
+        not needs_server or item.get_closest_marker("one_version")
+    ):
+        return True
+    if DATABASE_URL is None and item.get_closest_marker("linted"):
         return True
     if config.option.form is None or folder != "repositories":
         return False

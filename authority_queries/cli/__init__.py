@@ -19,6 +19,7 @@ from authority_queries.cli import (
     export,
     generation,
     prune,
+    stats,
 )
 from authority_queries.cli.psql import run_psql
 from authority_queries.errors import AuthorityError, ConfigurationError
@@ -102,6 +103,9 @@ def _add_commands(
     erase.add_arguments(add("erase", _erase, "delete a tenant or a user completely"))
     export.add_arguments(add("export", _export, "write a tenant or a user as JSON"))
     audit.add_arguments(add("audit", _audit, "seal and verify the audit events"))
+    stats.add_arguments(
+        add("stats", _stats, "print what a DBA watches: text, JSON, Prometheus")
+    )
     add("demo", _demo, "store a sample authority and use it, step by step")
     generation.add_commands(add)
     add("psql", _psql, "run psql on the database; passes all arguments to psql")
@@ -149,6 +153,10 @@ def _export(settings: Settings, arguments: argparse.Namespace, _: object) -> int
 
 def _audit(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
     return audit.run_audit(settings, arguments)
+
+
+def _stats(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
+    return stats.run_stats(settings, arguments)
 
 
 def _demo(settings: Settings, _: object, __: object) -> int:

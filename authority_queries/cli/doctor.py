@@ -53,15 +53,17 @@ def _all_checks(settings: Settings, conninfo: str) -> list[_Check]:
         server = Store(connection).server.describe()
         now = datetime.now(UTC)
     is_readable = books.may_be_read and traps is None
+    is_hidden = books.are_there and not is_readable
     applied = applied_migrations(conninfo) if is_readable else set()
     todo = [name for name in packaged_migrations() if name not in applied]
+    todo = [] if is_hidden else todo
     advice = "remove these before you migrate"
     return [
         *_checks(settings, server, now),
         *_roles(server),
         ("unsafe objects", traps or "none", _verdict(not traps, advice)),
         _foreign_objects(find_planted(conninfo)),
-        _migrations(server, todo, may_be_read=is_readable or not books.are_there),
+        _migrations(server, todo, may_be_read=not is_hidden),
         *_differences(conninfo, todo),
     ]
 
@@ -93,7 +95,9 @@ def _roles(server: ServerDescription) -> Iterator[_Check]:
     yield "login", _powers(server), "ok"
     missing = ", ".join(server.missing_roles)
     advice = "authority migrate"
-    if not server.may_create_roles:
+    if server.has_schema:  # their grants are lost
+        advice = "create the roles, and restore the database again: docs/backups.md"
+    elif not server.may_create_roles:
         advice = "have a DBA run schema/bootstrap.sql"
     yield (
         "roles",
@@ -165,7 +169,7 @@ def _migrations(
 
 
 def _differences(conninfo: str, todo: Sequence[str]) -> Iterator[_Check]:
-    """Compare a database that all migrations were applied to with the release."""
+    """Compare a database without known pending migrations with the release."""
     if todo:
         return
     names = [each.object for each in check_database(conninfo).differences]

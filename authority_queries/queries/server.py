@@ -9,7 +9,7 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import SchemaVersion, ServerDescription
 
 _TEXTS = {
-    "describe": "d13d0ecdf957",
+    "describe": "55ef059317f8",
     "get_schema_version": "573c6b349d0a",
 }
 _QUERIES = QueryFile(FOLDER / "server.sql", texts=_TEXTS)
@@ -53,7 +53,7 @@ def get_schema_version(connection: Connection[object]) -> SchemaVersion:
     service or an operator asks for both, and in the same trip for the server process,
     which shows whether a pooler is between.
 
-    queries/server.sql:85
+    queries/server.sql:86
     """
     return _get_schema_version(connection)
 
@@ -66,6 +66,6 @@ async def get_schema_version_async(
     service or an operator asks for both, and in the same trip for the server process,
     which shows whether a pooler is between.
 
-    queries/server.sql:85
+    queries/server.sql:86
     """
     return await _get_schema_version_async(connection)

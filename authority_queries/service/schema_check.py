@@ -1,6 +1,6 @@
 """Compares a database with this release: `authority check`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -58,10 +58,15 @@ def check_schema(
         found.append(_only(_MIGRATIONS, traps))
     elif books.are_there and not books.may_be_read:
         which = "the applied migrations, which this login may not read"
-        return SchemaReport(tuple(found), (which,))
+        return SchemaReport(_with_roles_first(found), (which,))
     else:
         found.extend(_migrations(connection, are_marked=books.are_there))
-    return SchemaReport(tuple(found), ())
+    return SchemaReport(_with_roles_first(found), ())
+
+
+def _with_roles_first(found: Iterable[Difference]) -> tuple[Difference, ...]:
+    """Put the roles before the objects whose grants and policies need them."""
+    return tuple(sorted(found, key=lambda each: each.object != "roles"))
 
 
 def _faults(connection: psycopg.Connection[Any]) -> Iterator[Difference]:

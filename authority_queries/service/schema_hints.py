@@ -74,6 +74,8 @@ def _of_cluster(difference: Difference) -> Iterator[str]:
         elif ", no superuser" in line or ", superuser" in line:
             role = line.partition(":")[0]
             yield f"alter role {role} nologin nosuperuser nobypassrls;"
+        elif line.endswith(": is missing"):
+            yield f"create role {line.partition(':')[0]} nologin;"
         else:
             yield f"-- {difference.object}: {line}"
 
@@ -213,11 +215,12 @@ class _Object:
         texts = [text.removeprefix(start) for text in found]
         facts = next(f for text in texts if (f := _POLICY.fullmatch(text)))
         rule = next(text for text in texts if text.startswith("using ("))
+        rule = rule.removeprefix("using () ").replace(" with check ()", "")
         roles = facts["roles"].replace("everybody", "public")
         yield f"drop policy if exists {policy} on {self._name};"
         yield (
             f"create policy {policy} on {self._name} as {facts['mode']} "
-            f"for {facts['command']} to {roles} {rule.replace(' with check ()', '')};"
+            f"for {facts['command']} to {roles} {rule};"
         )
 
 

@@ -1,4 +1,6 @@
 set local search_path = pg_catalog;
+set local lock_timeout = '2s';
+set local statement_timeout = '60s';
 set local role pg_database_owner;
-drop table if exists authority.session_clients;
-drop table if exists authority.sessions;
+call authority.guard_rollback('0015_create_sessions');
+call authority.drop_tables('0015_create_sessions', 'session_clients', 'sessions');

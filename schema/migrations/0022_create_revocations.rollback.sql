@@ -1,7 +1,11 @@
 set local search_path = pg_catalog;
+set local lock_timeout = '2s';
+set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.guard_rollback('0022_create_revocations');
 drop function if exists authority.append_revocations(
     uuid, text, text[], timestamptz[], text, timestamptz, text[], text[], jsonb
 );
-drop table if exists authority.revocations;
-drop table if exists authority.revocation_sequences;
+call authority.drop_tables(
+    '0022_create_revocations', 'revocations', 'revocation_sequences'
+);

@@ -92,6 +92,11 @@ create index if not exists login_attempts_tenant_id_address_created_at_idx
 on authority.login_attempts (tenant_id, address, created_at desc)
 where address is not null;
 
+-- Serves monitoring.list_work. The log is in the order of time, so that a range of
+-- pages is enough, and an insert costs nothing.
+create index if not exists login_attempts_created_at_idx
+on authority.login_attempts using brin (created_at) with (autosummarize = on);
+
 create table if not exists authority.login_attempts_default
 partition of authority.login_attempts default;
 

@@ -144,6 +144,11 @@ comment on column authority.login_throttles.updated_at is
 create index if not exists login_throttles_ending_hour_idx
 on authority.login_throttles (ending_hour);
 
+-- Serves monitoring.list_work. A refusal is noted once a minute, so most updates leave
+-- this index alone.
+create index if not exists login_throttles_refused_at_idx
+on authority.login_throttles (refused_at) where refused_at is not null;
+
 call authority.isolate_tenants('authority.login_throttles');
 call authority.let_operators_prune('authority.login_throttles');
 

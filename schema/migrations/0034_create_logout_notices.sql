@@ -75,6 +75,9 @@ comment on column authority.logout_notices.created_at is 'When the session was e
 -- Serves logout_notices.claim and logout_notices.list_tenants.
 create index if not exists logout_notices_tenant_id_next_attempt_at_idx
 on authority.logout_notices (tenant_id, next_attempt_at) where status = 'waiting';
+-- Serves monitoring.list_work.
+create index if not exists logout_notices_finished_at_idx
+on authority.logout_notices (finished_at) where status = 'given_up';
 -- Serves the foreign key: clients.delete.
 create index if not exists logout_notices_tenant_id_client_uuid_idx
 on authority.logout_notices (tenant_id, client_uuid);

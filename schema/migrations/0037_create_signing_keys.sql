@@ -53,7 +53,8 @@ create table if not exists authority.signing_keys (
     -- The first octet of a ciphertext of Keyring. No plain form of a key begins so.
     constraint signing_keys_private_key_check
     check (
-        octet_length(private_key) between 30 and 16384
+        octet_length(private_key) >= 30
+        and octet_length(private_key) <= 16384
         and substring(private_key from 1 for 1) = '\x01'
     ),
     constraint signing_keys_encryption_key_id_check

@@ -1,4 +1,6 @@
 set local search_path = pg_catalog;
+set local lock_timeout = '2s';
+set local statement_timeout = '60s';
 set local role pg_database_owner;
-drop table if exists authority.audit_chains;
-drop table if exists authority.audit_events;
+call authority.guard_rollback('0043_create_audit_events');
+call authority.drop_tables('0043_create_audit_events', 'audit_chains', 'audit_events');

@@ -1,5 +1,8 @@
 set local search_path = pg_catalog;
+set local lock_timeout = '2s';
+set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.guard_rollback('0049_watch_grants');
 
 drop trigger if exists consents_narrowed_feed on authority.consents;
 drop trigger if exists consents_families_feed on authority.consents;

@@ -1,5 +1,8 @@
 set local search_path = pg_catalog;
+set local lock_timeout = '2s';
+set local statement_timeout = '60s';
 set local role pg_database_owner;
+call authority.guard_rollback('0050_watch_subjects');
 
 drop trigger if exists tenants_inactive_feed on authority.tenants;
 drop trigger if exists tenants_signed_out_feed on authority.tenants;

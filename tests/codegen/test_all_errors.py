@@ -7,6 +7,8 @@ import pytest
 from authority_queries.cli import main
 from tests.codegen.projects import Project
 
+pytestmark = pytest.mark.one_version
+
 SCHEMA = """
 create table items (id int primary key, label text not null, place point);
 """

@@ -13,6 +13,8 @@ from authority_queries.codegen.query import (
 )
 from tests.codegen.query_text import read_one, refusal
 
+pytestmark = pytest.mark.one_version
+
 
 def tags_of(parent: Path, *lines: str, name: str = "x(b, c)", sql: str = "") -> Tags:
     """Read the tags of a query with these comment lines."""

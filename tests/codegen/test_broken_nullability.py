@@ -18,6 +18,7 @@ from tests.codegen.projects import ROOT
 SETTINGS: Final = read(ROOT / "pyproject.toml")
 
 
+@pytest.mark.linted
 def test_the_committed_modules_are_fresh_on_every_version_of_the_server(
     conninfo: str,
 ) -> None:

@@ -26,6 +26,8 @@ from tests.conftest import Server
 from tests.queries import test_every_file as rules
 from tests.stores import Logins, routed_store
 
+pytestmark = pytest.mark.one_version
+
 PAGE: Final = (ROOT / "docs" / "adding_a_query.md").read_text()
 PACKAGE: Final = "queries_of_the_page"
 

@@ -16,6 +16,8 @@ from authority_queries.codegen.reading.folder import read_folder
 from authority_queries.codegen.reading.source import Source, split
 from authority_queries.resources import QUERIES
 
+pytestmark = pytest.mark.one_version
+
 WITH_ROWS = {
     SQLOperationType.SELECT,
     SQLOperationType.SELECT_ONE,

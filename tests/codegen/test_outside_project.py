@@ -21,6 +21,8 @@ from authority_queries.service.migrations import migrate_plainly
 from tests.codegen.projects import Project
 from tests.stores import Logins, routed_store
 
+pytestmark = pytest.mark.one_version
+
 OUTSIDE: Final = Path(__file__).parent / "outside"
 PACKAGE: Final = "music_shop"
 Ended: TypeAlias = "subprocess.CompletedProcess[str]"

@@ -14,6 +14,8 @@ from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.plans.check import PlanSettings
 from tests.codegen.plan_reports import found, plan_settings, plans_of, report_on
 
+pytestmark = pytest.mark.one_version
+
 SCHEMA = """
 create schema shop;
 create function shop.current_tenant() returns int language plpgsql stable

@@ -6,6 +6,8 @@ import pytest
 
 from authority_queries.cli import main
 
+pytestmark = pytest.mark.one_version
+
 QUERY = """\
 -- name: {name}()
 -- A note.

@@ -11,6 +11,8 @@ from authority_queries.engine.runtime import QueryFile
 from authority_queries.resources import QUERIES
 from tests.codegen.query_text import read, read_one, refusal
 
+pytestmark = pytest.mark.one_version
+
 ONE = "-- name: {}()\nselect 1 as a;\n"
 
 

@@ -19,6 +19,8 @@ from authority_queries.codegen.errors import GenerationError
 from authority_queries.errors import InvalidArgumentError
 from tests.codegen.projects import Project
 
+pytestmark = pytest.mark.one_version
+
 SCHEMA = """
 create schema shop;
 create type shop.mood as enum ('sad', 'happy');

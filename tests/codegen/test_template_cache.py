@@ -16,6 +16,8 @@ from authority_queries.codegen.template_key import template_key
 from authority_queries.codegen.throwaway import prepared_database
 from authority_queries.service.embedded.account import server_account
 
+pytestmark = pytest.mark.one_version
+
 KEY = "0" * 64
 COMMAND = """\
 import sys

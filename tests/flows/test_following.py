@@ -115,6 +115,36 @@ def test_a_restore_while_following_is_an_error(
         )
 
 
+def test_a_restored_feed_that_has_overtaken_a_follower_is_an_error(
+    follow: Follow, settings: Settings, feed: Feed, dba: Dba
+) -> None:
+    def restore_and_publish(sequence: int) -> bool:
+        if sequence == 3:
+            with dba.transaction():
+                dba.execute("delete from authority.revocations where sequence > 1")
+                dba.execute(
+                    "insert into authority.revocations "
+                    "(tenant_id, sequence, category, target, reason, expires_at) "
+                    "select %s, n, 'token', n::text, 'test', now() + interval '1 hour' "
+                    "from generate_series(2, 4) as n",
+                    (feed.tenant_id,),
+                )
+                dba.execute(
+                    "update authority.revocation_sequences set last_sequence = 4"
+                )
+        return sequence < 4
+
+    with pytest.raises(
+        FeedRewoundError, match="has another entry 3, but this follower has read 3"
+    ):
+        follow(
+            settings,
+            feed.tenant_id,
+            lambda entry: restore_and_publish(entry.sequence),
+            poll_interval=SOON,
+        )
+
+
 def test_a_follower_of_a_suspended_tenant_gets_an_error(
     follow: Follow, settings: Settings, feed: Feed, logins: Logins
 ) -> None:

@@ -157,10 +157,10 @@ def test_8_commands_delete_each_expired_row_once_and_nothing_else(
     # At this time months have to be created and dropped, too.
     gate = Gate(world.dba, later=700 * DAY)
     for name in REPEATED:
-        world.insert(name, 3000)
+        world.insert(name, 1000)
         world.insert(name, 50, LIVE)
     gate.close()
-    commands = [command(logins, "--batch-size", "100") for _ in range(8)]
+    commands = [command(logins, "--batch-size", "40") for _ in range(8)]
     gate.wait_for(8)
     gate.open()
     rows: Counter[str] = Counter()
@@ -182,7 +182,7 @@ def test_8_commands_delete_each_expired_row_once_and_nothing_else(
         "create_audit_partitions": 3,
         "drop_audit_partitions": 4,
     }
-    expected.update((name, 3000) for name in REPEATED)
+    expected.update((name, 1000) for name in REPEATED)
     assert rows == expected
     assert {world.count(name) for name in REPEATED} == {50}
     assert deadlocks(world.dba) == 0

@@ -24,6 +24,8 @@ from tests.isolation.services import MODES, settings_for
 from tests.isolation.test_pool_leaks import LEFT, STUCK
 from tests.stores import Logins, routed_store
 
+pytestmark = pytest.mark.one_version
+
 SQL = """
 -- name: list_all(tenant_id)
 select users.username from authority.users

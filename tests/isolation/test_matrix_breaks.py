@@ -28,6 +28,8 @@ from tests.isolation.matrix.mutants import BOUND, without_all, without_one
 from tests.isolation.matrix.world import Kind, opened_world, tables_without
 from tests.isolation.test_matrix import uncontrolled
 
+pytestmark = pytest.mark.one_version
+
 _KINDS: tuple[Kind, ...] = ("strangers", "twins")
 _TWICE = "another predicate of the query binds its rows to the tenant"
 _NAMESAKE = "a client of another tenant with the same id has the same client_id here"

@@ -16,6 +16,8 @@ from tests.factories import make_tenant
 from tests.isolation.services import settings_for
 from tests.stores import Logins, routed_store
 
+pytestmark = pytest.mark.one_version
+
 # Far longer than any refusal may take.
 PATIENCE = 60.0
 

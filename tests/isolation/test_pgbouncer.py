@@ -19,6 +19,8 @@ from tests.isolation.pgbouncer import pooled, program
 from tests.isolation.services import SyncService, running, settings_for
 from tests.stores import Logins, routed_store
 
+pytestmark = pytest.mark.one_version
+
 ROUNDS = 100
 SEEN = "select username, pg_backend_pid() from authority.users"
 SET = """

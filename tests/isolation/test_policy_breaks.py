@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import psycopg
+import pytest
 
 from tests.isolation.matrix.cases import OF_ANOTHER, Roles, all_cases
 from tests.isolation.matrix.judging import (
@@ -15,6 +16,8 @@ from tests.isolation.matrix.judging import (
 from tests.isolation.matrix.probes import PROBES, granted_everything, open_tables
 from tests.isolation.matrix.running import Outcome, Runner
 from tests.isolation.matrix.world import Table, World, opened_world
+
+pytestmark = pytest.mark.one_version
 
 # Queries reach these tables only beside another one, whose policy stops them.
 NEVER_ALONE = {

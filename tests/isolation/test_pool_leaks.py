@@ -15,6 +15,8 @@ from tests.factories import make_client, make_tenant, make_token, make_user
 from tests.isolation.services import MODES, SyncService, running, settings_for
 from tests.stores import Logins, routed_store
 
+pytestmark = pytest.mark.one_version
+
 EXPECTED = (psycopg.Error, AuthorityError, ZeroDivisionError, KeyboardInterrupt)
 # The result that a session without a tenant reads from a table that is not empty.
 LEFT = """

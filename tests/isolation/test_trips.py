@@ -16,6 +16,8 @@ from tests.isolation.services import SyncService, running, settings_for
 from tests.isolation.trips import Trips, counted_trips
 from tests.stores import Logins, routed_store
 
+pytestmark = pytest.mark.one_version
+
 # psycopg prepares a statement when it is executed for the sixth time, once for a
 # connection. Outside a pipeline it waits for that.
 SIXTH = 5

@@ -18,6 +18,8 @@ from tests.factories import make_tenant
 from tests.isolation.services import MODES, SyncService, running, settings_for
 from tests.stores import Logins, routed_store
 
+pytestmark = pytest.mark.one_version
+
 SQL = """
 -- name: create_many(tenant_id, username)*!
 insert into authority.users (tenant_id, username, username_key)

@@ -25,6 +25,8 @@ from tests.factories import HOUR, make_tenant, make_user
 from tests.isolation.services import MODES, SyncService, running, settings_for
 from tests.stores import Logins, routed_store
 
+pytestmark = pytest.mark.one_version
+
 
 @pytest.fixture(params=["sync", "async"])
 def service(request: pytest.FixtureRequest) -> Iterator[SyncService]:

@@ -210,6 +210,8 @@ def test_doctor_accepts_the_login_of_a_service(logins: Logins, doctor: Doctor) -
     held = "services act as | authority_app, restricted by row-level security | ok\n"
     assert held in said
     assert "row-level security | on, for each table | ok" in said
+    assert "pending migrations | this login may not read them | ok" in said
+    assert "differences | none | ok" in said
 
 
 @pytest.mark.usefixtures("closed")

@@ -48,6 +48,7 @@ IN_FUNCTIONS = {
     "audit_events.verify",
     "erasures.erase_user",
     "exports.list_rows",
+    "monitoring.list_work",
 }
 
 

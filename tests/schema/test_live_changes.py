@@ -17,6 +17,7 @@ from authority_queries.service.backfills import Backfill
 from authority_queries.service.migrations import packaged_migrations
 from tests.conftest import Databases
 from tests.isolation.matrix.world import FOREIGN, OWN, fill
+from tests.schema.__main__ import show
 from tests.schema.live_faults import HEAD, PLANTS, Plant
 from tests.schema.live_rules import faults
 from tests.schema.observing import Observed, observe
@@ -184,6 +185,16 @@ def test_migrations_after_the_last_release_are_safe_on_a_live_system(
             oldest = dba.execute("select authority.oldest_package()").fetchone()
         assert oldest is not None
         assert oldest[0] <= release.last_migration, "it must serve this release"
+
+
+def test_the_locks_of_a_file_are_shown_to_its_author(
+    live: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [plant] = [one for one in PLANTS if one.name == "two tables"]
+    assert show(live, written(plant, tmp_path)) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "    AccessExclusiveLock on authority.clients" in lines
+    assert lines[-1].startswith("9999_planted.sql: refused: two locks: ")
 
 
 def test_the_migrations_of_an_invented_release_are_safe(live: str) -> None:

@@ -19,6 +19,7 @@ from authority_queries.repositories._async.grant_store import AsyncGrantStore
 from authority_queries.repositories._async.license_seats import AsyncLicenseSeats
 from authority_queries.repositories._async.license_usage import AsyncLicenseUsage
 from authority_queries.repositories._async.licenses import AsyncLicenses
+from authority_queries.repositories._async.monitoring import AsyncMonitoring
 from authority_queries.repositories._async.repository import AsyncLease
 from authority_queries.repositories._async.roles import AsyncRoles
 from authority_queries.repositories._async.scopes import AsyncScopes
@@ -64,6 +65,7 @@ class AsyncStore(AsyncGrantStore, AsyncSignInStore):
         self.audit_events = AsyncAuditEvents(lease)
         self.erasures = AsyncErasures(lease)
         self.exports = AsyncExports(lease)
+        self.monitoring = AsyncMonitoring(lease)
         self.server = AsyncServer(lease)
 
     @property

@@ -20,6 +20,7 @@ from authority_queries.repositories._sync.grant_store import GrantStore
 from authority_queries.repositories._sync.license_seats import LicenseSeats
 from authority_queries.repositories._sync.license_usage import LicenseUsage
 from authority_queries.repositories._sync.licenses import Licenses
+from authority_queries.repositories._sync.monitoring import Monitoring
 from authority_queries.repositories._sync.repository import Lease
 from authority_queries.repositories._sync.roles import Roles
 from authority_queries.repositories._sync.scopes import Scopes
@@ -65,6 +66,7 @@ class Store(GrantStore, SignInStore):
         self.audit_events = AuditEvents(lease)
         self.erasures = Erasures(lease)
         self.exports = Exports(lease)
+        self.monitoring = Monitoring(lease)
         self.server = Server(lease)
 
     @property

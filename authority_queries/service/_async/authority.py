@@ -159,8 +159,8 @@ class AsyncAuthority(AsyncPooled):
 
         Close the generator (`aclosing`), or its connection stays open until Python
         collects it. The call raises InvalidArgumentError. The iteration raises
-        FeedRewoundError for a feed that ends before `after`, TenantInactiveError, and
-        NestedUnitError inside a unit of work.
+        FeedRewoundError for a feed that ends before `after` or has other entries than
+        before, TenantInactiveError, and NestedUnitError inside a unit of work.
         """
         check_tenant_id(tenant_id)
         check_position("after", after)

@@ -131,8 +131,13 @@ async def explain_refusal(error: OperationalError, without_role: str, role: str)
         return why  # PostgreSQL's reason: the password, the database, a standby
     if asker is None:
         return why
+    if role in asker.missing_roles and asker.has_schema:
+        return (
+            f"{why}: the database was restored without its roles. Create them, and "
+            "restore it again: docs/backups.md"
+        )
     if role in asker.missing_roles:
         return f"{why}; `authority migrate` creates the role"
-    if role not in asker.may_act_as:
+    if role not in ("none", *asker.may_act_as):
         return f"{why}; ask a DBA for `grant {role} to {asker.role_name}`"
     return why

@@ -20,6 +20,7 @@ from authority_queries.service._sync.hints import Hints
 from authority_queries.service.waiting import pause
 
 _logger: Final = logging.getLogger("authority_queries.feed")
+_FULL_PAGE: Final = MAX_PAGE_SIZE - 1  # of new entries
 _FIRST_DELAY: Final = 0.1  # seconds
 _LONGEST_DELAY: Final = 2.0
 _FIRST_LULL: Final = 0.01  # seconds between two reads after hints
@@ -45,6 +46,7 @@ class Follower:
         self._hints = hints
         self._poll_interval = poll_interval.total_seconds()
         self._give_up_after = give_up_after
+        self._newest: Revocation | None = None  # the last entry that was read
 
     def follow(self, position: int) -> Generator[Revocation, None]:
         """Yield each entry after this position, once and in order, forever."""
@@ -61,8 +63,9 @@ class Follower:
                     entries = self._read(position, since)
                     for entry in entries:
                         position = entry.sequence
+                        self._newest = entry
                         yield entry
-                    is_full = len(entries) == MAX_PAGE_SIZE
+                    is_full = len(entries) >= _FULL_PAGE
                     since = monotonic()
                 # Every login may NOTIFY, so a hint without an entry may be forged.
                 is_forged = is_hinted and position == start
@@ -91,21 +94,28 @@ class Follower:
             delay = min(2 * delay, _LONGEST_DELAY)
 
     def _read_once(self, position: int, seconds: float) -> Sequence[Revocation]:
+        """Read a page. Raise FeedRewoundError if the feed is not the one of before.
+
+        The page begins with the entry that was read last, unless that has expired and
+        is pruned: a restored feed gives its number to another entry.
+        """
+        known = self._newest
         with self._unit(seconds=seconds) as store:
-            entries = store.revocations.list_since(
-                tenant_id=self._tenant_id, sequence=position, limit=MAX_PAGE_SIZE
+            page = store.revocations.list_since(
+                tenant_id=self._tenant_id,
+                sequence=position if known is None else position - 1,
+                limit=MAX_PAGE_SIZE,
             )
-            if entries:
-                return entries
+            if known is not None and page and page[0].sequence == position:
+                if page[0].created_at != known.created_at:
+                    raise _rewound(f"has another entry {position}", position)
+                page = page[1:]
+            if page:
+                return page
             newest = store.revocations.get_position(tenant_id=self._tenant_id)
         if newest < position:
-            message = (
-                f"the feed ends at {newest}, but this follower has read {position}: "
-                "the database was restored or replaced. Keep refusing what you refuse, "
-                "and follow from 0"
-            )
-            raise FeedRewoundError(message)
-        return entries
+            raise _rewound(f"ends at {newest}", position)
+        return page
 
     def _log_or_raise(self, error: Exception, seconds: float) -> None:
         """Log the failure of a read. Raise UnavailableError after `give_up_after`."""
@@ -118,3 +128,11 @@ class Follower:
             seconds,
             type(error).__name__,
         )
+
+
+def _rewound(found: str, position: int) -> FeedRewoundError:
+    message = (
+        f"the feed {found}, but this follower has read {position}: the database was "
+        "restored or replaced. Keep refusing what you refuse, and follow from 0"
+    )
+    return FeedRewoundError(message)

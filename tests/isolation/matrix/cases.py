@@ -13,11 +13,18 @@ from tests.isolation.matrix.judging import Case
 from tests.isolation.matrix.running import Caller
 from tests.isolation.matrix.world import World
 
-# Without COMMIT, which would end the transaction that each cell is examined in.
+# COMMIT would end the transaction that each cell is examined in. The others read
+# statistics of whole tables, which change from one moment to the next.
+_LEFT_OUT: Final = {
+    ("monitoring", "get_database"),
+    ("monitoring", "list_indexes"),
+    ("monitoring", "list_tables"),
+    ("tenants", "commit"),
+}
 ALL: Final = [
     query
     for query in read_folder(QUERIES)
-    if (query.path.stem, query.name) != ("tenants", "commit")
+    if (query.path.stem, query.name) not in _LEFT_OUT
 ]
 
 APP: Final = "app"

@@ -69,6 +69,22 @@ with known (name, reason) as (
     (
         'authority.find_user(uuid,text)',
         'Operators read no users, and the caller of an export has no tenant yet.'
+    ),
+    (
+        'authority.watch_backlogs(interval,interval,interval,bigint)',
+        'A reader reads one tenant. It returns counts and times.'
+    ),
+    (
+        'authority.watch_work(interval,bigint)',
+        'A reader reads one tenant. It returns counts and times.'
+    ),
+    (
+        'authority.watch_tenants()',
+        'A reader reads one tenant. It returns counts.'
+    ),
+    (
+        'authority.find_migration_lock()',
+        'No other role reads yoyo''s tables. It returns a time.'
     )
 )
 
