@@ -19,6 +19,8 @@ from authority_queries.engine.errors import (
     MissingReferenceError,
     NestedUnitError,
     PermissionDeniedError,
+    ReadOnlyError,
+    RetryableError,
     StaleModuleError,
     UnitAbortedError,
 )
@@ -50,6 +52,9 @@ __all__ = [
     "NotFoundError",
     "OpenTransactionError",
     "PermissionDeniedError",
+    "ReadOnlyError",
+    "ReplicaLagError",
+    "RetryableError",
     "SchemaVersionError",
     "StaleModuleError",
     "SystemRowError",
@@ -67,6 +72,10 @@ class ConfigurationError(AuthorityError):
 
 class UnavailableError(AuthorityError):
     """No connection to PostgreSQL was available in time."""
+
+
+class ReplicaLagError(AuthorityError):
+    """A standby has not replayed a write in time, or never will: ask the primary."""
 
 
 class ClosedError(AuthorityError):

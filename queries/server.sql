@@ -1,12 +1,15 @@
 -- name: describe()^
 -- What `authority doctor` reports of the server and of the current role: one row.
 -- @row ServerDescription
+-- @notnull is_standby -- The function returns a boolean.
 select
     current_setting('server_version_num')::integer as version_number,
     current_setting('server_version') as version,
     current_setting('server_encoding') as encoding,
     current_database() as database_name,
     current_user::text as role_name,
+    pg_is_in_recovery() as is_standby,
+    pg_last_xact_replay_timestamp() as replayed_at,
     pg_roles.rolsuper as is_superuser,
     pg_roles.rolcreaterole as may_create_roles,
     pg_has_role('pg_database_owner', 'member')
@@ -95,3 +98,55 @@ select
     pg_catalog.pg_backend_pid() as process_id,
     authority.schema_version() as newest,
     authority.oldest_package() as oldest_package;
+
+-- name: get_lsn()$
+-- Where the server's write-ahead log ends. On a primary, every transaction that has
+-- committed ends before it. On a standby, this is the end of what was replayed.
+-- @notnull lsn -- A server that answers has a log.
+with logs as (
+    select
+        case
+            when pg_is_in_recovery() then pg_last_wal_replay_lsn()
+            else pg_current_wal_insert_lsn()
+        end as lsn
+)
+
+-- The next record begins after the header of its page, which has 24 octets. A standby
+-- reports the end of the last record, and so stays before a header without a record.
+select
+    (
+        logs.lsn
+        - case
+            when
+                mod(
+                    logs.lsn - '0/0'::pg_lsn,
+                    current_setting('wal_block_size')::numeric
+                ) = 24
+                then 24
+            else 0
+        end::numeric
+    )::text as lsn
+from logs;
+
+-- name: get_replay(lsn)^
+-- How far the server's write-ahead log goes, and whether it has reached this LSN: on a
+-- standby what was replayed, on a primary what was written.
+-- @row Replay
+-- @notnull is_standby -- The function returns a boolean.
+-- @notnull lsn -- A server that answers has a log.
+-- @notnull is_reached -- The same.
+with logs as (
+    select
+        pg_is_in_recovery() as is_standby,
+        case
+            when pg_is_in_recovery() then pg_last_wal_replay_lsn()
+            else pg_current_wal_insert_lsn()
+        end as lsn
+)
+
+select
+    logs.is_standby,
+    logs.lsn::text as lsn,
+    logs.lsn >= :lsn::text::pg_lsn as is_reached,
+    pg_last_xact_replay_timestamp() as replayed_at
+from logs;

@@ -72,8 +72,9 @@ returning
 
 -- name: verify(tenant_id, cookie_hash)^
 -- The live session with this cookie, and its user, or no row. Callers cannot tell why a
--- cookie was rejected. Notes that the session was used, at most once a minute. One
--- trip, also for a transaction that works for no tenant yet. Waits for no lock.
+-- cookie was rejected. Notes that the session was used, at most once a minute and not
+-- on a standby. One trip, also for a transaction that works for no tenant yet. Waits
+-- for no lock.
 -- @as list_by_user -- The function reads the same view.
 -- @param tenant_id notnull
 -- @param cookie_hash notnull

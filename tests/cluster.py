@@ -131,16 +131,17 @@ def _runs(process: psutil.Process) -> bool:
 
 
 @contextmanager
-def new_cluster(folder: Path) -> Iterator[Cluster]:
+def new_cluster(
+    folder: Path, programs: Path | None = None, *, name: str = "data"
+) -> Iterator[Cluster]:
     """Create a cluster in this folder, without starting it, and stop it at the end.
 
-    Uses the programs of the server under test if they are on this machine, otherwise
-    those of the embedded server.
+    Without `programs`, uses those of the server under test if they are on this machine,
+    otherwise those of the embedded server.
     """
     account = server_account()
-    cluster = Cluster(
-        _programs_under_test() or programs_for(account), folder / "data", account
-    )
+    programs = programs or _programs_under_test() or programs_for(account)
+    cluster = Cluster(programs, folder / name, account)
     folder.chmod(0o711)
     cluster.make()
     try:

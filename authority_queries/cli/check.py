@@ -68,6 +68,7 @@ def _as_json(report: SchemaReport, *, with_hints: bool) -> dict[str, object]:
             for each in report.differences
         ],
         "unchecked": report.unchecked,
+        "is_standby": report.is_standby,
     }
 
 
@@ -79,6 +80,8 @@ def _print_text(report: SchemaReport, *, with_hints: bool) -> None:
             print(f"    {line}")
         for hint in hints(difference, expected) if with_hints else ():
             print(f"\n{hint}" if "\n" in hint else f"  fix: {hint}")
+    if report.is_standby:
+        print("the server is a standby: it may not have replayed the newest changes")
     for what in report.unchecked:
         print(f"not checked: {what}")
     count = len(report.differences)

@@ -76,6 +76,7 @@ def _checks(
     yield "database", settings.describe(), "ok"
     supported = _OLDEST <= server.version_number <= _NEWEST
     yield "server", server.version, _verdict(supported, "use PostgreSQL 15 to 18")
+    yield "replication", _replication(server, now), "ok"
     utf8 = server.encoding == "UTF8"
     yield "encoding", server.encoding, _verdict(utf8, "create the database with UTF8")
     skew = abs(server.clock - now)
@@ -89,6 +90,15 @@ def _checks(
         "the server's time" if server.is_clock_true else "replaced",
         _verdict(server.is_clock_true, "restore it from schema/snapshot.sql"),
     )
+
+
+def _replication(server: ServerDescription, now: datetime) -> str:
+    if not server.is_standby:
+        return "a primary"
+    if server.replayed_at is None:
+        return "a standby, which takes no writes"
+    age = max(timedelta(), now - server.replayed_at).total_seconds()
+    return f"a standby, which has replayed a commit of {age:.1f} s ago"
 
 
 def _roles(server: ServerDescription) -> Iterator[_Check]:
@@ -163,6 +173,8 @@ def _migrations(
     if not todo:
         return "pending migrations", "none", "ok"
     found = f"{len(todo)}, {todo[0]} to {todo[-1]}"
+    if server.is_standby:
+        return "pending migrations", found, "authority migrate, on the primary"
     if server.may_migrate:
         return "pending migrations", found, "authority migrate"
     return "pending migrations", found, "authority migrate, as the database's owner"

@@ -14,6 +14,8 @@ from authority_queries.engine.errors import (
     InvalidValueError,
     MissingReferenceError,
     PermissionDeniedError,
+    ReadOnlyError,
+    RetryableError,
     UnitAbortedError,
 )
 from authority_queries.engine.violations import Violation, violation_of
@@ -110,11 +112,21 @@ def _is_of_a_value(error: psycopg.Error) -> bool:
 def _refusal(error: psycopg.Error, statement: str) -> AuthorityError | None:
     """Return the error of a statement that is refused whatever its values are."""
     match error.sqlstate:
+        case "25006":
+            return ReadOnlyError(
+                f"{statement}: the server is a standby, or the transaction is read "
+                "only: write on the primary"
+            )
         case "25P02":
             return UnitAbortedError(
                 f"{statement}: an earlier error has aborted the transaction, and no "
                 "row of it is kept: put a call that may fail in "
                 "`store.connection.transaction()`, and catch its error outside"
+            )
+        case "40001":
+            return RetryableError(
+                f"{statement}: the server has cancelled it, as a standby does for the "
+                "replay of its log: repeat the unit of work"
             )
         case "42501":
             return PermissionDeniedError(

@@ -56,6 +56,18 @@ class PermissionDeniedError(AuthorityError):
     """PostgreSQL denies the statement to the role, or to the tenant that is set."""
 
 
+class ReadOnlyError(AuthorityError):
+    """PostgreSQL refuses to write: a standby, or a read-only transaction."""
+
+
+class RetryableError(AuthorityError):
+    """PostgreSQL cancelled the statement in favour of other work: repeat the unit.
+
+    A standby cancels a statement whose rows or locks the replay needs. On a primary the
+    same SQLSTATE (40001) occurs only above read committed, which no unit of work uses.
+    """
+
+
 class ConstraintError(AuthorityError):
     """PostgreSQL refused a row, and nothing was written.
 

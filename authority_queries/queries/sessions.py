@@ -310,8 +310,9 @@ def verify(
     connection: Connection[object], *, tenant_id: UUID, cookie_hash: bytes
 ) -> LiveSession | None:
     """The live session with this cookie, and its user, or no row. Callers cannot tell
-    why a cookie was rejected. Notes that the session was used, at most once a minute.
-    One trip, also for a transaction that works for no tenant yet. Waits for no lock.
+    why a cookie was rejected. Notes that the session was used, at most once a minute
+    and not on a standby. One trip, also for a transaction that works for no tenant yet.
+    Waits for no lock.
 
     queries/sessions.sql:73
     """
@@ -322,8 +323,9 @@ async def verify_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, cookie_hash: bytes
 ) -> LiveSession | None:
     """The live session with this cookie, and its user, or no row. Callers cannot tell
-    why a cookie was rejected. Notes that the session was used, at most once a minute.
-    One trip, also for a transaction that works for no tenant yet. Waits for no lock.
+    why a cookie was rejected. Notes that the session was used, at most once a minute
+    and not on a standby. One trip, also for a transaction that works for no tenant yet.
+    Waits for no lock.
 
     queries/sessions.sql:73
     """
@@ -355,7 +357,7 @@ def step_up(
             2).
         amr: The amr claim: the methods of the last sign-in (RFC 8176).
 
-    queries/sessions.sql:99
+    queries/sessions.sql:100
     """
     return _step_up(
         connection,
@@ -393,7 +395,7 @@ async def step_up_async(
             2).
         amr: The amr claim: the methods of the last sign-in (RFC 8176).
 
-    queries/sessions.sql:99
+    queries/sessions.sql:100
     """
     return await _step_up_async(
         connection,
@@ -414,7 +416,7 @@ def get_by_id(
     Args:
         tenant_id: Owner of the row.
 
-    queries/sessions.sql:138
+    queries/sessions.sql:139
     """
     return _get_by_id(connection, tenant_id=tenant_id, session_id=session_id)
 
@@ -427,7 +429,7 @@ async def get_by_id_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/sessions.sql:138
+    queries/sessions.sql:139
     """
     return await _get_by_id_async(
         connection, tenant_id=tenant_id, session_id=session_id
@@ -445,7 +447,7 @@ def get_by_sid(
         sid: The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
             Logout section 3).
 
-    queries/sessions.sql:152
+    queries/sessions.sql:153
     """
     return _get_by_sid(connection, tenant_id=tenant_id, sid=sid)
 
@@ -461,7 +463,7 @@ async def get_by_sid_async(
         sid: The sid claim of ID tokens and logout tokens (OpenID Connect Front-Channel
             Logout section 3).
 
-    queries/sessions.sql:152
+    queries/sessions.sql:153
     """
     return await _get_by_sid_async(connection, tenant_id=tenant_id, sid=sid)
 
@@ -475,7 +477,7 @@ def list_by_user(
         tenant_id: Owner of the row.
         user_id: The user who signed in.
 
-    queries/sessions.sql:167
+    queries/sessions.sql:168
     """
     return _list_by_user(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -489,7 +491,7 @@ async def list_by_user_async(
         tenant_id: Owner of the row.
         user_id: The user who signed in.
 
-    queries/sessions.sql:167
+    queries/sessions.sql:168
     """
     return await _list_by_user_async(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -506,7 +508,7 @@ def list_by_user_stream(
         tenant_id: Owner of the row.
         user_id: The user who signed in.
 
-    queries/sessions.sql:167
+    queries/sessions.sql:168
     """
     return _list_by_user_stream(connection, size, tenant_id=tenant_id, user_id=user_id)
 
@@ -527,7 +529,7 @@ def list_by_user_stream_async(
         tenant_id: Owner of the row.
         user_id: The user who signed in.
 
-    queries/sessions.sql:167
+    queries/sessions.sql:168
     """
     return _list_by_user_stream_async(
         connection, size, tenant_id=tenant_id, user_id=user_id
@@ -545,7 +547,7 @@ def list_clients(
         tenant_id: Owner of the row.
         session_id: The session.
 
-    queries/sessions.sql:182
+    queries/sessions.sql:183
     """
     return _list_clients(connection, tenant_id=tenant_id, session_id=session_id)
 
@@ -561,7 +563,7 @@ async def list_clients_async(
         tenant_id: Owner of the row.
         session_id: The session.
 
-    queries/sessions.sql:182
+    queries/sessions.sql:183
     """
     return await _list_clients_async(
         connection, tenant_id=tenant_id, session_id=session_id
@@ -586,7 +588,7 @@ def list_clients_stream(
         tenant_id: Owner of the row.
         session_id: The session.
 
-    queries/sessions.sql:182
+    queries/sessions.sql:183
     """
     return _list_clients_stream(
         connection, size, tenant_id=tenant_id, session_id=session_id
@@ -611,7 +613,7 @@ def list_clients_stream_async(
         tenant_id: Owner of the row.
         session_id: The session.
 
-    queries/sessions.sql:182
+    queries/sessions.sql:183
     """
     return _list_clients_stream_async(
         connection, size, tenant_id=tenant_id, session_id=session_id
@@ -627,7 +629,7 @@ def end(
     backchannel_logout_uri, also when the session was idle for too long. It waits for
     codes that are being issued in the session, and notifies their clients too.
 
-    queries/sessions.sql:207
+    queries/sessions.sql:208
     """
     return _end(connection, tenant_id=tenant_id, session_id=session_id, reason=reason)
 
@@ -645,7 +647,7 @@ async def end_async(
     backchannel_logout_uri, also when the session was idle for too long. It waits for
     codes that are being issued in the session, and notifies their clients too.
 
-    queries/sessions.sql:207
+    queries/sessions.sql:208
     """
     return await _end_async(
         connection, tenant_id=tenant_id, session_id=session_id, reason=reason
@@ -668,7 +670,7 @@ def end_all(
         tenant_id: Owner of the row.
         user_id: The user who signed in.
 
-    queries/sessions.sql:229
+    queries/sessions.sql:230
     """
     return _end_all(
         connection,
@@ -695,7 +697,7 @@ async def end_all_async(
         tenant_id: Owner of the row.
         user_id: The user who signed in.
 
-    queries/sessions.sql:229
+    queries/sessions.sql:230
     """
     return await _end_all_async(
         connection,
@@ -726,7 +728,7 @@ def end_all_stream(
         tenant_id: Owner of the row.
         user_id: The user who signed in.
 
-    queries/sessions.sql:229
+    queries/sessions.sql:230
     """
     return _end_all_stream(
         connection,
@@ -758,7 +760,7 @@ def end_all_stream_async(
         tenant_id: Owner of the row.
         user_id: The user who signed in.
 
-    queries/sessions.sql:229
+    queries/sessions.sql:230
     """
     return _end_all_stream_async(
         connection,
@@ -778,7 +780,7 @@ def prune_expired(
     until then, and one with logout notices until they are pruned. A family that ends
     with its session is dead without the row.
 
-    queries/sessions.sql:256
+    queries/sessions.sql:257
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -791,7 +793,7 @@ async def prune_expired_async(
     until then, and one with logout notices until they are pruned. A family that ends
     with its session is dead without the row.
 
-    queries/sessions.sql:256
+    queries/sessions.sql:257
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -32,6 +32,9 @@ _NOTHING: Final = timedelta(0)
 _digest: Final = octets(32, 32)
 # The format that tokens_code_challenge_check allows.
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+# The text form of pg_lsn: a position of PostgreSQL's write-ahead log.
+_LSN: Final = re.compile(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
+_text: Final = text()
 
 
 def check_limit(limit: object) -> int:
@@ -181,3 +184,11 @@ def _check_shape(
     if value is None or (isinstance(value, str) and matches(value)):
         return
     raise refusal(name, f"must be {allowed}")
+
+
+def check_lsn(name: str, value: object) -> str:
+    """Return an LSN, such as 0/16B3748."""
+    lsn = _text(name, value)
+    if not _LSN.fullmatch(lsn):
+        raise refusal(name, "must be an LSN that get_lsn returned, such as 0/16B3748")
+    return lsn

@@ -34,6 +34,8 @@ class SchemaReport:
     differences: tuple[Difference, ...]
     unchecked: tuple[str, ...]
     """What this login may not read."""
+    is_standby: bool = False
+    """Whether a difference may be a change that the server has not replayed yet."""
 
 
 def check_database(conninfo: str) -> SchemaReport:
@@ -50,6 +52,7 @@ def check_schema(
     connection: psycopg.Connection[Any], folder: Path = MIGRATIONS
 ) -> SchemaReport:
     """As check_database, in a session with search_path = pg_catalog and UTC."""
+    is_standby = connection.info.parameter_status("in_hot_standby") == "on"
     found = compare(expected_catalogue(), read_catalogue(connection))
     found.extend(_faults(connection))
     found.extend(_only(_SOURCES, text) for text in _sources(folder))
@@ -58,10 +61,10 @@ def check_schema(
         found.append(_only(_MIGRATIONS, traps))
     elif books.are_there and not books.may_be_read:
         which = "the applied migrations, which this login may not read"
-        return SchemaReport(_with_roles_first(found), (which,))
+        return SchemaReport(_with_roles_first(found), (which,), is_standby)
     else:
         found.extend(_migrations(connection, are_marked=books.are_there))
-    return SchemaReport(_with_roles_first(found), ())
+    return SchemaReport(_with_roles_first(found), (), is_standby)
 
 
 def _with_roles_first(found: Iterable[Difference]) -> tuple[Difference, ...]:

@@ -1,6 +1,6 @@
--- Creates the procedures that rollbacks call. They refuse to roll back a migration while
--- a later one is applied, and to drop what tenants use or rows that somebody stored.
--- The setting authority.roll_back names the migrations that may do the latter.
+-- Creates the procedures that rollbacks call. They refuse to roll back a migration
+-- while a later one is applied, and to drop what tenants use or rows that somebody
+-- stored. The setting authority.roll_back names the migrations that may do the latter.
 --
 -- Locks: none on tables in use.
 

@@ -97,40 +97,49 @@ declare
         := set_config('authority.tenant_id', tenant_id::text, true);
     tenant_after text;
 begin
-    return query
-    with live as (
+    if current_setting('transaction_read_only') = 'on' then -- on a standby
+        return query
         select live_sessions.*
         from authority.live_sessions
         where
             live_sessions.tenant_id = find_live_session.tenant_id
-            and live_sessions.cookie_hash = find_live_session.cookie_hash
-    ),
+            and live_sessions.cookie_hash = find_live_session.cookie_hash;
+    else
+        return query
+        with live as (
+            select live_sessions.*
+            from authority.live_sessions
+            where
+                live_sessions.tenant_id = find_live_session.tenant_id
+                and live_sessions.cookie_hash = find_live_session.cookie_hash
+        ),
 
-    -- Another request of the browser that has locked the row writes the same time.
-    untouched as (
-        select sessions.id
-        from live
-        inner join authority.sessions
-            on
+        -- Another request of the browser that has locked the row writes the same time.
+        untouched as (
+            select sessions.id
+            from live
+            inner join authority.sessions
+                on
+                    sessions.tenant_id = find_live_session.tenant_id
+                    and live.id = sessions.id
+            where
+                sessions.last_used_at
+                + least(interval '1 minute', sessions.idle_timeout / 10)
+                <= authority.clock()
+            for no key update of sessions skip locked
+        ),
+
+        touched as (
+            update authority.sessions
+            set last_used_at = authority.clock()
+            from untouched
+            where
                 sessions.tenant_id = find_live_session.tenant_id
-                and live.id = sessions.id
-        where
-            sessions.last_used_at
-            + least(interval '1 minute', sessions.idle_timeout / 10)
-            <= authority.clock()
-        for no key update of sessions skip locked
-    ),
+                and sessions.id = untouched.id
+        )
 
-    touched as (
-        update authority.sessions
-        set last_used_at = authority.clock()
-        from untouched
-        where
-            sessions.tenant_id = find_live_session.tenant_id
-            and sessions.id = untouched.id
-    )
-
-    select live.* from live;
+        select live.* from live;
+    end if;
     -- An assignment, because PERFORM would run a query.
     tenant_after := set_config('authority.tenant_id', tenant_before, true);
 end
@@ -138,8 +147,9 @@ $$;
 
 comment on function authority.find_live_session(uuid, bytea) is
 'Returns the live session with this cookie, and notes that it was used, at most once a
-minute. Sets the tenant during the call, then restores the previous one, so that a
-caller that knows only a cookie needs one round trip. Waits for no lock.';
+minute and not on a standby. Sets the tenant during the call, then restores the previous
+one, so that a caller that knows only a cookie needs one round trip. Waits for no
+lock.';
 
 revoke execute on function authority.find_live_session(uuid, bytea) from public;
 grant execute on function authority.find_live_session(uuid, bytea) to authority_app;

@@ -63,6 +63,8 @@ WITHOUT_ROWS = {
     "monitoring.list_partitions": "reads the catalogue",
     "revocations.listen": "reads no table",
     "server.describe": "reads the server's settings",
+    "server.get_lsn": "reads no table",
+    "server.get_replay": "reads no table",
     "server.get_schema_version": "reads no table",
     "tenants.begin": "begins a transaction",
     "tenants.begin_alone": "begins a transaction",

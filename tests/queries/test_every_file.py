@@ -46,6 +46,8 @@ OF_NOBODY = (
         "monitoring.list_tenants",
         "monitoring.list_work",
         "server.describe",
+        "server.get_lsn",
+        "server.get_replay",
         "server.get_schema_version",
         "tenants.find",
     }

@@ -309,4 +309,19 @@ BREAKAGES = {
         select users.id from authority.users
         """,
     ],
+    "tables_can_be_replicated": [
+        "alter table authority.consents replica identity nothing",
+        "alter table authority.login_throttles drop constraint "
+        "login_throttles_tenant_id_id_pk",
+        "alter table authority.revocations set unlogged",
+        """
+        alter table authority.login_throttles
+        drop constraint login_throttles_tenant_id_id_pk,
+        add constraint login_throttles_tenant_id_id_pk
+        primary key (tenant_id, id, ending_hour)
+        """,
+        "create sequence authority.numbers",
+        "alter table authority.tokens enable always trigger tokens_revoked_feed",
+        "alter table authority.users enable replica trigger users_audit_trigger",
+    ],
 }

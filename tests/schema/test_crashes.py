@@ -21,6 +21,8 @@ from tests.schema.plain_yoyo import ROOT
 from tests.schema.stops import Script, Stopper
 from tools.snapshot import PRIVILEGES, SNAPSHOT, dump, privileges
 
+pytestmark = pytest.mark.one_version
+
 Dba = psycopg.Connection[Any]
 
 SCRIPTS: Final = [

@@ -9,6 +9,8 @@ from yoyo.migrations import read_sql_migration
 
 from authority_queries.resources import MIGRATIONS
 
+pytestmark = pytest.mark.one_version
+
 IDS: Final = sorted(
     path.stem for path in MIGRATIONS.glob("*.sql") if ".rollback" not in path.name
 )

@@ -5,11 +5,12 @@ import traceback
 import psycopg
 from psycopg import errors as sqlstate
 
-from authority_queries.errors import AuthorityError, UnavailableError
+from authority_queries.errors import AuthorityError, RetryableError, UnavailableError
 
 FRAMES = 6
 # Conflicts of transactions, which are rolled back: the caller may try again.
 TRANSIENT = (
+    RetryableError,
     sqlstate.DeadlockDetected,
     sqlstate.SerializationFailure,
     sqlstate.LockNotAvailable,

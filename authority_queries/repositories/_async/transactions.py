@@ -23,6 +23,7 @@ _begin_on_standby: Final = _QUERIES.send("begin_on_standby")
 _enter: Final = _QUERIES.send("enter")
 _commit: Final = _QUERIES.send("commit")
 _begin_alone: Final = _QUERIES.script("begin_alone")
+_begin_alone_on_standby: Final = _QUERIES.script("begin_on_standby")
 
 
 def unit_of_work(
@@ -49,7 +50,9 @@ async def single_transaction(
     connection: AsyncConnection[object],
 ) -> AsyncIterator[None]:
     """Run the block in a transaction with a unit's settings, outside of any unit."""
-    await _begin_alone(connection)
+    is_on_standby = connection.info.parameter_status("in_hot_standby") == "on"
+    begin = _begin_alone_on_standby if is_on_standby else _begin_alone
+    await begin(connection)
     try:
         yield
         with ENDING:

@@ -11,7 +11,11 @@ from uuid import UUID
 import psycopg
 
 from authority_queries.engine.calls import AsyncBlock
-from authority_queries.errors import FeedRewoundError, UnavailableError
+from authority_queries.errors import (
+    FeedRewoundError,
+    RetryableError,
+    UnavailableError,
+)
 from authority_queries.records import Revocation
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories.arguments import MAX_PAGE_SIZE
@@ -87,7 +91,11 @@ class AsyncFollower:
         while True:
             try:
                 return await self._read_once(position, self._seconds_left(since))
-            except (psycopg.OperationalError, UnavailableError) as error:
+            except (
+                psycopg.OperationalError,
+                RetryableError,
+                UnavailableError,
+            ) as error:
                 self._log_or_raise(error, monotonic() - since)
             await pause_async(min(delay, self._seconds_left(since)))
             delay = min(2 * delay, _LONGEST_DELAY)

@@ -12,6 +12,7 @@ import psycopg
 
 from authority_queries.engine._async.pooler_detection import look
 from authority_queries.engine.calls import AsyncCall
+from authority_queries.errors import ReadOnlyError
 from authority_queries.queries.revocations import listen_async
 from authority_queries.service._async.connection import AsyncServiceConnection
 from authority_queries.service.waiting import pause_async
@@ -60,7 +61,7 @@ class AsyncHints:
                 await listen_async(self._connection)
             else:
                 await self._disable()
-        except psycopg.Error as error:
+        except (psycopg.Error, ReadOnlyError) as error:  # a standby refuses LISTEN
             await self._retry_later(error)
 
     async def wait(self, seconds: float) -> bool:
@@ -110,7 +111,7 @@ class AsyncHints:
             "no notifications of revocations through a pooler; polling only"
         )
 
-    async def _retry_later(self, error: psycopg.Error) -> None:
+    async def _retry_later(self, error: Exception) -> None:
         await self.close()
         # A random delay, so that followers do not all reconnect at once.
         delay = self._delay * (1 + random())  # noqa: S311 -- not a secret

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from math import inf
 from time import monotonic
 from typing import ClassVar, Final, Self
@@ -12,7 +13,12 @@ from psycopg.errors import ReadOnlySqlTransaction
 
 from authority_queries.engine import forks
 from authority_queries.engine.calls import AsyncBlock
-from authority_queries.errors import ConfigurationError, UnavailableError
+from authority_queries.errors import (
+    ConfigurationError,
+    ReadOnlyError,
+    UnavailableError,
+)
+from authority_queries.queries import server as server_queries
 from authority_queries.service._async.connection import AsyncServiceConnection
 from authority_queries.service._async.connection_checks import (
     check_database,
@@ -20,6 +26,7 @@ from authority_queries.service._async.connection_checks import (
     is_standby,
     is_temporary,
 )
+from authority_queries.service._async.replay import await_replay
 from authority_queries.service._async.slots import AsyncSlot, AsyncSlots
 from authority_queries.service.backend import running_backend
 from authority_queries.service.conninfo import psycopg_options, service_conninfo
@@ -28,6 +35,7 @@ from authority_queries.service.waiting import pause_async
 
 _FIRST_DELAY: Final = 0.05  # seconds
 _LONGEST_DELAY: Final = 1.0
+_A_SECOND: Final = timedelta(seconds=1)
 
 
 class AsyncPool:
@@ -95,7 +103,7 @@ class AsyncPool:
             raise _unavailable(settings, why)
         try:
             yield await self._connection_in(slot, seconds, until, is_opening=is_opening)
-        except ReadOnlySqlTransaction:
+        except (ReadOnlyError, ReadOnlySqlTransaction):
             slot.empty()
             self._expire_connections()
             raise
@@ -206,6 +214,27 @@ class AsyncPooled:
                 yield cls(pool, settings)
             finally:
                 pool.close()
+
+    async def get_lsn(self) -> str:
+        """Return where the server's log ends, after all commits until now.
+
+        Ask after the unit of work: the commit of an open one comes later. Pass the text
+        to a reader of a standby, which waits with `await_replay`.
+        """
+        async with self._lend() as connection:
+            return await server_queries.get_lsn_async(connection)
+
+    async def await_replay(self, lsn: str, *, within: timedelta = _A_SECOND) -> None:
+        """Wait until this server, a standby, has replayed what was written before.
+
+        `lsn` is what `get_lsn` returned on the primary. Later calls read those writes,
+        if the URL names one standby. On the primary this is one trip.
+
+        Raises ReplicaLagError after `within`, and at once on a primary whose log ends
+        before `lsn`. Raises InvalidArgumentError.
+        """
+        async with self._lend() as connection:
+            await await_replay(connection, lsn=lsn, within=within)
 
     @property
     def _lend(self) -> AsyncBlock[AsyncServiceConnection]:

@@ -9,7 +9,11 @@ from typing import Final, Protocol
 import psycopg
 from psycopg.errors import QueryCanceled
 
-from authority_queries.errors import AuthorityError, PermissionDeniedError
+from authority_queries.errors import (
+    AuthorityError,
+    PermissionDeniedError,
+    ReadOnlyError,
+)
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.service.retention import (
     PruneReport,
@@ -215,13 +219,13 @@ async def prune(
 ) -> PruneReport:
     """Prune as `Maintenance.prune` describes, on a connection in autocommit.
 
-    Raises PermissionDeniedError, before the first batch, unless the connection's role
-    may act as `authority_maintenance`. Raises InvalidArgumentError.
+    Before the first batch, raises PermissionDeniedError unless the connection's role
+    may act as `authority_maintenance`, InvalidArgumentError, and ReadOnlyError.
     """
     is_time_up = stop_condition(time_limit, stop)
     kept, size = retention or Retention(), check_batch_size(batch_size)
     runs = [AsyncStepRun(store, name, kept, size) for name in chosen_steps(only)]
-    await _check_role(store)
+    await _check_server(store)
     # One batch of each step in turn, so that a long step does not delay the others.
     while waiting := [run for run in runs if not run.has_ended]:
         for run in waiting:
@@ -233,8 +237,11 @@ async def prune(
     return PruneReport(steps=[run.report for run in runs])
 
 
-async def _check_role(store: AsyncStore) -> None:
+async def _check_server(store: AsyncStore) -> None:
     server = await store.server.describe()
+    if server.is_standby:
+        message = "prune: the server is a standby: prune on its primary"
+        raise ReadOnlyError(message)
     if ROLE not in server.may_act_as:
         message = (
             f"prune: {server.role_name} is not a member of {ROLE}: log in as a member, "

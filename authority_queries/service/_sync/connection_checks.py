@@ -19,7 +19,7 @@ from authority_queries.errors import (
     SchemaVersionError,
 )
 from authority_queries.queries import server
-from authority_queries.records import SchemaVersion
+from authority_queries.records import SchemaVersion, ServerDescription
 from authority_queries.resources import MIGRATIONS
 from authority_queries.service._sync.connection import ServiceConnection
 from authority_queries.service.waiting import ping
@@ -129,16 +129,22 @@ def explain_refusal(error: OperationalError, without_role: str, role: str) -> st
         ) as connection:
             asker = server.describe(connection)
     except (psycopg.Error, AuthorityError):
-        return why  # PostgreSQL's reason: the password, the database, a standby
-    if asker is None:
-        return why
+        if is_standby(without_role):
+            return f"{why}; to read from a standby, set target_session_attrs=any"
+        return why  # PostgreSQL's reason: the password, the database
+    advice = asker and _advice(asker, role)
+    return f"{why}{advice}" if advice else why
+
+
+def _advice(asker: ServerDescription, role: str) -> str | None:
+    """Return what helps a login that may not act as `role`."""
     if role in asker.missing_roles and asker.has_schema:
         return (
-            f"{why}: the database was restored without its roles. Create them, and "
-            "restore it again: docs/backups.md"
+            ": the database was restored without its roles. Create them, and restore "
+            "it again: docs/backups.md"
         )
     if role in asker.missing_roles:
-        return f"{why}; `authority migrate` creates the role"
+        return "; `authority migrate` creates the role"
     if role not in ("none", *asker.may_act_as):
-        return f"{why}; ask a DBA for `grant {role} to {asker.role_name}`"
-    return why
+        return f"; ask a DBA for `grant {role} to {asker.role_name}`"
+    return None

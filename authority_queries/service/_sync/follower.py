@@ -12,7 +12,11 @@ from uuid import UUID
 import psycopg
 
 from authority_queries.engine.calls import Block
-from authority_queries.errors import FeedRewoundError, UnavailableError
+from authority_queries.errors import (
+    FeedRewoundError,
+    RetryableError,
+    UnavailableError,
+)
 from authority_queries.records import Revocation
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.arguments import MAX_PAGE_SIZE
@@ -88,7 +92,11 @@ class Follower:
         while True:
             try:
                 return self._read_once(position, self._seconds_left(since))
-            except (psycopg.OperationalError, UnavailableError) as error:
+            except (
+                psycopg.OperationalError,
+                RetryableError,
+                UnavailableError,
+            ) as error:
                 self._log_or_raise(error, monotonic() - since)
             pause(min(delay, self._seconds_left(since)))
             delay = min(2 * delay, _LONGEST_DELAY)

@@ -13,6 +13,7 @@ import psycopg
 
 from authority_queries.engine._sync.pooler_detection import look
 from authority_queries.engine.calls import Call
+from authority_queries.errors import ReadOnlyError
 from authority_queries.queries.revocations import listen
 from authority_queries.service._sync.connection import ServiceConnection
 from authority_queries.service.waiting import pause
@@ -61,7 +62,7 @@ class Hints:
                 listen(self._connection)
             else:
                 self._disable()
-        except psycopg.Error as error:
+        except (psycopg.Error, ReadOnlyError) as error:  # a standby refuses LISTEN
             self._retry_later(error)
 
     def wait(self, seconds: float) -> bool:
@@ -111,7 +112,7 @@ class Hints:
             "no notifications of revocations through a pooler; polling only"
         )
 
-    def _retry_later(self, error: psycopg.Error) -> None:
+    def _retry_later(self, error: Exception) -> None:
         self.close()
         # A random delay, so that followers do not all reconnect at once.
         delay = self._delay * (1 + random())  # noqa: S311 -- not a secret

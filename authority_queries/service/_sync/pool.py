@@ -4,6 +4,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from math import inf
 from time import monotonic
 from typing import ClassVar, Final, Self
@@ -13,7 +14,12 @@ from psycopg.errors import ReadOnlySqlTransaction
 
 from authority_queries.engine import forks
 from authority_queries.engine.calls import Block
-from authority_queries.errors import ConfigurationError, UnavailableError
+from authority_queries.errors import (
+    ConfigurationError,
+    ReadOnlyError,
+    UnavailableError,
+)
+from authority_queries.queries import server as server_queries
 from authority_queries.service._sync.connection import ServiceConnection
 from authority_queries.service._sync.connection_checks import (
     check_database,
@@ -21,6 +27,7 @@ from authority_queries.service._sync.connection_checks import (
     is_standby,
     is_temporary,
 )
+from authority_queries.service._sync.replay import await_replay
 from authority_queries.service._sync.slots import Slot, Slots
 from authority_queries.service.backend import running_backend
 from authority_queries.service.conninfo import psycopg_options, service_conninfo
@@ -29,6 +36,7 @@ from authority_queries.service.waiting import pause
 
 _FIRST_DELAY: Final = 0.05  # seconds
 _LONGEST_DELAY: Final = 1.0
+_A_SECOND: Final = timedelta(seconds=1)
 
 
 class Pool:
@@ -96,7 +104,7 @@ class Pool:
             raise _unavailable(settings, why)
         try:
             yield self._connection_in(slot, seconds, until, is_opening=is_opening)
-        except ReadOnlySqlTransaction:
+        except (ReadOnlyError, ReadOnlySqlTransaction):
             slot.empty()
             self._expire_connections()
             raise
@@ -205,6 +213,27 @@ class Pooled:
                 yield cls(pool, settings)
             finally:
                 pool.close()
+
+    def get_lsn(self) -> str:
+        """Return where the server's log ends, after all commits until now.
+
+        Ask after the unit of work: the commit of an open one comes later. Pass the text
+        to a reader of a standby, which waits with `await_replay`.
+        """
+        with self._lend() as connection:
+            return server_queries.get_lsn(connection)
+
+    def await_replay(self, lsn: str, *, within: timedelta = _A_SECOND) -> None:
+        """Wait until this server, a standby, has replayed what was written before.
+
+        `lsn` is what `get_lsn` returned on the primary. Later calls read those writes,
+        if the URL names one standby. On the primary this is one trip.
+
+        Raises ReplicaLagError after `within`, and at once on a primary whose log ends
+        before `lsn`. Raises InvalidArgumentError.
+        """
+        with self._lend() as connection:
+            await_replay(connection, lsn=lsn, within=within)
 
     @property
     def _lend(self) -> Block[ServiceConnection]:

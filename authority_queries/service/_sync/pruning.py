@@ -10,7 +10,11 @@ from typing import Final, Protocol
 import psycopg
 from psycopg.errors import QueryCanceled
 
-from authority_queries.errors import AuthorityError, PermissionDeniedError
+from authority_queries.errors import (
+    AuthorityError,
+    PermissionDeniedError,
+    ReadOnlyError,
+)
 from authority_queries.repositories._sync.store import Store
 from authority_queries.service.retention import (
     PruneReport,
@@ -216,13 +220,13 @@ def prune(
 ) -> PruneReport:
     """Prune as `Maintenance.prune` describes, on a connection in autocommit.
 
-    Raises PermissionDeniedError, before the first batch, unless the connection's role
-    may act as `authority_maintenance`. Raises InvalidArgumentError.
+    Before the first batch, raises PermissionDeniedError unless the connection's role
+    may act as `authority_maintenance`, InvalidArgumentError, and ReadOnlyError.
     """
     is_time_up = stop_condition(time_limit, stop)
     kept, size = retention or Retention(), check_batch_size(batch_size)
     runs = [StepRun(store, name, kept, size) for name in chosen_steps(only)]
-    _check_role(store)
+    _check_server(store)
     # One batch of each step in turn, so that a long step does not delay the others.
     while waiting := [run for run in runs if not run.has_ended]:
         for run in waiting:
@@ -234,8 +238,11 @@ def prune(
     return PruneReport(steps=[run.report for run in runs])
 
 
-def _check_role(store: Store) -> None:
+def _check_server(store: Store) -> None:
     server = store.server.describe()
+    if server.is_standby:
+        message = "prune: the server is a standby: prune on its primary"
+        raise ReadOnlyError(message)
     if ROLE not in server.may_act_as:
         message = (
             f"prune: {server.role_name} is not a member of {ROLE}: log in as a member, "

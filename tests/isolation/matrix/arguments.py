@@ -96,6 +96,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "leeway": timedelta(0),
     "lifetime": HOUR,
     "longest_pause": HOUR,
+    "lsn": "0/1",
     "max_age": HOUR,
     "old_private_key": b"\1" + sha256(b"signing").digest(),
     "month": datetime.now(UTC).date().replace(day=1),
