@@ -1841,6 +1841,8 @@ class ServerDescription:
     encoding: str
     database_name: str
     role_name: str
+    is_standby: bool
+    replayed_at: datetime | None
     is_superuser: bool
     may_create_roles: bool
     may_migrate: bool | None
@@ -1861,6 +1863,16 @@ class SchemaVersion:
     process_id: int
     newest: str
     oldest_package: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A row of server.get_replay."""
+
+    is_standby: bool
+    lsn: str
+    is_reached: bool
+    replayed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

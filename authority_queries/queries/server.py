@@ -4,13 +4,22 @@
 
 from psycopg import AsyncConnection, Connection
 
-from authority_queries.engine.runtime import AsyncCall, AsyncQueryFile, Call, QueryFile
+from authority_queries.engine.runtime import (
+    AsyncCall,
+    AsyncQueryFile,
+    Call,
+    Parameters,
+    QueryFile,
+    checks,
+)
 from authority_queries.queries import FOLDER
-from authority_queries.records import SchemaVersion, ServerDescription
+from authority_queries.records import Replay, SchemaVersion, ServerDescription
 
 _TEXTS = {
-    "describe": "55ef059317f8",
+    "describe": "7f4b12f8af70",
     "get_schema_version": "573c6b349d0a",
+    "get_lsn": "93a715e20b34",
+    "get_replay": "cf30db97ecaa",
 }
 _QUERIES = QueryFile(FOLDER / "server.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "server.sql", texts=_TEXTS)
@@ -19,6 +28,8 @@ _describe: Call[ServerDescription | None] = _QUERIES.row("describe", ServerDescr
 _describe_async: AsyncCall[ServerDescription | None] = _ASYNC_QUERIES.row(
     "describe", ServerDescription
 )
+_QUERIES.promise("describe", "is_standby")
+_ASYNC_QUERIES.promise("describe", "is_standby")
 _get_schema_version: Call[SchemaVersion] = _QUERIES.sure_row(
     "get_schema_version", SchemaVersion
 )
@@ -27,6 +38,22 @@ _get_schema_version_async: AsyncCall[SchemaVersion] = _ASYNC_QUERIES.sure_row(
 )
 _QUERIES.promise("get_schema_version", "newest", "oldest_package")
 _ASYNC_QUERIES.promise("get_schema_version", "newest", "oldest_package")
+_get_lsn: Call[str] = _QUERIES.sure_value("get_lsn")
+_get_lsn_async: AsyncCall[str] = _ASYNC_QUERIES.sure_value("get_lsn")
+_QUERIES.promise("get_lsn", "lsn")
+_ASYNC_QUERIES.promise("get_lsn", "lsn")
+_get_replay_takes = Parameters(
+    "server.get_replay",
+    lsn=checks.text(),
+)
+_get_replay: Call[Replay] = _QUERIES.sure_row(
+    "get_replay", Replay, takes=_get_replay_takes
+)
+_get_replay_async: AsyncCall[Replay] = _ASYNC_QUERIES.sure_row(
+    "get_replay", Replay, takes=_get_replay_takes
+)
+_QUERIES.promise("get_replay", "is_standby", "lsn", "is_reached")
+_ASYNC_QUERIES.promise("get_replay", "is_standby", "lsn", "is_reached")
 
 
 def describe(connection: Connection[object]) -> ServerDescription | None:
@@ -53,7 +80,7 @@ def get_schema_version(connection: Connection[object]) -> SchemaVersion:
     service or an operator asks for both, and in the same trip for the server process,
     which shows whether a pooler is between.
 
-    queries/server.sql:86
+    queries/server.sql:89
     """
     return _get_schema_version(connection)
 
@@ -66,6 +93,42 @@ async def get_schema_version_async(
     service or an operator asks for both, and in the same trip for the server process,
     which shows whether a pooler is between.
 
-    queries/server.sql:86
+    queries/server.sql:89
     """
     return await _get_schema_version_async(connection)
+
+
+def get_lsn(connection: Connection[object]) -> str:
+    """Where the server's write-ahead log ends. On a primary, every transaction that
+    has committed ends before it. On a standby, this is the end of what was replayed.
+
+    queries/server.sql:102
+    """
+    return _get_lsn(connection)
+
+
+async def get_lsn_async(connection: AsyncConnection[object]) -> str:
+    """Where the server's write-ahead log ends. On a primary, every transaction that
+    has committed ends before it. On a standby, this is the end of what was replayed.
+
+    queries/server.sql:102
+    """
+    return await _get_lsn_async(connection)
+
+
+def get_replay(connection: Connection[object], *, lsn: str) -> Replay:
+    """How far the server's write-ahead log goes, and whether it has reached this LSN:
+    on a standby what was replayed, on a primary what was written.
+
+    queries/server.sql:131
+    """
+    return _get_replay(connection, lsn=lsn)
+
+
+async def get_replay_async(connection: AsyncConnection[object], *, lsn: str) -> Replay:
+    """How far the server's write-ahead log goes, and whether it has reached this LSN:
+    on a standby what was replayed, on a primary what was written.
+
+    queries/server.sql:131
+    """
+    return await _get_replay_async(connection, lsn=lsn)
