@@ -27,6 +27,7 @@ from authority_queries.engine.errors import (
 
 __all__ = [
     "AuthorityError",
+    "BackfillError",
     "BrokenPromiseError",
     "CardinalityError",
     "ClosedError",
@@ -87,6 +88,10 @@ class SchemaVersionError(AuthorityError):
 
 class MigrationError(AuthorityError):
     """The migrations cannot be applied. The message has the reason."""
+
+
+class BackfillError(AuthorityError):
+    """A backfill is refused, or could not lock its rows. The message has the reason."""
 
 
 class InvalidTokenError(InvalidArgumentError):

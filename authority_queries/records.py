@@ -1860,6 +1860,7 @@ class ServerDescription:
 class SchemaVersion:
     """A row of server.get_schema_version."""
 
+    process_id: int
     newest: str
     oldest_package: str
 

@@ -88,12 +88,14 @@ where pg_roles.rolname = current_user;
 
 -- name: get_schema_version()^
 -- The newest migration that was applied, and the oldest package that the database
--- supports, named by the newest migration of that package. A service asks for both
--- on its first connection.
+-- supports, named by the newest migration of that package. Each new connection of a
+-- service or an operator asks for both, and in the same trip for the server process,
+-- which shows whether a pooler is between.
 -- @row SchemaVersion
 -- @notnull newest -- The function returns a constant.
 -- @notnull oldest_package -- The function returns a constant.
 select
+    pg_catalog.pg_backend_pid() as process_id,
     authority.schema_version() as newest,
     authority.oldest_package() as oldest_package;
 

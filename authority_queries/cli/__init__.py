@@ -13,6 +13,7 @@ import psycopg
 
 from authority_queries.cli import (
     audit,
+    backfill,
     check,
     erase,
     export,
@@ -92,6 +93,9 @@ def _add_commands(
     check.add_arguments(
         add("check", _check, "compare the database with what this release made")
     )
+    backfill.add_arguments(
+        add("backfill", _backfill, "change the rows of all tenants in batches")
+    )
     prune.add_arguments(add("prune", _prune, "delete expired data of all tenants"))
     erase.add_arguments(add("erase", _erase, "delete a tenant or a user completely"))
     export.add_arguments(add("export", _export, "write a tenant or a user as JSON"))
@@ -121,6 +125,10 @@ def _check(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
         return check.run_check(settings, arguments)
     except AuthorityError as error:
         return _fail(check.UNCHECKED, str(error))
+
+
+def _backfill(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
+    return backfill.run_backfill(settings, arguments)
 
 
 def _prune(settings: Settings, arguments: argparse.Namespace, _: object) -> int:

@@ -17,7 +17,7 @@ from authority_queries.records import Replay, SchemaVersion, ServerDescription
 
 _TEXTS = {
     "describe": "7f4b12f8af70",
-    "get_schema_version": "3a7a3168a995",
+    "get_schema_version": "573c6b349d0a",
     "get_lsn": "93a715e20b34",
     "get_replay": "cf30db97ecaa",
 }
@@ -76,8 +76,9 @@ async def describe_async(
 
 def get_schema_version(connection: Connection[object]) -> SchemaVersion:
     """The newest migration that was applied, and the oldest package that the database
-    supports, named by the newest migration of that package. A service asks for both
-    on its first connection.
+    supports, named by the newest migration of that package. Each new connection of a
+    service or an operator asks for both, and in the same trip for the server process,
+    which shows whether a pooler is between.
 
     queries/server.sql:89
     """
@@ -88,8 +89,9 @@ async def get_schema_version_async(
     connection: AsyncConnection[object],
 ) -> SchemaVersion:
     """The newest migration that was applied, and the oldest package that the database
-    supports, named by the newest migration of that package. A service asks for both
-    on its first connection.
+    supports, named by the newest migration of that package. Each new connection of a
+    service or an operator asks for both, and in the same trip for the server process,
+    which shows whether a pooler is between.
 
     queries/server.sql:89
     """
@@ -100,7 +102,7 @@ def get_lsn(connection: Connection[object]) -> str:
     """Where the server's write-ahead log ends. On a primary, every transaction that
     has committed ends before it. On a standby, this is the end of what was replayed.
 
-    queries/server.sql:100
+    queries/server.sql:102
     """
     return _get_lsn(connection)
 
@@ -109,7 +111,7 @@ async def get_lsn_async(connection: AsyncConnection[object]) -> str:
     """Where the server's write-ahead log ends. On a primary, every transaction that
     has committed ends before it. On a standby, this is the end of what was replayed.
 
-    queries/server.sql:100
+    queries/server.sql:102
     """
     return await _get_lsn_async(connection)
 
@@ -118,7 +120,7 @@ def get_replay(connection: Connection[object], *, lsn: str) -> Replay:
     """How far the server's write-ahead log goes, and whether it has reached this LSN:
     on a standby what was replayed, on a primary what was written.
 
-    queries/server.sql:129
+    queries/server.sql:131
     """
     return _get_replay(connection, lsn=lsn)
 
@@ -127,6 +129,6 @@ async def get_replay_async(connection: AsyncConnection[object], *, lsn: str) -> 
     """How far the server's write-ahead log goes, and whether it has reached this LSN:
     on a standby what was replayed, on a primary what was written.
 
-    queries/server.sql:129
+    queries/server.sql:131
     """
     return await _get_replay_async(connection, lsn=lsn)

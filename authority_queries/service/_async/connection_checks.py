@@ -1,5 +1,6 @@
 """Checks the database of a new connection, and explains why connecting failed."""
 
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -9,9 +10,11 @@ from psycopg import errors as sqlstate
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import Ping
 
+from authority_queries.engine.direct_connections import note_process
 from authority_queries.errors import (
     AuthorityError,
     ConfigurationError,
+    PermissionDeniedError,
     SchemaVersionError,
 )
 from authority_queries.queries import server
@@ -21,12 +24,26 @@ from authority_queries.service._async.connection import AsyncServiceConnection
 from authority_queries.service.waiting import ping_async
 
 _TIMEOUT: Final = 2  # seconds to connect for a diagnosis
+# What a database is that cannot name its version, by PostgreSQL's reason.
+_UNUSABLE: Final[dict[type[Exception], str]] = {
+    sqlstate.InvalidSchemaName: (
+        "the database has no schema authority: run `authority migrate`"
+    ),
+    sqlstate.UndefinedFunction: (
+        "the schema authority has no version: its migrations did not end, or another "
+        "program made it: run `authority migrate`"
+    ),
+    PermissionDeniedError: (
+        "the role may not use the schema authority, which was restored without its "
+        "privileges, or which another program made: run `authority check --fix-hint`"
+    ),
+}
 
 
-async def check_database(connection: AsyncServiceConnection) -> None:
+async def check_database(connection: AsyncServiceConnection) -> bool:
     """Check that this package works with the database. This is one trip.
 
-    Raises SchemaVersionError, ConfigurationError.
+    Returns whether no pooler is between. Raises SchemaVersionError, ConfigurationError.
     """
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
@@ -34,13 +51,10 @@ async def check_database(connection: AsyncServiceConnection) -> None:
         raise ConfigurationError(message)
     try:
         found = await server.get_schema_version_async(connection)
-    except (sqlstate.InvalidSchemaName, sqlstate.UndefinedFunction) as error:
-        message = (
-            "the database has no schema authority, or one from before the first "
-            "release: run `authority migrate`"
-        )
-        raise SchemaVersionError(message) from error
+    except tuple(_UNUSABLE) as error:
+        raise SchemaVersionError(_UNUSABLE[type(error)]) from error
     _check_version(found)
+    return note_process(connection, found.process_id)
 
 
 def _check_version(found: SchemaVersion) -> None:
@@ -60,6 +74,7 @@ def _check_version(found: SchemaVersion) -> None:
         raise SchemaVersionError(message)
 
 
+@cache
 def newest_migration() -> str:
     """Return the id of the last migration in this package."""
     return max(

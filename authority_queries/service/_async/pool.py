@@ -12,7 +12,6 @@ from psycopg import OperationalError
 from psycopg.errors import ReadOnlySqlTransaction
 
 from authority_queries.engine import forks
-from authority_queries.engine._async.pooler_detection import look
 from authority_queries.engine.calls import AsyncBlock
 from authority_queries.errors import (
     ConfigurationError,
@@ -62,9 +61,8 @@ class AsyncPool:
         self._expire_connections()
 
     def _expire_connections(self) -> None:
-        """Reuse no connection opened before now, and check the database again."""
+        """Reuse no connection opened before now."""
         self._oldest = monotonic()
-        self._is_checked = False
 
     async def open(self) -> None:
         """Open `pool_min_size` connections, and check the database.
@@ -174,17 +172,15 @@ class AsyncPool:
         return connection
 
     async def _check(self, connection: AsyncServiceConnection) -> None:
-        """Look for a pooler, and at the first connection check the database."""
-        if not await look(connection) and self._settings.prepared_statements:
+        """Check the database, and look for a pooler, in one trip."""
+        is_direct = await check_database(connection)
+        if not is_direct and self._settings.prepared_statements:
             message = (
                 "prepared_statements (AUTHORITY_PREPARED_STATEMENTS) is True, but a "
                 "pooler is before the server and may mix up the prepared statements of "
                 "its clients; allowed: False, or leave it unset"
             )
             raise ConfigurationError(message)
-        if not self._is_checked:
-            await check_database(connection)
-            self._is_checked = True
 
 
 class AsyncPooled:

@@ -13,7 +13,6 @@ from psycopg import OperationalError
 from psycopg.errors import ReadOnlySqlTransaction
 
 from authority_queries.engine import forks
-from authority_queries.engine._sync.pooler_detection import look
 from authority_queries.engine.calls import Block
 from authority_queries.errors import (
     ConfigurationError,
@@ -63,9 +62,8 @@ class Pool:
         self._expire_connections()
 
     def _expire_connections(self) -> None:
-        """Reuse no connection opened before now, and check the database again."""
+        """Reuse no connection opened before now."""
         self._oldest = monotonic()
-        self._is_checked = False
 
     def open(self) -> None:
         """Open `pool_min_size` connections, and check the database.
@@ -173,17 +171,15 @@ class Pool:
         return connection
 
     def _check(self, connection: ServiceConnection) -> None:
-        """Look for a pooler, and at the first connection check the database."""
-        if not look(connection) and self._settings.prepared_statements:
+        """Check the database, and look for a pooler, in one trip."""
+        is_direct = check_database(connection)
+        if not is_direct and self._settings.prepared_statements:
             message = (
                 "prepared_statements (AUTHORITY_PREPARED_STATEMENTS) is True, but a "
                 "pooler is before the server and may mix up the prepared statements of "
                 "its clients; allowed: False, or leave it unset"
             )
             raise ConfigurationError(message)
-        if not self._is_checked:
-            check_database(connection)
-            self._is_checked = True
 
 
 class Pooled:

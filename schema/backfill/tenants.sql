@@ -1,0 +1,4 @@
+-- All tenants, whatever their status.
+select tenants.id
+from authority.tenants
+order by tenants.id;
