@@ -35,9 +35,11 @@ if TYPE_CHECKING:
     from authority_queries.service._async.authority import AsyncAuthority
     from authority_queries.service._async.exporter import AsyncExporter
     from authority_queries.service._async.maintenance import AsyncMaintenance
+    from authority_queries.service._async.mover import AsyncMover
     from authority_queries.service._sync.authority import Authority
     from authority_queries.service._sync.exporter import Exporter
     from authority_queries.service._sync.maintenance import Maintenance
+    from authority_queries.service._sync.mover import Mover
     from authority_queries.service.audits import AuditHead
     from authority_queries.service.migrations import migrate
     from authority_queries.service.retention import Retention
@@ -48,6 +50,7 @@ __all__ = [
     "AsyncAuthority",
     "AsyncExporter",
     "AsyncMaintenance",
+    "AsyncMover",
     "AsyncStore",
     "AuditHead",
     "Authority",
@@ -56,6 +59,7 @@ __all__ = [
     "Exporter",
     "Keyring",
     "Maintenance",
+    "Mover",
     "NewToken",
     "Retention",
     "Settings",
@@ -88,6 +92,7 @@ _HOMES = {
     "AsyncAuthority": "service._async.authority",
     "AsyncExporter": "service._async.exporter",
     "AsyncMaintenance": "service._async.maintenance",
+    "AsyncMover": "service._async.mover",
     "AsyncStore": "repositories._async.store",
     "AuditHead": "service.audits",
     "Authority": "service._sync.authority",
@@ -96,6 +101,7 @@ _HOMES = {
     "Exporter": "service._sync.exporter",
     "Keyring": "secrets.encryption",
     "Maintenance": "service._sync.maintenance",
+    "Mover": "service._sync.mover",
     "NewToken": "repositories.values",
     "Retention": "service.retention",
     "Settings": "service.settings",

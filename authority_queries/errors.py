@@ -39,6 +39,7 @@ __all__ = [
     "IdempotencyKeyReusedError",
     "InUseError",
     "InvalidArgumentError",
+    "InvalidDumpError",
     "InvalidTokenError",
     "InvalidValueError",
     "LicenseNotUsableError",
@@ -52,6 +53,7 @@ __all__ = [
     "SchemaVersionError",
     "StaleModuleError",
     "SystemRowError",
+    "TenantActiveError",
     "TenantInactiveError",
     "TenantNotTerminatedError",
     "UnavailableError",
@@ -84,6 +86,10 @@ class InvalidTokenError(InvalidArgumentError):
     """A string is no token of this store: wrong shape, prefix, length or checksum."""
 
 
+class InvalidDumpError(AuthorityError):
+    """A dump of a tenant ends early, was changed, or has another format."""
+
+
 class DecryptionError(AuthorityError):
     """A secret cannot be decrypted: another key, another row, or changed octets."""
 
@@ -102,6 +108,10 @@ class SystemRowError(AuthorityError):
 
 class TenantInactiveError(AuthorityError):
     """The tenant is unknown, suspended or terminated. Nothing is issued to it."""
+
+
+class TenantActiveError(AuthorityError):
+    """A tenant is active, or a unit of work of its active time goes on."""
 
 
 class TenantNotTerminatedError(AuthorityError):

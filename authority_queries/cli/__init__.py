@@ -11,7 +11,15 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 
-from authority_queries.cli import audit, check, erase, export, generation, prune
+from authority_queries.cli import (
+    audit,
+    check,
+    erase,
+    export,
+    generation,
+    prune,
+    tenant,
+)
 from authority_queries.cli.psql import run_psql
 from authority_queries.errors import AuthorityError, ConfigurationError
 from authority_queries.service.backend import running_backend
@@ -90,6 +98,7 @@ def _add_commands(
     prune.add_arguments(add("prune", _prune, "delete expired data of all tenants"))
     erase.add_arguments(add("erase", _erase, "delete a tenant or a user completely"))
     export.add_arguments(add("export", _export, "write a tenant or a user as JSON"))
+    tenant.add_arguments(add("tenant", _tenant, "move a tenant to another database"))
     audit.add_arguments(add("audit", _audit, "seal and verify the audit events"))
     add("demo", _demo, "store a sample authority and use it, step by step")
     generation.add_commands(add)
@@ -130,6 +139,10 @@ def _erase(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
 
 def _export(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
     return export.run_export(settings, arguments)
+
+
+def _tenant(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
+    return tenant.run_tenant(settings, arguments)
 
 
 def _audit(settings: Settings, arguments: argparse.Namespace, _: object) -> int:

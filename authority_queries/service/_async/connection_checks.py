@@ -20,6 +20,7 @@ from authority_queries.resources import MIGRATIONS
 from authority_queries.service._async.connection import AsyncServiceConnection
 from authority_queries.service.waiting import ping_async
 
+_OWNER: Final = "pg_database_owner"
 _TIMEOUT: Final = 2  # seconds to connect for a diagnosis
 
 
@@ -118,6 +119,8 @@ async def explain_refusal(error: OperationalError, without_role: str, role: str)
         return why
     if role in asker.missing_roles:
         return f"{why}; `authority migrate` creates the role"
+    if role == _OWNER:
+        return f"{why}; log in as the owner of the database, or as a member of it"
     if role not in asker.may_act_as:
         return f"{why}; ask a DBA for `grant {role} to {asker.role_name}`"
     return why
