@@ -30,7 +30,7 @@ begin
         row_version = tenants.row_version + 1
     where
         tenants.id = hold_tenant.tenant_id
-        and tenants.status in ('active', 'trial');
+        and tenants.status not in ('suspended', 'terminated');
     is_held := found;
     -- The triggers of the feed read the setting when the row changes.
     perform set_config('authority.tenant_id', tenant_before, true);
@@ -54,10 +54,8 @@ set row_security = on
 as $$
 begin
     if exists (
-        select from authority.tenants
-        where
-            tenants.id = list_open_units.tenant_id
-            and tenants.status in ('active', 'trial')
+        select from authority.active_tenants
+        where active_tenants.id = list_open_units.tenant_id
     ) then
         raise exception 'the tenant is active' using errcode = 'TN005';
     end if;

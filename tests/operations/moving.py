@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -30,9 +30,9 @@ class Place:
         login = self.owner if kind == "owner" else getattr(self.logins, kind)
         return Settings(database_url=yoyo_url(login), pool_max_size=2)
 
-    def mover(self) -> Any:
+    def mover(self, login: str = "owner") -> AbstractContextManager[Mover]:
         """Open a Mover."""
-        return Mover.open(self.settings("owner"))
+        return Mover.open(self.settings(login))
 
     def digests(self, tenant_id: UUID) -> dict[str, tuple[int, str]]:
         """Return the number of the tenant's rows in each table, and their digest."""

@@ -32,6 +32,7 @@ OF_NOBODY = OF_NO_TABLE | {
     "exports.list_tables",
     "server.describe",
     "server.get_schema_version",
+    "tenant_moves.list_tables",
     "tenants.find",
 }
 

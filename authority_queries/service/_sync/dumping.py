@@ -36,7 +36,8 @@ class Dump:
         )
         yield self._writer.header(header)
         for table in self._store.tenant_moves.list_tables():
-            yield self._writer.table(table.name, table.columns)
+            columns = [name for name in table.columns if name is not None]
+            yield self._writer.table(table.name, columns)
             for text in self._rows(table):
                 yield text
         yield self._writer.end()
