@@ -1467,7 +1467,14 @@ begin
     where tables.name = table_name;
     select
         string_agg(format('held.%I', pg_attribute.attname), ', ' order by keys.number),
-        string_agg(format('past.%I', pg_attribute.attname), ', ' order by keys.number)
+        string_agg(
+            format(
+                '(select past.%I from jsonb_populate_record(null::%s, $2) as past)',
+                pg_attribute.attname,
+                target
+            ),
+            ', ' order by keys.number
+        )
     into held_keys, past_keys
     from pg_index
     cross join unnest(pg_index.indkey) with ordinality as keys (attnum, number)
@@ -1476,16 +1483,13 @@ begin
             pg_index.indrelid = pg_attribute.attrelid
             and keys.attnum = pg_attribute.attnum
     where pg_index.indrelid = target and pg_index.indisprimary;
+    -- In subqueries the key becomes a condition of the index; in a join it would not.
     return query execute format(
         'with picked as ('
         'select json_build_array(%3$s)::text as line, '
         'row_number() over (order by %2$s) as position, '
         '(select to_jsonb(keys) from (select %2$s) as keys) as key '
-        'from %1$s as held ' || case
-            when after is not null
-                then 'cross join jsonb_populate_record(null::%1$s, $2) as past '
-            else ''
-        end || 'where held.%4$I = $1 ' || case
+        'from %1$s as held where held.%4$I = $1 ' || case
             when after is not null then 'and (%2$s) > (%5$s) '
             else ''
         end || 'order by %2$s limit $3) '
@@ -2267,7 +2271,7 @@ begin
         row_version = tenants.row_version + 1
     where
         tenants.id = hold_tenant.tenant_id
-        and tenants.status in ('active', 'trial');
+        and tenants.status not in ('suspended', 'terminated');
     is_held := found;
     -- The triggers of the feed read the setting when the row changes.
     perform set_config('authority.tenant_id', tenant_before, true);
@@ -3005,10 +3009,8 @@ CREATE FUNCTION authority.list_open_units(tenant_id uuid) RETURNS SETOF text
     AS $$
 begin
     if exists (
-        select from authority.tenants
-        where
-            tenants.id = list_open_units.tenant_id
-            and tenants.status in ('active', 'trial')
+        select from authority.active_tenants
+        where active_tenants.id = list_open_units.tenant_id
     ) then
         raise exception 'the tenant is active' using errcode = 'TN005';
     end if;

@@ -148,7 +148,14 @@ begin
     where tables.name = table_name;
     select
         string_agg(format('held.%I', pg_attribute.attname), ', ' order by keys.number),
-        string_agg(format('past.%I', pg_attribute.attname), ', ' order by keys.number)
+        string_agg(
+            format(
+                '(select past.%I from jsonb_populate_record(null::%s, $2) as past)',
+                pg_attribute.attname,
+                target
+            ),
+            ', ' order by keys.number
+        )
     into held_keys, past_keys
     from pg_index
     cross join unnest(pg_index.indkey) with ordinality as keys (attnum, number)
@@ -157,16 +164,13 @@ begin
             pg_index.indrelid = pg_attribute.attrelid
             and keys.attnum = pg_attribute.attnum
     where pg_index.indrelid = target and pg_index.indisprimary;
+    -- In subqueries the key becomes a condition of the index; in a join it would not.
     return query execute format(
         'with picked as ('
         'select json_build_array(%3$s)::text as line, '
         'row_number() over (order by %2$s) as position, '
         '(select to_jsonb(keys) from (select %2$s) as keys) as key '
-        'from %1$s as held ' || case
-            when after is not null
-                then 'cross join jsonb_populate_record(null::%1$s, $2) as past '
-            else ''
-        end || 'where held.%4$I = $1 ' || case
+        'from %1$s as held where held.%4$I = $1 ' || case
             when after is not null then 'and (%2$s) > (%5$s) '
             else ''
         end || 'order by %2$s limit $3) '

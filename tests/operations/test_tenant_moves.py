@@ -313,6 +313,12 @@ def test_a_restored_tenant_skips_numbers_of_its_feed(
     (last,) = source.dba.execute(query, (ACME,)).fetchone() or (0,)
     load(target, dump_of(source), feed_ahead=1000)
     assert target.dba.execute(query, (ACME,)).fetchone() == (last + 1000,)
+    with (
+        Maintenance.open(target.settings("maintenance")) as maintenance,
+        maintenance.store() as store,
+    ):
+        store.tenants.revoke_tokens(tenant_id=ACME)
+    assert target.dba.execute(query, (ACME,)).fetchone() == (last + 1001,)
 
 
 def test_a_killed_load_leaves_nothing_and_runs_again(
