@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
@@ -23,9 +24,11 @@ from authority_queries import (
     Authority,
     Maintenance,
     Mover,
+    Settings,
     mint_token,
 )
 from authority_queries.cli import main
+from authority_queries.codegen.throwaway import throwaway_database
 from authority_queries.errors import (
     AuthorityError,
     DuplicateError,
@@ -38,6 +41,7 @@ from authority_queries.errors import (
     TenantInactiveError,
     UnavailableError,
 )
+from authority_queries.resources import MIGRATIONS
 from authority_queries.service.migrations import yoyo_url
 from tests.conftest import Databases, Server
 from tests.isolation.matrix.world import FOREIGN, OWN, fill, tenant_id, tenant_tables
@@ -209,6 +213,36 @@ def test_a_dump_waits_for_units_that_began_before(places: tuple[Place, Place]) -
     assert target.dba.execute(query).fetchone() == (1,)
 
 
+def test_a_tenant_that_was_active_meanwhile_is_not_dumped(
+    places: tuple[Place, Place],
+) -> None:
+    source, _ = places
+    hold(source)
+    refused: list[AuthorityError] = []
+
+    def dump() -> None:
+        try:
+            dump_of(source)
+        except AuthorityError as error:
+            refused.append(error)
+
+    with psycopg.connect(source.logins.maintenance) as operator:
+        operator.execute("select count(*) from authority.tenants")
+        dumping = threading.Thread(target=dump)
+        dumping.start()
+        dumping.join(0.5)
+        with (
+            Maintenance.open(source.settings("maintenance")) as maintenance,
+            maintenance.store() as store,
+        ):
+            store.tenants.resume(tenant_id=ACME)
+            store.tenants.suspend(tenant_id=ACME)
+    dumping.join(30)
+    (error,) = refused
+    assert isinstance(error, TenantActiveError)
+    assert "changed" in str(error)
+
+
 def test_a_dump_is_of_one_moment(places: tuple[Place, Place]) -> None:
     source, _ = places
     hold(source)
@@ -300,6 +334,23 @@ def test_a_tenant_that_is_there_is_not_loaded_again(
     with pytest.raises(DuplicateError, match="tenants_code_key"):
         load(target, dump)
     assert {rows for rows, _ in target.digests(ACME).values()} == {0}
+
+
+def test_of_two_loads_at_once_one_inserts(places: tuple[Place, Place]) -> None:
+    source, target = places
+    hold(source)
+    dump = dump_of(source)
+
+    def outcome(_: int) -> str:
+        try:
+            load(target, dump)
+        except DuplicateError:
+            return "refused"
+        return "loaded"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(outcome, range(2))) == ["loaded", "refused"]
+    assert target.digests(ACME) == source.digests(ACME)
 
 
 def test_a_restored_tenant_skips_numbers_of_its_feed(
@@ -507,4 +558,22 @@ def test_the_other_form_moves_a_tenant(places: tuple[Place, Place]) -> None:
         return report.rows
 
     assert asyncio.run(move()) > 0
+    assert target.digests(ACME) == source.digests(ACME)
+
+
+def test_a_tenant_moves_to_a_newer_server_and_back(
+    places: tuple[Place, Place],
+) -> None:
+    source, target = places
+    if source.dba.info.server_version >= 180000:
+        pytest.skip("the server under test is as new as the embedded one")
+    hold(source)
+    dump = dump_of(source)
+    with throwaway_database([MIGRATIONS]) as newer:
+        settings = Settings(database_url=yoyo_url(newer))
+        with Mover.open(settings) as mover:
+            mover.load_tenant(dump.splitlines(keepends=True))
+            again = "".join(mover.dump_tenant(ACME))
+    assert again == dump
+    load(target, again)
     assert target.digests(ACME) == source.digests(ACME)

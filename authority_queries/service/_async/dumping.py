@@ -2,10 +2,9 @@
 
 from collections.abc import AsyncGenerator, Callable
 from time import monotonic
-from uuid import UUID
 
 from authority_queries.queries import server
-from authority_queries.records import MovedTable
+from authority_queries.records import MovedTable, Tenant
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories.arguments import MAX_PAGE_SIZE
 from authority_queries.service.tenant_dumps import DumpHeader, DumpWriter, MoveProgress
@@ -17,13 +16,11 @@ class AsyncDump:
     def __init__(
         self,
         store: AsyncStore,
-        tenant_id: UUID,
-        code: str,
+        tenant: Tenant,
         progress: Callable[[MoveProgress], object] | None,
     ) -> None:
         self._store = store
-        self._tenant_id = tenant_id
-        self._code = code
+        self._tenant = tenant
         self._progress = progress
         self._writer = DumpWriter()
 
@@ -31,7 +28,9 @@ class AsyncDump:
         """Yield the texts that together are the dump. Each has one line or more."""
         schema = await server.get_schema_version_async(self._store.connection)
         header = DumpHeader(
-            schema_version=schema.newest, tenant_id=self._tenant_id, code=self._code
+            schema_version=schema.newest,
+            tenant_id=self._tenant.id,
+            code=self._tenant.code,
         )
         yield self._writer.header(header)
         for table in await self._store.tenant_moves.list_tables():
@@ -46,7 +45,7 @@ class AsyncDump:
         is_last = False
         while not is_last:
             page = await self._store.tenant_moves.dump_rows(
-                tenant_id=self._tenant_id,
+                tenant_id=self._tenant.id,
                 table_name=table.name,
                 after=after,
                 limit=MAX_PAGE_SIZE,

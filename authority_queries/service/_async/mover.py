@@ -8,6 +8,7 @@ from uuid import UUID
 
 from authority_queries.errors import NotFoundError, TenantActiveError
 from authority_queries.queries import tenants
+from authority_queries.records import Tenant
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories.arguments import check_not_negative, check_tenant_id
 from authority_queries.service._async.dumping import AsyncDump
@@ -42,7 +43,7 @@ class AsyncMover(AsyncPooled):
         """
         check_tenant_id(tenant_id)
         async with self._lend() as connection, AsyncStore.lent(connection) as store:
-            await _code_of(store, tenant_id)
+            await _tenant(store, tenant_id)
             return await store.tenant_moves.hold(tenant_id=tenant_id)
 
     async def dump_tenant(
@@ -65,12 +66,14 @@ class AsyncMover(AsyncPooled):
         check_tenant_id(tenant_id)
         until = monotonic() + check_not_negative("wait", wait).total_seconds()
         async with self._lend() as connection, AsyncStore.lent(connection) as store:
-            await _code_of(store, tenant_id)
+            held = await _tenant(store, tenant_id)
             await _await_units(store, tenant_id, until)
             await store.exports.begin()
             try:
-                code = await _code_of(store, tenant_id)
-                dump = AsyncDump(store, tenant_id, code, progress)
+                if await _tenant(store, tenant_id) != held:
+                    message = "the tenant was changed when the dump began: repeat it"
+                    raise TenantActiveError(message)
+                dump = AsyncDump(store, held, progress)
                 async for text in dump.texts():
                     yield text
             finally:
@@ -102,12 +105,12 @@ class AsyncMover(AsyncPooled):
             return await AsyncLoad(store, progress).run(lines, feed_ahead)
 
 
-async def _code_of(store: AsyncStore, tenant_id: UUID) -> str:
+async def _tenant(store: AsyncStore, tenant_id: UUID) -> Tenant:
     found = await store.tenants.get_by_id(tenant_id=tenant_id)
     if found is None:
         message = "no such tenant"
         raise NotFoundError(message)
-    return found.code
+    return found
 
 
 async def _await_units(store: AsyncStore, tenant_id: UUID, until: float) -> None:

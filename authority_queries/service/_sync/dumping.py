@@ -3,10 +3,9 @@
 
 from collections.abc import Callable, Generator
 from time import monotonic
-from uuid import UUID
 
 from authority_queries.queries import server
-from authority_queries.records import MovedTable
+from authority_queries.records import MovedTable, Tenant
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.arguments import MAX_PAGE_SIZE
 from authority_queries.service.tenant_dumps import DumpHeader, DumpWriter, MoveProgress
@@ -18,13 +17,11 @@ class Dump:
     def __init__(
         self,
         store: Store,
-        tenant_id: UUID,
-        code: str,
+        tenant: Tenant,
         progress: Callable[[MoveProgress], object] | None,
     ) -> None:
         self._store = store
-        self._tenant_id = tenant_id
-        self._code = code
+        self._tenant = tenant
         self._progress = progress
         self._writer = DumpWriter()
 
@@ -32,7 +29,9 @@ class Dump:
         """Yield the texts that together are the dump. Each has one line or more."""
         schema = server.get_schema_version(self._store.connection)
         header = DumpHeader(
-            schema_version=schema.newest, tenant_id=self._tenant_id, code=self._code
+            schema_version=schema.newest,
+            tenant_id=self._tenant.id,
+            code=self._tenant.code,
         )
         yield self._writer.header(header)
         for table in self._store.tenant_moves.list_tables():
@@ -47,7 +46,7 @@ class Dump:
         is_last = False
         while not is_last:
             page = self._store.tenant_moves.dump_rows(
-                tenant_id=self._tenant_id,
+                tenant_id=self._tenant.id,
                 table_name=table.name,
                 after=after,
                 limit=MAX_PAGE_SIZE,

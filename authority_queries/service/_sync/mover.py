@@ -9,6 +9,7 @@ from uuid import UUID
 
 from authority_queries.errors import NotFoundError, TenantActiveError
 from authority_queries.queries import tenants
+from authority_queries.records import Tenant
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.arguments import check_not_negative, check_tenant_id
 from authority_queries.service._sync.dumping import Dump
@@ -43,7 +44,7 @@ class Mover(Pooled):
         """
         check_tenant_id(tenant_id)
         with self._lend() as connection, Store.lent(connection) as store:
-            _code_of(store, tenant_id)
+            _tenant(store, tenant_id)
             return store.tenant_moves.hold(tenant_id=tenant_id)
 
     def dump_tenant(
@@ -66,12 +67,14 @@ class Mover(Pooled):
         check_tenant_id(tenant_id)
         until = monotonic() + check_not_negative("wait", wait).total_seconds()
         with self._lend() as connection, Store.lent(connection) as store:
-            _code_of(store, tenant_id)
+            held = _tenant(store, tenant_id)
             _await_units(store, tenant_id, until)
             store.exports.begin()
             try:
-                code = _code_of(store, tenant_id)
-                dump = Dump(store, tenant_id, code, progress)
+                if _tenant(store, tenant_id) != held:
+                    message = "the tenant was changed when the dump began: repeat it"
+                    raise TenantActiveError(message)
+                dump = Dump(store, held, progress)
                 for text in dump.texts():
                     yield text
             finally:
@@ -103,12 +106,12 @@ class Mover(Pooled):
             return Load(store, progress).run(lines, feed_ahead)
 
 
-def _code_of(store: Store, tenant_id: UUID) -> str:
+def _tenant(store: Store, tenant_id: UUID) -> Tenant:
     found = store.tenants.get_by_id(tenant_id=tenant_id)
     if found is None:
         message = "no such tenant"
         raise NotFoundError(message)
-    return found.code
+    return found
 
 
 def _await_units(store: Store, tenant_id: UUID, until: float) -> None:
