@@ -36,10 +36,12 @@ if TYPE_CHECKING:
     from authority_queries.service._async.exporter import AsyncExporter
     from authority_queries.service._async.maintenance import AsyncMaintenance
     from authority_queries.service._async.monitor import AsyncMonitor
+    from authority_queries.service._async.mover import AsyncMover
     from authority_queries.service._sync.authority import Authority
     from authority_queries.service._sync.exporter import Exporter
     from authority_queries.service._sync.maintenance import Maintenance
     from authority_queries.service._sync.monitor import Monitor
+    from authority_queries.service._sync.mover import Mover
     from authority_queries.service.audits import AuditHead
     from authority_queries.service.migrations import migrate
     from authority_queries.service.retention import Retention
@@ -52,6 +54,7 @@ __all__ = [
     "AsyncExporter",
     "AsyncMaintenance",
     "AsyncMonitor",
+    "AsyncMover",
     "AsyncStore",
     "AuditHead",
     "Authority",
@@ -61,6 +64,7 @@ __all__ = [
     "Keyring",
     "Maintenance",
     "Monitor",
+    "Mover",
     "NewToken",
     "Retention",
     "Settings",
@@ -95,6 +99,7 @@ _HOMES = {
     "AsyncExporter": "service._async.exporter",
     "AsyncMaintenance": "service._async.maintenance",
     "AsyncMonitor": "service._async.monitor",
+    "AsyncMover": "service._async.mover",
     "AsyncStore": "repositories._async.store",
     "AuditHead": "service.audits",
     "Authority": "service._sync.authority",
@@ -104,6 +109,7 @@ _HOMES = {
     "Keyring": "secrets.encryption",
     "Maintenance": "service._sync.maintenance",
     "Monitor": "service._sync.monitor",
+    "Mover": "service._sync.mover",
     "NewToken": "repositories.values",
     "Retention": "service.retention",
     "Settings": "service.settings",

@@ -10,6 +10,7 @@ from authority_queries.engine.vocabulary import VOCABULARY, Rule
 from authority_queries.errors import (
     ConfigurationError,
     LimitReachedError,
+    TenantActiveError,
     TenantInactiveError,
     TenantNotTerminatedError,
 )
@@ -143,6 +144,11 @@ def _tenant_not_terminated(statement: str) -> AuthorityError:
     return TenantNotTerminatedError(message)
 
 
+def _tenant_active(statement: str) -> AuthorityError:
+    message = f"{statement}: the tenant is active: hold or suspend it first"
+    return TenantActiveError(message)
+
+
 VOCABULARY.register(
     rules=_RULES,
     rules_by_ending=_RULES_BY_ENDING,
@@ -151,6 +157,7 @@ VOCABULARY.register(
         "TN002": _role_bypasses_policies,
         "TN003": _wrong_isolation,
         "TN004": _tenant_not_terminated,
+        "TN005": _tenant_active,
     },
     is_secret=contains_token,
 )

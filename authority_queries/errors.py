@@ -42,6 +42,7 @@ __all__ = [
     "IdempotencyKeyReusedError",
     "InUseError",
     "InvalidArgumentError",
+    "InvalidDumpError",
     "InvalidTokenError",
     "InvalidValueError",
     "LicenseNotUsableError",
@@ -58,6 +59,7 @@ __all__ = [
     "SchemaVersionError",
     "StaleModuleError",
     "SystemRowError",
+    "TenantActiveError",
     "TenantInactiveError",
     "TenantNotTerminatedError",
     "UnavailableError",
@@ -98,6 +100,10 @@ class InvalidTokenError(InvalidArgumentError):
     """A string is no token of this store: wrong shape, prefix, length or checksum."""
 
 
+class InvalidDumpError(AuthorityError):
+    """A dump of a tenant ends early, was changed, or has another format."""
+
+
 class DecryptionError(AuthorityError):
     """A secret cannot be decrypted: another key, another row, or changed octets."""
 
@@ -116,6 +122,10 @@ class SystemRowError(AuthorityError):
 
 class TenantInactiveError(AuthorityError):
     """The tenant is unknown, suspended or terminated. Nothing is issued to it."""
+
+
+class TenantActiveError(AuthorityError):
+    """A tenant is active, or a unit of work of its active time goes on."""
 
 
 class TenantNotTerminatedError(AuthorityError):

@@ -2320,6 +2320,30 @@ SigningKeyWithdrawal: TypeAlias = (
 
 
 @dataclass(frozen=True, slots=True)
+class OpenUnit:
+    """A row of tenant_moves.list_open_units."""
+
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class MovedTable:
+    """A row of tenant_moves.list_tables."""
+
+    name: str
+    columns: Sequence[str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class DumpedRows:
+    """A row of tenant_moves.dump_rows."""
+
+    lines: str | None
+    dumped: int
+    last_key: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
 class Tenant:
     """A row of each of these queries.
 

@@ -50,6 +50,39 @@ COMMENT ON FUNCTION authority.address_site(address inet) IS 'Returns the network
 IPv6 address, because one customer has one (RFC 6177), or authority.address_prefix of an
 IPv4 address.';
 
+-- advance_feed
+
+CREATE FUNCTION authority.advance_feed(tenant_id uuid, entries bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    advanced bigint;
+begin
+    if entries is null or entries < 1 then
+        raise invalid_parameter_value using message = 'entries must be 1 or more';
+    end if;
+    perform set_config('authority.tenant_id', advance_feed.tenant_id::text, true);
+    insert into authority.revocation_sequences (tenant_id, last_sequence)
+    values (advance_feed.tenant_id, entries)
+    on conflict on constraint revocation_sequences_tenant_id_pk do update
+        set
+            last_sequence = revocation_sequences.last_sequence + excluded.last_sequence,
+            updated_at = excluded.updated_at
+    returning revocation_sequences.last_sequence into advanced;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return advanced;
+end
+$$;
+
+COMMENT ON FUNCTION authority.advance_feed(tenant_id uuid, entries bigint) IS 'Skips this many numbers of the tenant''s feed and returns the newest number, so that no
+number is used again that followers read before the tenant was restored to an earlier
+moment.';
+
 -- append_revocations
 
 CREATE FUNCTION authority.append_revocations(tenant_id uuid, category text, targets text[], ends timestamp with time zone[], reason text, effective_at timestamp with time zone, scopes text[] DEFAULT NULL::text[], resources text[] DEFAULT NULL::text[], authorization_details jsonb DEFAULT NULL::jsonb) RETURNS void
@@ -1490,6 +1523,77 @@ COMMENT ON PROCEDURE authority.drop_tables(IN migration text, VARIADIC targets t
 authority.roll_back does not name the migration. `yoyo rollback --force` ignores the
 errors of statements, so one statement both checks and drops.';
 
+-- dump_rows
+
+CREATE FUNCTION authority.dump_rows(tenant_id uuid, table_name text, after jsonb, page_size bigint) RETURNS TABLE(lines text, dumped bigint, last_key jsonb)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET "IntervalStyle" TO 'postgres'
+    SET bytea_output TO 'hex'
+    SET extra_float_digits TO '1'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    target constant regclass := format('authority.%I', table_name)::regclass;
+    cells text;
+    held_keys text;
+    past_keys text;
+begin
+    perform set_config('authority.tenant_id', dump_rows.tenant_id::text, true);
+    select string_agg(format('held.%I::text', moved.name), ', ' order by moved.position)
+    into cells
+    from authority.list_moved_tables() as tables
+    cross join unnest(tables.columns) with ordinality as moved (name, position)
+    where tables.name = table_name;
+    select
+        string_agg(format('held.%I', pg_attribute.attname), ', ' order by keys.number),
+        string_agg(
+            format(
+                '(select past.%I from jsonb_populate_record(null::%s, $2) as past)',
+                pg_attribute.attname,
+                target
+            ),
+            ', ' order by keys.number
+        )
+    into held_keys, past_keys
+    from pg_index
+    cross join unnest(pg_index.indkey) with ordinality as keys (attnum, number)
+    inner join pg_attribute
+        on
+            pg_index.indrelid = pg_attribute.attrelid
+            and keys.attnum = pg_attribute.attnum
+    where pg_index.indrelid = target and pg_index.indisprimary;
+    -- In subqueries the key becomes a condition of the index; in a join it would not.
+    return query execute format(
+        'with picked as ('
+        'select json_build_array(%3$s)::text as line, '
+        'row_number() over (order by %2$s) as position, '
+        '(select to_jsonb(keys) from (select %2$s) as keys) as key '
+        'from %1$s as held where held.%4$I = $1 ' || case
+            when after is not null then 'and (%2$s) > (%5$s) '
+            else ''
+        end || 'order by %2$s limit $3) '
+        'select string_agg(picked.line || chr(10), '''' order by picked.position), '
+        'count(*), (array_agg(picked.key order by picked.position desc))[1] '
+        'from picked',
+        target,
+        held_keys,
+        cells,
+        case when table_name = 'tenants' then 'id' else 'tenant_id' end,
+        past_keys
+    ) using tenant_id, after, page_size;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$_$;
+
+COMMENT ON FUNCTION authority.dump_rows(tenant_id uuid, table_name text, after jsonb, page_size bigint) IS 'Returns the next rows of the tenant in one table, in the order of its primary key,
+after this key: a line for each, which is a JSON array of the columns of
+list_moved_tables as PostgreSQL writes them, how many, and the key of the last one. The
+same rows have the same lines in every database.';
+
 -- end_sessions
 
 CREATE FUNCTION authority.end_sessions(tenant_id uuid, session_ids uuid[], reason text) RETURNS TABLE(id uuid, sid uuid, user_id uuid, notices bigint)
@@ -2312,6 +2416,42 @@ $$;
 COMMENT ON PROCEDURE authority.guard_rollback(IN migration text) IS 'Raises an error if a later migration is applied, or if there are tenants and the
 setting authority.roll_back does not name the migration. Every rollback calls it.';
 
+-- hold_tenant
+
+CREATE FUNCTION authority.hold_tenant(tenant_id uuid) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    feed_before constant text := current_setting('authority.feed', true);
+    is_held boolean;
+begin
+    perform set_config('authority.tenant_id', hold_tenant.tenant_id::text, true);
+    perform set_config('authority.feed', 'off', true);
+    update authority.tenants
+    set
+        status = 'suspended',
+        updated_at = authority.clock(),
+        row_version = tenants.row_version + 1
+    where
+        tenants.id = hold_tenant.tenant_id
+        and tenants.status not in ('suspended', 'terminated');
+    is_held := found;
+    -- The triggers of the feed read the setting when the row changes.
+    perform set_config('authority.tenant_id', tenant_before, true);
+    perform set_config('authority.feed', feed_before, true);
+    return is_held;
+end
+$$;
+
+COMMENT ON FUNCTION authority.hold_tenant(tenant_id uuid) IS 'Suspends an active tenant for a move, and returns whether it was active. Unlike another
+suspension it publishes nothing in the feed, because the tenant''s tokens live on in
+the other database.';
+
 -- is_bounded_json
 
 CREATE FUNCTION authority.is_bounded_json(value jsonb) RETURNS boolean
@@ -2993,6 +3133,81 @@ $$;
 COMMENT ON FUNCTION authority.list_exported_tables(is_of_user boolean) IS 'Returns the tables that an export reads, of a user or of a tenant. A table follows all
 tables that it references.';
 
+-- list_moved_tables
+
+CREATE FUNCTION authority.list_moved_tables() RETURNS TABLE(name text, columns text[])
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+select
+    tables.name,
+    array_agg(pg_attribute.attname::text order by pg_attribute.attname)
+from (
+    select
+        'tenants' as name,
+        'authority.tenants'::regclass as target,
+        0 as position
+    union all
+    select
+        referencing.name,
+        referencing.target,
+        row_number() over (order by referencing.ordinality desc) as position
+    from authority.tables_of_tenants() with ordinality as referencing
+) as tables
+inner join pg_attribute on tables.target = pg_attribute.attrelid
+where
+    pg_attribute.attnum > 0
+    and not pg_attribute.attisdropped
+    and pg_attribute.attgenerated = ''
+group by tables.name, tables.position
+order by tables.position
+$$;
+
+COMMENT ON FUNCTION authority.list_moved_tables() IS 'Returns every table with rows of tenants, and the columns that are stored and not
+computed. A table follows all tables that it references.';
+
+-- list_open_units
+
+CREATE FUNCTION authority.list_open_units(tenant_id uuid) RETURNS SETOF text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+begin
+    if exists (
+        select from authority.active_tenants
+        where active_tenants.id = list_open_units.tenant_id
+    ) then
+        raise exception 'the tenant is active' using errcode = 'TN005';
+    end if;
+    -- A later statement, so that every unit that began before the suspension has its
+    -- lock by now: authority.enter_tenant reads the tenants.
+    return query
+    select distinct
+        coalesce('process ' || pg_locks.pid, 'a prepared transaction')
+        || ', transaction ' || pg_locks.virtualtransaction
+    from pg_locks
+    where
+        pg_locks.locktype = 'relation'
+        and pg_locks.database = (
+            select pg_database.oid from pg_database
+            where pg_database.datname = current_database()
+        )
+        and pg_locks.relation = 'authority.tenants'::regclass
+        and pg_locks.granted
+        and pg_locks.mode in ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')
+        and pg_locks.pid is distinct from pg_backend_pid();
+end
+$$;
+
+COMMENT ON FUNCTION authority.list_open_units(tenant_id uuid) IS 'Returns the transactions of all sessions that have read or changed the tenants and go
+on. One that began before the suspension of the tenant can still write; none that
+begins later can. Raises SQLSTATE TN005 if the tenant is active.';
+
 -- live_sessions
 
 CREATE VIEW authority.live_sessions WITH (security_invoker='true') AS
@@ -3067,6 +3282,66 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
   WHERE (dead_because IS NULL);
 
 COMMENT ON VIEW authority.live_tokens IS 'The tokens that are alive: those without dead_because in authority.token_states.';
+
+-- load_rows
+
+CREATE FUNCTION authority.load_rows(tenant_id uuid, table_name text, columns text[], lines text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET "IntervalStyle" TO 'postgres'
+    SET standard_conforming_strings TO 'on'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    loaded_before constant text := current_setting('authority.loaded_tenant', true);
+    names text;
+    cells text;
+    loaded bigint;
+begin
+    if not exists (
+        select from authority.list_moved_tables() as tables
+        where tables.name = table_name and tables.columns = load_rows.columns
+    ) then
+        raise invalid_parameter_value
+        using message = 'the table or its columns are not those of this schema';
+    end if;
+    select
+        string_agg(format('%I', attributes.attname), ', ' order by moved.position),
+        string_agg(
+            format(
+                '(rows.cells ->> %s)::%s',
+                moved.position - 1,
+                format_type(attributes.atttypid, attributes.atttypmod)
+            ),
+            ', ' order by moved.position
+        )
+    into names, cells
+    from unnest(columns) with ordinality as moved (name, position)
+    inner join pg_attribute as attributes on moved.name = attributes.attname
+    where attributes.attrelid = format('authority.%I', table_name)::regclass;
+    perform set_config('authority.tenant_id', load_rows.tenant_id::text, true);
+    perform set_config('authority.loaded_tenant', load_rows.tenant_id::text, true);
+    execute format(
+        'with rows as materialized ('
+        'select line::jsonb as cells '
+        'from string_to_table(rtrim($1, chr(10)), chr(10)) as line) '
+        'insert into authority.%1$I (%2$s) select %3$s from rows',
+        table_name,
+        names,
+        cells
+    ) using lines;
+    get diagnostics loaded = row_count;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    perform set_config('authority.loaded_tenant', loaded_before, true);
+    return loaded;
+end
+$_$;
+
+COMMENT ON FUNCTION authority.load_rows(tenant_id uuid, table_name text, columns text[], lines text) IS 'Inserts rows of the tenant that dump_rows wrote, unchanged, and returns how many. Every
+constraint and policy applies to them. Their insertion is no event of the audit.';
 
 -- login_attempts
 
@@ -3984,6 +4259,14 @@ declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
     differences jsonb;
 begin
+    -- A loaded tenant brings its events along: authority.load_rows. Nobody can choose
+    -- session_user, so that the setting has no effect in other sessions.
+    if tg_op = 'INSERT'
+        and current_setting('authority.loaded_tenant', true) = tenant::text
+        and pg_has_role(session_user, 'pg_database_owner', 'member')
+    then
+        return null;
+    end if;
     -- The erasure of a tenant deletes its events, too.
     if tg_op = 'DELETE' and exists (
         select from authority.tenants

@@ -21,6 +21,7 @@ from authority_queries.cli import (
     migrating,
     prune,
     stats,
+    tenant,
 )
 from authority_queries.cli.psql import run_psql
 from authority_queries.errors import AuthorityError, ConfigurationError
@@ -99,6 +100,7 @@ def _add_commands(
     prune.add_arguments(add("prune", _prune, "delete expired data of all tenants"))
     erase.add_arguments(add("erase", _erase, "delete a tenant or a user completely"))
     export.add_arguments(add("export", _export, "write a tenant or a user as JSON"))
+    tenant.add_arguments(add("tenant", _tenant, "move a tenant to another database"))
     audit.add_arguments(add("audit", _audit, "seal and verify the audit events"))
     stats.add_arguments(
         add("stats", _stats, "print what a DBA watches: text, JSON, Prometheus")
@@ -141,6 +143,10 @@ def _erase(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
 
 def _export(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
     return export.run_export(settings, arguments)
+
+
+def _tenant(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
+    return tenant.run_tenant(settings, arguments)
 
 
 def _audit(settings: Settings, arguments: argparse.Namespace, _: object) -> int:

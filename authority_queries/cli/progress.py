@@ -8,6 +8,7 @@ from types import FrameType
 
 from authority_queries.service.erasures import TableReport
 from authority_queries.service.retention import StepReport
+from authority_queries.service.tenant_dumps import MoveProgress
 
 
 class Stop:
@@ -50,7 +51,7 @@ class Progress:
     def __init__(self) -> None:
         self._is_live = sys.stderr.isatty()
 
-    def __call__(self, step: StepReport | TableReport) -> None:
+    def __call__(self, step: StepReport | TableReport | MoveProgress) -> None:
         """Print the step's progress after one of its batches."""
         going_on = step.outcome == "unfinished"
         if going_on and not self._is_live:

@@ -66,6 +66,7 @@ def become(world: World, roles: Roles, query: Query) -> None:
     logins = {
         "authority_maintenance": roles.maintenance,
         "authority_reader": roles.reader,
+        "pg_database_owner": "pg_database_owner",
     }
     login = logins.get(query.tags.role or "", roles.app)
     world.dba.execute(

@@ -67,6 +67,7 @@ WITHOUT_ROWS = {
     "revocations.listen": "reads no table",
     "server.describe": "reads the server's settings",
     "server.get_schema_version": "reads no table",
+    "tenant_moves.list_tables": "reads the catalogue",
     "tenants.begin": "begins a transaction",
     "tenants.begin_alone": "begins a transaction",
     "tenants.begin_on_standby": "begins a transaction",

@@ -49,6 +49,7 @@ OF_NOBODY = (
         "server.get_lsn",
         "server.get_replay",
         "server.get_schema_version",
+        "tenant_moves.list_tables",
         "tenants.find",
     }
 )

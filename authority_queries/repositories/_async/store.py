@@ -27,6 +27,7 @@ from authority_queries.repositories._async.server import AsyncServer
 from authority_queries.repositories._async.service_accounts import AsyncServiceAccounts
 from authority_queries.repositories._async.sign_in_store import AsyncSignInStore
 from authority_queries.repositories._async.signing_keys import AsyncSigningKeys
+from authority_queries.repositories._async.tenant_moves import AsyncTenantMoves
 from authority_queries.repositories._async.tenants import AsyncTenants
 from authority_queries.repositories._async.transactions import unit_of_work
 from authority_queries.repositories._async.user_roles import AsyncUserRoles
@@ -66,6 +67,7 @@ class AsyncStore(AsyncGrantStore, AsyncSignInStore):
         self.erasures = AsyncErasures(lease)
         self.exports = AsyncExports(lease)
         self.monitoring = AsyncMonitoring(lease)
+        self.tenant_moves = AsyncTenantMoves(lease)
         self.server = AsyncServer(lease)
 
     @property

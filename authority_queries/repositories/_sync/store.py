@@ -28,6 +28,7 @@ from authority_queries.repositories._sync.server import Server
 from authority_queries.repositories._sync.service_accounts import ServiceAccounts
 from authority_queries.repositories._sync.sign_in_store import SignInStore
 from authority_queries.repositories._sync.signing_keys import SigningKeys
+from authority_queries.repositories._sync.tenant_moves import TenantMoves
 from authority_queries.repositories._sync.tenants import Tenants
 from authority_queries.repositories._sync.transactions import unit_of_work
 from authority_queries.repositories._sync.user_roles import UserRoles
@@ -67,6 +68,7 @@ class Store(GrantStore, SignInStore):
         self.erasures = Erasures(lease)
         self.exports = Exports(lease)
         self.monitoring = Monitoring(lease)
+        self.tenant_moves = TenantMoves(lease)
         self.server = Server(lease)
 
     @property

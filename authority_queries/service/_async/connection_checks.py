@@ -23,6 +23,7 @@ from authority_queries.resources import MIGRATIONS
 from authority_queries.service._async.connection import AsyncServiceConnection
 from authority_queries.service.waiting import ping_async
 
+_OWNER: Final = "pg_database_owner"
 _TIMEOUT: Final = 2  # seconds to connect for a diagnosis
 # What a database is that cannot name its version, by PostgreSQL's reason.
 _UNUSABLE: Final[dict[type[Exception], str]] = {
@@ -144,6 +145,8 @@ def _advice(asker: ServerDescription, role: str) -> str | None:
         )
     if role in asker.missing_roles:
         return "; `authority migrate` creates the role"
+    if role == _OWNER:
+        return "; log in as the owner of the database, or as a member of it"
     if role not in ("none", *asker.may_act_as):
         return f"; ask a DBA for `grant {role} to {asker.role_name}`"
     return None

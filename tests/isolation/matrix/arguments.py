@@ -1,5 +1,6 @@
 """Each query's arguments, found automatically in rows that must stay unseen."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from uuid import UUID
 from authority_queries.codegen.query import Query
 from authority_queries.engine.calls import Call
 from tests.factories import PHC
-from tests.isolation.matrix.world import FOREIGN
+from tests.isolation.matrix.world import FOREIGN, tenant_id
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -53,6 +54,20 @@ CHALLENGE: Final = {
 }
 RETRY: Final = {**USED, "redemption_id": UUID(int=2)}
 LATE: Final = {**USED, "leeway": timedelta(days=1)}
+# A role of the other tenant, in a dump.
+LOADED: Final = {
+    "table_name": "roles",
+    "columns": [
+        *("created_at", "description", "id", "is_system", "name", "row_version"),
+        *("tenant_id", "updated_at"),
+    ],
+    "lines": json.dumps(
+        [
+            *("2026-01-01 00:00:00+00", "", str(UUID(int=3)), "false", "loaded", "1"),
+            *(str(tenant_id(FOREIGN)), "2026-01-01 00:00:00+00"),
+        ]
+    ),
+}
 
 # Parameters that are no column, or do not look one up: equal for every query.
 BY_NAME: Final[Mapping[str, object]] = {
@@ -80,6 +95,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "category": "client",
     "client_id": "portal",
     "details": {},
+    "entries": 1,
     "error": "503",
     "factor": "password",
     "family_lifetime": HOUR,
@@ -230,6 +246,7 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
         "username": "new",
         "username_key": "new",
     },
+    "tenant_moves.load_rows": LOADED,
     "users.list_after": {"status": None},
     "users.list_before": {"status": None},
 }

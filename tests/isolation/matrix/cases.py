@@ -81,6 +81,7 @@ def control_of(query: Query, world: World, roles: Roles) -> Iterator[Case]:
     callers = {
         "authority_maintenance": Caller(login=roles.maintenance, tenant=None),
         "authority_reader": Caller(login=roles.reader, tenant=None),
+        "pg_database_owner": Caller(login="pg_database_owner", tenant=None),
     }
     service = Caller(login=roles.app, tenant=world.foreign)
     caller = callers.get(query.tags.role or "", service)
