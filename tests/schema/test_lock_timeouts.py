@@ -1,6 +1,7 @@
 """A migration that waits for a lock stalls nobody for long, and is tried again."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from authority_queries import Authority, Settings, migrate
+from authority_queries.cli import main
 from authority_queries.errors import MigrationError
 from authority_queries.service.migration_reports import MigrationProgress
 from authority_queries.service.migrations import packaged_migrations, yoyo_url
@@ -162,3 +164,22 @@ def test_a_signal_rolls_back_the_running_migration_and_releases_the_lock(
     assert told == f"authority: {number.name} ended the run, which can be repeated\n"
     assert dba.execute(left).fetchone() == (0, 0)
     assert migrate(conninfo) == [name]
+
+
+def test_the_command_prints_progress_on_stderr_and_the_result_on_stdout(
+    conninfo: str,
+    dba: "psycopg.Connection[Any]",
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(conninfo))
+    last = packaged_migrations()[-1]
+    for arguments, told in (([], rf"{last}: \d+\.\d s\n"), (["--quiet"], "")):
+        forget = "delete from authority_yoyo._yoyo_migration where migration_id = %s"
+        dba.execute(forget, [last])
+        assert main(["migrate", *arguments]) == 0
+        printed = capsys.readouterr()
+        assert printed.out.startswith(f"applied {last}\n1 applied on ")
+        assert re.fullmatch(told, printed.err)
+    assert main(["migrate", "--retry-for", "-1"]) == 2
+    assert "--retry-for must be 0 to 86400 seconds, not -1" in capsys.readouterr().err

@@ -17,6 +17,7 @@ from psycopg.conninfo import make_conninfo
 
 from authority_queries import migrate
 from authority_queries.errors import MigrationError
+from authority_queries.service import migration_lock
 from authority_queries.service.migration_lock import look
 from authority_queries.service.migration_reports import MigrationProgress
 from authority_queries.service.migrations import yoyo_url
@@ -25,10 +26,17 @@ from tests.isolation.pgbouncer import pooled, program
 from tests.schema.runs import is_locked, write
 
 AT_ONCE = timedelta(0)
+SOON = timedelta(seconds=0.7)  # longer than two looks
 TAKE = (
     "insert into authority_yoyo.yoyo_lock (locked, ctime, pid) "
     "values (1, '1999-01-01', 1)"
 )
+
+
+@pytest.fixture(autouse=True)
+def _looks_are_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a fifth of a second pass between two looks, not a second."""
+    monkeypatch.setattr(migration_lock, "_ROUND", 0.2)
 
 
 @contextmanager
@@ -124,7 +132,7 @@ def test_a_stopped_yoyos_lock_stays(
     until(dba, "select count(*) > 60 from authority_yoyo._yoyo_migration")
     run.send_signal(signal.SIGSTOP)
     with pytest.raises(MigrationError, match="holds yoyo's lock: process"):
-        migrate(conninfo, lock_wait=timedelta(seconds=2.5), folders=[tmp_path])
+        migrate(conninfo, lock_wait=SOON, folders=[tmp_path])
     assert is_locked(dba)
     run.send_signal(signal.SIGCONT)
     assert run.wait() == 0
@@ -138,7 +146,7 @@ def test_a_lock_stays_while_a_migration_of_its_run_may_go_on(
         with run_of(conninfo):
             second.execute("select 1")
         with pytest.raises(MigrationError) as caught:
-            migrate(conninfo, lock_wait=timedelta(seconds=2.5))
+            migrate(conninfo, lock_wait=SOON)
         assert f"may go on in process {second.info.backend_pid} of" in str(caught.value)
         second.rollback()
         second.execute("call authority.begin_migration('9999_more')")
@@ -181,7 +189,7 @@ def test_a_lock_without_proof_waits_for_a_person(
         dba.execute("update authority_yoyo.yoyo_lock set session = null")
         dba.execute("delete from authority_yoyo._yoyo_log")
     with pytest.raises(MigrationError, match="Nothing proves that it has ended") as no:
-        migrate(conninfo, lock_wait=timedelta(seconds=2.5))
+        migrate(conninfo, lock_wait=SOON)
     assert "`authority migrate --break-lock`" in str(no.value)
     assert is_locked(dba)
     assert migrate(conninfo, break_lock=True) == []
@@ -206,7 +214,7 @@ def test_a_run_behind_a_pooler_is_never_taken_for_dead(
             "'%maintenance%' and datname = current_database())",
         )
         with pytest.raises(MigrationError, match="may belong to a pooler") as caught:
-            migrate(conninfo, lock_wait=timedelta(seconds=2.5))
+            migrate(conninfo, lock_wait=SOON)
         assert "a client of a pooler" in str(caught.value)
         assert is_locked(dba)
         run.execute("delete from authority_yoyo.yoyo_lock")
