@@ -233,7 +233,8 @@ def test_a_tenant_that_was_active_meanwhile_is_not_dumped(
         dumping.join(0.5)
         with (
             Maintenance.open(source.settings("maintenance")) as maintenance,
-            maintenance.store() as store,
+            # In one transaction, so that no poll of the dump finds it active.
+            maintenance.transaction() as store,
         ):
             store.tenants.resume(tenant_id=ACME)
             store.tenants.suspend(tenant_id=ACME)
