@@ -53,7 +53,7 @@ def test_a_nullable_username_changes_the_modules_of_the_queries_that_return_it(
     tmp_path: Path, conninfo: str
 ) -> None:
     column = 'username text collate "C"'
-    settings = without_not_null(tmp_path, "0006_create_users", column)
+    settings = without_not_null(tmp_path, "0008_create_users", column)
     files = generate(settings, conninfo)
     assert changes(stale(files)) == {
         # create and update, each in both forms, and what both take
@@ -90,7 +90,7 @@ def test_a_query_that_excludes_null_refuses_a_nullable_column(
     tmp_path: Path, conninfo: str
 ) -> None:
     settings = without_not_null(
-        tmp_path, "0008_create_clients", 'client_id text collate "C"'
+        tmp_path, "0010_create_clients", 'client_id text collate "C"'
     )
     # The query looks clients up by it, so it is not null there: the records differ.
     with pytest.raises(

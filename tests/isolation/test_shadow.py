@@ -143,9 +143,9 @@ def migrate_sharding(conninfo: str, folder: Path, *, early: bool = False) -> Non
     With `early` a foreign key is added before that, to the table of roles.
     """
     shutil.copytree(MIGRATIONS, folder)
-    isolate = folder / "0002_isolate_tenants.sql"
+    isolate = folder / "0004_isolate_tenants.sql"
     isolate.write_text(sharding(isolate.read_text()))
-    roles = folder / "0005_create_roles.sql"
+    roles = folder / "0007_create_roles.sql"
     parts = roles.read_text().partition("call authority.isolate_tenants(")
     key = (
         "alter table authority.role_permissions add constraint early_fk foreign key "

@@ -204,12 +204,12 @@ SQL_FILES = [
 # These are about timestamps without a time zone, in UTC: months of the logs, periods of
 # licences. The functions set the time zone.
 CALENDAR_ON_PURPOSE = {
-    ("0024_partition_login_attempts.sql", "months =>"),
-    ("0024_partition_login_attempts.sql", "'1 month'"),
-    ("0024_partition_login_attempts.sql", "interval '1 month'"),
-    ("0044_isolate_audit_events.sql", "interval '1 month'"),
-    ("0046_seal_audit_events.sql", "interval '1 month'"),
-    ("0047_verify_audit_chains.sql", "interval '1 month'"),
+    ("0026_partition_login_attempts.sql", "months =>"),
+    ("0026_partition_login_attempts.sql", "'1 month'"),
+    ("0026_partition_login_attempts.sql", "interval '1 month'"),
+    ("0046_isolate_audit_events.sql", "interval '1 month'"),
+    ("0048_seal_audit_events.sql", "interval '1 month'"),
+    ("0049_verify_audit_chains.sql", "interval '1 month'"),
     ("monitoring.sql", "months =>"),
 }
 
@@ -244,7 +244,7 @@ def files_with(pattern: str) -> list[str]:
 
 
 def test_one_view_defines_an_active_tenant() -> None:
-    assert files_with(r"in \('active', 'trial'\)") == ["0004_create_tenants.sql"]
+    assert files_with(r"in \('active', 'trial'\)") == ["0006_create_tenants.sql"]
 
 
 def test_a_condition_that_may_be_null_has_no_default() -> None:

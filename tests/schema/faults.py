@@ -322,7 +322,7 @@ FAULTS: Final[dict[str, tuple[str, str, str]]] = {
     "a pending migration": (
         "delete from authority_yoyo._yoyo_migration where migration_id like '0004%'",
         "migrations",
-        "- 0004_create_tenants",
+        "- 0006_create_tenants",
     ),
     "a newer database": (
         "insert into authority_yoyo._yoyo_migration "

@@ -149,15 +149,15 @@ def test_the_checksums_match_the_migrations() -> None:
 def test_a_changed_migration_is_found(tmp_path: Path) -> None:
     for file in MIGRATIONS.glob("000*.sql"):
         (tmp_path / file.name).write_bytes(file.read_bytes())
-    with (tmp_path / "0004_create_tenants.sql").open("a") as opened:
+    with (tmp_path / "0006_create_tenants.sql").open("a") as opened:
         opened.write("-- by hand\n")
-    (tmp_path / "0005_create_roles.sql").unlink()
+    (tmp_path / "0007_create_roles.sql").unlink()
     (tmp_path / "0099_by_hand.sql").write_text("select 1;\n")
     found = {
         name.rpartition("/")[2]: how for name, how in changed_files(tmp_path).items()
     }
-    assert found["0004_create_tenants.sql"] == "changed"
-    assert found["0005_create_roles.sql"] == "missing"
+    assert found["0006_create_tenants.sql"] == "changed"
+    assert found["0007_create_roles.sql"] == "missing"
     assert found["0099_by_hand.sql"] == "unknown"
     assert "0001_create_schema.sql" not in found
 

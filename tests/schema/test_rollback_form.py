@@ -76,7 +76,7 @@ def test_a_rollback_begins_with_its_guard(name: str) -> None:
 
 
 def test_a_rollback_without_a_transaction_sets_its_session() -> None:
-    name = "0005_create_roles"
+    name = "0007_create_roles"
     changed = [text.replace("set local", "set") for text in statements_of(name)]
     assert faults(name, changed, is_one=False) == []
     assert faults(name, statements_of(name), is_one=False) == ["another head"]
@@ -86,14 +86,14 @@ def test_a_rollback_without_a_transaction_sets_its_session() -> None:
     ("old", "new", "fault"),
     [
         ("'2s'", "'0'", "another head"),
-        ("guard_rollback('0005_create_roles')", "clock()", "no guard"),
+        ("guard_rollback('0007_create_roles')", "clock()", "no guard"),
         ("guard_rollback('0005", "guard_rollback('0004", "no guard"),
         ("authority.permissions;", "authority.roles;", "a loss"),
-        ("'0005_create_roles', ", "'0004_create_tenants', ", "another name"),
+        ("'0007_create_roles', ", "'0006_create_tenants', ", "another name"),
     ],
 )
 def test_a_rollback_of_another_form_is_found(old: str, new: str, fault: str) -> None:
-    name = "0005_create_roles"
+    name = "0007_create_roles"
     changed = [text.replace(old, new) for text in statements_of(name)]
     assert changed != statements_of(name)
     assert faults(name, changed) == [fault]

@@ -1,0 +1,11 @@
+set local search_path = pg_catalog;
+set local lock_timeout = '2s';
+set local statement_timeout = '60s';
+set local role pg_database_owner;
+call authority.guard_rollback('0005_bound_values');
+drop function if exists authority.is_visible(text);
+drop function if exists authority.is_bounded_json(jsonb);
+drop function if exists authority.is_details_list(jsonb);
+drop function if exists authority.is_resource_list(text[]);
+drop function if exists authority.is_scope_list(text[]);
+drop function if exists authority.is_text_list(text[], bigint, bigint);

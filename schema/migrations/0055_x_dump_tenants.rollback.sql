@@ -1,6 +1,0 @@
-set local search_path = pg_catalog;
-set local role pg_database_owner;
-drop function if exists authority.dump_rows(uuid, text, jsonb, bigint);
-drop function if exists authority.list_moved_tables();
-drop function if exists authority.list_open_units(uuid);
-drop function if exists authority.hold_tenant(uuid);
