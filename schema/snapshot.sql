@@ -632,7 +632,7 @@ CREATE POLICY authorizations_lock_policy ON authority.authorizations AS RESTRICT
 
 CREATE POLICY authorizations_maintenance_policy ON authority.authorizations TO authority_maintenance USING (true);
 
-CREATE POLICY authorizations_owner_policy ON authority.authorizations FOR SELECT TO pg_database_owner USING ((tokens_expire_at < authority.clock()));
+CREATE POLICY authorizations_owner_policy ON authority.authorizations FOR SELECT TO pg_database_owner USING (((current_setting('authority.is_watching'::text, true) = 'on'::text) AND (tokens_expire_at < authority.clock())));
 
 CREATE POLICY authorizations_tenant_id_policy ON authority.authorizations USING ((tenant_id = (
 CASE
@@ -1087,7 +1087,7 @@ CREATE POLICY consents_lock_policy ON authority.consents AS RESTRICTIVE FOR UPDA
 
 CREATE POLICY consents_maintenance_policy ON authority.consents TO authority_maintenance USING (true);
 
-CREATE POLICY consents_owner_policy ON authority.consents FOR SELECT TO pg_database_owner USING ((revoked_at < authority.clock()));
+CREATE POLICY consents_owner_policy ON authority.consents FOR SELECT TO pg_database_owner USING (((current_setting('authority.is_watching'::text, true) = 'on'::text) AND (revoked_at < authority.clock())));
 
 CREATE POLICY consents_tenant_id_policy ON authority.consents USING ((tenant_id = (
 CASE
@@ -1347,7 +1347,7 @@ CREATE POLICY device_authorizations_lock_policy ON authority.device_authorizatio
 
 CREATE POLICY device_authorizations_maintenance_policy ON authority.device_authorizations TO authority_maintenance USING (true);
 
-CREATE POLICY device_authorizations_owner_policy ON authority.device_authorizations FOR SELECT TO pg_database_owner USING ((expires_at < authority.clock()));
+CREATE POLICY device_authorizations_owner_policy ON authority.device_authorizations FOR SELECT TO pg_database_owner USING (((current_setting('authority.is_watching'::text, true) = 'on'::text) AND (expires_at < authority.clock())));
 
 CREATE POLICY device_authorizations_tenant_id_policy ON authority.device_authorizations USING ((tenant_id = (
 CASE
@@ -2890,7 +2890,7 @@ CREATE POLICY license_usage_lock_policy ON authority.license_usage AS RESTRICTIV
 
 CREATE POLICY license_usage_maintenance_policy ON authority.license_usage TO authority_maintenance USING (true);
 
-CREATE POLICY license_usage_owner_policy ON authority.license_usage FOR SELECT TO pg_database_owner USING ((period_end <= ((authority.clock() AT TIME ZONE 'UTC'::text))::date));
+CREATE POLICY license_usage_owner_policy ON authority.license_usage FOR SELECT TO pg_database_owner USING (((current_setting('authority.is_watching'::text, true) = 'on'::text) AND (period_end <= ((authority.clock() AT TIME ZONE 'UTC'::text))::date)));
 
 CREATE POLICY license_usage_tenant_id_policy ON authority.license_usage USING ((tenant_id = (
 CASE
@@ -3402,7 +3402,7 @@ ALTER TABLE authority.login_attempts
 
 ALTER TABLE authority.login_attempts ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY login_attempts_owner_policy ON authority.login_attempts FOR SELECT TO pg_database_owner USING ((created_at > (authority.clock() - '01:00:00'::interval)));
+CREATE POLICY login_attempts_owner_policy ON authority.login_attempts FOR SELECT TO pg_database_owner USING (((current_setting('authority.is_watching'::text, true) = 'on'::text) AND (created_at > (authority.clock() - '01:00:00'::interval))));
 
 CREATE POLICY login_attempts_tenant_id_policy ON authority.login_attempts USING ((tenant_id = (
 CASE
@@ -3551,7 +3551,7 @@ CREATE POLICY login_throttles_lock_policy ON authority.login_throttles AS RESTRI
 
 CREATE POLICY login_throttles_maintenance_policy ON authority.login_throttles TO authority_maintenance USING (true);
 
-CREATE POLICY login_throttles_owner_policy ON authority.login_throttles FOR SELECT TO pg_database_owner USING (((ending_hour < authority.clock()) OR (refused_at > (authority.clock() - '01:00:00'::interval))));
+CREATE POLICY login_throttles_owner_policy ON authority.login_throttles FOR SELECT TO pg_database_owner USING (((current_setting('authority.is_watching'::text, true) = 'on'::text) AND ((ending_hour < authority.clock()) OR (refused_at > (authority.clock() - '01:00:00'::interval)))));
 
 CREATE POLICY login_throttles_tenant_id_policy ON authority.login_throttles USING ((tenant_id = (
 CASE
@@ -3627,7 +3627,7 @@ CREATE POLICY logout_notices_lock_policy ON authority.logout_notices AS RESTRICT
 
 CREATE POLICY logout_notices_maintenance_policy ON authority.logout_notices TO authority_maintenance USING (true);
 
-CREATE POLICY logout_notices_owner_policy ON authority.logout_notices FOR SELECT TO pg_database_owner USING (true);
+CREATE POLICY logout_notices_owner_policy ON authority.logout_notices FOR SELECT TO pg_database_owner USING (((current_setting('authority.is_watching'::text, true) = 'on'::text) AND true));
 
 CREATE POLICY logout_notices_tenant_id_policy ON authority.logout_notices USING ((tenant_id = (
 CASE
@@ -3833,7 +3833,7 @@ CREATE POLICY one_time_tokens_lock_policy ON authority.one_time_tokens AS RESTRI
 
 CREATE POLICY one_time_tokens_maintenance_policy ON authority.one_time_tokens TO authority_maintenance USING (true);
 
-CREATE POLICY one_time_tokens_owner_policy ON authority.one_time_tokens FOR SELECT TO pg_database_owner USING ((expires_at < authority.clock()));
+CREATE POLICY one_time_tokens_owner_policy ON authority.one_time_tokens FOR SELECT TO pg_database_owner USING (((current_setting('authority.is_watching'::text, true) = 'on'::text) AND (expires_at < authority.clock())));
 
 CREATE POLICY one_time_tokens_tenant_id_policy ON authority.one_time_tokens USING ((tenant_id = (
 CASE
@@ -4224,7 +4224,7 @@ CREATE POLICY pushed_requests_lock_policy ON authority.pushed_requests AS RESTRI
 
 CREATE POLICY pushed_requests_maintenance_policy ON authority.pushed_requests TO authority_maintenance USING (true);
 
-CREATE POLICY pushed_requests_owner_policy ON authority.pushed_requests FOR SELECT TO pg_database_owner USING ((expires_at < authority.clock()));
+CREATE POLICY pushed_requests_owner_policy ON authority.pushed_requests FOR SELECT TO pg_database_owner USING (((current_setting('authority.is_watching'::text, true) = 'on'::text) AND (expires_at < authority.clock())));
 
 CREATE POLICY pushed_requests_tenant_id_policy ON authority.pushed_requests USING ((tenant_id = (
 CASE
@@ -4640,7 +4640,7 @@ ALTER TABLE ONLY authority.revocation_sequences
 
 ALTER TABLE authority.revocation_sequences ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY revocation_sequences_owner_policy ON authority.revocation_sequences FOR SELECT TO pg_database_owner USING (true);
+CREATE POLICY revocation_sequences_owner_policy ON authority.revocation_sequences FOR SELECT TO pg_database_owner USING (((current_setting('authority.is_watching'::text, true) = 'on'::text) AND true));
 
 CREATE POLICY revocation_sequences_tenant_id_policy ON authority.revocation_sequences USING ((tenant_id = (
 CASE
@@ -4724,7 +4724,7 @@ CREATE POLICY revocations_lock_policy ON authority.revocations AS RESTRICTIVE FO
 
 CREATE POLICY revocations_maintenance_policy ON authority.revocations TO authority_maintenance USING (true);
 
-CREATE POLICY revocations_owner_policy ON authority.revocations FOR SELECT TO pg_database_owner USING (true);
+CREATE POLICY revocations_owner_policy ON authority.revocations FOR SELECT TO pg_database_owner USING (((current_setting('authority.is_watching'::text, true) = 'on'::text) AND true));
 
 CREATE POLICY revocations_tenant_id_policy ON authority.revocations USING ((tenant_id = (
 CASE
@@ -5367,7 +5367,7 @@ CREATE POLICY sessions_lock_policy ON authority.sessions AS RESTRICTIVE FOR UPDA
 
 CREATE POLICY sessions_maintenance_policy ON authority.sessions TO authority_maintenance USING (true);
 
-CREATE POLICY sessions_owner_policy ON authority.sessions FOR SELECT TO pg_database_owner USING ((expires_at < authority.clock()));
+CREATE POLICY sessions_owner_policy ON authority.sessions FOR SELECT TO pg_database_owner USING (((current_setting('authority.is_watching'::text, true) = 'on'::text) AND (expires_at < authority.clock())));
 
 CREATE POLICY sessions_tenant_id_policy ON authority.sessions USING ((tenant_id = (
 CASE
@@ -5493,7 +5493,7 @@ CREATE POLICY signing_keys_lock_policy ON authority.signing_keys AS RESTRICTIVE 
 
 CREATE POLICY signing_keys_maintenance_policy ON authority.signing_keys TO authority_maintenance USING (true);
 
-CREATE POLICY signing_keys_owner_policy ON authority.signing_keys FOR SELECT TO pg_database_owner USING (((retired_at IS NULL) OR (published_until < authority.clock())));
+CREATE POLICY signing_keys_owner_policy ON authority.signing_keys FOR SELECT TO pg_database_owner USING (((current_setting('authority.is_watching'::text, true) = 'on'::text) AND ((retired_at IS NULL) OR (published_until < authority.clock()))));
 
 CREATE POLICY signing_keys_tenant_id_policy ON authority.signing_keys USING ((tenant_id = (
 CASE
@@ -5955,7 +5955,7 @@ CREATE POLICY tokens_lock_policy ON authority.tokens AS RESTRICTIVE FOR UPDATE T
 
 CREATE POLICY tokens_maintenance_policy ON authority.tokens TO authority_maintenance USING (true);
 
-CREATE POLICY tokens_owner_policy ON authority.tokens FOR SELECT TO pg_database_owner USING ((expires_at < authority.clock()));
+CREATE POLICY tokens_owner_policy ON authority.tokens FOR SELECT TO pg_database_owner USING (((current_setting('authority.is_watching'::text, true) = 'on'::text) AND (expires_at < authority.clock())));
 
 CREATE POLICY tokens_tenant_id_policy ON authority.tokens USING ((tenant_id = (
 CASE
@@ -6112,7 +6112,7 @@ CREATE POLICY used_jtis_lock_policy ON authority.used_jtis AS RESTRICTIVE FOR UP
 
 CREATE POLICY used_jtis_maintenance_policy ON authority.used_jtis TO authority_maintenance USING (true);
 
-CREATE POLICY used_jtis_owner_policy ON authority.used_jtis FOR SELECT TO pg_database_owner USING ((expires_at < authority.clock()));
+CREATE POLICY used_jtis_owner_policy ON authority.used_jtis FOR SELECT TO pg_database_owner USING (((current_setting('authority.is_watching'::text, true) = 'on'::text) AND (expires_at < authority.clock())));
 
 CREATE POLICY used_jtis_tenant_id_policy ON authority.used_jtis USING ((tenant_id = (
 CASE
@@ -6221,7 +6221,7 @@ CREATE POLICY user_roles_lock_policy ON authority.user_roles AS RESTRICTIVE FOR 
 
 CREATE POLICY user_roles_maintenance_policy ON authority.user_roles TO authority_maintenance USING (true);
 
-CREATE POLICY user_roles_owner_policy ON authority.user_roles FOR SELECT TO pg_database_owner USING ((expires_at < authority.clock()));
+CREATE POLICY user_roles_owner_policy ON authority.user_roles FOR SELECT TO pg_database_owner USING (((current_setting('authority.is_watching'::text, true) = 'on'::text) AND (expires_at < authority.clock())));
 
 CREATE POLICY user_roles_tenant_id_policy ON authority.user_roles USING ((tenant_id = (
 CASE
@@ -6501,6 +6501,7 @@ declare
     ended name;
     condition text;
 begin
+    perform set_config('authority.is_watching', 'on', true);
     -- The condition of each step's statement, which reads its index.
     for prune_step, target, ended, condition, kept in
         values
@@ -6559,6 +6560,7 @@ begin
         due_since := oldest + kept;
         return next;
     end loop;
+    perform set_config('authority.is_watching', 'off', true);
 end
 $_$;
 
@@ -6603,6 +6605,7 @@ declare
     recently constant timestamptz := authority.clock() - recent;
     outcomes bigint[];
 begin
+    perform set_config('authority.is_watching', 'on', true);
     -- The owner's policies show no older attempts.
     if recent is null or recent not between interval '0' and interval '1 hour' then
         raise invalid_parameter_value using message = 'recent must be 0 to 1 hour';
@@ -6712,6 +6715,7 @@ begin
             and keys.retired_at is null
     group by states.state
     order by states.state;
+    perform set_config('authority.is_watching', 'off', true);
 end
 $$;
 

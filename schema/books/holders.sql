@@ -7,8 +7,9 @@
 -- - migrator: another session of a role that may migrate, if no session is recorded.
 --
 -- The parameters are the recorded session and the process of a session that does not
--- count. Runs under search_path = pg_catalog. pg_locks and these columns of pg_stat_activity
--- are visible to every login, except backend_start, client_addr and xact_start.
+-- count. Runs under search_path = pg_catalog. pg_locks and these columns of
+-- pg_stat_activity are visible to every login, except backend_start, client_addr and
+-- xact_start.
 with recorded as (
     select
         (session.value ->> 'pid')::integer as pid,

@@ -9,9 +9,12 @@ set local statement_timeout = '60s';
 set local role pg_database_owner;
 call authority.begin_migration('0059_watch_backlogs');
 
--- Row-level security applies to the owner too. These policies show its functions the
--- rows that have ended or wait for work, and the feed, but no living token, session or
--- user. They are for select: the owner changes only rows of the session's tenant.
+-- Row-level security applies to the owner too. These policies show its functions, while
+-- they set authority.is_watching, the rows that have ended or wait for work, and
+-- the feed, but no living token, session or user. Without the setting they show nothing:
+-- PostgreSQL validates a foreign key as the owner, and would miss the referenced rows of
+-- a row that only it sees. They are for select: the owner changes only rows of the
+-- session's tenant.
 do $$
 declare
     watched record;
@@ -37,12 +40,12 @@ begin
             ('revocation_sequences', 'true'),
             (
                 'signing_keys',
-                'retired_at is null or published_until < authority.clock()'
+                '(retired_at is null or published_until < authority.clock())'
             ),
             (
                 'login_throttles',
-                'ending_hour < authority.clock() '
-                'or refused_at > authority.clock() - interval ''1 hour'''
+                '(ending_hour < authority.clock() '
+                'or refused_at > authority.clock() - interval ''1 hour'')'
             ),
             (
                 'login_attempts',
@@ -57,7 +60,7 @@ begin
         );
         execute format(
             'create policy %I on authority.%I for select to pg_database_owner '
-            'using (%s)',
+            'using (current_setting(''authority.is_watching'', true) = ''on'' and %s)',
             watched.name || '_owner_policy',
             watched.name,
             watched.condition
@@ -84,6 +87,7 @@ declare
     ended name;
     condition text;
 begin
+    perform set_config('authority.is_watching', 'on', true);
     -- The condition of each step's statement, which reads its index.
     for prune_step, target, ended, condition, kept in
         values
@@ -142,6 +146,7 @@ begin
         due_since := oldest + kept;
         return next;
     end loop;
+    perform set_config('authority.is_watching', 'off', true);
 end
 $$;
 

@@ -46,6 +46,7 @@ declare
     recently constant timestamptz := authority.clock() - recent;
     outcomes bigint[];
 begin
+    perform set_config('authority.is_watching', 'on', true);
     -- The owner's policies show no older attempts.
     if recent is null or recent not between interval '0' and interval '1 hour' then
         raise invalid_parameter_value using message = 'recent must be 0 to 1 hour';
@@ -155,6 +156,7 @@ begin
             and keys.retired_at is null
     group by states.state
     order by states.state;
+    perform set_config('authority.is_watching', 'off', true);
 end
 $$;
 

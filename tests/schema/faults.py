@@ -320,7 +320,7 @@ FAULTS: Final[dict[str, tuple[str, str, str]]] = {
         "+ setting for every login: session_replication_role=replica",
     ),
     "a pending migration": (
-        "delete from authority_yoyo._yoyo_migration where migration_id like '0004%'",
+        "delete from authority_yoyo._yoyo_migration where migration_id like '0006%'",
         "migrations",
         "- 0006_create_tenants",
     ),

@@ -87,7 +87,7 @@ def test_a_rollback_without_a_transaction_sets_its_session() -> None:
     [
         ("'2s'", "'0'", "another head"),
         ("guard_rollback('0007_create_roles')", "clock()", "no guard"),
-        ("guard_rollback('0005", "guard_rollback('0004", "no guard"),
+        ("guard_rollback('0007", "guard_rollback('0006", "no guard"),
         ("authority.permissions;", "authority.roles;", "a loss"),
         ("'0007_create_roles', ", "'0006_create_tenants', ", "another name"),
     ],
