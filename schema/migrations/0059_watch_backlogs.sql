@@ -9,12 +9,13 @@ set local statement_timeout = '60s';
 set local role pg_database_owner;
 call authority.begin_migration('0059_watch_backlogs');
 
--- Row-level security applies to the owner too. These policies show its functions, while
--- they set authority.is_watching, the rows that have ended or wait for work, and
--- the feed, but no living token, session or user. Without the setting they show nothing:
--- PostgreSQL validates a foreign key as the owner, and would miss the referenced rows of
--- a row that only it sees. They are for select: the owner changes only rows of the
--- session's tenant.
+-- Row-level security applies to the owner too. These policies show its functions the
+-- rows that have ended or wait for work, and the feed, but no living token, session or
+-- user. They are for select: the owner changes only rows of the session's tenant.
+--
+-- They show nothing unless a function has set authority.is_watching. PostgreSQL
+-- validates a foreign key as the owner: it would see ended rows of user_roles, and not
+-- the users to whom they refer.
 do $$
 declare
     watched record;
