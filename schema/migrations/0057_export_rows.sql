@@ -90,7 +90,14 @@ begin
         and has_column_privilege(target, pg_attribute.attnum, 'select');
     select
         string_agg(format('held.%I', pg_attribute.attname), ', ' order by keys.number),
-        string_agg(format('past.%I', pg_attribute.attname), ', ' order by keys.number)
+        string_agg(
+            format(
+                '(select past.%I from jsonb_populate_record(null::%s, $4) as past)',
+                pg_attribute.attname,
+                target
+            ),
+            ', ' order by keys.number
+        )
     into held_keys, past_keys
     from pg_index
     cross join unnest(pg_index.indkey) with ordinality as keys (attnum, number)
@@ -108,15 +115,12 @@ begin
         from authority.rows_of_users()
         where rows_of_users.name = table_name and rows_of_users.is_exported;
     end if;
+    -- In subqueries the key becomes a condition of the index; in a join it would not.
     return query execute format(
         'select '
         '(select to_jsonb(keys) from (select %2$s) as keys), '
         '(select to_jsonb(picked) from (select %3$s) as picked) '
-        'from %1$s as held ' || case
-            when after is not null
-                then 'cross join jsonb_populate_record(null::%1$s, $4) as past '
-            else ''
-        end || 'where held.%4$I = $1 and (%5$s) ' || case
+        'from %1$s as held where held.%4$I = $1 and (%5$s) ' || case
             when after is not null then 'and (%2$s) > (%6$s) '
             else ''
         end || 'order by %2$s limit $5',

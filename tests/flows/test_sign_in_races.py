@@ -26,7 +26,7 @@ Fields: TypeAlias = dict[str, Any]
 WINDOW = timedelta(days=1000)
 # A throttle is pruned after the hour in which it ends. Here each moment ends an hour.
 _PRUNABLE_AT_ONCE = b"""
-alter table authority.login_throttles drop column ending_hour;
+alter table authority.login_throttles drop column ending_hour cascade;
 alter table authority.login_throttles add column ending_hour timestamptz
 generated always as (
     (greatest(drains_at, trusted_until) at time zone 'UTC' - interval '1 hour')

@@ -44,6 +44,8 @@ MAY_SET: Final = {
     "exports.find_user",
     "exports.list_rows",
     "login_attempts.prune_default",
+    "monitoring.list_backlogs",  # it sets authority.is_watching, and no tenant
+    "monitoring.list_work",  # it too
     "sessions.verify",
     "tenant_moves.advance_feed",
     "tenant_moves.dump_rows",

@@ -140,6 +140,12 @@ PLANTS: Final = [
     ),
     Plant("a foreign key that is not valid", f"{_FK} not valid;"),
     Plant(
+        "a foreign key that the owner validates",
+        "alter table authority.tokens validate constraint tokens_x_fk;",
+        "hidden proof: tokens_x_fk is validated by the owner",
+        before=f"{_FK} not valid;",
+    ),
+    Plant(
         "an index",
         "create index users_x_idx on authority.users (tenant_id, display_name);",
         r"scan: authority.users is read whole to build users_x_idx .*\(SHARE\)",

@@ -26,7 +26,7 @@ def faults(observed: Iterable[Observed]) -> list[str]:
     for seen in observed:
         if seen.is_concurrent:
             continue
-        every = (_rewrites, _scans, _locks, _waits, _changes)
+        every = (_rewrites, _scans, _proofs, _locks, _waits, _changes)
         found += [why for rule in every for why in rule(seen) if why not in found]
     return found
 
@@ -47,6 +47,14 @@ def _scans(seen: Observed) -> Iterator[str]:
                 f"({_names(modes)}): use `not valid` and validate in the next "
                 "migration, or `concurrently`"
             )
+
+
+def _proofs(seen: Observed) -> Iterator[str]:
+    for name in sorted(seen.unproved):
+        yield (
+            f"hidden proof: {name} is validated by the owner, from whom row-level "
+            "security hides all rows: use `no force row level security` meanwhile"
+        )
 
 
 def _locks(seen: Observed) -> Iterator[str]:

@@ -60,7 +60,22 @@ _CHANGING: Final = {"INSERT", "UPDATE", "DELETE", "MERGE"}
 # The body of a function locks the tables that it names when it is created, too.
 _DEFINING: Final = {"CREATE", "ALTER"}
 _WRITES: Final = "RowExclusiveLock"
-_REFERENCING: Final = "select conrelid from pg_constraint where conname = %s"
+# The table of a foreign key, and whether row-level security hides rows from whoever
+# validates it: PostgreSQL reads them as the owner of the tables.
+_REFERENCING: Final = """
+select
+    pg_constraint.conrelid,
+    not (pg_roles.rolsuper or pg_roles.rolbypassrls)
+    and exists (
+        select from pg_class
+        where
+            pg_class.oid in (pg_constraint.conrelid, pg_constraint.confrelid)
+            and pg_class.relrowsecurity and pg_class.relforcerowsecurity
+    ) as is_hidden
+from pg_constraint
+cross join pg_roles
+where pg_constraint.conname = %s and pg_roles.rolname = current_user
+"""
 
 
 @dataclass(frozen=True)
@@ -83,6 +98,7 @@ class Observed:
     or the partitioned table. `tag` is PostgreSQL's, such as `UPDATE 0`. `scans` has a
     reason for each table that was read whole.
     `written` are tables that this statement locked as an insert, update or delete does.
+    `unproved` are foreign keys that were validated without seeing all rows.
     """
 
     sql: str
@@ -94,6 +110,7 @@ class Observed:
     changed: dict[str, int] = field(default_factory=dict)
     isolated: set[str] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
+    unproved: set[str] = field(default_factory=set)
     lock_timeout: int = 0
     is_concurrent: bool = False
 
@@ -198,9 +215,11 @@ class _Observer:
             if found["fk"]:
                 rows = self._connection.execute(_REFERENCING, [found["fk"]]).fetchall()
                 # A new partition has the foreign key of its parent.
-                is_new = any(oid not in self._before for (oid,) in rows)
-                tables = [] if is_new else [self._before[oid] for (oid,) in rows]
+                is_new = any(oid not in self._before for oid, _ in rows)
+                tables = [] if is_new else [self._before[oid] for oid, _ in rows]
                 why = f"to validate {found['fk']}"
+                if not is_new and any(is_hidden for _, is_hidden in rows):
+                    seen.unproved.add(found["fk"])
             else:
                 name = found["verified"] or found["indexed"]
                 tables = [by_name[name]] if name in by_name else []
