@@ -123,9 +123,14 @@ class DumpReader:
         return is_row
 
     def finish(self) -> None:
-        """Check that the last line was there. Raises InvalidDumpError."""
+        """Check that the last line and the tenant were there. Raises InvalidDumpError.
+
+        Rows without their tenant would go to one that is in the database already.
+        """
         if not self._has_ended:
             raise _invalid("it ends early")
+        if self.counts.get("tenants") != 1:
+            raise _invalid("it does not have the row of its tenant")
 
     def _count(self) -> None:
         if not self.table:
@@ -135,7 +140,7 @@ class DumpReader:
     def _read_control(self, line: str) -> None:
         try:
             value: JsonValue = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise _invalid("a line is not JSON, or ends early") from None
         match value:
             case _ if not line.endswith("\n"):

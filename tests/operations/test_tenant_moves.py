@@ -303,6 +303,64 @@ def changed(dump: str) -> dict[str, tuple[str, type[AuthorityError]]]:
     }
 
 
+def sealed(*lines: str) -> str:
+    """Return the dump of these lines with a last line that matches them."""
+    counts, name = dict[str, int](), ""
+    for line in lines[1:]:
+        if line.startswith("["):
+            counts[name] += 1
+        else:
+            name = json.loads(line)["table"]
+            counts[name] = 0
+    body = "".join(lines)
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    return body + json.dumps({"rows": counts, "sha256": digest}) + "\n"
+
+
+def test_rows_without_their_tenant_are_not_added_to_one_that_is_there(
+    places: tuple[Place, Place],
+) -> None:
+    source, _ = places
+    before = source.digests(ACME)
+    hold(source)
+    header, tenants, _, *others = dump_of(source).splitlines(keepends=True)
+    role = next(n for n, line in enumerate(others) if '"table": "roles"' in line)
+    columns = json.loads(others[role])["columns"]
+    cells = dict(zip(columns, json.loads(others[role + 1]), strict=True))
+    cells |= {"id": str(ACME), "name": "planted"}
+    rows = [others[role], json.dumps([*cells.values()]) + "\n"]
+    with source.mover() as mover:
+        for dump in (sealed(header, *rows), sealed(header, tenants, *rows)):
+            assert refusal(mover, dump) is InvalidDumpError
+    assert source.digests(ACME)["roles"] == before["roles"]
+
+
+def test_a_batch_of_long_rows_is_loaded(places: tuple[Place, Place]) -> None:
+    source, target = places
+    source.dba.execute(
+        "insert into authority.users "
+        "(tenant_id, username, username_key, display_name, attributes) "
+        "select %s, 'long' || n, 'long' || n, 'Long', "
+        "jsonb_build_object('text', repeat('x', 30000)) "
+        "from generate_series(1, 80) as n",
+        (ACME,),
+    )
+    hold(source)
+    load(target, dump_of(source))
+    assert target.digests(ACME) == source.digests(ACME)
+
+
+def test_deep_lines_are_refused(places: tuple[Place, Place]) -> None:
+    source, target = places
+    hold(source)
+    header, tenants, *_ = dump_of(source).splitlines(keepends=True)
+    deep = "[" * 200_000 + "]" * 200_000
+    control = f'{{"table": "users", "columns": {deep}}}\n'
+    with target.mover() as mover:
+        assert refusal(mover, header + control) is InvalidDumpError
+        assert refusal(mover, sealed(header, tenants, deep + "\n")) is InvalidDumpError
+
+
 def refusal(mover: Mover, text: str) -> type[AuthorityError]:
     with pytest.raises(AuthorityError) as refused:
         mover.load_tenant(text.splitlines(keepends=True))

@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterable, Callable
 from dataclasses import replace
 from time import monotonic
-from typing import Final
 
+from psycopg.errors import StatementTooComplex
+
+from authority_queries.engine.refusals import MAX_SIZE
 from authority_queries.errors import InvalidDumpError, SchemaVersionError
 from authority_queries.queries import server
 from authority_queries.repositories._async.store import AsyncStore
@@ -15,8 +17,6 @@ from authority_queries.service.tenant_dumps import (
     LoadReport,
     MoveProgress,
 )
-
-_MOST_CHARACTERS: Final = 4 << 20
 
 
 class AsyncLoad:
@@ -52,7 +52,7 @@ class AsyncLoad:
         )
 
     async def _take(self, line: str) -> None:
-        is_full = len(self._lines) == MAX_PAGE_SIZE or self._size >= _MOST_CHARACTERS
+        is_full = len(self._lines) == MAX_PAGE_SIZE or self._size + len(line) > MAX_SIZE
         if is_full or not line.startswith("["):
             await self._flush()
         if self._reader.read(line):
@@ -65,12 +65,16 @@ class AsyncLoad:
         """Insert the lines that were read. They belong to the present table."""
         if not self._lines:
             return
-        loaded = await self._store.tenant_moves.load_rows(
-            tenant_id=self._header().tenant_id,
-            table_name=self._reader.table,
-            columns=self._reader.columns,
-            lines="".join(self._lines),
-        )
+        try:
+            loaded = await self._store.tenant_moves.load_rows(
+                tenant_id=self._header().tenant_id,
+                table_name=self._reader.table,
+                columns=self._reader.columns,
+                lines="".join(self._lines),
+            )
+        except StatementTooComplex:
+            message = "the dump is not valid: a row is nested; nothing was loaded"
+            raise InvalidDumpError(message) from None
         self._lines, self._size = [], 0
         self._done = replace(
             self._done,
@@ -100,7 +104,7 @@ class AsyncLoad:
         schema = await server.get_schema_version_async(self._store.connection)
         if schema.newest != header.schema_version:
             message = (
-                f"the dump is of migration {header.schema_version}, and the database "
+                f"the dump is of migration {header.schema_version!r}, and the database "
                 f"at {schema.newest}: migrate the older database, and dump again"
             )
             raise SchemaVersionError(message)

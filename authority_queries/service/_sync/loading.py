@@ -4,8 +4,10 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from time import monotonic
-from typing import Final
 
+from psycopg.errors import StatementTooComplex
+
+from authority_queries.engine.refusals import MAX_SIZE
 from authority_queries.errors import InvalidDumpError, SchemaVersionError
 from authority_queries.queries import server
 from authority_queries.repositories._sync.store import Store
@@ -16,8 +18,6 @@ from authority_queries.service.tenant_dumps import (
     LoadReport,
     MoveProgress,
 )
-
-_MOST_CHARACTERS: Final = 4 << 20
 
 
 class Load:
@@ -53,7 +53,7 @@ class Load:
         )
 
     def _take(self, line: str) -> None:
-        is_full = len(self._lines) == MAX_PAGE_SIZE or self._size >= _MOST_CHARACTERS
+        is_full = len(self._lines) == MAX_PAGE_SIZE or self._size + len(line) > MAX_SIZE
         if is_full or not line.startswith("["):
             self._flush()
         if self._reader.read(line):
@@ -66,12 +66,16 @@ class Load:
         """Insert the lines that were read. They belong to the present table."""
         if not self._lines:
             return
-        loaded = self._store.tenant_moves.load_rows(
-            tenant_id=self._header().tenant_id,
-            table_name=self._reader.table,
-            columns=self._reader.columns,
-            lines="".join(self._lines),
-        )
+        try:
+            loaded = self._store.tenant_moves.load_rows(
+                tenant_id=self._header().tenant_id,
+                table_name=self._reader.table,
+                columns=self._reader.columns,
+                lines="".join(self._lines),
+            )
+        except StatementTooComplex:
+            message = "the dump is not valid: a row is nested; nothing was loaded"
+            raise InvalidDumpError(message) from None
         self._lines, self._size = [], 0
         self._done = replace(
             self._done,
@@ -101,7 +105,7 @@ class Load:
         schema = server.get_schema_version(self._store.connection)
         if schema.newest != header.schema_version:
             message = (
-                f"the dump is of migration {header.schema_version}, and the database "
+                f"the dump is of migration {header.schema_version!r}, and the database "
                 f"at {schema.newest}: migrate the older database, and dump again"
             )
             raise SchemaVersionError(message)
