@@ -1,5 +1,5 @@
--- Creates the functions that hold a tenant, and dump it whole. No role has a right to
--- execute them: only the owner of the database, who may read everything anyway.
+-- Creates the functions that hold a tenant, and dump all its rows. Only the owner of the
+-- database, who may read all rows anyway, can execute them.
 --
 -- Locks: none on tables in use.
 
@@ -60,8 +60,8 @@ begin
     ) then
         raise exception 'the tenant is active' using errcode = 'TN005';
     end if;
-    -- A later statement, so that every unit that began before the suspension has its
-    -- lock by now: authority.enter_tenant reads the tenants.
+    -- This is a later statement. Every unit that began before the suspension has its
+    -- lock by now, because authority.enter_tenant reads the tenants.
     return query
     select distinct
         coalesce('process ' || pg_locks.pid, 'a prepared transaction')
