@@ -60,8 +60,8 @@ begin
     ) then
         raise exception 'the tenant is active' using errcode = 'TN005';
     end if;
-    -- This is a later statement. Every unit that began before the suspension has its
-    -- lock by now, because authority.enter_tenant reads the tenants.
+    -- A later statement, so that every unit that began before the suspension has its
+    -- lock by now: authority.enter_tenant reads the tenants.
     return query
     select distinct
         coalesce('process ' || pg_locks.pid, 'a prepared transaction')
