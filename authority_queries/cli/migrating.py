@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--break-lock",
         action="store_true",
-        help="remove yoyo's lock where nothing proves that its run is dead; make sure "
-        "that none is running",
+        help="remove yoyo's lock without proof that its run is dead; first make sure "
+        "that no run is active",
     )
     parser.add_argument(
         "--lock-wait",
@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=RETRY_TIME.total_seconds(),
         metavar="SECONDS",
-        help="how long a migration is tried again that did not get a lock or met a "
-        "deadlock (default: %(default)g)",
+        help="how long to retry a migration after a lock timeout or a deadlock "
+        "(default: %(default)g)",
     )
     parser.add_argument("--quiet", action="store_true", help="print no progress")
 

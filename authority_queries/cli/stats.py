@@ -1,4 +1,4 @@
-"""`authority stats`: what a DBA watches, as text, JSON or for Prometheus."""
+"""`authority stats`: prints figures as text, as JSON or for Prometheus."""
 
 import argparse
 import json
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from authority_queries import Stats
 
 _EPILOG: Final = (
-    "Log in as a member of authority_reader; as a member of pg_read_all_stats too, the "
-    "transactions of other sessions are visible. No figure names a tenant or a user. "
+    "Log in as a member of authority_reader; a member of pg_read_all_stats also sees "
+    "the transactions of other sessions. No figure names a tenant or a user. "
     "Exit codes: 0 printed, 1 a query failed or there is no connection, 2 wrong use."
 )
 _KEPT: Final = Retention()

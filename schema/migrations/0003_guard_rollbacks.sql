@@ -1,6 +1,6 @@
 -- Creates the procedures that rollbacks call. They refuse to roll back a migration
--- while a later one is applied, and to drop what tenants use or rows that somebody
--- stored. The setting authority.roll_back names the migrations that may do the latter.
+-- while a later one is applied. In a database with tenants, and for a table with rows,
+-- the setting authority.roll_back must name the migration.
 --
 -- Locks: none on tables in use.
 

@@ -13,8 +13,8 @@ call authority.begin_migration('0059_watch_backlogs');
 -- rows that have ended or wait for work, and the feed, but no living token, session or
 -- user. They are for select: the owner changes only rows of the session's tenant.
 --
--- They show nothing unless a function has set authority.is_watching. PostgreSQL
--- validates a foreign key as the owner: it would see ended rows of user_roles, and not
+-- They show rows only while a function sets authority.is_watching. PostgreSQL validates
+-- a foreign key as the owner: otherwise it would see ended rows of user_roles without
 -- the users to whom they refer.
 do $$
 declare

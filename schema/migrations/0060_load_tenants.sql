@@ -1,5 +1,5 @@
--- Creates the functions that load a dumped tenant. No role has a right to execute them:
--- only the owner of the database, who may change everything anyway.
+-- Creates the functions that load a dumped tenant. Only the owner of the database, who
+-- may change all rows anyway, can execute them.
 --
 -- Locks: none on tables in use.
 
