@@ -85,7 +85,8 @@ def _print_text(report: SchemaReport, *, with_hints: bool) -> None:
     for what in report.unchecked:
         print(f"not checked: {what}")
     count = len(report.differences)
-    print(f"{count} objects differ from the release" if count else "as the release")
+    differ = "1 object differs" if count == 1 else f"{count} objects differ"
+    print(f"{differ} from the release" if count else "as the release")
 
 
 def difference_lines(difference: Difference) -> Iterator[str]:

@@ -172,7 +172,7 @@ def _migrations(
         return "pending migrations", "this login may not read them", "ok"
     if not todo:
         return "pending migrations", "none", "ok"
-    found = f"{len(todo)}, {todo[0]} to {todo[-1]}"
+    found = f"{len(todo)}, {todo[0]} to {todo[-1]}" if len(todo) > 1 else todo[0]
     if server.is_standby:
         return "pending migrations", found, "authority migrate, on the primary"
     if server.may_migrate:

@@ -38,4 +38,6 @@ def show(conninfo: str, file: Path) -> int:
 
 
 if __name__ == "__main__":
+    if not sys.argv[1:] or not all(Path(file).is_file() for file in sys.argv[1:]):
+        sys.exit(f"usage: {str(__doc__).partition('`')[2].partition('`')[0]}")
     sys.exit(main(sys.argv[1:]))

@@ -151,6 +151,26 @@ def test_each_recipe_of_the_page_takes_the_locks_that_it_names(
     figures.append(f"{len(files)} recipes of docs/migrations.md, each applied twice")
 
 
+def test_the_files_of_the_page_are_applied_and_rolled_back(
+    live: str, tmp_path: Path
+) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    name = "0063_add_nicknames"
+    apply, undo = re.findall(r"^```text\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    file = tmp_path / f"{name}.sql"
+    file.write_text(apply)
+    named = "select authority.schema_version()"
+    with psycopg.connect(
+        live, autocommit=True, options=f"-c authority.roll_back={name}"
+    ) as dba:
+        assert f"call authority.begin_migration('{name}');" in apply
+        assert faults(observe(live, file)) == []
+        assert dba.execute(named).fetchone() == (name,)
+        with dba.transaction():
+            dba.execute(undo)
+        assert dba.execute(named).fetchone() == ("0062_name_the_version",)
+
+
 def test_an_index_that_a_crash_left_invalid_is_built_again(
     live: str, tmp_path: Path
 ) -> None:
