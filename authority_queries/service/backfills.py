@@ -148,10 +148,14 @@ class Backfill:
         _ask(session, "enter", tenant)
         values = {"tenant_id": tenant, "batch_size": pace.batch_size, "after": after}
         rows = session.execute(self._text.encode(), values).fetchall()
+        fault = None
         if len(rows) > pace.batch_size:
+            fault = f"{len(rows)} rows, and :batch_size is {pace.batch_size}"
+        elif _ask(session, "entered") != [(str(tenant),)]:
+            fault = "the setting authority.tenant_id"
+        if fault is not None:
             message = (
-                f"{self.name}: the statement changed {len(rows)} rows, and :batch_size "
-                f"is {pace.batch_size}; the batch was rolled back"
+                f"{self.name}: the statement changed {fault}; the batch was rolled back"
             )
             raise BackfillError(message)
         return rows
@@ -186,8 +190,8 @@ class Backfill:
             if node["Node Type"] == "ModifyTable"
         ]
         message = None
-        if not changed:
-            message = "the statement must insert, update or delete"
+        if len(changed) != 1:
+            message = "the statement must have one insert, update or delete"
         elif not nodes[0].get("Output"):
             message = "the statement must return the keys of the rows: add `returning`"
         elif not any(node["Node Type"] == "Limit" for node in nodes):

@@ -189,7 +189,16 @@ REFUSED = [
     ),
     (UPDATE.partition(" where")[0] + " returning id", "must use :tenant_id"),
     (f"{UPDATE} and id in ({SOME})", "add `returning`"),
-    (SOME, "must insert, update or delete"),
+    (SOME, "must have one insert, update or delete"),
+    (
+        f"with more as ({UPDATE} returning id) {UPDATE} and id in ({SOME}) returning id",
+        "must have one insert, update or delete",
+    ),
+    (
+        f"{UPDATE} and id in ({SOME}) "
+        "returning id, set_config('authority.tenant_id', '', true)",
+        "changed the setting authority.tenant_id; the batch was rolled back",
+    ),
     (f"{UPDATE} and id in ({SOME}) and :no returning id", "missing: no"),
     (f"{UPDATE} and id in ({SOME}) returning id; select 1", "multiple commands"),
     (f"{UPDATE} and id in ({SOME}) returning no", '"no" does not exist'),
