@@ -1,5 +1,5 @@
--- Creates the functions that hold a tenant, and dump all its rows. Only the owner of the
--- database, who may read all rows anyway, can execute them.
+-- Creates the functions that hold a tenant, and dump all its rows. Only the owner of
+-- the database, who may read all rows anyway, can execute them.
 --
 -- Locks: none on tables in use.
 
