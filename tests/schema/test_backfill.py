@@ -191,7 +191,8 @@ REFUSED = [
     (f"{UPDATE} and id in ({SOME})", "add `returning`"),
     (SOME, "must have one insert, update or delete"),
     (
-        f"with more as ({UPDATE} returning id) {UPDATE} and id in ({SOME}) returning id",
+        f"with more as ({UPDATE} returning id) {UPDATE} and id in ({SOME}) "
+        "returning id",
         "must have one insert, update or delete",
     ),
     (
