@@ -21,6 +21,8 @@ from authority_queries.service.backfills import Backfill
 from authority_queries.service.migrations import yoyo_url
 from tests.conftest import conninfo_of
 
+pytestmark = pytest.mark.one_version
+
 DOCS = Path(__file__).parents[2] / "docs" / "migrations.md"
 PACE = Pace(batch_size=10, pause=0)
 USERS = {"a": 25, "b": 3, "c": 0}

@@ -23,6 +23,8 @@ from tests.schema.live_rules import faults
 from tests.schema.observing import Observed, observe
 from tests.upgrades.releases import released
 
+pytestmark = pytest.mark.one_version
+
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs" / "migrations.md"
 SQUAWK: Final = Path(sys.executable).with_name("squawk")

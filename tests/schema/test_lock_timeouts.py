@@ -26,6 +26,8 @@ from tests.factories import make_client, make_tenant, make_token
 from tests.schema.plain_yoyo import ROOT
 from tests.stores import Logins, routed_store
 
+pytestmark = pytest.mark.one_version
+
 LOCK_TIMEOUT = 2.0
 READING = 3.5  # seconds
 READER = "nightly report"

@@ -25,6 +25,8 @@ from tests.conftest import PASSWORD
 from tests.isolation.pgbouncer import pooled, program
 from tests.schema.runs import is_locked, write
 
+pytestmark = pytest.mark.one_version
+
 AT_ONCE = timedelta(0)
 SOON = timedelta(seconds=0.7)  # longer than two looks
 TAKE = (

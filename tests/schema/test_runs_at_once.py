@@ -13,6 +13,8 @@ from authority_queries.service.migrations import packaged_migrations, yoyo_url
 from tests.forking import in_child
 from tests.schema.runs import is_locked, write
 
+pytestmark = pytest.mark.one_version
+
 JOBS = 20
 
 

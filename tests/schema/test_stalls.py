@@ -19,7 +19,10 @@ from authority_queries.queries import tokens
 from authority_queries.resources import MIGRATIONS
 from authority_queries.service.migrations import packaged_migrations
 from tests.schema.live_faults import HEAD
+from tests.schema.live_rules import LONGEST_WAIT
 from tests.upgrades.releases import Release, released
+
+pytestmark = pytest.mark.one_version
 
 MARGIN: Final = 0.05  # seconds
 LOCK_TIMEOUT: Final = 0.5
@@ -112,7 +115,9 @@ def test_lookups_go_on_while_all_later_migrations_are_applied(
         applied = migrate(blank_conninfo)
     assert [*first, *applied] == names
     figures.append(shown(f"{len(applied)} migrations", found, compared))
-    assert found.longest <= MARGIN + 2 * compared.longest
+    # No migration waits longer for a lock. The printed figure is far below, but a busy
+    # machine may delay any lookup.
+    assert found.longest <= LONGEST_WAIT / 1000 + MARGIN
 
 
 @contextmanager
@@ -155,6 +160,6 @@ def test_a_lookup_behind_a_long_reader_stalls_for_lock_timeout(
     what = f"a reader of {READING} s and lock_timeout = {limit} s"
     figures.append(shown(what, found, compared))
     if limit:
-        assert found.longest <= limit + MARGIN + 2 * compared.longest
+        assert found.longest < (limit + READING) / 2  # with room for a busy machine
     else:  # the measurement sees a stall
         assert found.longest > READING / 2
