@@ -6,23 +6,23 @@ from functools import partial
 from pathlib import Path
 
 from aiosql.types import SQLOperationType
-from psycopg import AsyncConnection, AsyncCursor
-from psycopg.pq import Format
+from psycopg import AsyncConnection
 
 from authority_queries.engine._async.cursors import AsyncOwnCursor, AsyncQueueingCursor
 from authority_queries.engine._async.custom_types import AsyncCustomTypes
+from authority_queries.engine._async.execution import admit, execute, run
 from authority_queries.engine._async.pipelines import pipeline, queue
-from authority_queries.engine._async.pooler_detection import look, prepares
+from authority_queries.engine._async.pooler_detection import look
 from authority_queries.engine._async.transactions import (
     finish_pipeline,
     opened_stream,
     own_transaction,
-    trip,
 )
-from authority_queries.engine._async.unit import AsyncUnit, unit_of
+from authority_queries.engine._async.unit import AsyncUnit
 from authority_queries.engine.calls import AsyncStream
 from authority_queries.engine.direct_connections import is_direct
 from authority_queries.engine.errors import CardinalityError
+from authority_queries.engine.exchanges import Exchange, exchange_of
 from authority_queries.engine.sql_text import processed
 from authority_queries.engine.statement import Statement
 
@@ -61,10 +61,7 @@ class AsyncAdapter:
         _record_class: None = None,
     ) -> list[object]:
         """Return all rows."""
-        statement = self.by_name[query_name]
-        cursor = await self._execute(conn, statement, sql, parameters)
-        with statement.reading:
-            return await cursor.fetchall()
+        return await self._rows(conn, self.by_name[query_name], sql, parameters)
 
     async def select_one(
         self,
@@ -76,17 +73,14 @@ class AsyncAdapter:
     ) -> object:
         """Return the only row, or None. Raises CardinalityError."""
         statement = self.by_name[query_name]
-        cursor = await self._execute(conn, statement, sql, parameters)
-        with statement.reading:
-            row = await cursor.fetchone()
+        rows = await self._rows(conn, statement, sql, parameters)
+        if len(rows) > 1:
+            count = len(rows)
+            message = f"{statement.label}: the statement returned {count} rows, not one"
+            raise CardinalityError(message)
+        row = rows[0] if rows else None
         if row is None and statement.is_sure:
             message = f"{statement.label}: the statement returned no row, not one"
-            raise CardinalityError(message)
-        # Not rowcount: some statements that return rows do not set it.
-        result = cursor.pgresult
-        if result is not None and result.ntuples > 1:
-            count = result.ntuples
-            message = f"{statement.label}: the statement returned {count} rows, not one"
             raise CardinalityError(message)
         return row
 
@@ -113,7 +107,15 @@ class AsyncAdapter:
     ) -> int:
         """Return the number of changed rows, 0 for a statement without a count."""
         statement = self.by_name[query_name]
-        cursor = await self._execute(conn, statement, sql, parameters)
+        unit = admit(conn, statement, parameters)
+        if exchange := self._exchange_of(conn, unit):
+            await run(conn, statement, exchange, sql, parameters)
+            count = exchange.count()
+            exchange.end(conn)
+            return count
+        if self._types:
+            await self._types.learn(conn)
+        cursor = await execute(conn, statement, unit, sql, parameters)
         if cursor.pgresult is None:
             with statement.reading:
                 await finish_pipeline(conn)
@@ -202,26 +204,34 @@ class AsyncAdapter:
         async with opened_stream(conn, statement, sql, parameters, size) as rows:
             yield rows
 
-    async def _execute(
+    def _exchange_of(
+        self, conn: AsyncConnection[object], unit: AsyncUnit | None
+    ) -> Exchange | None:
+        """Return what executes a statement outside units and pipelines, or None."""
+        return None if unit is not None or self._types else exchange_of(conn)
+
+    async def _rows(
         self,
         conn: AsyncConnection[object],
         statement: Statement,
         sql: str,
         parameters: Mapping[str, object],
-    ) -> AsyncCursor[object]:
-        unit = _admit(conn, statement, parameters)
+    ) -> list[object]:
+        unit, make = admit(conn, statement, parameters), statement.maker
+        if make is not None and (exchange := self._exchange_of(conn, unit)):
+            await run(conn, statement, exchange, sql, parameters)
+            with statement.reading:
+                rows = exchange.rows(make)
+            exchange.end(conn)
+            return rows
         if self._types:
             await self._types.learn(conn)
-        kind = AsyncOwnCursor if unit is None else AsyncQueueingCursor
-        cursor = kind(conn, row_factory=statement.make_row)
-        cursor.format = Format.BINARY
-        with statement.sending:
-            if unit is None:
-                prepare = None if await prepares(conn) else False
-                return await cursor.execute(sql, parameters, prepare=prepare)
-            async with unit.turn, trip(conn, unit):
-                prepare = None if is_direct(conn) else False
-                return await cursor.execute(sql, parameters, prepare=prepare)
+        cursor = await execute(conn, statement, unit, sql, parameters)
+        with statement.reading:
+            rows = await cursor.fetchall()
+        # The next execution needs no cursor to make the same records.
+        statement.maker = cursor._make_row
+        return rows
 
     async def _prepare(
         self,
@@ -230,21 +240,8 @@ class AsyncAdapter:
         *rows: Mapping[str, object],
     ) -> None:
         """Check and announce a statement that is not executed by `_execute`."""
-        if unit := _admit(conn, statement, *rows):
+        if unit := admit(conn, statement, *rows):
             with statement.sending:
                 await unit.settle()
         if self._types:
             await self._types.learn(conn)
-
-
-def _admit(
-    conn: AsyncConnection[object], statement: Statement, *rows: Mapping[str, object]
-) -> AsyncUnit | None:
-    """Announce the statement, check its parameters, and return the open unit."""
-    statement.announce()
-    unit = unit_of(conn)
-    for parameters in rows:
-        statement.check(parameters)
-        if unit is not None:
-            unit.check(statement.label, parameters)
-    return unit

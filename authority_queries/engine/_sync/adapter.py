@@ -7,23 +7,23 @@ from functools import partial
 from pathlib import Path
 
 from aiosql.types import SQLOperationType
-from psycopg import Connection, Cursor
-from psycopg.pq import Format
+from psycopg import Connection
 
 from authority_queries.engine._sync.cursors import OwnCursor, QueueingCursor
 from authority_queries.engine._sync.custom_types import CustomTypes
+from authority_queries.engine._sync.execution import admit, execute, run
 from authority_queries.engine._sync.pipelines import pipeline, queue
-from authority_queries.engine._sync.pooler_detection import look, prepares
+from authority_queries.engine._sync.pooler_detection import look
 from authority_queries.engine._sync.transactions import (
     finish_pipeline,
     opened_stream,
     own_transaction,
-    trip,
 )
-from authority_queries.engine._sync.unit import Unit, unit_of
+from authority_queries.engine._sync.unit import Unit
 from authority_queries.engine.calls import Stream
 from authority_queries.engine.direct_connections import is_direct
 from authority_queries.engine.errors import CardinalityError
+from authority_queries.engine.exchanges import Exchange, exchange_of
 from authority_queries.engine.sql_text import processed
 from authority_queries.engine.statement import Statement
 
@@ -62,10 +62,7 @@ class Adapter:
         _record_class: None = None,
     ) -> list[object]:
         """Return all rows."""
-        statement = self.by_name[query_name]
-        cursor = self._execute(conn, statement, sql, parameters)
-        with statement.reading:
-            return cursor.fetchall()
+        return self._rows(conn, self.by_name[query_name], sql, parameters)
 
     def select_one(
         self,
@@ -77,17 +74,14 @@ class Adapter:
     ) -> object:
         """Return the only row, or None. Raises CardinalityError."""
         statement = self.by_name[query_name]
-        cursor = self._execute(conn, statement, sql, parameters)
-        with statement.reading:
-            row = cursor.fetchone()
+        rows = self._rows(conn, statement, sql, parameters)
+        if len(rows) > 1:
+            count = len(rows)
+            message = f"{statement.label}: the statement returned {count} rows, not one"
+            raise CardinalityError(message)
+        row = rows[0] if rows else None
         if row is None and statement.is_sure:
             message = f"{statement.label}: the statement returned no row, not one"
-            raise CardinalityError(message)
-        # Not rowcount: some statements that return rows do not set it.
-        result = cursor.pgresult
-        if result is not None and result.ntuples > 1:
-            count = result.ntuples
-            message = f"{statement.label}: the statement returned {count} rows, not one"
             raise CardinalityError(message)
         return row
 
@@ -114,7 +108,15 @@ class Adapter:
     ) -> int:
         """Return the number of changed rows, 0 for a statement without a count."""
         statement = self.by_name[query_name]
-        cursor = self._execute(conn, statement, sql, parameters)
+        unit = admit(conn, statement, parameters)
+        if exchange := self._exchange_of(conn, unit):
+            run(conn, statement, exchange, sql, parameters)
+            count = exchange.count()
+            exchange.end(conn)
+            return count
+        if self._types:
+            self._types.learn(conn)
+        cursor = execute(conn, statement, unit, sql, parameters)
         if cursor.pgresult is None:
             with statement.reading:
                 finish_pipeline(conn)
@@ -201,26 +203,34 @@ class Adapter:
         with opened_stream(conn, statement, sql, parameters, size) as rows:
             yield rows
 
-    def _execute(
+    def _exchange_of(
+        self, conn: Connection[object], unit: Unit | None
+    ) -> Exchange | None:
+        """Return what executes a statement outside units and pipelines, or None."""
+        return None if unit is not None or self._types else exchange_of(conn)
+
+    def _rows(
         self,
         conn: Connection[object],
         statement: Statement,
         sql: str,
         parameters: Mapping[str, object],
-    ) -> Cursor[object]:
-        unit = _admit(conn, statement, parameters)
+    ) -> list[object]:
+        unit, make = admit(conn, statement, parameters), statement.maker
+        if make is not None and (exchange := self._exchange_of(conn, unit)):
+            run(conn, statement, exchange, sql, parameters)
+            with statement.reading:
+                rows = exchange.rows(make)
+            exchange.end(conn)
+            return rows
         if self._types:
             self._types.learn(conn)
-        kind = OwnCursor if unit is None else QueueingCursor
-        cursor = kind(conn, row_factory=statement.make_row)
-        cursor.format = Format.BINARY
-        with statement.sending:
-            if unit is None:
-                prepare = None if prepares(conn) else False
-                return cursor.execute(sql, parameters, prepare=prepare)
-            with unit.turn, trip(conn, unit):
-                prepare = None if is_direct(conn) else False
-                return cursor.execute(sql, parameters, prepare=prepare)
+        cursor = execute(conn, statement, unit, sql, parameters)
+        with statement.reading:
+            rows = cursor.fetchall()
+        # The next execution needs no cursor to make the same records.
+        statement.maker = cursor._make_row
+        return rows
 
     def _prepare(
         self,
@@ -229,21 +239,8 @@ class Adapter:
         *rows: Mapping[str, object],
     ) -> None:
         """Check and announce a statement that is not executed by `_execute`."""
-        if unit := _admit(conn, statement, *rows):
+        if unit := admit(conn, statement, *rows):
             with statement.sending:
                 unit.settle()
         if self._types:
             self._types.learn(conn)
-
-
-def _admit(
-    conn: Connection[object], statement: Statement, *rows: Mapping[str, object]
-) -> Unit | None:
-    """Announce the statement, check its parameters, and return the open unit."""
-    statement.announce()
-    unit = unit_of(conn)
-    for parameters in rows:
-        statement.check(parameters)
-        if unit is not None:
-            unit.check(statement.label, parameters)
-    return unit
