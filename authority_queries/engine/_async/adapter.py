@@ -10,21 +10,19 @@ from psycopg import AsyncConnection
 
 from authority_queries.engine._async.cursors import AsyncOwnCursor, AsyncQueueingCursor
 from authority_queries.engine._async.custom_types import AsyncCustomTypes
-from authority_queries.engine._async.execution import admit, execute, run
+from authority_queries.engine._async.execution import admit, changed, fetched
 from authority_queries.engine._async.pipelines import pipeline, queue
 from authority_queries.engine._async.pooler_detection import look
 from authority_queries.engine._async.transactions import (
-    finish_pipeline,
     opened_stream,
     own_transaction,
 )
-from authority_queries.engine._async.unit import AsyncUnit
 from authority_queries.engine.calls import AsyncStream
 from authority_queries.engine.direct_connections import is_direct
 from authority_queries.engine.errors import CardinalityError
-from authority_queries.engine.exchanges import Exchange, exchange_of
 from authority_queries.engine.sql_text import processed
 from authority_queries.engine.statement import Statement
+from authority_queries.engine.telemetry import TELEMETRY
 
 
 class AsyncAdapter:
@@ -108,18 +106,12 @@ class AsyncAdapter:
         """Return the number of changed rows, 0 for a statement without a count."""
         statement = self.by_name[query_name]
         unit = admit(conn, statement, parameters)
-        if exchange := self._exchange_of(conn, unit):
-            await run(conn, statement, exchange, sql, parameters)
-            count = exchange.count()
-            exchange.end(conn)
-            return count
         if self._types:
             await self._types.learn(conn)
-        cursor = await execute(conn, statement, unit, sql, parameters)
-        if cursor.pgresult is None:
-            with statement.reading:
-                await finish_pipeline(conn)
-        return max(cursor.rowcount, 0)
+        if TELEMETRY.observer is None:
+            return await changed(conn, statement, unit, sql, parameters)
+        with TELEMETRY.observe(statement.label, conn):
+            return await changed(conn, statement, unit, sql, parameters)
 
     async def insert_update_delete_many(
         self,
@@ -139,10 +131,11 @@ class AsyncAdapter:
             # psycopg prepares the statement of a batch.
             with statement.sending:
                 await look(conn)
-        cursor = AsyncOwnCursor(conn)
-        with statement.sending:
-            async with own_transaction(conn), pipeline(conn):
-                await cursor.executemany(sql, batch)
+        with TELEMETRY.observe(statement.label, conn):
+            cursor = AsyncOwnCursor(conn)
+            with statement.sending:
+                async with own_transaction(conn), pipeline(conn):
+                    await cursor.executemany(sql, batch)
         return max(cursor.rowcount, 0)
 
     async def copy(
@@ -156,21 +149,22 @@ class AsyncAdapter:
         """Return the number of written rows: all are written or none."""
         statement = self.by_name[query_name]
         await self._prepare(conn, statement, {})
-        cursor = AsyncOwnCursor(conn)
-        with statement.reading:
-            async with cursor.copy(sql) as copy:
-                if types:
-                    copy.set_types(types)
-                for row in rows:
-                    with statement.sending:
-                        await copy.write_row(row)
+        with TELEMETRY.observe(statement.label, conn):
+            cursor = AsyncOwnCursor(conn)
+            with statement.reading:
+                async with cursor.copy(sql) as copy:
+                    if types:
+                        copy.set_types(types)
+                    for row in rows:
+                        with statement.sending:
+                            await copy.write_row(row)
         return cursor.rowcount
 
     async def execute_script(self, conn: AsyncConnection[object], sql: str) -> None:
         """Execute several statements at once, without parameters."""
         statement = self._by_script[sql]
         await self._prepare(conn, statement, {})
-        with statement.sending:
+        with TELEMETRY.observe(statement.label, conn), statement.sending:
             await AsyncOwnCursor(conn).execute(sql, prepare=False)
 
     async def send(
@@ -204,12 +198,6 @@ class AsyncAdapter:
         async with opened_stream(conn, statement, sql, parameters, size) as rows:
             yield rows
 
-    def _exchange_of(
-        self, conn: AsyncConnection[object], unit: AsyncUnit | None
-    ) -> Exchange | None:
-        """Return what executes a statement outside units and pipelines, or None."""
-        return None if unit is not None or self._types else exchange_of(conn)
-
     async def _rows(
         self,
         conn: AsyncConnection[object],
@@ -217,21 +205,16 @@ class AsyncAdapter:
         sql: str,
         parameters: Mapping[str, object],
     ) -> list[object]:
-        unit, make = admit(conn, statement, parameters), statement.maker
-        if make is not None and (exchange := self._exchange_of(conn, unit)):
-            await run(conn, statement, exchange, sql, parameters)
-            with statement.reading:
-                rows = exchange.rows(make)
-            exchange.end(conn)
-            return rows
+        unit = admit(conn, statement, parameters)
         if self._types:
             await self._types.learn(conn)
-        cursor = await execute(conn, statement, unit, sql, parameters)
-        with statement.reading:
-            rows = await cursor.fetchall()
-        # The next execution needs no cursor to make the same records.
-        statement.maker = cursor._make_row
-        return rows
+        if TELEMETRY.observer is None:
+            return await fetched(conn, statement, unit, sql, parameters)
+        with TELEMETRY.observe(statement.label, conn) as operation:
+            rows = await fetched(conn, statement, unit, sql, parameters)
+            if operation is not None:
+                operation.returned(rows)
+            return rows
 
     async def _prepare(
         self,

@@ -7,14 +7,63 @@ from psycopg.pq import Format
 
 from authority_queries.engine._async.cursors import AsyncOwnCursor, AsyncQueueingCursor
 from authority_queries.engine._async.pooler_detection import prepares
-from authority_queries.engine._async.transactions import trip
+from authority_queries.engine._async.transactions import finish_pipeline, trip
 from authority_queries.engine._async.unit import AsyncUnit, unit_of
 from authority_queries.engine.direct_connections import is_direct
-from authority_queries.engine.exchanges import NO_TRACEBACK, Exchange
+from authority_queries.engine.exchanges import NO_TRACEBACK, Exchange, exchange_of
 from authority_queries.engine.statement import Statement
 
 
-async def run(
+async def fetched(
+    conn: AsyncConnection[object],
+    statement: Statement,
+    unit: AsyncUnit | None,
+    sql: str,
+    parameters: Mapping[str, object],
+) -> list[object]:
+    """Execute the statement, and return all rows."""
+    make = statement.maker
+    if make is not None and (exchange := _exchange_of(conn, unit)):
+        await _run(conn, statement, exchange, sql, parameters)
+        with statement.reading:
+            rows = exchange.rows(make)
+        exchange.end(conn)
+        return rows
+    cursor = await _execute(conn, statement, unit, sql, parameters)
+    with statement.reading:
+        rows = await cursor.fetchall()
+    # The next execution needs no cursor to make the same records.
+    statement.maker = cursor._make_row
+    return rows
+
+
+async def changed(
+    conn: AsyncConnection[object],
+    statement: Statement,
+    unit: AsyncUnit | None,
+    sql: str,
+    parameters: Mapping[str, object],
+) -> int:
+    """Execute the statement, and return the number of changed rows, or 0."""
+    if exchange := _exchange_of(conn, unit):
+        await _run(conn, statement, exchange, sql, parameters)
+        count = exchange.count()
+        exchange.end(conn)
+        return count
+    cursor = await _execute(conn, statement, unit, sql, parameters)
+    if cursor.pgresult is None:
+        with statement.reading:
+            await finish_pipeline(conn)
+    return max(cursor.rowcount, 0)
+
+
+def _exchange_of(
+    conn: AsyncConnection[object], unit: AsyncUnit | None
+) -> Exchange | None:
+    return exchange_of(conn) if unit is None else None
+
+
+async def _run(
     conn: AsyncConnection[object],
     statement: Statement,
     exchange: Exchange,
@@ -33,7 +82,7 @@ async def run(
             raise
 
 
-async def execute(
+async def _execute(
     conn: AsyncConnection[object],
     statement: Statement,
     unit: AsyncUnit | None,

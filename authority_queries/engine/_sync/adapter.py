@@ -11,21 +11,19 @@ from psycopg import Connection
 
 from authority_queries.engine._sync.cursors import OwnCursor, QueueingCursor
 from authority_queries.engine._sync.custom_types import CustomTypes
-from authority_queries.engine._sync.execution import admit, execute, run
+from authority_queries.engine._sync.execution import admit, changed, fetched
 from authority_queries.engine._sync.pipelines import pipeline, queue
 from authority_queries.engine._sync.pooler_detection import look
 from authority_queries.engine._sync.transactions import (
-    finish_pipeline,
     opened_stream,
     own_transaction,
 )
-from authority_queries.engine._sync.unit import Unit
 from authority_queries.engine.calls import Stream
 from authority_queries.engine.direct_connections import is_direct
 from authority_queries.engine.errors import CardinalityError
-from authority_queries.engine.exchanges import Exchange, exchange_of
 from authority_queries.engine.sql_text import processed
 from authority_queries.engine.statement import Statement
+from authority_queries.engine.telemetry import TELEMETRY
 
 
 class Adapter:
@@ -109,18 +107,12 @@ class Adapter:
         """Return the number of changed rows, 0 for a statement without a count."""
         statement = self.by_name[query_name]
         unit = admit(conn, statement, parameters)
-        if exchange := self._exchange_of(conn, unit):
-            run(conn, statement, exchange, sql, parameters)
-            count = exchange.count()
-            exchange.end(conn)
-            return count
         if self._types:
             self._types.learn(conn)
-        cursor = execute(conn, statement, unit, sql, parameters)
-        if cursor.pgresult is None:
-            with statement.reading:
-                finish_pipeline(conn)
-        return max(cursor.rowcount, 0)
+        if TELEMETRY.observer is None:
+            return changed(conn, statement, unit, sql, parameters)
+        with TELEMETRY.observe(statement.label, conn):
+            return changed(conn, statement, unit, sql, parameters)
 
     def insert_update_delete_many(
         self,
@@ -140,9 +132,10 @@ class Adapter:
             # psycopg prepares the statement of a batch.
             with statement.sending:
                 look(conn)
-        cursor = OwnCursor(conn)
-        with statement.sending, own_transaction(conn), pipeline(conn):
-            cursor.executemany(sql, batch)
+        with TELEMETRY.observe(statement.label, conn):
+            cursor = OwnCursor(conn)
+            with statement.sending, own_transaction(conn), pipeline(conn):
+                cursor.executemany(sql, batch)
         return max(cursor.rowcount, 0)
 
     def copy(
@@ -156,20 +149,21 @@ class Adapter:
         """Return the number of written rows: all are written or none."""
         statement = self.by_name[query_name]
         self._prepare(conn, statement, {})
-        cursor = OwnCursor(conn)
-        with statement.reading, cursor.copy(sql) as copy:
-            if types:
-                copy.set_types(types)
-            for row in rows:
-                with statement.sending:
-                    copy.write_row(row)
+        with TELEMETRY.observe(statement.label, conn):
+            cursor = OwnCursor(conn)
+            with statement.reading, cursor.copy(sql) as copy:
+                if types:
+                    copy.set_types(types)
+                for row in rows:
+                    with statement.sending:
+                        copy.write_row(row)
         return cursor.rowcount
 
     def execute_script(self, conn: Connection[object], sql: str) -> None:
         """Execute several statements at once, without parameters."""
         statement = self._by_script[sql]
         self._prepare(conn, statement, {})
-        with statement.sending:
+        with TELEMETRY.observe(statement.label, conn), statement.sending:
             OwnCursor(conn).execute(sql, prepare=False)
 
     def send(
@@ -203,12 +197,6 @@ class Adapter:
         with opened_stream(conn, statement, sql, parameters, size) as rows:
             yield rows
 
-    def _exchange_of(
-        self, conn: Connection[object], unit: Unit | None
-    ) -> Exchange | None:
-        """Return what executes a statement outside units and pipelines, or None."""
-        return None if unit is not None or self._types else exchange_of(conn)
-
     def _rows(
         self,
         conn: Connection[object],
@@ -216,21 +204,16 @@ class Adapter:
         sql: str,
         parameters: Mapping[str, object],
     ) -> list[object]:
-        unit, make = admit(conn, statement, parameters), statement.maker
-        if make is not None and (exchange := self._exchange_of(conn, unit)):
-            run(conn, statement, exchange, sql, parameters)
-            with statement.reading:
-                rows = exchange.rows(make)
-            exchange.end(conn)
-            return rows
+        unit = admit(conn, statement, parameters)
         if self._types:
             self._types.learn(conn)
-        cursor = execute(conn, statement, unit, sql, parameters)
-        with statement.reading:
-            rows = cursor.fetchall()
-        # The next execution needs no cursor to make the same records.
-        statement.maker = cursor._make_row
-        return rows
+        if TELEMETRY.observer is None:
+            return fetched(conn, statement, unit, sql, parameters)
+        with TELEMETRY.observe(statement.label, conn) as operation:
+            rows = fetched(conn, statement, unit, sql, parameters)
+            if operation is not None:
+                operation.returned(rows)
+            return rows
 
     def _prepare(
         self,

@@ -8,14 +8,61 @@ from psycopg.pq import Format
 
 from authority_queries.engine._sync.cursors import OwnCursor, QueueingCursor
 from authority_queries.engine._sync.pooler_detection import prepares
-from authority_queries.engine._sync.transactions import trip
+from authority_queries.engine._sync.transactions import finish_pipeline, trip
 from authority_queries.engine._sync.unit import Unit, unit_of
 from authority_queries.engine.direct_connections import is_direct
-from authority_queries.engine.exchanges import NO_TRACEBACK, Exchange
+from authority_queries.engine.exchanges import NO_TRACEBACK, Exchange, exchange_of
 from authority_queries.engine.statement import Statement
 
 
-def run(
+def fetched(
+    conn: Connection[object],
+    statement: Statement,
+    unit: Unit | None,
+    sql: str,
+    parameters: Mapping[str, object],
+) -> list[object]:
+    """Execute the statement, and return all rows."""
+    make = statement.maker
+    if make is not None and (exchange := _exchange_of(conn, unit)):
+        _run(conn, statement, exchange, sql, parameters)
+        with statement.reading:
+            rows = exchange.rows(make)
+        exchange.end(conn)
+        return rows
+    cursor = _execute(conn, statement, unit, sql, parameters)
+    with statement.reading:
+        rows = cursor.fetchall()
+    # The next execution needs no cursor to make the same records.
+    statement.maker = cursor._make_row
+    return rows
+
+
+def changed(
+    conn: Connection[object],
+    statement: Statement,
+    unit: Unit | None,
+    sql: str,
+    parameters: Mapping[str, object],
+) -> int:
+    """Execute the statement, and return the number of changed rows, or 0."""
+    if exchange := _exchange_of(conn, unit):
+        _run(conn, statement, exchange, sql, parameters)
+        count = exchange.count()
+        exchange.end(conn)
+        return count
+    cursor = _execute(conn, statement, unit, sql, parameters)
+    if cursor.pgresult is None:
+        with statement.reading:
+            finish_pipeline(conn)
+    return max(cursor.rowcount, 0)
+
+
+def _exchange_of(conn: Connection[object], unit: Unit | None) -> Exchange | None:
+    return exchange_of(conn) if unit is None else None
+
+
+def _run(
     conn: Connection[object],
     statement: Statement,
     exchange: Exchange,
@@ -34,7 +81,7 @@ def run(
             raise
 
 
-def execute(
+def _execute(
     conn: Connection[object],
     statement: Statement,
     unit: Unit | None,

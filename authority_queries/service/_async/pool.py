@@ -86,7 +86,8 @@ class AsyncPool:
 
         `seconds` limits the wait for a connection, and each silence of the server.
         """
-        return AsyncLoan(self._take, self._give_back, seconds, is_opening=is_opening)
+        take, give_back, name = self._take, self._give_back, self._role
+        return AsyncLoan(take, give_back, seconds, name=name, is_opening=is_opening)
 
     async def _take(
         self, seconds: float | None, *, is_opening: bool
@@ -101,7 +102,7 @@ class AsyncPool:
         until = monotonic() + limit
         slot = await self._slots.acquire(limit)
         if slot is None:
-            raise none_was_free(self._settings, limit)
+            raise none_was_free(self._settings, limit, self._role)
         try:
             connection = await self._connection_in(
                 slot, seconds, until, is_opening=is_opening

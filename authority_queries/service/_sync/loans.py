@@ -2,10 +2,12 @@
 """The block in which the pool lends a connection."""
 
 from collections.abc import Callable
+from time import perf_counter
 from types import TracebackType
 from typing import TypeAlias
 
 from authority_queries.engine.calls import Call
+from authority_queries.engine.telemetry import TELEMETRY
 from authority_queries.service._sync.connection import ServiceConnection
 from authority_queries.service._sync.slots import Slot
 
@@ -18,7 +20,15 @@ class Loan:
     A class, because `asynccontextmanager` takes as long as the pool itself.
     """
 
-    __slots__ = ("_give_back", "_is_opening", "_seconds", "_slot", "_take")
+    __slots__ = (
+        "_give_back",
+        "_is_opening",
+        "_name",
+        "_seconds",
+        "_slot",
+        "_take",
+        "_taken_at",
+    )
 
     def __init__(
         self,
@@ -26,13 +36,24 @@ class Loan:
         give_back: Callable[[Slot, BaseException | None], None],
         seconds: float | None,
         *,
+        name: str,
         is_opening: bool,
     ) -> None:
         self._take, self._give_back = take, give_back
         self._seconds, self._is_opening = seconds, is_opening
         self._slot: Slot | None = None
+        self._name, self._taken_at = name, 0.0
 
     def __enter__(self) -> ServiceConnection:
+        observer = TELEMETRY.observer
+        if observer is None:
+            return self._taken()
+        with observer.wait(self._name):
+            connection = self._taken()
+        self._taken_at = perf_counter()
+        return connection
+
+    def _taken(self) -> ServiceConnection:
         self._slot, connection = self._take(self._seconds, is_opening=self._is_opening)
         return connection
 
@@ -45,3 +66,6 @@ class Loan:
         slot, self._slot = self._slot, None
         if slot is not None:
             self._give_back(slot, error)
+        observer = TELEMETRY.observer
+        if observer is not None and self._taken_at:
+            observer.used(self._name, perf_counter() - self._taken_at)

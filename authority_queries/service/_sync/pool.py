@@ -85,7 +85,8 @@ class Pool:
 
         `seconds` limits the wait for a connection, and each silence of the server.
         """
-        return Loan(self._take, self._give_back, seconds, is_opening=is_opening)
+        take, give_back, name = self._take, self._give_back, self._role
+        return Loan(take, give_back, seconds, name=name, is_opening=is_opening)
 
     def _take(
         self, seconds: float | None, *, is_opening: bool
@@ -100,7 +101,7 @@ class Pool:
         until = monotonic() + limit
         slot = self._slots.acquire(limit)
         if slot is None:
-            raise none_was_free(self._settings, limit)
+            raise none_was_free(self._settings, limit, self._role)
         try:
             connection = self._connection_in(
                 slot, seconds, until, is_opening=is_opening
