@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from authority_queries.service.retention import Retention
     from authority_queries.service.settings import Settings
     from authority_queries.service.stats import Stats
+    from authority_queries.service.telemetry import start_telemetry, stop_telemetry
 
 __all__ = [
     "Actor",
@@ -86,6 +87,8 @@ __all__ = [
     "mint_totp_secret",
     "parse_token",
     "password_needs_rehash",
+    "start_telemetry",
+    "stop_telemetry",
     "username_key",
     "verify_client_secret",
     "verify_password",
@@ -131,6 +134,8 @@ _HOMES = {
     "mint_totp_secret": "credentials",
     "parse_token": "secrets",
     "password_needs_rehash": "credentials",
+    "start_telemetry": "service.telemetry",
+    "stop_telemetry": "service.telemetry",
     "username_key": "names",
     "verify_client_secret": "credentials",
     "verify_password": "credentials",

@@ -13,11 +13,7 @@ from psycopg.errors import ReadOnlySqlTransaction
 
 from authority_queries.engine import forks
 from authority_queries.engine.calls import AsyncBlock
-from authority_queries.errors import (
-    ConfigurationError,
-    ReadOnlyError,
-    UnavailableError,
-)
+from authority_queries.errors import ConfigurationError, ReadOnlyError
 from authority_queries.queries import server as server_queries
 from authority_queries.service._async.connection import AsyncServiceConnection
 from authority_queries.service._async.connection_checks import (
@@ -26,15 +22,18 @@ from authority_queries.service._async.connection_checks import (
     is_standby,
     is_temporary,
 )
+from authority_queries.service._async.loans import AsyncLoan
 from authority_queries.service._async.replay import await_replay
 from authority_queries.service._async.slots import AsyncSlot, AsyncSlots
 from authority_queries.service.backend import running_backend
 from authority_queries.service.conninfo import psycopg_options, service_conninfo
 from authority_queries.service.settings import Settings
+from authority_queries.service.unavailable import none_was_free, unavailable
 from authority_queries.service.waiting import pause_async
 
 _FIRST_DELAY: Final = 0.05  # seconds
 _LONGEST_DELAY: Final = 1.0
+_READ_ONLY: Final = (ReadOnlyError, ReadOnlySqlTransaction)
 _A_SECOND: Final = timedelta(seconds=1)
 
 
@@ -80,37 +79,47 @@ class AsyncPool:
         """Close idle connections now, and lent ones when they return."""
         self._slots.close()
 
-    @asynccontextmanager
-    async def lend(
+    def lend(
         self, seconds: float | None = None, *, is_opening: bool = False
-    ) -> AsyncIterator[AsyncServiceConnection]:
-        """Lend a connection to the block. Nothing else uses it during the block.
+    ) -> AsyncLoan:
+        """Lend a connection to a block. Nothing else uses it during the block.
 
         `seconds` limits the wait for a connection, and each silence of the server.
         """
+        take, give_back, name = self._take, self._give_back, self._role
+        return AsyncLoan(take, give_back, seconds, name=name, is_opening=is_opening)
+
+    async def _take(
+        self, seconds: float | None, *, is_opening: bool
+    ) -> tuple[AsyncSlot, AsyncServiceConnection]:
+        """Take a slot with a connection, which `_give_back` returns."""
         if self._process != os.getpid():
             forks.let_go()
             self._start_empty()
-        settings, slots = self._settings, self._slots
-        limit = settings.pool_timeout
+        limit = self._settings.pool_timeout
         if seconds is not None:
             limit = seconds if is_opening else min(seconds, limit)
         until = monotonic() + limit
-        slot = await slots.acquire(limit)
+        slot = await self._slots.acquire(limit)
         if slot is None:
-            size = settings.pool_max_size
-            why = f"none was free within {limit:g} s (pool_max_size is {size})"
-            raise _unavailable(settings, why)
+            raise none_was_free(self._settings, limit, self._role)
         try:
-            yield await self._connection_in(slot, seconds, until, is_opening=is_opening)
-        except (ReadOnlyError, ReadOnlySqlTransaction):
+            connection = await self._connection_in(
+                slot, seconds, until, is_opening=is_opening
+            )
+        except BaseException as error:
+            self._give_back(slot, error)
+            raise
+        return slot, connection
+
+    def _give_back(self, slot: AsyncSlot, error: BaseException | None) -> None:
+        """Return a slot. The error of its block shows what the connection is worth."""
+        if error is not None and isinstance(error, _READ_ONLY):
             slot.empty()
             self._expire_connections()
-            raise
-        finally:
-            if slot.is_lost:
-                self._expire_connections()
-            slots.release(slot)
+        if slot.is_lost:
+            self._expire_connections()
+        self._slots.release(slot)
 
     async def _connection_in(
         self,
@@ -145,9 +154,9 @@ class AsyncPool:
                     may_pass = await is_standby(self.conninfo)
                 if not may_pass:
                     why = await explain_refusal(error, self._without_role, self._role)
-                    raise _unavailable(self._settings, why) from error
+                    raise unavailable(self._settings, why) from error
                 if monotonic() + delay > until:
-                    raise _unavailable(self._settings, str(error)) from error
+                    raise unavailable(self._settings, str(error)) from error
             await pause_async(delay)
             delay = min(2 * delay, _LONGEST_DELAY)
 
@@ -239,7 +248,3 @@ class AsyncPooled:
     @property
     def _lend(self) -> AsyncBlock[AsyncServiceConnection]:
         return self._pool.lend
-
-
-def _unavailable(settings: Settings, why: str) -> UnavailableError:
-    return UnavailableError(f"no connection to {settings.describe()}: {why}")
