@@ -258,6 +258,6 @@ def test_no_answer_is_stale_once_the_entry_was_read(
     bound = verifier.subject._cache.limits
     assert ledger.late <= min(bound.max_age, bound.max_staleness) + GRACE
     if limits == "dropped":
-        assert counts.repeats > 0
+        assert counts.misses > 100
     else:
         assert counts.hits > counts.misses
