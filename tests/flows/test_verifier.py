@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -38,7 +39,10 @@ def client(store: Store) -> Client:
 
 @pytest.fixture
 def minted(store: Store, client: Client) -> TokenString:
-    details = {"resources": [API], "properties": {"plan": {"name": "pro"}, "n": [1]}}
+    details: Any = {
+        "resources": [API],
+        "properties": {"plan": {"name": "pro"}, "n": [1]},
+    }
     return make_token(store, client, scopes=["openid"], **details)[0]
 
 
@@ -110,7 +114,7 @@ def test_every_end_of_a_token_ends_its_answer(
             tokens = access_tokens(world)
             warm(verifier, *tokens)
             end.act(world)
-            until(lambda world=world: is_read(verifier, world), f"the feed of {name}")
+            until(partial(is_read, verifier, world), f"the feed of {name}")
             for token in tokens:
                 expected = authority.verify_token(token)
                 assert verifier.verify(token) == expected, name

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from itertools import count, cycle
 from random import Random, uniform
 from threading import Event
@@ -29,7 +30,7 @@ from tests.factories import (
     make_user,
 )
 from tests.flows.token_families import refresh
-from tests.flows.verifiers import FORMS, Loop, Opened, statistics, warm
+from tests.flows.verifiers import FORMS, AsyncOpened, Opened, statistics, warm
 from tests.isolation.services import settings_for
 from tests.stores import Logins, routed_store
 
@@ -146,12 +147,7 @@ def calls(
     for string in cycle(order):
         read = read_by(verifier, string, tenants)
         known, began = ledger.dead.get(string), monotonic()
-        yield (
-            string,
-            lambda found, known=known, read=read, began=began: ledger.judge(
-                known, read, began, found
-            ),
-        )
+        yield string, partial(ledger.judge, known, read, began)
 
 
 def shuffled(items: list[Any], seed: int) -> list[Any]:
@@ -162,7 +158,7 @@ def shuffled(items: list[Any], seed: int) -> list[Any]:
 
 def delay_answers(verifier: Opened) -> None:
     """Let the answers of the database travel for up to 50 ms."""
-    ask = verifier.subject._ask
+    ask: Any = verifier.subject._ask
 
     def delay() -> float:
         return uniform(0, 0.05)  # noqa: S311 -- not a secret
@@ -190,21 +186,21 @@ def call_often(verifier: Opened, stop: Event, *world: Any) -> None:
             sleep(0.001)
 
 
-def call_often_async(verifier: Opened, stop: Event, *world: Any) -> None:
+def call_often_async(verifier: AsyncOpened, stop: Event, *world: Any) -> None:
+    verify: Any = verifier.subject.verify_token
+
     async def call() -> None:
         for number, (string, judge) in enumerate(calls(verifier, *world)):
-            verify: Any = verifier.subject.verify_token
             judge(await verify(string))
             if stop.is_set():
                 return
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0.001)
 
-    loop: Loop = verifier._loop  # type: ignore[attr-defined] -- of the async form
-    loop.run(call())
+    verifier.run(call())
 
 
-CALL = {"sync": call_often, "async": call_often_async}
+CALL: dict[str, Callable[..., None]] = {"sync": call_often, "async": call_often_async}
 CALLERS = {"kept": 4, "dropped": 16, "polled": 4}
 # Answers stay, or most calls are trips that race with the feed.
 LIMITS: dict[str, dict[str, Any]] = {

@@ -58,7 +58,7 @@ class Slow:
         self.answered, self.go_on = Event(), Event()
         self.trips = 0
         self.error: BaseException | None = None
-        ask = verifier.subject._ask
+        ask: Any = verifier.subject._ask
 
         def hold(found: Any) -> Any:
             self.trips += 1

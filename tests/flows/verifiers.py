@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from threading import Thread
 from time import monotonic, sleep
 from typing import Any, Protocol, TypeVar
@@ -24,7 +25,8 @@ PATIENCE = 30  # seconds until a test fails
 class Opened(Protocol):
     """A verifier as a test sees it: it blocks, and many threads may call it."""
 
-    subject: Verifier | AsyncVerifier
+    @property
+    def subject(self) -> Verifier | AsyncVerifier: ...
 
     def verify(self, token: str, **options: Any) -> VerifiedToken | None: ...
     def close(self) -> None: ...
@@ -41,16 +43,16 @@ class _Sync:
         self.subject.close()
 
 
-class _Async:
+class AsyncOpened:
     def __init__(self, verifier: AsyncVerifier, loop: "Loop") -> None:
         self.subject = verifier
-        self._loop = loop
+        self.run = loop.run
 
     def verify(self, token: str, **options: Any) -> VerifiedToken | None:
-        return self._loop.run(self.subject.verify_token(token, **options))
+        return self.run(self.subject.verify_token(token, **options))
 
     def close(self) -> None:
-        self._loop.run(self.subject.close())
+        self.run(self.subject.close())
 
 
 class Loop:
@@ -93,13 +95,16 @@ def opened_async(settings: Settings, **options: Any) -> Iterator[Opened]:
         authority = loop.run(opened.__aenter__())
         try:
             verifier = authority.verifier(**options)
-            yield _Async(verifier, loop)
+            yield AsyncOpened(verifier, loop)
             loop.run(verifier.close())
         finally:
             loop.run(opened.__aexit__(None, None, None))
 
 
-FORMS = {"sync": opened_sync, "async": opened_async}
+FORMS: dict[str, Callable[..., AbstractContextManager[Opened]]] = {
+    "sync": opened_sync,
+    "async": opened_async,
+}
 
 
 def until(condition: Callable[[], object], what: str) -> float:
@@ -124,4 +129,4 @@ def warm(verifier: Opened, *tokens: str) -> None:
         return statistics(verifier).hits > before
 
     for token in tokens:
-        until(lambda token=token: is_hit(token), "an answer from memory")
+        until(partial(is_hit, token), "an answer from memory")
