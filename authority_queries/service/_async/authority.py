@@ -184,7 +184,7 @@ class AsyncAuthority(AsyncPooled):
         *,
         max_age: timedelta = timedelta(minutes=1),
         max_staleness: timedelta = timedelta(seconds=5),
-        max_tokens: int = 100_000,
+        max_tokens: int = 20_000,
         poll_interval: timedelta = timedelta(seconds=1),
         listen: bool = True,
         refused_for: timedelta = timedelta(seconds=1),

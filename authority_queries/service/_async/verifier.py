@@ -41,7 +41,7 @@ class AsyncVerifier:
     ) -> None:
         self._reader = reader
         self._cache = cache = reader.cache
-        self._answers = cache.answers
+        self._answers, self._refused = cache.answers, cache.refused
         self._counts = cache.counts
         self._ask = verify
         self._worker = AsyncWorker()
@@ -67,12 +67,15 @@ class AsyncVerifier:
         Raises ClosedError, and what `Authority.verify_token` raises.
         """
         if isinstance(token, str) and len(token) == LENGTH and token.isascii():
-            answer = self._answers.get(_sha256(token.encode()).digest())
+            digest, now = _sha256(token.encode()).digest(), elapsed()
+            answer = self._answers.get(digest)
             if answer is not None:
-                now = elapsed()
                 if answer.until > now and answer.feed.fresh_until > now:
                     self._counts.hits += 1
                     return _fitting(answer.token, tenant_id, resource)
+            elif self._refused.get(digest, now) > now:
+                self._counts.refused_hits += 1
+                return _fitting(None, tenant_id, resource)
         return await self._verify(token, tenant_id, resource)
 
     @property
@@ -91,7 +94,7 @@ class AsyncVerifier:
         return VerifierStatistics(
             **vars(self._counts),
             tokens=len(self._answers),
-            refused=len(self._cache.refused),
+            refused=len(self._refused),
             tenants=len(self._cache.feeds),
             staleness=self._cache.staleness,
         )
@@ -117,9 +120,6 @@ class AsyncVerifier:
         except InvalidTokenError:
             return None
         if tenant_id not in (None, presented.tenant_id):
-            return None
-        if self._cache.is_refused(presented.hash):
-            self._counts.refused_hits += 1
             return None
         if self._cache.claim_reading():
             self._worker.start(self._reader.run)

@@ -185,7 +185,7 @@ class Authority(Pooled):
         *,
         max_age: timedelta = timedelta(minutes=1),
         max_staleness: timedelta = timedelta(seconds=5),
-        max_tokens: int = 100_000,
+        max_tokens: int = 20_000,
         poll_interval: timedelta = timedelta(seconds=1),
         listen: bool = True,
         refused_for: timedelta = timedelta(seconds=1),

@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 from authority_queries.errors import ClosedError
 from authority_queries.records import FeedHead, Revocation, VerifiedToken
-from authority_queries.repositories.endings import feed_keys, is_ended
+from authority_queries.repositories.endings import is_ended
 from authority_queries.service.caching.clock import elapsed
 from authority_queries.service.caching.feeds import Answer, Feed, Flight
 from authority_queries.service.caching.frozen import freeze
@@ -22,14 +22,15 @@ from authority_queries.service.caching.limits import Counts, VerifierLimits
 class TokenCache:
     """Answers by the SHA-256 of the token string. It holds no token string.
 
-    Lookups of `answers` take no lock. An answer that is dropped is also made old, for
-    a thread that holds it already. Answers are in the order of their verification, so
-    the first one is the oldest.
+    Lookups of `answers` and `refused` take no lock. An answer that is dropped is also
+    made old, for a thread that holds it already. Answers are in the order of their
+    verification, so the first one is the oldest.
     """
 
     def __init__(self, limits: VerifierLimits) -> None:
         self.limits = limits
         self.answers: dict[bytes, Answer] = {}
+        self.refused: dict[bytes, float] = {}
         self.counts = Counts()
         self.is_closed = False
         self._clear()
@@ -37,8 +38,8 @@ class TokenCache:
 
     def _clear(self) -> None:
         self.answers.clear()
+        self.refused.clear()
         self._lock = Lock()
-        self.refused: dict[bytes, float] = {}
         self.feeds: dict[UUID, Feed] = {}
         self.flights: dict[bytes, Flight] = {}
         self._is_read = False
@@ -61,10 +62,6 @@ class TokenCache:
         with self._lock:
             read = [feed.read_at for feed in self.feeds.values()]
         return elapsed() - min(read) if read else None
-
-    def is_refused(self, digest: bytes) -> bool:
-        """Return whether the token was refused a moment ago."""
-        return self.refused.get(digest, 0.0) > elapsed()
 
     def board(
         self, digest: bytes, tenant_id: UUID, *, alone: bool = False
@@ -101,9 +98,8 @@ class TokenCache:
         The flight has landed if the answer can be given.
         """
         shared = None if found is None else freeze(found)
-        keys = None if shared is None else feed_keys(shared)
         with self._lock:
-            if shared is None or keys is None:
+            if shared is None:
                 self._refuse(digest, began)
             elif flight.is_spoiled or any(
                 is_ended(shared, entry) for entry in flight.missed
@@ -112,7 +108,7 @@ class TokenCache:
             elif flight.feed is not None and not self.is_closed:
                 until = began + self.limits.max_age
                 until = min(until, flight.feed.end_of(shared.expires_at))
-                self._keep(digest, Answer(shared, flight.feed, until, keys))
+                self._keep(digest, Answer(shared, flight.feed, until))
             flight.found, flight.is_landed = shared, True
 
     def leave(self, digest: bytes, flight: Flight) -> None:
@@ -201,7 +197,7 @@ class TokenCache:
             self.counts.evictions += self.answers[oldest].until > elapsed()
             self._drop(oldest)
         self.answers[digest] = answer
-        answer.feed.add(digest, answer.keys)
+        answer.feed.add(digest, answer.token)
 
     def _refuse(self, digest: bytes, began: float) -> None:
         self._drop(digest)
@@ -220,12 +216,12 @@ class TokenCache:
         answer = self.answers.pop(digest, None)
         if answer is not None:
             answer.until = 0.0
-            answer.feed.remove(digest, answer.keys)
+            answer.feed.remove(digest, answer.token)
 
     def _empty(self, feed: Feed) -> None:
-        for digest in feed.all():
+        for digest in feed.remove_all():
             self.counts.ended += 1
-            self._drop(digest)
+            self.answers.pop(digest).until = 0.0
         for flight in feed.flights:
             flight.is_spoiled = True
 

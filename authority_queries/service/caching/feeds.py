@@ -5,24 +5,19 @@ from datetime import datetime
 from uuid import UUID
 
 from authority_queries.records import FeedHead, Revocation, VerifiedToken
-from authority_queries.repositories.endings import FeedKey
+from authority_queries.repositories.endings import FeedKey, feed_keys
 from authority_queries.service.caching.clock import elapsed
-
-Keys = frozenset[FeedKey]
 
 
 class Answer:
     """A live token, and until when the answer may be given from memory."""
 
-    __slots__ = ("feed", "keys", "token", "until")
+    __slots__ = ("feed", "token", "until")
 
-    def __init__(
-        self, token: VerifiedToken, feed: "Feed", until: float, keys: Keys
-    ) -> None:
+    def __init__(self, token: VerifiedToken, feed: "Feed", until: float) -> None:
         self.token = token
         self.feed = feed
         self.until = until
-        self.keys = keys
 
 
 class Flight:
@@ -86,18 +81,18 @@ class Feed:
         """
         return self.read_at + (expires_at - self.moment).total_seconds()
 
-    def add(self, digest: bytes, keys: Keys) -> None:
-        """Find this answer by these keys."""
-        for key in keys:
+    def add(self, digest: bytes, token: VerifiedToken) -> None:
+        """Find this answer by what can end its token."""
+        for key in feed_keys(token):
             known = self._by_key.setdefault(key, digest)
             if isinstance(known, set):
                 known.add(digest)
             elif known != digest:
                 self._by_key[key] = {known, digest}
 
-    def remove(self, digest: bytes, keys: Keys) -> None:
+    def remove(self, digest: bytes, token: VerifiedToken) -> None:
         """Forget this answer."""
-        for key in keys:
+        for key in feed_keys(token):
             known = self._by_key.get(key)
             if isinstance(known, set):
                 known.discard(digest)
@@ -109,9 +104,11 @@ class Feed:
         known = self._by_key.get(key, set())
         return [known] if isinstance(known, bytes) else list(known)
 
-    def all(self) -> list[bytes]:
-        """Return all answers of the tenant."""
-        return self.find(("tenant", str(self.tenant_id)))
+    def remove_all(self) -> list[bytes]:
+        """Forget all answers, and return them."""
+        found = self.find(("tenant", str(self.tenant_id)))
+        self._by_key.clear()
+        return found
 
     @property
     def is_needed(self) -> bool:

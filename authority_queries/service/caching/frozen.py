@@ -1,7 +1,9 @@
 """Records that callers share: their lists and objects refuse changes."""
 
-from dataclasses import fields, replace
-from typing import Any, NoReturn
+from dataclasses import fields
+from operator import attrgetter
+from sys import intern
+from typing import Any, Final, NoReturn, cast
 
 from authority_queries.records import VerifiedToken
 
@@ -43,18 +45,36 @@ class FrozenDict(dict[str, Any]):
 
 
 def freeze(token: VerifiedToken) -> VerifiedToken:
-    """Return the record with lists and objects that refuse changes."""
-    changes = {
-        field.name: _freeze(value)
-        for field in fields(token)
-        if isinstance(value := getattr(token, field.name), list | dict)
-    }
-    return replace(token, **changes)
+    """Return the record with lists and objects that refuse changes.
+
+    Texts that many tokens have, such as scopes, are kept once.
+    """
+    return VerifiedToken(*map(_freeze, _values(token)))
 
 
 def _freeze(value: object) -> Any:  # noqa: ANN401 -- the type of any field
-    if isinstance(value, list):
-        return FrozenList(map(_freeze, value))
-    if isinstance(value, dict):
-        return FrozenDict({name: _freeze(each) for name, each in value.items()})
+    kind = type(value)
+    if kind is list:
+        return _freeze_list(cast("list[object]", value))
+    if kind is dict:
+        return _freeze_dict(cast("dict[str, object]", value))
     return value
+
+
+def _freeze_list(values: list[object]) -> FrozenList:
+    return FrozenList(map(_freeze_item, values)) if values else _NO_LIST
+
+
+def _freeze_dict(values: dict[str, object]) -> FrozenDict:
+    if not values:
+        return _NO_DICT
+    return FrozenDict({intern(name): _freeze(each) for name, each in values.items()})
+
+
+def _freeze_item(value: object) -> object:
+    return intern(value) if type(value) is str else _freeze(value)
+
+
+_NO_LIST: Final = FrozenList()
+_NO_DICT: Final = FrozenDict()
+_values: Final = attrgetter(*(field.name for field in fields(VerifiedToken)))
