@@ -49,10 +49,6 @@ _QUIET: Final[dict[str, Any]] = {
     "poll_interval": _HOUR,
     "max_staleness": 2 * _HOUR,
 }
-    "listen": False,
-    "poll_interval": _HOUR,
-    "max_staleness": 2 * _HOUR,
-}
 _Lines = list[tuple[str, float]]
 
 

@@ -145,7 +145,7 @@ def test_while_the_server_is_away_a_verifier_answers_until_the_bound(
         until(lambda: not is_unavailable(verifier, string), "the server")
         warm(verifier, string)
     figures.append(
-        f"verifier: {1000 * took:.0f} ms until it refused to answer without a server, with "
+        f"verifier: {1000 * took:.0f} ms until it answered nothing without a server, with "
         f"max_staleness of {1000 * QUICK['max_staleness'].total_seconds():.0f} ms"
     )
 

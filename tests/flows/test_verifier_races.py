@@ -34,7 +34,7 @@ from tests.flows.verifiers import FORMS, AsyncOpened, Opened, statistics, warm
 from tests.isolation.services import settings_for
 from tests.stores import Logins, routed_store
 
-TENANTS, USERS = 3, 24
+TENANTS, USERS = 3, 16
 AT_ONCE = 100  # calls of a caller before it pauses: spinning threads starve others
 PAUSE = 0.01  # seconds between two ends
 GRACE = 0.5  # seconds for a call that was suspended by a busy machine
