@@ -37,12 +37,15 @@ if TYPE_CHECKING:
     from authority_queries.service._async.maintenance import AsyncMaintenance
     from authority_queries.service._async.monitor import AsyncMonitor
     from authority_queries.service._async.mover import AsyncMover
+    from authority_queries.service._async.verifier import AsyncVerifier
     from authority_queries.service._sync.authority import Authority
     from authority_queries.service._sync.exporter import Exporter
     from authority_queries.service._sync.maintenance import Maintenance
     from authority_queries.service._sync.monitor import Monitor
     from authority_queries.service._sync.mover import Mover
+    from authority_queries.service._sync.verifier import Verifier
     from authority_queries.service.audits import AuditHead
+    from authority_queries.service.caching.limits import VerifierStatistics
     from authority_queries.service.migrations import migrate
     from authority_queries.service.retention import Retention
     from authority_queries.service.settings import Settings
@@ -57,6 +60,7 @@ __all__ = [
     "AsyncMonitor",
     "AsyncMover",
     "AsyncStore",
+    "AsyncVerifier",
     "AuditHead",
     "Authority",
     "AuthorityError",
@@ -73,6 +77,8 @@ __all__ = [
     "Stats",
     "Store",
     "TotpSecret",
+    "Verifier",
+    "VerifierStatistics",
     "convert_keycloak_hash",
     "convert_password_hash",
     "feed_keys",
@@ -104,6 +110,7 @@ _HOMES = {
     "AsyncMonitor": "service._async.monitor",
     "AsyncMover": "service._async.mover",
     "AsyncStore": "repositories._async.store",
+    "AsyncVerifier": "service._async.verifier",
     "AuditHead": "service.audits",
     "Authority": "service._sync.authority",
     "AuthorityError": "errors",
@@ -120,6 +127,8 @@ _HOMES = {
     "Stats": "service.stats",
     "Store": "repositories._sync.store",
     "TotpSecret": "credentials",
+    "Verifier": "service._sync.verifier",
+    "VerifierStatistics": "service.caching.limits",
     "convert_keycloak_hash": "credentials",
     "convert_password_hash": "credentials",
     "feed_keys": "repositories.endings",

@@ -1751,6 +1751,16 @@ class Revocation:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedHead:
+    """A row of revocations.list_heads."""
+
+    tenant_id: UUID
+    last_sequence: int
+    published_at: datetime | None
+    moment: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Role:
     """A row of each of these queries.
 

@@ -87,6 +87,21 @@ select coalesce((
     where revocation_sequences.tenant_id = :tenant_id
 ), 0) as last_sequence;
 
+-- name: list_heads(tenant_ids)
+-- Where the feed of one of these tenants ends, for a verifier that follows many
+-- tenants: the newest number (0 for an empty feed), when it was published, and the
+-- server's clock. A tenant that is unknown, suspended or terminated has no row.
+-- @row FeedHead
+-- @notnull tenant_id -- It is the id of an active tenant.
+-- @notnull last_sequence -- The function replaces null by 0.
+-- @param tenant_ids notnull
+select
+    heads.tenant_id,
+    heads.last_sequence,
+    heads.published_at,
+    authority.clock() as moment
+from authority.find_feed_heads(:tenant_ids) as heads;
+
 -- name: listen()#
 -- Subscribes the session to the notifications of all publications, which carry the
 -- tenant's id. Followers must not depend on them: a notification does not survive

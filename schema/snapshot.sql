@@ -2109,6 +2109,41 @@ $$;
 
 COMMENT ON FUNCTION authority.find_dependencies(tenant_id uuid, token_ids uuid[]) IS 'Returns what ends these tokens, as category:target of authority.revocations.';
 
+-- find_feed_heads
+
+CREATE FUNCTION authority.find_feed_heads(tenant_ids uuid[]) RETURNS TABLE(tenant_id uuid, last_sequence bigint, published_at timestamp with time zone)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    tenant_now text;
+    tenant_after text;
+    followed uuid;
+begin
+    foreach followed in array tenant_ids loop
+        tenant_now := set_config('authority.tenant_id', followed::text, true);
+        return query
+        select
+            active_tenants.id,
+            coalesce(revocation_sequences.last_sequence, 0),
+            revocation_sequences.updated_at
+        from authority.active_tenants
+        left join authority.revocation_sequences
+            on active_tenants.id = revocation_sequences.tenant_id
+        where active_tenants.id = followed;
+    end loop;
+    tenant_after := set_config('authority.tenant_id', tenant_before, true);
+end
+$$;
+
+COMMENT ON FUNCTION authority.find_feed_heads(tenant_ids uuid[]) IS 'Returns the newest number of each of these tenants'' feeds, and when it was published.
+A tenant that is unknown, suspended or terminated has no row. Sets each tenant in turn,
+then restores the previous one, so that row-level security applies to each read.';
+
 -- find_live_session
 
 CREATE FUNCTION authority.find_live_session(tenant_id uuid, cookie_hash bytea) RETURNS SETOF authority.live_sessions

@@ -2,6 +2,7 @@
 # Edit queries/revocations.sql instead, and generate again.
 """Queries of `queries/revocations.sql`."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -19,12 +20,13 @@ from authority_queries.engine.runtime import (
     checks,
 )
 from authority_queries.queries import FOLDER
-from authority_queries.records import Revocation, RevocationCategory
+from authority_queries.records import FeedHead, Revocation, RevocationCategory
 
 _TEXTS = {
     "publish": "4945c5926a86",
     "list_since": "b4d58c6ce92c",
     "get_position": "1226136b5ac6",
+    "list_heads": "b88529fb4593",
     "listen": "59f5fcc38d7e",
     "list_active": "147fdc3b1b8d",
     "prune_expired": "ad87ec1a770d",
@@ -78,6 +80,22 @@ _get_position: Call[int] = _QUERIES.sure_value(
 _get_position_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value(
     "get_position", takes=_get_position_takes
 )
+_list_heads_takes = Parameters(
+    "revocations.list_heads",
+    tenant_ids=checks.array(checks.uuid),
+)
+_list_heads: Call[list[FeedHead]] = _QUERIES.rows(
+    "list_heads", FeedHead, takes=_list_heads_takes
+)
+_list_heads_async: AsyncCall[list[FeedHead]] = _ASYNC_QUERIES.rows(
+    "list_heads", FeedHead, takes=_list_heads_takes
+)
+_list_heads_stream = _QUERIES.stream("list_heads", FeedHead, takes=_list_heads_takes)
+_list_heads_stream_async = _ASYNC_QUERIES.stream(
+    "list_heads", FeedHead, takes=_list_heads_takes
+)
+_QUERIES.promise("list_heads", "tenant_id", "last_sequence")
+_ASYNC_QUERIES.promise("list_heads", "tenant_id", "last_sequence")
 _listen: Call[None] = _QUERIES.script("listen")
 _listen_async: AsyncCall[None] = _ASYNC_QUERIES.script("listen")
 _list_active_takes = Parameters(
@@ -328,12 +346,66 @@ async def get_position_async(
     return await _get_position_async(connection, tenant_id=tenant_id)
 
 
+def list_heads(
+    connection: Connection[object], *, tenant_ids: Sequence[UUID]
+) -> list[FeedHead]:
+    """Where the feed of one of these tenants ends, for a verifier that follows many
+    tenants: the newest number (0 for an empty feed), when it was published, and the
+    server's clock. A tenant that is unknown, suspended or terminated has no row.
+
+    queries/revocations.sql:90
+    """
+    return _list_heads(connection, tenant_ids=tenant_ids)
+
+
+async def list_heads_async(
+    connection: AsyncConnection[object], *, tenant_ids: Sequence[UUID]
+) -> list[FeedHead]:
+    """Where the feed of one of these tenants ends, for a verifier that follows many
+    tenants: the newest number (0 for an empty feed), when it was published, and the
+    server's clock. A tenant that is unknown, suspended or terminated has no row.
+
+    queries/revocations.sql:90
+    """
+    return await _list_heads_async(connection, tenant_ids=tenant_ids)
+
+
+def list_heads_stream(
+    connection: Connection[object], *, size: int = 1000, tenant_ids: Sequence[UUID]
+) -> Stream[FeedHead]:
+    """Where the feed of one of these tenants ends, for a verifier that follows many
+    tenants: the newest number (0 for an empty feed), when it was published, and the
+    server's clock. A tenant that is unknown, suspended or terminated has no row.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    queries/revocations.sql:90
+    """
+    return _list_heads_stream(connection, size, tenant_ids=tenant_ids)
+
+
+def list_heads_stream_async(
+    connection: AsyncConnection[object], *, size: int = 1000, tenant_ids: Sequence[UUID]
+) -> AsyncStream[FeedHead]:
+    """Where the feed of one of these tenants ends, for a verifier that follows many
+    tenants: the newest number (0 for an empty feed), when it was published, and the
+    server's clock. A tenant that is unknown, suspended or terminated has no row.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    queries/revocations.sql:90
+    """
+    return _list_heads_stream_async(connection, size, tenant_ids=tenant_ids)
+
+
 def listen(connection: Connection[object]) -> None:
     """Subscribes the session to the notifications of all publications, which carry the
     tenant's id. Followers must not depend on them: a notification does not survive
     a lost connection.
 
-    queries/revocations.sql:90
+    queries/revocations.sql:105
     """
     _listen(connection)
 
@@ -343,7 +415,7 @@ async def listen_async(connection: AsyncConnection[object]) -> None:
     tenant's id. Followers must not depend on them: a notification does not survive
     a lost connection.
 
-    queries/revocations.sql:90
+    queries/revocations.sql:105
     """
     await _listen_async(connection)
 
@@ -367,7 +439,7 @@ def list_active(
         target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
             depending on the category.
 
-    queries/revocations.sql:96
+    queries/revocations.sql:111
     """
     return _list_active(
         connection,
@@ -398,7 +470,7 @@ async def list_active_async(
         target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
             depending on the category.
 
-    queries/revocations.sql:96
+    queries/revocations.sql:111
     """
     return await _list_active_async(
         connection,
@@ -433,7 +505,7 @@ def list_active_stream(
         target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
             depending on the category.
 
-    queries/revocations.sql:96
+    queries/revocations.sql:111
     """
     return _list_active_stream(
         connection,
@@ -469,7 +541,7 @@ def list_active_stream_async(
         target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
             depending on the category.
 
-    queries/revocations.sql:96
+    queries/revocations.sql:111
     """
     return _list_active_stream_async(
         connection,
@@ -487,7 +559,7 @@ def prune_expired(
 ) -> int:
     """Deletes entries of all tenants that expired longer ago than older_than.
 
-    queries/revocations.sql:116
+    queries/revocations.sql:131
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -497,7 +569,7 @@ async def prune_expired_async(
 ) -> int:
     """Deletes entries of all tenants that expired longer ago than older_than.
 
-    queries/revocations.sql:116
+    queries/revocations.sql:131
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
@@ -512,7 +584,7 @@ def prune_superseded(
     everything that they refuse, is in force, and was published longer ago than
     older_than.
 
-    queries/revocations.sql:139
+    queries/revocations.sql:154
     """
     return _prune_superseded(connection, older_than=older_than, batch_size=batch_size)
 
@@ -525,7 +597,7 @@ async def prune_superseded_async(
     everything that they refuse, is in force, and was published longer ago than
     older_than.
 
-    queries/revocations.sql:139
+    queries/revocations.sql:154
     """
     return await _prune_superseded_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -52,7 +52,7 @@ _SECRET_DIGITS: Final = 43  # of 256 bits
 _CHECKSUM_DIGITS: Final = 6  # of 32 bits, three pairs
 _key: Final = octets(32)
 _kind: Final = one_of(*_PREFIXES)
-_LENGTH: Final = len("aq_at___") + _TENANT_DIGITS + _SECRET_DIGITS + _CHECKSUM_DIGITS
+LENGTH: Final = len("aq_at___") + _TENANT_DIGITS + _SECRET_DIGITS + _CHECKSUM_DIGITS
 
 _SHAPE: Final = (
     f"aq_[a-z]{{2}}_[0-9A-Za-z]{{{_TENANT_DIGITS}}}"
@@ -107,8 +107,8 @@ def parse_token(token: str, *, kind: TokenKind | None = None) -> TokenString:
     InvalidArgumentError for a value that is not a str.
     """
     instance(str)("token", token)
-    if len(token) != _LENGTH or not token.isascii():
-        message = f"a token must have {_LENGTH} ASCII characters"
+    if len(token) != LENGTH or not token.isascii():
+        message = f"a token must have {LENGTH} ASCII characters"
         raise InvalidTokenError(message, argument="token")
     body, _, checksum = token.rpartition("_")
     if not hmac.compare_digest(checksum, _checksum(body)):

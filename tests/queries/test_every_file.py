@@ -45,6 +45,7 @@ OF_NOBODY = (
         "monitoring.list_partitions",
         "monitoring.list_tenants",
         "monitoring.list_work",
+        "revocations.list_heads",
         "server.describe",
         "server.get_lsn",
         "server.get_replay",

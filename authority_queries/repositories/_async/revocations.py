@@ -7,6 +7,7 @@ from uuid import UUID
 from authority_queries.engine.runtime import JsonObject
 from authority_queries.queries import revocations as queries
 from authority_queries.records import (
+    FeedHead,
     Revocation,
     RevocationCategory,
 )
@@ -72,6 +73,13 @@ class AsyncRevocations(AsyncRepository):
     async def get_position(self, *, tenant_id: UUID) -> int:
         """Return the sequence of the newest entry, pruned or not; 0 if none was."""
         return await queries.get_position_async(self._connection, tenant_id=tenant_id)
+
+    async def list_heads(self, *, tenant_ids: Sequence[UUID]) -> Sequence[FeedHead]:
+        """List where the feed of each of these tenants ends, active tenants only.
+
+        Call it outside of a unit of work, which is of one tenant.
+        """
+        return await queries.list_heads_async(self._connection, tenant_ids=tenant_ids)
 
     async def list_active(
         self,

@@ -22,9 +22,13 @@ from authority_queries.repositories.arguments import (
     check_tenant_id,
 )
 from authority_queries.secrets import TokenKind, TokenString, parse_token
+from authority_queries.service._async.feed_reader import AsyncFeedReader
 from authority_queries.service._async.follower import AsyncFollower
 from authority_queries.service._async.hints import AsyncHints
 from authority_queries.service._async.pool import AsyncPooled
+from authority_queries.service._async.verifier import AsyncVerifier
+from authority_queries.service.caching.cache import TokenCache
+from authority_queries.service.caching.limits import VerifierLimits
 
 _kind: Final = one_of("access", "refresh")
 _resource: Final = optional(text())
@@ -169,11 +173,55 @@ class AsyncAuthority(AsyncPooled):
         follower = AsyncFollower(
             tenant_id,
             partial(self._unit, tenant_id, autocommit=True),
-            AsyncHints(self._pool.connect, tenant_id, enabled=listen),
+            AsyncHints(self._pool.connect, str(tenant_id).__eq__, enabled=listen),
             poll_interval=poll_interval,
             give_up_after=give_up_after,
         )
         return follower.follow(after)
+
+    def verifier(
+        self,
+        *,
+        max_age: timedelta = timedelta(minutes=1),
+        max_staleness: timedelta = timedelta(seconds=5),
+        max_tokens: int = 20_000,
+        poll_interval: timedelta = timedelta(seconds=1),
+        listen: bool = True,
+        refused_for: timedelta = timedelta(seconds=1),
+        max_refused: int = 10_000,
+        max_tenants: int = 1000,
+    ) -> AsyncVerifier:
+        """Return a verifier that answers from memory while it follows the feeds.
+
+        Its answers are verified at most `max_age` ago, end with their token, and with
+        what a feed ends. When the feed of a tenant was not read to its end for
+        `max_staleness`, each call about that tenant asks the database.
+
+        It keeps at most `max_tokens` answers, and follows at most `max_tenants`: other
+        tenants' tokens are verified in the database. A refusal is kept for
+        `refused_for`, at most `max_refused` of them. It reads the feeds every
+        `poll_interval`, and after a notification unless `listen` is false.
+
+        Close it, or use it in a `with` block: then it stops reading. Raises
+        InvalidArgumentError.
+        """
+        limits = VerifierLimits.of(
+            max_age=max_age,
+            max_staleness=max_staleness,
+            poll_interval=poll_interval,
+            refused_for=refused_for,
+            max_tokens=max_tokens,
+            max_refused=max_refused,
+            max_tenants=max_tenants,
+        )
+        reader = AsyncFeedReader(
+            TokenCache(limits),
+            lend=self._lend,
+            unit=self._unit,
+            connect=self._pool.connect,
+            listen=listen,
+        )
+        return AsyncVerifier(reader, verify=self.verify_token)
 
     async def find_tenant(self, code: str) -> UUID | None:
         """Return the id of the tenant with this code, whatever its status, or None."""
