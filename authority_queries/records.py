@@ -902,7 +902,9 @@ CodeIssuance: TypeAlias = CodeIssuanceIssued | CodeIssuanceOtherwise
 
 @dataclass(frozen=True, slots=True)
 class ClientTokenIssuanceIssued:
-    """A row of grants.issue_to_client.
+    """A row of each of these queries.
+
+    grants.issue_to_client and grants.issue_many.
 
     It is this class where outcome is issued.
     """
@@ -918,7 +920,9 @@ class ClientTokenIssuanceIssued:
 
 @dataclass(frozen=True, slots=True)
 class ClientTokenIssuanceOtherwise:
-    """A row of grants.issue_to_client.
+    """A row of each of these queries.
+
+    grants.issue_to_client and grants.issue_many.
 
     It is this class where outcome is client_inactive or client_not_authorized or
     client_public or grant_not_allowed or invalid_scope or invalid_target or
@@ -946,6 +950,22 @@ class ClientTokenIssuanceOtherwise:
 ClientTokenIssuance: TypeAlias = (
     ClientTokenIssuanceIssued | ClientTokenIssuanceOtherwise
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedTokens:
+    """A row of imports.import_tokens."""
+
+    created: int
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedUsers:
+    """A row of imports.import_users."""
+
+    created: int
+    is_shared: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -2530,6 +2550,92 @@ class VerifiedToken:
     tokens.verify and tokens.verify_by_token.
     """
 
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. The jti of a token that has one."""
+    type: TokenType
+    """access, refresh, authorization_code or device_code. A code lives at most 10
+    minutes (RFC 6749 section 4.1.2).
+    """
+    client_id: str
+    """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
+    authorization_id: UUID | None
+    """The family of the token, of the same client. Revoking the family revokes the
+    token. A token that can be redeemed must have one, or its reuse could revoke
+    nothing.
+    """
+    user_id: UUID | None
+    """The user whom it represents. Null: none."""
+    subject_id: str | None
+    """The sub claim (OpenID Connect Core section 2): printable ASCII,
+    case-sensitive, unique in the tenant. Never changes. A random UUID, unless the
+    creation passes one.
+    """
+    username: str | None
+    """As typed at registration."""
+    service_account_id: UUID | None
+    """The service account that it represents. Null: none. If user_id is null too,
+    the token represents the client.
+    """
+    account_id: str | None
+    """Identifier in lower case, unique in the tenant."""
+    actor: JsonObject | None
+    """The act claim of an exchanged token (RFC 8693 section 4.1): the sub of the
+    actor, and in a nested act the earlier actors. Null: no actor.
+    """
+    scopes: Sequence[str]
+    """Names of its scopes."""
+    resources: Sequence[str]
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
+    cnf_jkt: str | None
+    """JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6). Null: not
+    DPoP-bound.
+    """
+    cnf_x5t_s256: str | None
+    """SHA-256 thumbprint of the holder's certificate (RFC 8705 section 3.1). Null:
+    not bound to one.
+    """
+    payload: bytes | None = field(repr=False)
+    """Encrypted content of a reference token. The store never reads it. Null: none."""
+    properties: JsonObject
+    """Open object of the embedding service. The store never reads it."""
+    authenticated_at: datetime
+    """When the sign-in happened that the token descends from. Compared with
+    tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
+    a sign-out.
+    """
+    acr: str | None
+    """Authentication context class of the sign-in that all tokens of the family
+    descend from (OpenID Connect Core section 2). Null: not known.
+    """
+    amr: Sequence[str] | None
+    """Methods of that sign-in (RFC 8176), such as pwd and otp. Null: not known."""
+    created_at: datetime
+    """When it was issued (iat)."""
+    expires_at: datetime
+    """The token is dead from this time on, by the database's clock."""
+    sid: UUID | None
+    """The sid of the session that it ends with. Null: none."""
+    depends_on: Sequence[str | None] | None
+    """What ends an exchanged token together with those that it was exchanged for,
+    as category:target of authority.revocations. Null: not exchanged.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class FoundToken:
+    """A row of each of these queries.
+
+    tokens.verify_many and tokens.verify_many_by_token.
+    """
+
+    token_hash: bytes = field(repr=False)
+    """SHA-256 of the token string, 32 octets."""
     tenant_id: UUID
     """Owner of the row."""
     id: UUID

@@ -2210,6 +2210,40 @@ token must name that resource. Sets the tenant during the call,
 then restores the previous one, so that a caller that knows only a token needs one round
 trip.';
 
+-- find_live_tokens
+
+CREATE FUNCTION authority.find_live_tokens(tenant_id uuid, token_hashes bytea[], type text, resource text) RETURNS SETOF authority.verified_tokens
+    LANGUAGE plpgsql ROWS 100
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    tenant_now constant text
+        := set_config('authority.tenant_id', tenant_id::text, true);
+    tenant_after text;
+begin
+    return query
+    select verified_tokens.*
+    from authority.verified_tokens
+    where
+        verified_tokens.tenant_id = find_live_tokens.tenant_id
+        and verified_tokens.token_hash = any(find_live_tokens.token_hashes)
+        and verified_tokens.type = find_live_tokens.type
+        and (
+            find_live_tokens.resource is null
+            or find_live_tokens.resource = any(verified_tokens.resources)
+        );
+    -- An assignment, because PERFORM would run a query.
+    tenant_after := set_config('authority.tenant_id', tenant_before, true);
+end
+$$;
+
+COMMENT ON FUNCTION authority.find_live_tokens(tenant_id uuid, token_hashes bytea[], type text, resource text) IS 'As authority.find_live_token, for many tokens of one tenant: returns those that are
+alive. A caller that knows tokens of several tenants calls it once for each tenant.';
+
 -- find_migration_lock
 
 CREATE FUNCTION authority.find_migration_lock() RETURNS timestamp with time zone

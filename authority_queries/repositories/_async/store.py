@@ -16,6 +16,7 @@ from authority_queries.repositories._async.clients import AsyncClients
 from authority_queries.repositories._async.erasures import AsyncErasures
 from authority_queries.repositories._async.exports import AsyncExports
 from authority_queries.repositories._async.grant_store import AsyncGrantStore
+from authority_queries.repositories._async.imports import AsyncImports
 from authority_queries.repositories._async.license_seats import AsyncLicenseSeats
 from authority_queries.repositories._async.license_usage import AsyncLicenseUsage
 from authority_queries.repositories._async.licenses import AsyncLicenses
@@ -66,6 +67,7 @@ class AsyncStore(AsyncGrantStore, AsyncSignInStore):
         self.audit_events = AsyncAuditEvents(lease)
         self.erasures = AsyncErasures(lease)
         self.exports = AsyncExports(lease)
+        self.imports = AsyncImports(lease)
         self.monitoring = AsyncMonitoring(lease)
         self.tenant_moves = AsyncTenantMoves(lease)
         self.server = AsyncServer(lease)

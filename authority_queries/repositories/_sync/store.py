@@ -17,6 +17,7 @@ from authority_queries.repositories._sync.clients import Clients
 from authority_queries.repositories._sync.erasures import Erasures
 from authority_queries.repositories._sync.exports import Exports
 from authority_queries.repositories._sync.grant_store import GrantStore
+from authority_queries.repositories._sync.imports import Imports
 from authority_queries.repositories._sync.license_seats import LicenseSeats
 from authority_queries.repositories._sync.license_usage import LicenseUsage
 from authority_queries.repositories._sync.licenses import Licenses
@@ -67,6 +68,7 @@ class Store(GrantStore, SignInStore):
         self.audit_events = AuditEvents(lease)
         self.erasures = Erasures(lease)
         self.exports = Exports(lease)
+        self.imports = Imports(lease)
         self.monitoring = Monitoring(lease)
         self.tenant_moves = TenantMoves(lease)
         self.server = Server(lease)
