@@ -403,9 +403,9 @@ select
 from asked
 left join token on true;
 
--- name: issue_many(tenant_id, requests)
+-- name: issue_many(tenant_id, rows)
 -- The outcome of each request, in their order: as issue_to_client, which has the rules.
--- One request that is refused does not affect the others. requests is a JSON array of
+-- One request that is refused does not affect the others. rows is a JSON array of
 -- objects.
 -- @row ClientTokenIssuance
 -- @when outcome = issued -- token_id, scopes, expires_at
@@ -423,7 +423,7 @@ with given as materialized (
         requests.payload,
         requests.properties,
         requests.lifetime
-    from json_to_recordset((:requests::text)::json) as requests (
+    from json_to_recordset((:rows::text)::json) as requests (
         position bigint,
         token_hash bytea,
         client_id text,

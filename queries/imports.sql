@@ -1,8 +1,8 @@
 -- name: import_tokens(tenant_id, rows)^
 -- How many tokens of another store were created, and whether the tenant is active; if
--- not, none is. A token whose hash is there already is skipped. As tokens.create, but with the
--- times of the other store: a null created_at or one in the future means now, a null
--- authenticated_at means created_at. rows is a JSON array of objects.
+-- not, none is. A token whose hash is there already is skipped. As tokens.create, but
+-- with the times of the other store: a null created_at or one in the future means now,
+-- a null authenticated_at means created_at. rows is a JSON array of objects.
 -- @row ImportedTokens
 with given as materialized (
     select
@@ -40,6 +40,12 @@ with given as materialized (
         expires_at timestamptz,
         created_at timestamptz
     )
+),
+
+active as (
+    select active_tenants.id
+    from authority.active_tenants
+    where active_tenants.id = :tenant_id
 ),
 
 families as (
@@ -102,7 +108,7 @@ created as (
         created_at
     )
     select
-        active_tenants.id,
+        active.id,
         given.type,
         given.token_hash,
         given.client_uuid,
@@ -119,26 +125,23 @@ created as (
         coalesce(given.authenticated_at, given.created_at) as authenticated_at,
         least(given.expires_at, families.expires_at) as expires_at,
         given.created_at
-    from authority.active_tenants
+    from active
     cross join given
     left join families on given.authorization_id = families.id
-    where active_tenants.id = :tenant_id
     on conflict (tenant_id, token_hash) do nothing
     returning 1 as created
 )
 
 select
     count(*) as created,
-    exists(
-        select from authority.active_tenants
-        where active_tenants.id = :tenant_id
-    ) as is_active
+    exists(select from active) as is_active
 from created;
 
 -- name: import_users(tenant_id, rows)^
 -- How many users of another system were created, and whether a subject_id is that of a
--- client or a service account (RFC 9068 section 5); then no user is. A user whose subject_id is there already is skipped. A null created_at or one in
--- the future means now. rows is a JSON array of objects.
+-- client or a service account (RFC 9068 section 5); then no user is. A user whose
+-- subject_id is there already is skipped. A null created_at or one in the future means
+-- now. rows is a JSON array of objects.
 -- @row ImportedUsers
 with given as materialized (
     select

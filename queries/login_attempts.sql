@@ -34,10 +34,10 @@ returning
     login_attempts.correlation_id,
     login_attempts.created_at;
 
--- name: record_many(tenant_id, attempts)!
+-- name: record_many(tenant_id, rows)!
 -- Logs attempts that were made elsewhere, each at its time: a null created_at or one in
 -- the future means now. An attempt of a month without a partition is in the default
--- partition. attempts is a JSON array of objects.
+-- partition. rows is a JSON array of objects.
 insert into authority.login_attempts (
     tenant_id,
     username,
@@ -59,7 +59,7 @@ select
     attempts.reason,
     attempts.correlation_id,
     least(attempts.created_at, authority.clock()) as created_at
-from json_to_recordset((:attempts::text)::json) as attempts (
+from json_to_recordset((:rows::text)::json) as attempts (
     username_key text,
     user_id uuid,
     client_id text,

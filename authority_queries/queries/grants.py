@@ -32,7 +32,7 @@ from authority_queries.records import (
 _TEXTS = {
     "issue_code": "9bae39c8385d",
     "issue_to_client": "0ccd45c1ab31",
-    "issue_many": "57ceb75bae7f",
+    "issue_many": "a82c3cd602ee",
 }
 _QUERIES = QueryFile(FOLDER / "grants.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "grants.sql", texts=_TEXTS)
@@ -162,7 +162,7 @@ _issue_many_row: Callable[..., ClientTokenIssuance] = by_case(
 _issue_many_takes = Parameters(
     "grants.issue_many",
     tenant_id=checks.uuid,
-    requests=checks.optional(checks.text()),
+    rows=checks.optional(checks.text()),
 )
 _issue_many: Call[list[ClientTokenIssuance]] = _QUERIES.rows(
     "issue_many", _issue_many_row, takes=_issue_many_takes
@@ -495,30 +495,30 @@ async def issue_to_client_async(
 
 
 def issue_many(
-    connection: Connection[object], *, tenant_id: UUID, requests: str | None
+    connection: Connection[object], *, tenant_id: UUID, rows: str | None
 ) -> list[ClientTokenIssuance]:
     """The outcome of each request, in their order: as issue_to_client, which has the
-    rules. One request that is refused does not affect the others. requests is a JSON
-    array of objects.
+    rules. One request that is refused does not affect the others. rows is a JSON array
+    of objects.
 
     Args:
         tenant_id: Owner of the row.
 
     queries/grants.sql:406
     """
-    return _issue_many(connection, tenant_id=tenant_id, requests=requests)
+    return _issue_many(connection, tenant_id=tenant_id, rows=rows)
 
 
 async def issue_many_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, requests: str | None
+    connection: AsyncConnection[object], *, tenant_id: UUID, rows: str | None
 ) -> list[ClientTokenIssuance]:
     """The outcome of each request, in their order: as issue_to_client, which has the
-    rules. One request that is refused does not affect the others. requests is a JSON
-    array of objects.
+    rules. One request that is refused does not affect the others. rows is a JSON array
+    of objects.
 
     Args:
         tenant_id: Owner of the row.
 
     queries/grants.sql:406
     """
-    return await _issue_many_async(connection, tenant_id=tenant_id, requests=requests)
+    return await _issue_many_async(connection, tenant_id=tenant_id, rows=rows)

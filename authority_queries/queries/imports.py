@@ -18,7 +18,7 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import ImportedTokens, ImportedUsers
 
 _TEXTS = {
-    "import_tokens": "6bfc49a55bfc",
+    "import_tokens": "5039c4b5181c",
     "import_users": "abd96792bb67",
 }
 _QUERIES = QueryFile(FOLDER / "imports.sql", texts=_TEXTS)
@@ -91,7 +91,7 @@ def import_users(
     Args:
         tenant_id: Owner of the row.
 
-    queries/imports.sql:138
+    queries/imports.sql:140
     """
     return _import_users(connection, tenant_id=tenant_id, rows=rows)
 
@@ -107,6 +107,6 @@ async def import_users_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/imports.sql:138
+    queries/imports.sql:140
     """
     return await _import_users_async(connection, tenant_id=tenant_id, rows=rows)

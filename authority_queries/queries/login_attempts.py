@@ -27,7 +27,7 @@ from authority_queries.records import (
 
 _TEXTS = {
     "record": "0666b1eb0f40",
-    "record_many": "d3a40c7829dc",
+    "record_many": "ec740af7d597",
     "list_recent_by_username": "d1cebf19d9f2",
     "list_recent_by_address": "12851664b32f",
     "reserve": "a6822ce45650",
@@ -60,7 +60,7 @@ _record_async: AsyncCall[LoginAttempt] = _ASYNC_QUERIES.sure_row(
 _record_many_takes = Parameters(
     "login_attempts.record_many",
     tenant_id=checks.uuid,
-    attempts=checks.optional(checks.text()),
+    rows=checks.optional(checks.text()),
 )
 _record_many: Call[int] = _QUERIES.count("record_many", takes=_record_many_takes)
 _record_many_async: AsyncCall[int] = _ASYNC_QUERIES.count(
@@ -262,33 +262,33 @@ async def record_async(
 
 
 def record_many(
-    connection: Connection[object], *, tenant_id: UUID, attempts: str | None
+    connection: Connection[object], *, tenant_id: UUID, rows: str | None
 ) -> int:
     """Logs attempts that were made elsewhere, each at its time: a null created_at or
     one in the future means now. An attempt of a month without a partition is in the
-    default partition. attempts is a JSON array of objects.
+    default partition. rows is a JSON array of objects.
 
     Args:
         tenant_id: Owner of the row.
 
     queries/login_attempts.sql:37
     """
-    return _record_many(connection, tenant_id=tenant_id, attempts=attempts)
+    return _record_many(connection, tenant_id=tenant_id, rows=rows)
 
 
 async def record_many_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, attempts: str | None
+    connection: AsyncConnection[object], *, tenant_id: UUID, rows: str | None
 ) -> int:
     """Logs attempts that were made elsewhere, each at its time: a null created_at or
     one in the future means now. An attempt of a month without a partition is in the
-    default partition. attempts is a JSON array of objects.
+    default partition. rows is a JSON array of objects.
 
     Args:
         tenant_id: Owner of the row.
 
     queries/login_attempts.sql:37
     """
-    return await _record_many_async(connection, tenant_id=tenant_id, attempts=attempts)
+    return await _record_many_async(connection, tenant_id=tenant_id, rows=rows)
 
 
 def list_recent_by_username(

@@ -166,5 +166,5 @@ class AsyncGrants(AsyncRepository):
         return await queries.issue_many_async(
             self._connection,
             tenant_id=tenant_id,
-            requests=encode_rows("requests", requests, ClientTokenRequest),
+            rows=encode_rows("requests", requests, ClientTokenRequest),
         )

@@ -89,7 +89,7 @@ class AsyncLoginAttempts(AsyncRepository):
         return await queries.record_many_async(
             self._connection,
             tenant_id=tenant_id,
-            attempts=encode_rows("attempts", attempts, PastLoginAttempt),
+            rows=encode_rows("attempts", attempts, PastLoginAttempt),
         )
 
     async def list_recent_by_username(

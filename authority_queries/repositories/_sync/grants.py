@@ -167,5 +167,5 @@ class Grants(Repository):
         return queries.issue_many(
             self._connection,
             tenant_id=tenant_id,
-            requests=encode_rows("requests", requests, ClientTokenRequest),
+            rows=encode_rows("requests", requests, ClientTokenRequest),
         )

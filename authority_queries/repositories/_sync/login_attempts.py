@@ -90,7 +90,7 @@ class LoginAttempts(Repository):
         return queries.record_many(
             self._connection,
             tenant_id=tenant_id,
-            attempts=encode_rows("attempts", attempts, PastLoginAttempt),
+            rows=encode_rows("attempts", attempts, PastLoginAttempt),
         )
 
     def list_recent_by_username(
