@@ -1,5 +1,6 @@
 """Calls with many rows: verification, issuance, the log of sign-ins, imports."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
@@ -16,6 +17,7 @@ from authority_queries import (
     Store,
     mint_token,
 )
+from authority_queries.engine.runtime import JsonObject
 from authority_queries.errors import (
     DuplicateError,
     InvalidArgumentError,
@@ -39,7 +41,7 @@ Dba = psycopg.Connection[Any]
 
 NOW = datetime.now(UTC)
 PHC = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"
-HOSTILE = {"quote": '"\\ \t\n\u2028', "snowman": "☃", "deep": [{"a": None}]}
+HOSTILE: JsonObject = {"quote": '"\\ \t\n\u2028', "snowman": "☃", "deep": [{"a": None}]}
 
 
 def request(client: Client, **fields: Any) -> ClientTokenRequest:
@@ -108,7 +110,7 @@ def test_verified_tokens_are_in_the_callers_order(store: Store) -> None:
 @pytest.mark.one_version
 def test_a_call_takes_at_most_1000_elements(sync_store: Store) -> None:
     client = make_client(sync_store, make_tenant(sync_store).id)
-    calls = {
+    calls: dict[str, Callable[[int], object]] = {
         "token_hashes": lambda n: sync_store.tokens.verify_many(
             tenant_id=client.tenant_id, token_hashes=[bytes(32)] * n
         ),

@@ -13,13 +13,14 @@ from authority_queries.engine._async.cursors import AsyncOwnCursor, AsyncQueuein
 from authority_queries.engine._async.custom_types import AsyncCustomTypes
 from authority_queries.engine._async.pipelines import pipeline, queue
 from authority_queries.engine._async.pooler_detection import look, prepares
+from authority_queries.engine._async.together import running_together
 from authority_queries.engine._async.transactions import (
     finish_pipeline,
     opened_stream,
     own_transaction,
     trip,
 )
-from authority_queries.engine._async.unit import AsyncUnit, unit_of
+from authority_queries.engine._async.unit import admit
 from authority_queries.engine.calls import AsyncStream
 from authority_queries.engine.direct_connections import is_direct
 from authority_queries.engine.errors import CardinalityError
@@ -209,9 +210,14 @@ class AsyncAdapter:
         sql: str,
         parameters: Mapping[str, object],
     ) -> AsyncCursor[object]:
-        unit = _admit(conn, statement, parameters)
+        together = running_together()
+        if together and (received := together.received(statement)):
+            return received
+        unit = admit(conn, statement, parameters)
         if self._types:
             await self._types.learn(conn)
+        if unit is not None and together and together.is_sending:
+            await together.send(conn, statement, sql, parameters)
         kind = AsyncOwnCursor if unit is None else AsyncQueueingCursor
         cursor = kind(conn, row_factory=statement.make_row)
         cursor.format = Format.BINARY
@@ -230,21 +236,8 @@ class AsyncAdapter:
         *rows: Mapping[str, object],
     ) -> None:
         """Check and announce a statement that is not executed by `_execute`."""
-        if unit := _admit(conn, statement, *rows):
+        if unit := admit(conn, statement, *rows):
             with statement.sending:
                 await unit.settle()
         if self._types:
             await self._types.learn(conn)
-
-
-def _admit(
-    conn: AsyncConnection[object], statement: Statement, *rows: Mapping[str, object]
-) -> AsyncUnit | None:
-    """Announce the statement, check its parameters, and return the open unit."""
-    statement.announce()
-    unit = unit_of(conn)
-    for parameters in rows:
-        statement.check(parameters)
-        if unit is not None:
-            unit.check(statement.label, parameters)
-    return unit

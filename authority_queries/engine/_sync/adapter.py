@@ -14,13 +14,14 @@ from authority_queries.engine._sync.cursors import OwnCursor, QueueingCursor
 from authority_queries.engine._sync.custom_types import CustomTypes
 from authority_queries.engine._sync.pipelines import pipeline, queue
 from authority_queries.engine._sync.pooler_detection import look, prepares
+from authority_queries.engine._sync.together import running_together
 from authority_queries.engine._sync.transactions import (
     finish_pipeline,
     opened_stream,
     own_transaction,
     trip,
 )
-from authority_queries.engine._sync.unit import Unit, unit_of
+from authority_queries.engine._sync.unit import admit
 from authority_queries.engine.calls import Stream
 from authority_queries.engine.direct_connections import is_direct
 from authority_queries.engine.errors import CardinalityError
@@ -208,9 +209,14 @@ class Adapter:
         sql: str,
         parameters: Mapping[str, object],
     ) -> Cursor[object]:
-        unit = _admit(conn, statement, parameters)
+        together = running_together()
+        if together and (received := together.received(statement)):
+            return received
+        unit = admit(conn, statement, parameters)
         if self._types:
             self._types.learn(conn)
+        if unit is not None and together and together.is_sending:
+            together.send(conn, statement, sql, parameters)
         kind = OwnCursor if unit is None else QueueingCursor
         cursor = kind(conn, row_factory=statement.make_row)
         cursor.format = Format.BINARY
@@ -229,21 +235,8 @@ class Adapter:
         *rows: Mapping[str, object],
     ) -> None:
         """Check and announce a statement that is not executed by `_execute`."""
-        if unit := _admit(conn, statement, *rows):
+        if unit := admit(conn, statement, *rows):
             with statement.sending:
                 unit.settle()
         if self._types:
             self._types.learn(conn)
-
-
-def _admit(
-    conn: Connection[object], statement: Statement, *rows: Mapping[str, object]
-) -> Unit | None:
-    """Announce the statement, check its parameters, and return the open unit."""
-    statement.announce()
-    unit = unit_of(conn)
-    for parameters in rows:
-        statement.check(parameters)
-        if unit is not None:
-            unit.check(statement.label, parameters)
-    return unit

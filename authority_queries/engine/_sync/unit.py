@@ -26,7 +26,7 @@ from authority_queries.engine.errors import (
     UnitAbortedError,
 )
 from authority_queries.engine.forks import check_process, process_of
-from authority_queries.engine.statement import ServerErrors
+from authority_queries.engine.statement import ServerErrors, Statement
 
 OPENING: Final = ServerErrors("tenants.enter")
 ENDING: Final = ServerErrors("commit")
@@ -231,3 +231,16 @@ def unit_of(connection: Connection[object]) -> Unit | None:
 def _known(connection: Connection[object]) -> Unit | None:
     found = _units.get(connection)
     return found() if found is not None else None
+
+
+def admit(
+    conn: Connection[object], statement: Statement, *rows: Mapping[str, object]
+) -> Unit | None:
+    """Announce the statement, check its parameters, and return the open unit."""
+    statement.announce()
+    unit = unit_of(conn)
+    for parameters in rows:
+        statement.check(parameters)
+        if unit is not None:
+            unit.check(statement.label, parameters)
+    return unit
