@@ -34,6 +34,42 @@ returning
     login_attempts.correlation_id,
     login_attempts.created_at;
 
+-- name: record_many(tenant_id, rows)!
+-- Logs attempts that were made elsewhere, each at its time: a null created_at or one in
+-- the future means now. An attempt of a month without a partition is in the default
+-- partition. rows is a JSON array of objects.
+insert into authority.login_attempts (
+    tenant_id,
+    username,
+    user_id,
+    client_id,
+    address,
+    outcome,
+    reason,
+    correlation_id,
+    created_at
+)
+select
+    :tenant_id,
+    attempts.username_key,
+    attempts.user_id,
+    attempts.client_id,
+    authority.canonical_address(attempts.address) as address,
+    attempts.outcome,
+    attempts.reason,
+    attempts.correlation_id,
+    least(attempts.created_at, authority.clock()) as created_at
+from json_to_recordset((:rows::text)::json) as attempts (
+    username_key text,
+    user_id uuid,
+    client_id text,
+    address inet,
+    outcome text,
+    reason text,
+    correlation_id text,
+    created_at timestamptz
+);
+
 -- name: list_recent_by_username(tenant_id, username_key, within, page_size)
 -- One attempt to sign in as this username within the given time, newest first.
 -- @row LoginAttempt

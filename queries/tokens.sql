@@ -139,6 +139,88 @@ from
         :tenant_id, :token_hash, :type, :resource
     ) as verified_tokens;
 
+-- name: verify_many(tenant_id, token_hashes, type, resource)
+-- A live token with one of these hashes, as from verify, and its hash. Other hashes
+-- have no row.
+-- @row FoundToken
+select
+    verified_tokens.token_hash,
+    verified_tokens.tenant_id,
+    verified_tokens.id,
+    verified_tokens.type,
+    verified_tokens.client_id,
+    verified_tokens.authorization_id,
+    verified_tokens.user_id,
+    verified_tokens.subject_id,
+    verified_tokens.username,
+    verified_tokens.service_account_id,
+    verified_tokens.account_id,
+    verified_tokens.actor,
+    verified_tokens.scopes,
+    verified_tokens.resources,
+    verified_tokens.authorization_details,
+    verified_tokens.cnf_jkt,
+    verified_tokens.cnf_x5t_s256,
+    verified_tokens.payload,
+    verified_tokens.properties,
+    verified_tokens.authenticated_at,
+    verified_tokens.acr,
+    verified_tokens.amr,
+    verified_tokens.created_at,
+    verified_tokens.expires_at,
+    verified_tokens.sid,
+    verified_tokens.depends_on
+from authority.verified_tokens
+where
+    verified_tokens.tenant_id = :tenant_id
+    and verified_tokens.token_hash = any(:token_hashes)
+    and verified_tokens.type = :type
+    and (:resource::text is null or :resource = any(verified_tokens.resources));
+
+-- name: verify_many_by_token(tenant_ids, token_hashes, type, resource)
+-- As verify_many, in one trip, for tokens of any tenants: the n-th hash is of the n-th
+-- tenant. For a transaction that works for no tenant yet.
+-- @as verify_many -- The function reads the same view.
+select
+    found.token_hash,
+    found.tenant_id,
+    found.id,
+    found.type,
+    found.client_id,
+    found.authorization_id,
+    found.user_id,
+    found.subject_id,
+    found.username,
+    found.service_account_id,
+    found.account_id,
+    found.actor,
+    found.scopes,
+    found.resources,
+    found.authorization_details,
+    found.cnf_jkt,
+    found.cnf_x5t_s256,
+    found.payload,
+    found.properties,
+    found.authenticated_at,
+    found.acr,
+    found.amr,
+    found.created_at,
+    found.expires_at,
+    found.sid,
+    found.depends_on
+from (
+    select
+        presented.tenant_id,
+        array_agg(presented.token_hash) as token_hashes
+    from unnest(:tenant_ids::uuid[], :token_hashes::bytea[])
+        as presented (tenant_id, token_hash)
+    group by presented.tenant_id
+) as asked
+cross join lateral
+    authority.find_live_tokens(
+        asked.tenant_id, asked.token_hashes, :type, :resource
+    ) as found;
+
 -- name: create(tenant_id, type, token_hash, client_uuid, user_id, service_account_id, authorization_id, scopes, resources, authorization_details, code_challenge, redirect_uri, nonce, cnf_jkt, cnf_x5t_s256, payload, properties, authenticated_at, lifetime)^
 -- The new token, or no row when the tenant is not active. The statement checks no
 -- rule of OAuth, because it is for tokens from another store; queries/grants.sql

@@ -27,6 +27,7 @@ from authority_queries.records import (
 
 _TEXTS = {
     "record": "0666b1eb0f40",
+    "record_many": "ec740af7d597",
     "list_recent_by_username": "d1cebf19d9f2",
     "list_recent_by_address": "12851664b32f",
     "reserve": "a6822ce45650",
@@ -55,6 +56,15 @@ _record: Call[LoginAttempt] = _QUERIES.sure_row(
 )
 _record_async: AsyncCall[LoginAttempt] = _ASYNC_QUERIES.sure_row(
     "record", LoginAttempt, takes=_record_takes
+)
+_record_many_takes = Parameters(
+    "login_attempts.record_many",
+    tenant_id=checks.uuid,
+    rows=checks.optional(checks.text()),
+)
+_record_many: Call[int] = _QUERIES.count("record_many", takes=_record_many_takes)
+_record_many_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "record_many", takes=_record_many_takes
 )
 _list_recent_by_username_takes = Parameters(
     "login_attempts.list_recent_by_username",
@@ -251,6 +261,36 @@ async def record_async(
     )
 
 
+def record_many(
+    connection: Connection[object], *, tenant_id: UUID, rows: str | None
+) -> int:
+    """Logs attempts that were made elsewhere, each at its time: a null created_at or
+    one in the future means now. An attempt of a month without a partition is in the
+    default partition. rows is a JSON array of objects.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/login_attempts.sql:37
+    """
+    return _record_many(connection, tenant_id=tenant_id, rows=rows)
+
+
+async def record_many_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID, rows: str | None
+) -> int:
+    """Logs attempts that were made elsewhere, each at its time: a null created_at or
+    one in the future means now. An attempt of a month without a partition is in the
+    default partition. rows is a JSON array of objects.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/login_attempts.sql:37
+    """
+    return await _record_many_async(connection, tenant_id=tenant_id, rows=rows)
+
+
 def list_recent_by_username(
     connection: Connection[object],
     *,
@@ -264,7 +304,7 @@ def list_recent_by_username(
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:37
+    queries/login_attempts.sql:73
     """
     return _list_recent_by_username(
         connection,
@@ -288,7 +328,7 @@ async def list_recent_by_username_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:37
+    queries/login_attempts.sql:73
     """
     return await _list_recent_by_username_async(
         connection,
@@ -316,7 +356,7 @@ def list_recent_by_username_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:37
+    queries/login_attempts.sql:73
     """
     return _list_recent_by_username_stream(
         connection,
@@ -345,7 +385,7 @@ def list_recent_by_username_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:37
+    queries/login_attempts.sql:73
     """
     return _list_recent_by_username_stream_async(
         connection,
@@ -370,7 +410,7 @@ def list_recent_by_address(
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:53
+    queries/login_attempts.sql:89
     """
     return _list_recent_by_address(
         connection,
@@ -394,7 +434,7 @@ async def list_recent_by_address_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:53
+    queries/login_attempts.sql:89
     """
     return await _list_recent_by_address_async(
         connection,
@@ -422,7 +462,7 @@ def list_recent_by_address_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:53
+    queries/login_attempts.sql:89
     """
     return _list_recent_by_address_stream(
         connection,
@@ -451,7 +491,7 @@ def list_recent_by_address_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:53
+    queries/login_attempts.sql:89
     """
     return _list_recent_by_address_stream_async(
         connection,
@@ -483,7 +523,7 @@ def reserve(
     depends on whether the account exists (RFC 6819 sections 4.4.3.6 and 5.1.4.2.4;
     NIST SP 800-63B-4 section 3.2.2).
 
-    queries/login_attempts.sql:70
+    queries/login_attempts.sql:106
     """
     return _reserve(
         connection,
@@ -519,7 +559,7 @@ async def reserve_async(
     depends on whether the account exists (RFC 6819 sections 4.4.3.6 and 5.1.4.2.4;
     NIST SP 800-63B-4 section 3.2.2).
 
-    queries/login_attempts.sql:70
+    queries/login_attempts.sql:106
     """
     return await _reserve_async(
         connection,
@@ -554,7 +594,7 @@ def succeed(
         tenant_id: Owner of the row.
         factor: What is checked: password, totp, recovery_code, …
 
-    queries/login_attempts.sql:98
+    queries/login_attempts.sql:134
     """
     return _succeed(
         connection,
@@ -585,7 +625,7 @@ async def succeed_async(
         tenant_id: Owner of the row.
         factor: What is checked: password, totp, recovery_code, …
 
-    queries/login_attempts.sql:98
+    queries/login_attempts.sql:134
     """
     return await _succeed_async(
         connection,
@@ -601,7 +641,7 @@ def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
     """Deletes throttles of all tenants that are empty and no longer trusted, up to an
     hour after they became so.
 
-    queries/login_attempts.sql:213
+    queries/login_attempts.sql:249
     """
     return _prune_throttles(connection, batch_size=batch_size)
 
@@ -612,7 +652,7 @@ async def prune_throttles_async(
     """Deletes throttles of all tenants that are empty and no longer trusted, up to an
     hour after they became so.
 
-    queries/login_attempts.sql:213
+    queries/login_attempts.sql:249
     """
     return await _prune_throttles_async(connection, batch_size=batch_size)
 
@@ -621,7 +661,7 @@ def create_partitions(connection: Connection[object], *, months_ahead: int) -> i
     """The number of missing monthly partitions of the log that were created, from this
     month to months_ahead months later.
 
-    queries/login_attempts.sql:237
+    queries/login_attempts.sql:273
     """
     return _create_partitions(connection, months_ahead=months_ahead)
 
@@ -632,7 +672,7 @@ async def create_partitions_async(
     """The number of missing monthly partitions of the log that were created, from this
     month to months_ahead months later.
 
-    queries/login_attempts.sql:237
+    queries/login_attempts.sql:273
     """
     return await _create_partitions_async(connection, months_ahead=months_ahead)
 
@@ -641,7 +681,7 @@ def drop_partitions(connection: Connection[object], *, retention: timedelta) -> 
     """The number of monthly partitions of the log that were dropped because they end
     before the retention begins.
 
-    queries/login_attempts.sql:245
+    queries/login_attempts.sql:281
     """
     return _drop_partitions(connection, retention=retention)
 
@@ -652,7 +692,7 @@ async def drop_partitions_async(
     """The number of monthly partitions of the log that were dropped because they end
     before the retention begins.
 
-    queries/login_attempts.sql:245
+    queries/login_attempts.sql:281
     """
     return await _drop_partitions_async(connection, retention=retention)
 
@@ -663,7 +703,7 @@ def prune_default(
     """The number of attempts older than the retention that were deleted from the
     default partition, which is never dropped.
 
-    queries/login_attempts.sql:253
+    queries/login_attempts.sql:289
     """
     return _prune_default(connection, retention=retention, batch_size=batch_size)
 
@@ -674,7 +714,7 @@ async def prune_default_async(
     """The number of attempts older than the retention that were deleted from the
     default partition, which is never dropped.
 
-    queries/login_attempts.sql:253
+    queries/login_attempts.sql:289
     """
     return await _prune_default_async(
         connection, retention=retention, batch_size=batch_size

@@ -21,7 +21,13 @@ from authority_queries.engine.runtime import (
     checks,
 )
 from authority_queries.queries import FOLDER
-from authority_queries.records import Token, TokenDiagnosis, TokenType, VerifiedToken
+from authority_queries.records import (
+    FoundToken,
+    Token,
+    TokenDiagnosis,
+    TokenType,
+    VerifiedToken,
+)
 
 _TEXTS = {
     "get_by_id": "92ac6cd87a12",
@@ -29,6 +35,8 @@ _TEXTS = {
     "diagnose": "dcdb0c448984",
     "verify": "2c5293da1820",
     "verify_by_token": "f1adb03668d4",
+    "verify_many": "cc510e5c0da6",
+    "verify_many_by_token": "d355a199a10d",
     "create": "63b5c15ac2d3",
     "revoke": "247b13f4ef7f",
     "revoke_by_id": "7a9416536c88",
@@ -115,6 +123,74 @@ _QUERIES.promise(
 )
 _ASYNC_QUERIES.promise(
     "verify_by_token",
+    "tenant_id",
+    "id",
+    "type",
+    "client_id",
+    "scopes",
+    "resources",
+    "authorization_details",
+    "properties",
+    "authenticated_at",
+    "created_at",
+    "expires_at",
+)
+_verify_many_takes = Parameters(
+    "tokens.verify_many",
+    tenant_id=checks.uuid,
+    token_hashes=checks.array(checks.octets()),
+    type=checks.one_of("access", "authorization_code", "device_code", "refresh"),
+    resource=checks.optional(checks.text()),
+)
+_verify_many: Call[list[FoundToken]] = _QUERIES.rows(
+    "verify_many", FoundToken, takes=_verify_many_takes
+)
+_verify_many_async: AsyncCall[list[FoundToken]] = _ASYNC_QUERIES.rows(
+    "verify_many", FoundToken, takes=_verify_many_takes
+)
+_verify_many_stream = _QUERIES.stream(
+    "verify_many", FoundToken, takes=_verify_many_takes
+)
+_verify_many_stream_async = _ASYNC_QUERIES.stream(
+    "verify_many", FoundToken, takes=_verify_many_takes
+)
+_verify_many_by_token_takes = Parameters(
+    "tokens.verify_many_by_token",
+    tenant_ids=checks.array(checks.uuid),
+    token_hashes=checks.array(checks.octets()),
+    type=checks.optional(checks.text()),
+    resource=checks.optional(checks.text()),
+)
+_verify_many_by_token: Call[list[FoundToken]] = _QUERIES.rows(
+    "verify_many_by_token", FoundToken, takes=_verify_many_by_token_takes
+)
+_verify_many_by_token_async: AsyncCall[list[FoundToken]] = _ASYNC_QUERIES.rows(
+    "verify_many_by_token", FoundToken, takes=_verify_many_by_token_takes
+)
+_verify_many_by_token_stream = _QUERIES.stream(
+    "verify_many_by_token", FoundToken, takes=_verify_many_by_token_takes
+)
+_verify_many_by_token_stream_async = _ASYNC_QUERIES.stream(
+    "verify_many_by_token", FoundToken, takes=_verify_many_by_token_takes
+)
+_QUERIES.promise(
+    "verify_many_by_token",
+    "token_hash",
+    "tenant_id",
+    "id",
+    "type",
+    "client_id",
+    "scopes",
+    "resources",
+    "authorization_details",
+    "properties",
+    "authenticated_at",
+    "created_at",
+    "expires_at",
+)
+_ASYNC_QUERIES.promise(
+    "verify_many_by_token",
+    "token_hash",
     "tenant_id",
     "id",
     "type",
@@ -425,6 +501,218 @@ async def verify_by_token_async(
     )
 
 
+def verify_many(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    token_hashes: Sequence[bytes],
+    type: TokenType,
+    resource: str | None,
+) -> list[FoundToken]:
+    """A live token with one of these hashes, as from verify, and its hash. Other
+    hashes have no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        type: access, refresh, authorization_code or device_code.
+
+    queries/tokens.sql:142
+    """
+    return _verify_many(
+        connection,
+        tenant_id=tenant_id,
+        token_hashes=token_hashes,
+        type=type,
+        resource=resource,
+    )
+
+
+async def verify_many_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    token_hashes: Sequence[bytes],
+    type: TokenType,
+    resource: str | None,
+) -> list[FoundToken]:
+    """A live token with one of these hashes, as from verify, and its hash. Other
+    hashes have no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        type: access, refresh, authorization_code or device_code.
+
+    queries/tokens.sql:142
+    """
+    return await _verify_many_async(
+        connection,
+        tenant_id=tenant_id,
+        token_hashes=token_hashes,
+        type=type,
+        resource=resource,
+    )
+
+
+def verify_many_stream(
+    connection: Connection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    token_hashes: Sequence[bytes],
+    type: TokenType,
+    resource: str | None,
+) -> Stream[FoundToken]:
+    """A live token with one of these hashes, as from verify, and its hash. Other
+    hashes have no row.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        type: access, refresh, authorization_code or device_code.
+
+    queries/tokens.sql:142
+    """
+    return _verify_many_stream(
+        connection,
+        size,
+        tenant_id=tenant_id,
+        token_hashes=token_hashes,
+        type=type,
+        resource=resource,
+    )
+
+
+def verify_many_stream_async(
+    connection: AsyncConnection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    token_hashes: Sequence[bytes],
+    type: TokenType,
+    resource: str | None,
+) -> AsyncStream[FoundToken]:
+    """A live token with one of these hashes, as from verify, and its hash. Other
+    hashes have no row.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        type: access, refresh, authorization_code or device_code.
+
+    queries/tokens.sql:142
+    """
+    return _verify_many_stream_async(
+        connection,
+        size,
+        tenant_id=tenant_id,
+        token_hashes=token_hashes,
+        type=type,
+        resource=resource,
+    )
+
+
+def verify_many_by_token(
+    connection: Connection[object],
+    *,
+    tenant_ids: Sequence[UUID],
+    token_hashes: Sequence[bytes],
+    type: str | None,
+    resource: str | None,
+) -> list[FoundToken]:
+    """As verify_many, in one trip, for tokens of any tenants: the n-th hash is of the
+    n-th tenant. For a transaction that works for no tenant yet.
+
+    queries/tokens.sql:180
+    """
+    return _verify_many_by_token(
+        connection,
+        tenant_ids=tenant_ids,
+        token_hashes=token_hashes,
+        type=type,
+        resource=resource,
+    )
+
+
+async def verify_many_by_token_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_ids: Sequence[UUID],
+    token_hashes: Sequence[bytes],
+    type: str | None,
+    resource: str | None,
+) -> list[FoundToken]:
+    """As verify_many, in one trip, for tokens of any tenants: the n-th hash is of the
+    n-th tenant. For a transaction that works for no tenant yet.
+
+    queries/tokens.sql:180
+    """
+    return await _verify_many_by_token_async(
+        connection,
+        tenant_ids=tenant_ids,
+        token_hashes=token_hashes,
+        type=type,
+        resource=resource,
+    )
+
+
+def verify_many_by_token_stream(
+    connection: Connection[object],
+    *,
+    size: int = 1000,
+    tenant_ids: Sequence[UUID],
+    token_hashes: Sequence[bytes],
+    type: str | None,
+    resource: str | None,
+) -> Stream[FoundToken]:
+    """As verify_many, in one trip, for tokens of any tenants: the n-th hash is of the
+    n-th tenant. For a transaction that works for no tenant yet.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    queries/tokens.sql:180
+    """
+    return _verify_many_by_token_stream(
+        connection,
+        size,
+        tenant_ids=tenant_ids,
+        token_hashes=token_hashes,
+        type=type,
+        resource=resource,
+    )
+
+
+def verify_many_by_token_stream_async(
+    connection: AsyncConnection[object],
+    *,
+    size: int = 1000,
+    tenant_ids: Sequence[UUID],
+    token_hashes: Sequence[bytes],
+    type: str | None,
+    resource: str | None,
+) -> AsyncStream[FoundToken]:
+    """As verify_many, in one trip, for tokens of any tenants: the n-th hash is of the
+    n-th tenant. For a transaction that works for no tenant yet.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    queries/tokens.sql:180
+    """
+    return _verify_many_by_token_stream_async(
+        connection,
+        size,
+        tenant_ids=tenant_ids,
+        token_hashes=token_hashes,
+        type=type,
+        resource=resource,
+    )
+
+
 def create(
     connection: Connection[object],
     *,
@@ -476,7 +764,7 @@ def create(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/tokens.sql:142
+    queries/tokens.sql:224
     """
     return _create(
         connection,
@@ -553,7 +841,7 @@ async def create_async(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/tokens.sql:142
+    queries/tokens.sql:224
     """
     return await _create_async(
         connection,
@@ -599,7 +887,7 @@ def revoke(
             tenant.
         reason: Why it was revoked.
 
-    queries/tokens.sql:218
+    queries/tokens.sql:300
     """
     return _revoke(
         connection,
@@ -630,7 +918,7 @@ async def revoke_async(
             tenant.
         reason: Why it was revoked.
 
-    queries/tokens.sql:218
+    queries/tokens.sql:300
     """
     return await _revoke_async(
         connection,
@@ -656,7 +944,7 @@ def revoke_by_id(
         tenant_id: Owner of the row.
         reason: Why it was revoked.
 
-    queries/tokens.sql:279
+    queries/tokens.sql:361
     """
     return _revoke_by_id(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -678,7 +966,7 @@ async def revoke_by_id_async(
         tenant_id: Owner of the row.
         reason: Why it was revoked.
 
-    queries/tokens.sql:279
+    queries/tokens.sql:361
     """
     return await _revoke_by_id_async(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -702,7 +990,7 @@ def list_active_by_subject(
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:292
+    queries/tokens.sql:374
     """
     return _list_active_by_subject(
         connection,
@@ -731,7 +1019,7 @@ async def list_active_by_subject_async(
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:292
+    queries/tokens.sql:374
     """
     return await _list_active_by_subject_async(
         connection,
@@ -764,7 +1052,7 @@ def list_active_by_subject_stream(
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:292
+    queries/tokens.sql:374
     """
     return _list_active_by_subject_stream(
         connection,
@@ -798,7 +1086,7 @@ def list_active_by_subject_stream_async(
         user_id: The user whom it represents.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:292
+    queries/tokens.sql:374
     """
     return _list_active_by_subject_stream_async(
         connection,
@@ -826,7 +1114,7 @@ def list_active_by_client(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:320
+    queries/tokens.sql:402
     """
     return _list_active_by_client(
         connection,
@@ -852,7 +1140,7 @@ async def list_active_by_client_async(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:320
+    queries/tokens.sql:402
     """
     return await _list_active_by_client_async(
         connection,
@@ -882,7 +1170,7 @@ def list_active_by_client_stream(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:320
+    queries/tokens.sql:402
     """
     return _list_active_by_client_stream(
         connection,
@@ -913,7 +1201,7 @@ def list_active_by_client_stream_async(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:320
+    queries/tokens.sql:402
     """
     return _list_active_by_client_stream_async(
         connection,
@@ -932,7 +1220,7 @@ def prune_expired(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:343
+    queries/tokens.sql:425
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -944,7 +1232,7 @@ async def prune_expired_async(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:343
+    queries/tokens.sql:425
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
@@ -958,7 +1246,7 @@ def prune_refresh_tokens(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:368
+    queries/tokens.sql:450
     """
     return _prune_refresh_tokens(
         connection, older_than=older_than, batch_size=batch_size
@@ -972,7 +1260,7 @@ async def prune_refresh_tokens_async(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:368
+    queries/tokens.sql:450
     """
     return await _prune_refresh_tokens_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -2,12 +2,13 @@
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from operator import attrgetter
+from typing import Final, Generic, TypeVar
 
 from authority_queries.engine.refusals import wrong_type
-from authority_queries.records import VerifiedToken
+from authority_queries.records import FoundToken, VerifiedToken
 from authority_queries.repositories.arguments import check_digest, check_positive
 
 Item = TypeVar("Item")
@@ -47,6 +48,14 @@ def check_new_tokens(**tokens: object) -> None:
     for name, token in tokens.items():
         if not isinstance(token, NewToken | None):
             raise wrong_type(name, "a NewToken", token)
+
+
+_verified_values: Final = attrgetter(*(each.name for each in fields(VerifiedToken)))
+
+
+def verified(found: FoundToken) -> VerifiedToken:
+    """Return the token without its hash."""
+    return VerifiedToken(*_verified_values(found))
 
 
 def is_confirmed(

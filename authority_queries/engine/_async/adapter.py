@@ -13,6 +13,7 @@ from authority_queries.engine._async.custom_types import AsyncCustomTypes
 from authority_queries.engine._async.execution import admit, changed, fetched
 from authority_queries.engine._async.pipelines import pipeline, queue
 from authority_queries.engine._async.pooler_detection import look
+from authority_queries.engine._async.together import received_together, send_together
 from authority_queries.engine._async.transactions import (
     opened_stream,
     own_transaction,
@@ -105,9 +106,13 @@ class AsyncAdapter:
     ) -> int:
         """Return the number of changed rows, 0 for a statement without a count."""
         statement = self.by_name[query_name]
+        if received := received_together(statement):
+            return max(received.rowcount, 0)
         unit = admit(conn, statement, parameters)
         if self._types:
             await self._types.learn(conn)
+        if unit is not None:
+            await send_together(conn, statement, sql, parameters)
         if TELEMETRY.observer is None:
             return await changed(conn, statement, unit, sql, parameters)
         with TELEMETRY.observe(statement.label, conn):
@@ -205,9 +210,14 @@ class AsyncAdapter:
         sql: str,
         parameters: Mapping[str, object],
     ) -> list[object]:
+        if received := received_together(statement):
+            with statement.reading:
+                return await received.fetchall()
         unit = admit(conn, statement, parameters)
         if self._types:
             await self._types.learn(conn)
+        if unit is not None:
+            await send_together(conn, statement, sql, parameters)
         if TELEMETRY.observer is None:
             return await fetched(conn, statement, unit, sql, parameters)
         with TELEMETRY.observe(statement.label, conn) as operation:

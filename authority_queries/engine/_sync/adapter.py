@@ -14,6 +14,7 @@ from authority_queries.engine._sync.custom_types import CustomTypes
 from authority_queries.engine._sync.execution import admit, changed, fetched
 from authority_queries.engine._sync.pipelines import pipeline, queue
 from authority_queries.engine._sync.pooler_detection import look
+from authority_queries.engine._sync.together import received_together, send_together
 from authority_queries.engine._sync.transactions import (
     opened_stream,
     own_transaction,
@@ -106,9 +107,13 @@ class Adapter:
     ) -> int:
         """Return the number of changed rows, 0 for a statement without a count."""
         statement = self.by_name[query_name]
+        if received := received_together(statement):
+            return max(received.rowcount, 0)
         unit = admit(conn, statement, parameters)
         if self._types:
             self._types.learn(conn)
+        if unit is not None:
+            send_together(conn, statement, sql, parameters)
         if TELEMETRY.observer is None:
             return changed(conn, statement, unit, sql, parameters)
         with TELEMETRY.observe(statement.label, conn):
@@ -204,9 +209,14 @@ class Adapter:
         sql: str,
         parameters: Mapping[str, object],
     ) -> list[object]:
+        if received := received_together(statement):
+            with statement.reading:
+                return received.fetchall()
         unit = admit(conn, statement, parameters)
         if self._types:
             self._types.learn(conn)
+        if unit is not None:
+            send_together(conn, statement, sql, parameters)
         if TELEMETRY.observer is None:
             return fetched(conn, statement, unit, sql, parameters)
         with TELEMETRY.observe(statement.label, conn) as operation:

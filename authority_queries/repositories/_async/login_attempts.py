@@ -24,6 +24,8 @@ from authority_queries.repositories.arguments import (
     check_positive,
     check_within,
 )
+from authority_queries.repositories.row_batches import encode_rows
+from authority_queries.repositories.rows import PastLoginAttempt
 
 _DAY = timedelta(days=1)
 _MONTH = timedelta(days=30)
@@ -73,6 +75,21 @@ class AsyncLoginAttempts(AsyncRepository):
             outcome=outcome,
             reason=reason,
             correlation_id=correlation_id,
+        )
+
+    async def record_many(
+        self, *, tenant_id: UUID, attempts: Sequence[PastLoginAttempt]
+    ) -> int:
+        """Log attempts that were made elsewhere, and return how many: all or none.
+
+        For the history of another system, or an edge that reports in batches: at most
+        1000. Throttles do not count them. A repetition logs them again. An error names
+        the attempt, from 0, and its field: `attempts[17].address`. Raises as `record`.
+        """
+        return await queries.record_many_async(
+            self._connection,
+            tenant_id=tenant_id,
+            rows=encode_rows("attempts", attempts, PastLoginAttempt),
         )
 
     async def list_recent_by_username(

@@ -1,4 +1,4 @@
-"""Tokens: verification, introspection, revocation, lists, pruning."""
+"""Tokens: creation, revocation, lists, pruning."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,11 +9,11 @@ from authority_queries.errors import TenantInactiveError
 from authority_queries.queries import tokens as queries
 from authority_queries.records import (
     Token,
-    TokenDiagnosis,
     TokenType,
-    VerifiedToken,
 )
-from authority_queries.repositories._async.repository import AsyncRepository
+from authority_queries.repositories._async.token_verification import (
+    AsyncTokenVerification,
+)
 from authority_queries.repositories.arguments import (
     check_code_challenge,
     check_digest,
@@ -24,7 +24,7 @@ from authority_queries.repositories.arguments import (
 )
 
 
-class AsyncTokens(AsyncRepository):
+class AsyncTokens(AsyncTokenVerification):
     """Queries of `queries/tokens.sql`.
 
     Tokens are passed as the SHA-256 of their string (`parse_token(…).hash`), never as
@@ -43,45 +43,6 @@ class AsyncTokens(AsyncRepository):
             self._connection,
             tenant_id=tenant_id,
             token_hash=check_digest("token_hash", token_hash),
-        )
-
-    async def diagnose(
-        self, *, tenant_id: UUID, token_hash: bytes
-    ) -> TokenDiagnosis | None:
-        """Return why a token is dead, for an operator. None if there is no such token.
-
-        `dead_because` is the first reason, or None for a live token. Do not show it to
-        callers: they must not learn why a token was rejected (RFC 7662 section 2.2).
-        """
-        return await queries.diagnose_async(
-            self._connection,
-            tenant_id=tenant_id,
-            token_hash=check_digest("token_hash", token_hash),
-        )
-
-    async def verify(
-        self,
-        *,
-        tenant_id: UUID,
-        token_hash: bytes,
-        type: TokenType = "access",
-        resource: str | None = None,
-    ) -> VerifiedToken | None:
-        """Return a token if it is live, else None: the one check of a request.
-
-        Judges the token itself, its tenant, client, authorization, and user (with
-        epoch) or service account, by the database's clock. None does not
-        include the reason (RFC 7662 section 2.2). With `resource`, returns only a token
-        that names this resource (RFC 8707). For a token that is bound to a key or a
-        certificate, check `is_confirmed` too (RFC 9449, RFC 8705). For what needs a
-        strong or fresh sign-in, check `is_sign_in_sufficient` (RFC 9470).
-        """
-        return await queries.verify_async(
-            self._connection,
-            tenant_id=tenant_id,
-            token_hash=check_digest("token_hash", token_hash),
-            type=type,
-            resource=resource,
         )
 
     async def create(
