@@ -47,7 +47,7 @@ from tests.factories import (
 )
 from tests.operations.servers import settings_of
 
-FAR = "FFFFFFFF/0"  # no log goes so far
+FAR = "1:FFFFFFFF/0"  # no log goes so far
 PAGE, HEADER = 8192, 24  # octets of the log's pages, and of what begins them
 EMPTY_MESSAGE = 56  # octets of its record
 TENTH = timedelta(seconds=0.1)
@@ -370,7 +370,7 @@ def test_an_lsn_at_the_beginning_of_a_page_is_reached(
     emit = "select pg_logical_emit_message(false, '', repeat('x', %s))"
     until(lambda: _fill_page(leader, at, emit))
     lsn = pair.writer.get_lsn()
-    assert scalar(leader, f"select pg_current_wal_insert_lsn() - '{lsn}'") == HEADER
+    assert scalar(leader, f"select pg_current_wal_insert_lsn() - '{lsn[2:]}'") == HEADER
     pair.reader.await_replay(lsn)
     assert pair.reader.get_lsn() == lsn
 
@@ -391,7 +391,7 @@ def test_a_primary_knows_at_once_that_it_does_not_have_a_write(pair: Pair) -> No
     with pytest.raises(ReplicaLagError, match="lost in a failover"):
         pair.writer.await_replay(FAR, within=MINUTE)
     assert monotonic() - begun < 5
-    wrongs: list[Any] = ["", "0/", "16B3748", "0/16B3748 ", "G/0", None]
+    wrongs: list[Any] = ["", "1:0/", "0/16B3748", "1:0/16B3748 ", "1:G/0", "0:0/1", None]
     for wrong in wrongs:
         with pytest.raises(InvalidArgumentError, match="lsn must be "):
             pair.reader.await_replay(wrong)

@@ -9,7 +9,9 @@ from typing import ClassVar, Final, Literal
 from uuid import UUID
 
 from authority_queries.engine._sync.unit import refuse_nested_unit
+from authority_queries.engine.calls import Block
 from authority_queries.engine.checks import one_of, optional, text
+from authority_queries.engine.refusals import refusal
 from authority_queries.errors import InvalidTokenError
 from authority_queries.queries import sessions, tenants, tokens
 from authority_queries.records import LiveSession, Revocation, VerifiedToken
@@ -17,15 +19,20 @@ from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories._sync.transactions import unit_of_work
 from authority_queries.repositories.actors import Actor
 from authority_queries.repositories.arguments import (
+    check_optional_lsn,
     check_optional_positive,
     check_position,
     check_positive,
     check_tenant_id,
 )
 from authority_queries.secrets import TokenKind, TokenString, parse_token
+from authority_queries.service._sync.connection import ServiceConnection
 from authority_queries.service._sync.follower import Follower
 from authority_queries.service._sync.hints import Hints
-from authority_queries.service._sync.pool import Pooled
+from authority_queries.service._sync.pool import Pool, Pooled
+from authority_queries.service._sync.replica import Replica
+from authority_queries.service.replica_health import ReplicaReads
+from authority_queries.service.settings import Settings
 
 _kind: Final = one_of("access", "refresh")
 _resource: Final = optional(text())
@@ -36,6 +43,18 @@ class Authority(Pooled):
 
     role: ClassVar[str] = "authority_app"
 
+    def __init__(self, pool: Pool, settings: Settings) -> None:
+        super().__init__(pool, settings)
+        has_replica = settings.replica_url is not None
+        self._replica = (
+            Replica(settings, self.role, self._lend) if has_replica else None
+        )
+
+    def _close(self) -> None:
+        super()._close()
+        if self._replica is not None:
+            self._replica.close()
+
     @contextmanager
     def tenant(
         self,
@@ -43,6 +62,8 @@ class Authority(Pooled):
         *,
         autocommit: bool = False,
         actor: Actor | None = None,
+        read_only: bool = False,
+        after: str | None = None,
     ) -> Iterator[Store]:
         """Open a unit of work: one transaction of one tenant.
 
@@ -56,6 +77,10 @@ class Authority(Pooled):
         The audit events of the block's changes have the `actor`; without one, the
         database login.
 
+        With `read_only` a write in the block raises ReadOnlyError, and the unit works
+        on a standby of `replica_url` that is fresh enough, or on the primary. `after`
+        is as in `verify_token`. A standby may cancel the unit: RetryableError.
+
         A call in the block with another tenant_id, or with none, raises
         CrossTenantError before it is sent. Another unit inside this one raises
         NestedUnitError. `verify_token` and `find_tenant` use a connection of their own.
@@ -68,23 +93,31 @@ class Authority(Pooled):
         connection is in psycopg's pipeline mode, where errors are raised late, and a
         savepoint after a fetched result ends the transaction.
         """
-        with self._unit(tenant_id, autocommit=autocommit, actor=actor) as store:
+        check_tenant_id(tenant_id)
+        if check_optional_lsn("after", after) is not None and not read_only:
+            raise refusal("after", "must be None unless read_only is True")
+        lend: Block[ServiceConnection] = self._lend
+        if self._replica is not None:
+            lend = partial(
+                self._replica.route, tenant_id, read_only=read_only, after=after
+            )
+        work = partial(unit_of_work, actor=actor, read_only=read_only)
+        with self._unit(tenant_id, lend, work, autocommit=autocommit) as store:
             yield store
 
     @contextmanager
     def _unit(
         self,
         tenant_id: UUID,
+        lend: Block[ServiceConnection],
+        work: Block[None] = unit_of_work,
         *,
-        autocommit: bool,
-        actor: Actor | None = None,
-        seconds: float | None = None,
+        autocommit: bool = True,
     ) -> Iterator[Store]:
-        """Open a unit of work in which no wait is longer than `seconds`."""
         refuse_nested_unit()
         with (
-            self._lend(seconds) as connection,
-            unit_of_work(connection, tenant_id, autocommit=autocommit, actor=actor),
+            lend() as connection,
+            work(connection, tenant_id, autocommit=autocommit),
             Store.lent(connection) as store,
         ):
             yield store
@@ -96,6 +129,7 @@ class Authority(Pooled):
         kind: Literal["access", "refresh"] = "access",
         tenant_id: UUID | None = None,
         resource: str | None = None,
+        after: str | None = None,
     ) -> VerifiedToken | None:
         """Return the token with this string if it is live, or None. This is one trip.
 
@@ -105,21 +139,37 @@ class Authority(Pooled):
         A server of one tenant passes `tenant_id`; a server of several tenants compares
         the `tenant_id` of the result. A server that passes its URI as `resource` gets
         only tokens that name it (RFC 8707), whether issued for one or several
-        resources. Raises InvalidArgumentError for arguments of other types.
+        resources.
+
+        With `replica_url` a standby answers if it has replayed what was committed
+        `replica_max_lag` ago, what this Authority wrote for the tenant, and everything
+        before `after`, which another process got from `get_lsn`. Otherwise the primary
+        answers. Raises InvalidArgumentError for arguments of other types.
         """
         _kind("kind", kind)
         _resource("resource", resource)
+        check_optional_lsn("after", after)
         presented = _presented(token, kind, tenant_id)
         if presented is None:
             return None
+        verify = partial(
+            tokens.verify_by_token,
+            tenant_id=presented.tenant_id,
+            token_hash=presented.hash,
+            type=kind,
+            resource=resource,
+        )
+        if self._replica is not None:
+            with self._replica.attempt(presented.tenant_id, after) as connection:
+                if connection is not None:
+                    return verify(connection)
         with self._lend() as connection:
-            return tokens.verify_by_token(
-                connection,
-                tenant_id=presented.tenant_id,
-                token_hash=presented.hash,
-                type=kind,
-                resource=resource,
-            )
+            return verify(connection)
+
+    @property
+    def replica_reads(self) -> ReplicaReads:
+        """How many reads the standbys of `replica_url` answered, and why not others."""
+        return ReplicaReads() if self._replica is None else self._replica.reads
 
     def verify_session(
         self, cookie: str, *, tenant_id: UUID | None = None
@@ -169,7 +219,7 @@ class Authority(Pooled):
         check_optional_positive("give_up_after", give_up_after)
         follower = Follower(
             tenant_id,
-            partial(self._unit, tenant_id, autocommit=True),
+            lambda seconds: self._unit(tenant_id, partial(self._lend, seconds)),
             Hints(self._pool.connect, tenant_id, enabled=listen),
             poll_interval=poll_interval,
             give_up_after=give_up_after,

@@ -46,11 +46,11 @@ class Pool:
     thread of its own.
     """
 
-    def __init__(self, settings: Settings, server: str, role: str) -> None:
+    def __init__(self, settings: Settings, server: str, role: str, where: str) -> None:
         self.conninfo = service_conninfo(settings, server, role)
         self._settings = settings
         self._without_role = service_conninfo(settings, server, "none")
-        self._role = role
+        self._role, self._where = role, where
         self._longest_silence = settings.longest_silence
         self._start_empty()
 
@@ -101,7 +101,7 @@ class Pool:
         if slot is None:
             size = settings.pool_max_size
             why = f"none was free within {limit:g} s (pool_max_size is {size})"
-            raise _unavailable(settings, why)
+            raise _unavailable(self._where, why)
         try:
             yield self._connection_in(slot, seconds, until, is_opening=is_opening)
         except (ReadOnlyError, ReadOnlySqlTransaction):
@@ -144,9 +144,9 @@ class Pool:
                     may_pass = is_standby(self.conninfo)
                 if not may_pass:
                     why = explain_refusal(error, self._without_role, self._role)
-                    raise _unavailable(self._settings, why) from error
+                    raise _unavailable(self._where, why) from error
                 if monotonic() + delay > until:
-                    raise _unavailable(self._settings, str(error)) from error
+                    raise _unavailable(self._where, str(error)) from error
             pause(delay)
             delay = min(2 * delay, _LONGEST_DELAY)
 
@@ -207,18 +207,23 @@ class Pooled:
         """
         settings = settings or Settings()
         with running_backend(settings) as server:
-            pool = Pool(settings, server, cls.role)
+            pool = Pool(settings, server, cls.role, settings.describe())
+            pooled = cls(pool, settings)
             try:
                 pool.open()
-                yield cls(pool, settings)
+                yield pooled
             finally:
-                pool.close()
+                pooled._close()
+
+    def _close(self) -> None:
+        self._pool.close()
 
     def get_lsn(self) -> str:
         """Return where the server's log ends, after all commits until now.
 
-        Ask after the unit of work: the commit of an open one comes later. Pass the text
-        to a reader of a standby, which waits with `await_replay`.
+        The text has the timeline and the LSN, such as 1:0/16B3748. Ask after the unit
+        of work: the commit of an open one comes later. Pass the text to a reader of a
+        standby, as `after`, or to `await_replay`.
         """
         with self._lend() as connection:
             return server_queries.get_lsn(connection)
@@ -240,5 +245,5 @@ class Pooled:
         return self._pool.lend
 
 
-def _unavailable(settings: Settings, why: str) -> UnavailableError:
-    return UnavailableError(f"no connection to {settings.describe()}: {why}")
+def _unavailable(where: str, why: str) -> UnavailableError:
+    return UnavailableError(f"no connection to {where}: {why}")
