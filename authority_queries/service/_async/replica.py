@@ -83,6 +83,7 @@ class AsyncReplica:
             connection = await self._borrow(stack, tenant_id, after)
             try:
                 yield connection
+                self._health.standby += connection is not None
             except _FAILURES as error:
                 if connection is None:
                     raise
@@ -97,6 +98,7 @@ class AsyncReplica:
             connection = None
             if read_only:
                 connection = await self._borrow(stack, tenant_id, after)
+                self._health.standby += connection is not None
             else:
                 stack.enter_context(self.positions.writing(tenant_id))
             if connection is None:
@@ -131,7 +133,6 @@ class AsyncReplica:
             self._health.lag(required, monotonic())
             await stack.aclose()  # the primary's read does not need it
             return None
-        self._health.standby += 1
         return connection
 
     async def _has_replayed(

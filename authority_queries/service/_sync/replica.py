@@ -84,6 +84,7 @@ class Replica:
             connection = self._borrow(stack, tenant_id, after)
             try:
                 yield connection
+                self._health.standby += connection is not None
             except _FAILURES as error:
                 if connection is None:
                     raise
@@ -98,6 +99,7 @@ class Replica:
             connection = None
             if read_only:
                 connection = self._borrow(stack, tenant_id, after)
+                self._health.standby += connection is not None
             else:
                 stack.enter_context(self.positions.writing(tenant_id))
             if connection is None:
@@ -132,7 +134,6 @@ class Replica:
             self._health.lag(required, monotonic())
             stack.close()  # the primary's read does not need it
             return None
-        self._health.standby += 1
         return connection
 
     def _has_replayed(self, connection: ServiceConnection, required: Position) -> bool:
