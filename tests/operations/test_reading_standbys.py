@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from threading import Event
 from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
@@ -17,12 +20,14 @@ from authority_queries.errors import InvalidArgumentError, ReadOnlyError, Retrya
 from authority_queries.service.migrations import yoyo_url
 from authority_queries.service.replica_health import ReplicaReads
 from tests.factories import HOUR, make_client, make_token, new_token
+from tests.operations.promotion import WRITERS, Writer, lost, of_both
 from tests.operations.servers import (
     PATIENCE,
     Pair,
     delay,
     paused,
     running_pair,
+    scalar,
     until,
 )
 
@@ -140,8 +145,7 @@ def test_a_revoked_token_is_accepted_for_at_most_the_longest_lag(
         assert reader.verify_token(minted.token) is not None
         begun = monotonic()
         pair.revoke(token)
-        while reader.verify_token(minted.token) is not None:
-            sleep(0.001)
+        until(lambda: reader.verify_token(minted.token) is None)
         seconds = monotonic() - begun
         before = reader.replica_reads
         assert before.standby > 10
@@ -315,3 +319,47 @@ def test_a_service_starts_without_its_standby(pair: Pair) -> None:
     with Authority.open(settings) as reader:
         assert reader.verify_token(minted.token) is not None
         assert reader.replica_reads.away == 1
+
+
+def test_nothing_acknowledged_is_lost_when_a_synchronous_standby_is_promoted(
+    pair: Pair, standby: "psycopg.Connection[Any]", figures: list[str]
+) -> None:
+    """The last test of this file, because it ends the primary."""
+    with psycopg.connect(pair.primary.conninfo, autocommit=True) as dba:
+        dba.execute("alter system set synchronous_standby_names = '*'")
+        dba.execute("select pg_reload_conf()")
+        sync = "select max(sync_state) from pg_stat_replication"
+        until(lambda: scalar(dba, sync) == "sync")
+    stop = Event()
+    with (
+        Authority.open(of_both(pair)) as authority,
+        ThreadPoolExecutor(WRITERS) as pool,
+    ):
+        writers = [Writer(authority, pair) for _ in range(WRITERS)]
+        ledgers = [writer.ledger for writer in writers]
+
+        def finish_rounds(count: int) -> None:
+            goal = count + sum(ledger.rounds for ledger in ledgers)
+            until(lambda: sum(ledger.rounds for ledger in ledgers) >= goal)
+
+        results = [pool.submit(writer.work, stop) for writer in writers]
+        try:
+            finish_rounds(40)
+            pair.primary.kill()
+            standby.execute("select pg_promote()")
+            finish_rounds(40)
+        finally:
+            stop.set()
+        for result in results:
+            result.result()
+    missing = lost(ledgers, standby)
+    errors = sum((ledger.errors for ledger in ledgers), Counter())
+    figures.append(
+        f"promotion under load: {len(missing)} of {sum(map(len, ledgers)):,} "
+        f"acknowledged writes lost, {errors.total()} calls of {WRITERS} writers "
+        f"failed, the longest round {max(ledger.longest for ledger in ledgers):.1f} s"
+    )
+    assert missing == []
+    assert sum(ledger.stale for ledger in ledgers) == 0
+    # A call that met the crash fails. The next one waits for the new primary.
+    assert errors.total() <= 2 * WRITERS
