@@ -119,7 +119,7 @@ def test_a_writer_reads_its_own_writes(
     def stale(*, autocommit: bool) -> bool:
         with reader.tenant(pair.tenant_id) as store:
             minted, token = make_token(store, pair.client)
-        until(lambda: pair.accepts(minted))
+        until_answered(reader, lambda: reader.verify_token(minted.token))
         with paused(standby):
             with reader.tenant(pair.tenant_id, autocommit=autocommit) as store:
                 assert store.tokens.revoke_by_id(
@@ -130,7 +130,7 @@ def test_a_writer_reads_its_own_writes(
             assert pair.accepts(minted)  # the standby lags
             return inside or after
 
-    assert [stale(autocommit=each) for each in (True, False) * 5] == [False] * 10
+    assert [stale(autocommit=each) for each in (True, False) * 3] == [False] * 6
 
 
 def test_a_revoked_token_is_accepted_for_at_most_the_longest_lag(
@@ -345,6 +345,10 @@ def test_nothing_acknowledged_is_lost_when_a_synchronous_standby_is_promoted(
         results = [pool.submit(writer.work, stop) for writer in writers]
         try:
             finish_rounds(40)
+            # As a broken network: what is committed from now on is not acknowledged.
+            standby.execute("alter system set primary_conninfo = ''")
+            standby.execute("select pg_reload_conf()")
+            sleep(0.3)
             pair.primary.kill()
             standby.execute("select pg_promote()")
             finish_rounds(40)
