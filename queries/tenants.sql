@@ -188,6 +188,10 @@ begin isolation level read committed, read write;
 -- As begin, for a standby, which refuses `read write`.
 begin isolation level read committed;
 
+-- name: begin_read_only()#
+-- As begin, for a unit of work that may use a standby or the primary.
+begin isolation level read committed, read only;
+
 -- name: begin_alone()#
 -- As begin, for a call that makes a decision outside of any unit of work.
 begin isolation level read committed, read write;

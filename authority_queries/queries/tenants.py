@@ -34,6 +34,7 @@ _TEXTS = {
     "revoke_tokens": "3e9ecb20fb32",
     "begin": "6e1bbea6bd9d",
     "begin_on_standby": "c889a92b4c94",
+    "begin_read_only": "dc18d88cbea2",
     "begin_alone": "bf6279f25419",
     "commit": "ce8ffb9a0673",
 }
@@ -154,6 +155,8 @@ _begin: Call[None] = _QUERIES.script("begin")
 _begin_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin")
 _begin_on_standby: Call[None] = _QUERIES.script("begin_on_standby")
 _begin_on_standby_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin_on_standby")
+_begin_read_only: Call[None] = _QUERIES.script("begin_read_only")
+_begin_read_only_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin_read_only")
 _begin_alone: Call[None] = _QUERIES.script("begin_alone")
 _begin_alone_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin_alone")
 _commit: Call[None] = _QUERIES.script("commit")
@@ -566,10 +569,26 @@ async def begin_on_standby_async(connection: AsyncConnection[object]) -> None:
     await _begin_on_standby_async(connection)
 
 
+def begin_read_only(connection: Connection[object]) -> None:
+    """As begin, for a unit of work that may use a standby or the primary.
+
+    queries/tenants.sql:191
+    """
+    _begin_read_only(connection)
+
+
+async def begin_read_only_async(connection: AsyncConnection[object]) -> None:
+    """As begin, for a unit of work that may use a standby or the primary.
+
+    queries/tenants.sql:191
+    """
+    await _begin_read_only_async(connection)
+
+
 def begin_alone(connection: Connection[object]) -> None:
     """As begin, for a call that makes a decision outside of any unit of work.
 
-    queries/tenants.sql:191
+    queries/tenants.sql:195
     """
     _begin_alone(connection)
 
@@ -577,7 +596,7 @@ def begin_alone(connection: Connection[object]) -> None:
 async def begin_alone_async(connection: AsyncConnection[object]) -> None:
     """As begin, for a call that makes a decision outside of any unit of work.
 
-    queries/tenants.sql:191
+    queries/tenants.sql:195
     """
     await _begin_alone_async(connection)
 
@@ -585,7 +604,7 @@ async def begin_alone_async(connection: AsyncConnection[object]) -> None:
 def commit(connection: Connection[object]) -> None:
     """Commits the transaction of a unit of work.
 
-    queries/tenants.sql:199
+    queries/tenants.sql:203
     """
     _commit(connection)
 
@@ -593,6 +612,6 @@ def commit(connection: Connection[object]) -> None:
 async def commit_async(connection: AsyncConnection[object]) -> None:
     """Commits the transaction of a unit of work.
 
-    queries/tenants.sql:199
+    queries/tenants.sql:203
     """
     await _commit_async(connection)

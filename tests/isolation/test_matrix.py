@@ -75,6 +75,7 @@ WITHOUT_ROWS = {
     "tenants.begin": "begins a transaction",
     "tenants.begin_alone": "begins a transaction",
     "tenants.begin_on_standby": "begins a transaction",
+    "tenants.begin_read_only": "begins a transaction",
     "tenants.create": "creates a tenant, and reads the templates of all tenants",
 }
 

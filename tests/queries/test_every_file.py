@@ -26,6 +26,7 @@ OF_NO_TABLE = {
     "tenants.begin",
     "tenants.begin_alone",
     "tenants.begin_on_standby",
+    "tenants.begin_read_only",
     "tenants.commit",
 }
 # Readers count for all tenants, and read PostgreSQL's catalogue.

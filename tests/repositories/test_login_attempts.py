@@ -1,6 +1,8 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
+from time import monotonic
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
@@ -262,6 +264,29 @@ def test_a_drop_gives_up_when_the_log_is_in_use(
         with pytest.raises(psycopg.errors.LockNotAvailable):
             store.login_attempts.drop_partitions()
     assert partitions(dba) == before
+
+
+def test_sign_ins_hardly_wait_while_a_drop_waits_for_a_reader(
+    sync_store: Store, dba: Dba, clock: Clock, conninfo: str, logins: Logins
+) -> None:
+    tenant = make_tenant(sync_store)
+    clock.advance(timedelta(days=4000))
+    before = len(partitions(dba))
+    drop = "select authority.drop_login_attempt_partitions('400 days')"
+    with (
+        psycopg.connect(logins.maintenance, autocommit=True) as operator,
+        psycopg.connect(conninfo) as reader,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        reader.execute("select from authority.login_attempts")
+        dropped = pool.submit(lambda: operator.execute(drop.encode()).fetchone())
+        longest, end = 0.0, monotonic() + 0.5
+        while (begun := monotonic()) < end:
+            record(sync_store, tenant.id)
+            longest = max(longest, monotonic() - begun)
+        reader.rollback()
+        assert dropped.result() == (before - 1,)
+    assert longest < 0.4  # one wait for a lock is 50 ms
 
 
 def test_old_attempts_in_the_default_partition_are_deleted_in_batches(

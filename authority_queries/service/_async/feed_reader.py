@@ -152,7 +152,7 @@ class AsyncFeedReader:
             self.cache.start_over(feed, head, began)
 
     async def _entries(self, feed: Feed) -> Sequence[Revocation]:
-        unit = self._unit(feed.tenant_id, autocommit=True, seconds=self._patience)
+        unit = self._unit(feed.tenant_id, seconds=self._patience)
         async with unit as store:
             return await store.revocations.list_since(
                 tenant_id=feed.tenant_id,
