@@ -34,8 +34,9 @@ returning
     login_attempts.correlation_id,
     login_attempts.created_at;
 
--- name: list_recent_by_username(tenant_id, username_key, within, page_size)
--- One attempt to sign in as this username within the given time, newest first.
+-- name: list_recent_by_username(tenant_id, username_key, within, after_created_at, after_id, page_size)
+-- One attempt to sign in as this username within the given time, newest first,
+-- starting after the given one.
 -- @row LoginAttempt
 select
     login_attempts.tenant_id, login_attempts.id, login_attempts.username,
@@ -47,11 +48,15 @@ where
     login_attempts.tenant_id = :tenant_id
     and login_attempts.username = :username_key
     and login_attempts.created_at > authority.clock() - :within::interval
-order by login_attempts.created_at desc
+    and login_attempts.created_at <= :after_created_at
+    and (login_attempts.created_at, login_attempts.id)
+    < (:after_created_at, :after_id)
+order by login_attempts.created_at desc, login_attempts.id desc
 limit :page_size;
 
--- name: list_recent_by_address(tenant_id, address, within, page_size)
--- One attempt from this network address within the given time, newest first.
+-- name: list_recent_by_address(tenant_id, address, within, after_created_at, after_id, page_size)
+-- One attempt from this network address within the given time, newest first,
+-- starting after the given one.
 -- @row LoginAttempt
 -- @nullable address
 select
@@ -64,7 +69,10 @@ where
     login_attempts.tenant_id = :tenant_id
     and login_attempts.address = authority.canonical_address(:address)
     and login_attempts.created_at > authority.clock() - :within::interval
-order by login_attempts.created_at desc
+    and login_attempts.created_at <= :after_created_at
+    and (login_attempts.created_at, login_attempts.id)
+    < (:after_created_at, :after_id)
+order by login_attempts.created_at desc, login_attempts.id desc
 limit :page_size;
 
 -- name: reserve(tenant_id, username_key, address, factor, pair_limit, account_limit, network_limit, tenant_limit, time_window)^

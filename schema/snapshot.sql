@@ -859,6 +859,8 @@ ALTER TABLE ONLY authority.client_secrets
 
 CREATE TRIGGER client_secrets_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, client_uuid, secret_hash, description, valid_from, valid_until ON authority.client_secrets FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{secret_hash}', '{tenant_id,created_at,updated_at,row_version,last_used_at}');
 
+CREATE TRIGGER client_secrets_client_uuid_limit AFTER INSERT ON authority.client_secrets FOR EACH ROW EXECUTE FUNCTION authority.limit_rows('client_uuid', '100');
+
 ALTER TABLE authority.client_secrets ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY client_secrets_tenant_id_policy ON authority.client_secrets USING ((tenant_id = (
@@ -2944,6 +2946,8 @@ COMMENT ON COLUMN authority.license_usage_totals.updated_at IS 'When the metric 
 ALTER TABLE ONLY authority.license_usage_totals
     ADD CONSTRAINT license_usage_totals_license_id_metric_period_start_pk PRIMARY KEY (tenant_id, license_id, metric, period_start);
 
+CREATE INDEX license_usage_totals_license_id_period_start_metric_idx ON authority.license_usage_totals USING btree (tenant_id, license_id, period_start, metric);
+
 ALTER TABLE ONLY authority.license_usage_totals
     ADD CONSTRAINT license_usage_totals_tenant_id_license_id_fk FOREIGN KEY (tenant_id, license_id) REFERENCES authority.licenses(tenant_id, id) ON DELETE CASCADE;
 
@@ -3045,6 +3049,49 @@ CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
+
+-- limit_rows
+
+CREATE FUNCTION authority.limit_rows() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $_$
+declare
+    owner_column constant text := tg_argv[0];
+    most constant bigint := tg_argv[1];
+    counting constant text := format(
+        'select count(*) from (select from %s where tenant_id = $1 and %I = $2'
+        ' limit %s) as counted',
+        tg_relid::regclass, owner_column, most + 1
+    );
+    owner constant uuid := to_jsonb(new) ->> owner_column;
+    counted bigint;
+begin
+    execute counting into counted using new.tenant_id, owner;
+    if counted > most / 2 then
+        perform pg_advisory_xact_lock(
+            tg_relid::integer, hashtext(new.tenant_id::text || owner::text)
+        );
+        execute counting into counted using new.tenant_id, owner;
+    end if;
+    if counted > most then
+        raise exception using
+            errcode = 'check_violation',
+            message = format('%I has more than %s rows of one %I',
+                tg_table_name, most, owner_column),
+            schema = tg_table_schema,
+            table = tg_table_name,
+            constraint = tg_name;
+    end if;
+    return null;
+end
+$_$;
+
+COMMENT ON FUNCTION authority.limit_rows() IS 'A trigger after an insert that refuses more rows of one owner than its second argument;
+the first one is the column that names the owner. The error names the trigger as its
+constraint. Above half of the limit, inserts of one owner wait for each other.';
 
 -- list_audit_months
 
@@ -3397,9 +3444,9 @@ ALTER TABLE ONLY authority.login_attempts
 
 CREATE INDEX login_attempts_created_at_idx ON ONLY authority.login_attempts USING brin (created_at) WITH (autosummarize='on');
 
-CREATE INDEX login_attempts_tenant_id_address_created_at_idx ON ONLY authority.login_attempts USING btree (tenant_id, address, created_at DESC) WHERE (address IS NOT NULL);
+CREATE INDEX login_attempts_tenant_id_address_created_at_id_idx ON ONLY authority.login_attempts USING btree (tenant_id, address, created_at, id) WHERE (address IS NOT NULL);
 
-CREATE INDEX login_attempts_tenant_id_username_created_at_idx ON ONLY authority.login_attempts USING btree (tenant_id, username, created_at DESC);
+CREATE INDEX login_attempts_tenant_id_username_created_at_id_idx ON ONLY authority.login_attempts USING btree (tenant_id, username, created_at, id);
 
 ALTER TABLE authority.login_attempts
     ADD CONSTRAINT login_attempts_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
@@ -3452,9 +3499,9 @@ ALTER TABLE ONLY authority.login_attempts_default
 
 CREATE INDEX login_attempts_default_created_at_idx ON authority.login_attempts_default USING brin (created_at) WITH (autosummarize='on');
 
-CREATE INDEX login_attempts_default_tenant_id_address_created_at_idx ON authority.login_attempts_default USING btree (tenant_id, address, created_at DESC) WHERE (address IS NOT NULL);
+CREATE INDEX login_attempts_default_tenant_id_address_created_at_id_idx ON authority.login_attempts_default USING btree (tenant_id, address, created_at, id) WHERE (address IS NOT NULL);
 
-CREATE INDEX login_attempts_default_tenant_id_username_created_at_idx ON authority.login_attempts_default USING btree (tenant_id, username, created_at DESC);
+CREATE INDEX login_attempts_default_tenant_id_username_created_at_id_idx ON authority.login_attempts_default USING btree (tenant_id, username, created_at, id);
 
 ALTER TABLE authority.login_attempts_default ENABLE ROW LEVEL SECURITY;
 
@@ -3476,13 +3523,13 @@ ALTER INDEX authority.login_attempts_created_at_idx ATTACH PARTITION authority.l
 
 ALTER INDEX authority.login_attempts_tenant_id_created_at_id_pk ATTACH PARTITION authority.login_attempts_default_pkey;
 
--- login_attempts_default_tenant_id_address_created_at_idx
+-- login_attempts_default_tenant_id_address_created_at_id_idx
 
-ALTER INDEX authority.login_attempts_tenant_id_address_created_at_idx ATTACH PARTITION authority.login_attempts_default_tenant_id_address_created_at_idx;
+ALTER INDEX authority.login_attempts_tenant_id_address_created_at_id_idx ATTACH PARTITION authority.login_attempts_default_tenant_id_address_created_at_id_idx;
 
--- login_attempts_default_tenant_id_username_created_at_idx
+-- login_attempts_default_tenant_id_username_created_at_id_idx
 
-ALTER INDEX authority.login_attempts_tenant_id_username_created_at_idx ATTACH PARTITION authority.login_attempts_default_tenant_id_username_created_at_idx;
+ALTER INDEX authority.login_attempts_tenant_id_username_created_at_id_idx ATTACH PARTITION authority.login_attempts_default_tenant_id_username_created_at_id_idx;
 
 -- login_throttles
 
@@ -3618,6 +3665,8 @@ CREATE INDEX logout_notices_finished_at_idx ON authority.logout_notices USING bt
 CREATE INDEX logout_notices_tenant_id_client_uuid_idx ON authority.logout_notices USING btree (tenant_id, client_uuid);
 
 CREATE INDEX logout_notices_tenant_id_next_attempt_at_idx ON authority.logout_notices USING btree (tenant_id, next_attempt_at) WHERE (status = 'waiting'::text);
+
+CREATE INDEX logout_notices_tenant_id_status_id_idx ON authority.logout_notices USING btree (tenant_id, status, id);
 
 ALTER TABLE ONLY authority.logout_notices
     ADD CONSTRAINT logout_notices_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
@@ -4715,9 +4764,9 @@ ALTER TABLE ONLY authority.revocations
 
 CREATE INDEX revocations_expires_at_idx ON authority.revocations USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
-CREATE INDEX revocations_tenant_id_category_target_idx ON authority.revocations USING btree (tenant_id, category, target);
-
 CREATE INDEX revocations_tenant_id_category_target_sequence_idx ON authority.revocations USING btree (tenant_id, category, target, sequence) WHERE (expires_at IS NULL);
+
+CREATE INDEX revocations_tenant_id_target_sequence_idx ON authority.revocations USING btree (tenant_id, target, sequence);
 
 ALTER TABLE ONLY authority.revocations
     ADD CONSTRAINT revocations_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
@@ -6032,6 +6081,8 @@ ALTER TABLE ONLY authority.totp_credentials
 
 CREATE TRIGGER totp_credentials_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, user_id, secret_ciphertext, encryption_key_id, algorithm, digits, period, name, pending_until, confirmed_at ON authority.totp_credentials FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{secret_ciphertext}', '{tenant_id,created_at,updated_at,row_version,last_used_step,last_used_at}');
 
+CREATE TRIGGER totp_credentials_user_id_limit AFTER INSERT ON authority.totp_credentials FOR EACH ROW EXECUTE FUNCTION authority.limit_rows('user_id', '100');
+
 ALTER TABLE authority.totp_credentials ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY totp_credentials_tenant_id_policy ON authority.totp_credentials USING ((tenant_id = (
@@ -6162,7 +6213,7 @@ COMMENT ON COLUMN authority.user_identities.updated_at IS 'When the profile was 
 ALTER TABLE ONLY authority.user_identities
     ADD CONSTRAINT user_identities_tenant_id_issuer_subject_pk PRIMARY KEY (tenant_id, issuer, subject);
 
-CREATE INDEX user_identities_tenant_id_user_id_idx ON authority.user_identities USING btree (tenant_id, user_id);
+CREATE INDEX user_identities_tenant_id_user_id_issuer_subject_idx ON authority.user_identities USING btree (tenant_id, user_id, issuer, subject);
 
 ALTER TABLE ONLY authority.user_identities
     ADD CONSTRAINT user_identities_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
@@ -6209,7 +6260,7 @@ ALTER TABLE ONLY authority.user_roles
 
 CREATE INDEX user_roles_expires_at_idx ON authority.user_roles USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
-CREATE INDEX user_roles_tenant_id_role_id_idx ON authority.user_roles USING btree (tenant_id, role_id);
+CREATE INDEX user_roles_tenant_id_role_id_user_id_idx ON authority.user_roles USING btree (tenant_id, role_id, user_id);
 
 ALTER TABLE ONLY authority.user_roles
     ADD CONSTRAINT user_roles_tenant_id_role_id_fk FOREIGN KEY (tenant_id, role_id) REFERENCES authority.roles(tenant_id, id);
@@ -6218,6 +6269,8 @@ ALTER TABLE ONLY authority.user_roles
     ADD CONSTRAINT user_roles_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
 CREATE TRIGGER user_roles_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.user_roles FOR EACH ROW EXECUTE FUNCTION authority.record_change('{user_id,role_id}', '{granted_by}', '{tenant_id,created_at,updated_at,row_version}');
+
+CREATE TRIGGER user_roles_user_id_limit AFTER INSERT ON authority.user_roles FOR EACH ROW EXECUTE FUNCTION authority.limit_rows('user_id', '100');
 
 ALTER TABLE authority.user_roles ENABLE ROW LEVEL SECURITY;
 
@@ -6301,6 +6354,8 @@ ALTER TABLE ONLY authority.users
     ADD CONSTRAINT users_tenant_id_username_key_key UNIQUE (tenant_id, username_key);
 
 CREATE UNIQUE INDEX users_tenant_id_email_key_key ON authority.users USING btree (tenant_id, email_key) WHERE email_verified;
+
+CREATE INDEX users_tenant_id_status_username_key_idx ON authority.users USING btree (tenant_id, status, username_key);
 
 ALTER TABLE ONLY authority.users
     ADD CONSTRAINT users_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
@@ -6801,6 +6856,8 @@ ALTER TABLE ONLY authority.webauthn_credentials
     ADD CONSTRAINT webauthn_credentials_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
 CREATE TRIGGER webauthn_credentials_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, user_id, credential_id, user_handle, public_key, aaguid, transports, discoverable, backup_eligible, uv_initialized, name, clone_suspected_at ON authority.webauthn_credentials FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version,sign_count,backed_up,last_used_at}');
+
+CREATE TRIGGER webauthn_credentials_user_id_limit AFTER INSERT ON authority.webauthn_credentials FOR EACH ROW EXECUTE FUNCTION authority.limit_rows('user_id', '100');
 
 ALTER TABLE authority.webauthn_credentials ENABLE ROW LEVEL SECURITY;
 

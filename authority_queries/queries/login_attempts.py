@@ -2,7 +2,7 @@
 # Edit queries/login_attempts.sql instead, and generate again.
 """Queries of `queries/login_attempts.sql`."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
@@ -27,8 +27,8 @@ from authority_queries.records import (
 
 _TEXTS = {
     "record": "0666b1eb0f40",
-    "list_recent_by_username": "d1cebf19d9f2",
-    "list_recent_by_address": "12851664b32f",
+    "list_recent_by_username": "4d33cf456ffd",
+    "list_recent_by_address": "7179ff6e5c9b",
     "reserve": "a6822ce45650",
     "succeed": "2151e8d804fb",
     "prune_throttles": "3bdc2646e9b8",
@@ -61,6 +61,8 @@ _list_recent_by_username_takes = Parameters(
     tenant_id=checks.uuid,
     username_key=checks.text(),
     within=checks.duration,
+    after_created_at=checks.moment,
+    after_id=checks.uuid,
     page_size=checks.int8,
 )
 _list_recent_by_username: Call[list[LoginAttempt]] = _QUERIES.rows(
@@ -80,6 +82,8 @@ _list_recent_by_address_takes = Parameters(
     tenant_id=checks.uuid,
     address=checks.address,
     within=checks.duration,
+    after_created_at=checks.moment,
+    after_id=checks.uuid,
     page_size=checks.int8,
 )
 _list_recent_by_address: Call[list[LoginAttempt]] = _QUERIES.rows(
@@ -257,9 +261,12 @@ def list_recent_by_username(
     tenant_id: UUID,
     username_key: str,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> list[LoginAttempt]:
-    """One attempt to sign in as this username within the given time, newest first.
+    """One attempt to sign in as this username within the given time, newest first,
+    starting after the given one.
 
     Args:
         tenant_id: Owner of the row.
@@ -271,6 +278,8 @@ def list_recent_by_username(
         tenant_id=tenant_id,
         username_key=username_key,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -281,9 +290,12 @@ async def list_recent_by_username_async(
     tenant_id: UUID,
     username_key: str,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> list[LoginAttempt]:
-    """One attempt to sign in as this username within the given time, newest first.
+    """One attempt to sign in as this username within the given time, newest first,
+    starting after the given one.
 
     Args:
         tenant_id: Owner of the row.
@@ -295,6 +307,8 @@ async def list_recent_by_username_async(
         tenant_id=tenant_id,
         username_key=username_key,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -306,9 +320,12 @@ def list_recent_by_username_stream(
     tenant_id: UUID,
     username_key: str,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> Stream[LoginAttempt]:
-    """One attempt to sign in as this username within the given time, newest first.
+    """One attempt to sign in as this username within the given time, newest first,
+    starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -324,6 +341,8 @@ def list_recent_by_username_stream(
         tenant_id=tenant_id,
         username_key=username_key,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -335,9 +354,12 @@ def list_recent_by_username_stream_async(
     tenant_id: UUID,
     username_key: str,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> AsyncStream[LoginAttempt]:
-    """One attempt to sign in as this username within the given time, newest first.
+    """One attempt to sign in as this username within the given time, newest first,
+    starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -353,6 +375,8 @@ def list_recent_by_username_stream_async(
         tenant_id=tenant_id,
         username_key=username_key,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -363,20 +387,25 @@ def list_recent_by_address(
     tenant_id: UUID,
     address: IPv4Address | IPv6Address,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> list[LoginAttempt]:
-    """One attempt from this network address within the given time, newest first.
+    """One attempt from this network address within the given time, newest first,
+    starting after the given one.
 
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:53
+    queries/login_attempts.sql:57
     """
     return _list_recent_by_address(
         connection,
         tenant_id=tenant_id,
         address=address,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -387,20 +416,25 @@ async def list_recent_by_address_async(
     tenant_id: UUID,
     address: IPv4Address | IPv6Address,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> list[LoginAttempt]:
-    """One attempt from this network address within the given time, newest first.
+    """One attempt from this network address within the given time, newest first,
+    starting after the given one.
 
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:53
+    queries/login_attempts.sql:57
     """
     return await _list_recent_by_address_async(
         connection,
         tenant_id=tenant_id,
         address=address,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -412,9 +446,12 @@ def list_recent_by_address_stream(
     tenant_id: UUID,
     address: IPv4Address | IPv6Address,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> Stream[LoginAttempt]:
-    """One attempt from this network address within the given time, newest first.
+    """One attempt from this network address within the given time, newest first,
+    starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -422,7 +459,7 @@ def list_recent_by_address_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:53
+    queries/login_attempts.sql:57
     """
     return _list_recent_by_address_stream(
         connection,
@@ -430,6 +467,8 @@ def list_recent_by_address_stream(
         tenant_id=tenant_id,
         address=address,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -441,9 +480,12 @@ def list_recent_by_address_stream_async(
     tenant_id: UUID,
     address: IPv4Address | IPv6Address,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> AsyncStream[LoginAttempt]:
-    """One attempt from this network address within the given time, newest first.
+    """One attempt from this network address within the given time, newest first,
+    starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -451,7 +493,7 @@ def list_recent_by_address_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:53
+    queries/login_attempts.sql:57
     """
     return _list_recent_by_address_stream_async(
         connection,
@@ -459,6 +501,8 @@ def list_recent_by_address_stream_async(
         tenant_id=tenant_id,
         address=address,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -483,7 +527,7 @@ def reserve(
     depends on whether the account exists (RFC 6819 sections 4.4.3.6 and 5.1.4.2.4;
     NIST SP 800-63B-4 section 3.2.2).
 
-    queries/login_attempts.sql:70
+    queries/login_attempts.sql:78
     """
     return _reserve(
         connection,
@@ -519,7 +563,7 @@ async def reserve_async(
     depends on whether the account exists (RFC 6819 sections 4.4.3.6 and 5.1.4.2.4;
     NIST SP 800-63B-4 section 3.2.2).
 
-    queries/login_attempts.sql:70
+    queries/login_attempts.sql:78
     """
     return await _reserve_async(
         connection,
@@ -554,7 +598,7 @@ def succeed(
         tenant_id: Owner of the row.
         factor: What is checked: password, totp, recovery_code, …
 
-    queries/login_attempts.sql:98
+    queries/login_attempts.sql:106
     """
     return _succeed(
         connection,
@@ -585,7 +629,7 @@ async def succeed_async(
         tenant_id: Owner of the row.
         factor: What is checked: password, totp, recovery_code, …
 
-    queries/login_attempts.sql:98
+    queries/login_attempts.sql:106
     """
     return await _succeed_async(
         connection,
@@ -601,7 +645,7 @@ def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
     """Deletes throttles of all tenants that are empty and no longer trusted, up to an
     hour after they became so.
 
-    queries/login_attempts.sql:213
+    queries/login_attempts.sql:221
     """
     return _prune_throttles(connection, batch_size=batch_size)
 
@@ -612,7 +656,7 @@ async def prune_throttles_async(
     """Deletes throttles of all tenants that are empty and no longer trusted, up to an
     hour after they became so.
 
-    queries/login_attempts.sql:213
+    queries/login_attempts.sql:221
     """
     return await _prune_throttles_async(connection, batch_size=batch_size)
 
@@ -621,7 +665,7 @@ def create_partitions(connection: Connection[object], *, months_ahead: int) -> i
     """The number of missing monthly partitions of the log that were created, from this
     month to months_ahead months later.
 
-    queries/login_attempts.sql:237
+    queries/login_attempts.sql:245
     """
     return _create_partitions(connection, months_ahead=months_ahead)
 
@@ -632,7 +676,7 @@ async def create_partitions_async(
     """The number of missing monthly partitions of the log that were created, from this
     month to months_ahead months later.
 
-    queries/login_attempts.sql:237
+    queries/login_attempts.sql:245
     """
     return await _create_partitions_async(connection, months_ahead=months_ahead)
 
@@ -641,7 +685,7 @@ def drop_partitions(connection: Connection[object], *, retention: timedelta) -> 
     """The number of monthly partitions of the log that were dropped because they end
     before the retention begins.
 
-    queries/login_attempts.sql:245
+    queries/login_attempts.sql:253
     """
     return _drop_partitions(connection, retention=retention)
 
@@ -652,7 +696,7 @@ async def drop_partitions_async(
     """The number of monthly partitions of the log that were dropped because they end
     before the retention begins.
 
-    queries/login_attempts.sql:245
+    queries/login_attempts.sql:253
     """
     return await _drop_partitions_async(connection, retention=retention)
 
@@ -663,7 +707,7 @@ def prune_default(
     """The number of attempts older than the retention that were deleted from the
     default partition, which is never dropped.
 
-    queries/login_attempts.sql:253
+    queries/login_attempts.sql:261
     """
     return _prune_default(connection, retention=retention, batch_size=batch_size)
 
@@ -674,7 +718,7 @@ async def prune_default_async(
     """The number of attempts older than the retention that were deleted from the
     default partition, which is never dropped.
 
-    queries/login_attempts.sql:253
+    queries/login_attempts.sql:261
     """
     return await _prune_default_async(
         connection, retention=retention, batch_size=batch_size

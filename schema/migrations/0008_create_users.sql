@@ -173,6 +173,9 @@ comment on column authority.users.row_version is
 -- Serves users.get_by_verified_email.
 create unique index if not exists users_tenant_id_email_key_key
 on authority.users (tenant_id, email_key) where email_verified;
+-- Serves users.list_by_status_after and users.list_by_status_before.
+create index if not exists users_tenant_id_status_username_key_idx
+on authority.users (tenant_id, status, username_key);
 
 call authority.isolate_tenants('authority.users');
 

@@ -192,13 +192,13 @@ def test_pages_lead_forward_and_back(store: Store) -> None:
     tenant_id = make_tenant(store).id
     clients = [make_client(store, tenant_id, client_id=f"c{n}") for n in range(5)]
     list_ = store.clients.list
-    first = list_(tenant_id=tenant_id, limit=2)
-    second = list_(tenant_id=tenant_id, after=first.next, limit=2)
-    last = list_(tenant_id=tenant_id, after=second.next, limit=2)
+    first = list_(tenant_id=tenant_id, page_size=2)
+    second = list_(tenant_id=tenant_id, after=first.next, page_size=2)
+    last = list_(tenant_id=tenant_id, after=second.next, page_size=2)
     assert [*first.items, *second.items, *last.items] == clients
     assert (first.previous, last.next) == (None, None)
-    assert list_(tenant_id=tenant_id, before=last.previous, limit=2) == second
-    assert list_(tenant_id=tenant_id, before=second.previous, limit=2) == first
+    assert list_(tenant_id=tenant_id, before=last.previous, page_size=2) == second
+    assert list_(tenant_id=tenant_id, before=second.previous, page_size=2) == first
 
 
 def test_an_update_requires_the_version_that_was_read(store: Store) -> None:

@@ -137,9 +137,9 @@ def test_pages_lead_forward_and_back(store: Store) -> None:
     tenant_id = make_tenant(store).id
     make_scope(store, tenant_id, "zebra")
     list_ = store.scopes.list
-    first = list_(tenant_id=tenant_id, limit=3)
-    second = list_(tenant_id=tenant_id, after=first.next, limit=3)
-    last = list_(tenant_id=tenant_id, after=second.next, limit=3)
+    first = list_(tenant_id=tenant_id, page_size=3)
+    second = list_(tenant_id=tenant_id, after=first.next, page_size=3)
+    last = list_(tenant_id=tenant_id, after=second.next, page_size=3)
     shown = [[scope.name for scope in page.items] for page in (first, second, last)]
     assert shown == [
         ["address", "email", "offline_access"],
@@ -147,8 +147,8 @@ def test_pages_lead_forward_and_back(store: Store) -> None:
         ["zebra"],
     ]
     assert (first.previous, last.next) == (None, None)
-    assert list_(tenant_id=tenant_id, before=last.previous, limit=3) == second
-    assert list_(tenant_id=tenant_id, before=second.previous, limit=3) == first
+    assert list_(tenant_id=tenant_id, before=last.previous, page_size=3) == second
+    assert list_(tenant_id=tenant_id, before=second.previous, page_size=3) == first
 
 
 def test_many_names_are_resolved_at_once_without_unknown_ones(
