@@ -48,7 +48,6 @@ where
     login_attempts.tenant_id = :tenant_id
     and login_attempts.username = :username_key
     and login_attempts.created_at > authority.clock() - :within::interval
-    and login_attempts.created_at <= :after_created_at
     and (login_attempts.created_at, login_attempts.id)
     < (:after_created_at, :after_id)
 order by login_attempts.created_at desc, login_attempts.id desc
@@ -69,7 +68,6 @@ where
     login_attempts.tenant_id = :tenant_id
     and login_attempts.address = authority.canonical_address(:address)
     and login_attempts.created_at > authority.clock() - :within::interval
-    and login_attempts.created_at <= :after_created_at
     and (login_attempts.created_at, login_attempts.id)
     < (:after_created_at, :after_id)
 order by login_attempts.created_at desc, login_attempts.id desc

@@ -167,9 +167,9 @@ where
 
 -- name: find_by_user(tenant_id, user_id, after, most, page_size)^
 -- The ids of the user's live sessions, in order of id, starting after the given id: at
--- most page_size, among the first `most` sessions of the user, live or not. If page_size
--- was not reached, examined_to is the id of the last of these, and null when all were
--- examined.
+-- most page_size, among the first `most` sessions of the user, live or not. If
+-- page_size was not reached, examined_to is the id of the last of these, and null when
+-- all were examined.
 -- @row FoundIds
 with examined as materialized (
     select sessions.id
@@ -201,8 +201,10 @@ found as materialized (
 select
     found.ids,
     case
-        when cardinality(found.ids) < :page_size
-            then (select examined.id from examined offset :most - 1 limit 1)
+        when
+            cardinality(found.ids) < :page_size
+            and (select count(*) from examined) = :most
+            then (select examined.id from examined order by examined.id desc limit 1)
     end as examined_to
 from found;
 

@@ -291,9 +291,9 @@ where
 
 -- name: find_live_by_user(tenant_id, user_id, after, most, page_size)^
 -- The ids of live tokens of this user, in order of id, starting after
--- the given id: at most page_size, among the first `most` tokens of that user, live or
--- not. If page_size was not reached, examined_to is the id of the last of these, and
--- null when all were examined.
+-- the given id: at most page_size, among the first `most` tokens, live or not. If
+-- page_size was not reached, examined_to is the id of the last of these, and null when
+-- all were examined.
 -- @row FoundIds
 with examined as materialized (
     select
@@ -332,16 +332,18 @@ found as materialized (
 select
     found.ids,
     case
-        when cardinality(found.ids) < :page_size
-            then (select examined.id from examined offset :most - 1 limit 1)
+        when
+            cardinality(found.ids) < :page_size
+            and (select count(*) from examined) = :most
+            then (select examined.id from examined order by examined.id desc limit 1)
     end as examined_to
 from found;
 
 -- name: find_live_by_service_account(tenant_id, service_account_id, after, most, page_size)^
 -- The ids of live tokens of this service account, in order of id, starting after
--- the given id: at most page_size, among the first `most` tokens of that service account, live or
--- not. If page_size was not reached, examined_to is the id of the last of these, and
--- null when all were examined.
+-- the given id: at most page_size, among the first `most` tokens, live or not. If
+-- page_size was not reached, examined_to is the id of the last of these, and null when
+-- all were examined.
 -- @row FoundIds
 with examined as materialized (
     select
@@ -380,16 +382,18 @@ found as materialized (
 select
     found.ids,
     case
-        when cardinality(found.ids) < :page_size
-            then (select examined.id from examined offset :most - 1 limit 1)
+        when
+            cardinality(found.ids) < :page_size
+            and (select count(*) from examined) = :most
+            then (select examined.id from examined order by examined.id desc limit 1)
     end as examined_to
 from found;
 
 -- name: find_live_by_client(tenant_id, client_uuid, after, most, page_size)^
 -- The ids of live tokens of this client, in order of id, starting after
--- the given id: at most page_size, among the first `most` tokens of that client, live or
--- not. If page_size was not reached, examined_to is the id of the last of these, and
--- null when all were examined.
+-- the given id: at most page_size, among the first `most` tokens, live or not. If
+-- page_size was not reached, examined_to is the id of the last of these, and null when
+-- all were examined.
 -- @row FoundIds
 with examined as materialized (
     select
@@ -428,8 +432,10 @@ found as materialized (
 select
     found.ids,
     case
-        when cardinality(found.ids) < :page_size
-            then (select examined.id from examined offset :most - 1 limit 1)
+        when
+            cardinality(found.ids) < :page_size
+            and (select count(*) from examined) = :most
+            then (select examined.id from examined order by examined.id desc limit 1)
     end as examined_to
 from found;
 

@@ -174,8 +174,10 @@ found as materialized (
 select
     found.ids,
     case
-        when cardinality(found.ids) < :page_size
-            then (select examined.id from examined offset :most - 1 limit 1)
+        when
+            cardinality(found.ids) < :page_size
+            and (select count(*) from examined) = :most
+            then (select examined.id from examined order by examined.id desc limit 1)
     end as examined_to
 from found;
 

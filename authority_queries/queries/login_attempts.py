@@ -27,8 +27,8 @@ from authority_queries.records import (
 
 _TEXTS = {
     "record": "0666b1eb0f40",
-    "list_recent_by_username": "4d33cf456ffd",
-    "list_recent_by_address": "7179ff6e5c9b",
+    "list_recent_by_username": "64498975981c",
+    "list_recent_by_address": "e8bcb3d3fe50",
     "reserve": "a6822ce45650",
     "succeed": "2151e8d804fb",
     "prune_throttles": "3bdc2646e9b8",
@@ -397,7 +397,7 @@ def list_recent_by_address(
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:57
+    queries/login_attempts.sql:56
     """
     return _list_recent_by_address(
         connection,
@@ -426,7 +426,7 @@ async def list_recent_by_address_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:57
+    queries/login_attempts.sql:56
     """
     return await _list_recent_by_address_async(
         connection,
@@ -459,7 +459,7 @@ def list_recent_by_address_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:57
+    queries/login_attempts.sql:56
     """
     return _list_recent_by_address_stream(
         connection,
@@ -493,7 +493,7 @@ def list_recent_by_address_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:57
+    queries/login_attempts.sql:56
     """
     return _list_recent_by_address_stream_async(
         connection,
@@ -527,7 +527,7 @@ def reserve(
     depends on whether the account exists (RFC 6819 sections 4.4.3.6 and 5.1.4.2.4;
     NIST SP 800-63B-4 section 3.2.2).
 
-    queries/login_attempts.sql:78
+    queries/login_attempts.sql:76
     """
     return _reserve(
         connection,
@@ -563,7 +563,7 @@ async def reserve_async(
     depends on whether the account exists (RFC 6819 sections 4.4.3.6 and 5.1.4.2.4;
     NIST SP 800-63B-4 section 3.2.2).
 
-    queries/login_attempts.sql:78
+    queries/login_attempts.sql:76
     """
     return await _reserve_async(
         connection,
@@ -598,7 +598,7 @@ def succeed(
         tenant_id: Owner of the row.
         factor: What is checked: password, totp, recovery_code, …
 
-    queries/login_attempts.sql:106
+    queries/login_attempts.sql:104
     """
     return _succeed(
         connection,
@@ -629,7 +629,7 @@ async def succeed_async(
         tenant_id: Owner of the row.
         factor: What is checked: password, totp, recovery_code, …
 
-    queries/login_attempts.sql:106
+    queries/login_attempts.sql:104
     """
     return await _succeed_async(
         connection,
@@ -645,7 +645,7 @@ def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
     """Deletes throttles of all tenants that are empty and no longer trusted, up to an
     hour after they became so.
 
-    queries/login_attempts.sql:221
+    queries/login_attempts.sql:219
     """
     return _prune_throttles(connection, batch_size=batch_size)
 
@@ -656,7 +656,7 @@ async def prune_throttles_async(
     """Deletes throttles of all tenants that are empty and no longer trusted, up to an
     hour after they became so.
 
-    queries/login_attempts.sql:221
+    queries/login_attempts.sql:219
     """
     return await _prune_throttles_async(connection, batch_size=batch_size)
 
@@ -665,7 +665,7 @@ def create_partitions(connection: Connection[object], *, months_ahead: int) -> i
     """The number of missing monthly partitions of the log that were created, from this
     month to months_ahead months later.
 
-    queries/login_attempts.sql:245
+    queries/login_attempts.sql:243
     """
     return _create_partitions(connection, months_ahead=months_ahead)
 
@@ -676,7 +676,7 @@ async def create_partitions_async(
     """The number of missing monthly partitions of the log that were created, from this
     month to months_ahead months later.
 
-    queries/login_attempts.sql:245
+    queries/login_attempts.sql:243
     """
     return await _create_partitions_async(connection, months_ahead=months_ahead)
 
@@ -685,7 +685,7 @@ def drop_partitions(connection: Connection[object], *, retention: timedelta) -> 
     """The number of monthly partitions of the log that were dropped because they end
     before the retention begins.
 
-    queries/login_attempts.sql:253
+    queries/login_attempts.sql:251
     """
     return _drop_partitions(connection, retention=retention)
 
@@ -696,7 +696,7 @@ async def drop_partitions_async(
     """The number of monthly partitions of the log that were dropped because they end
     before the retention begins.
 
-    queries/login_attempts.sql:253
+    queries/login_attempts.sql:251
     """
     return await _drop_partitions_async(connection, retention=retention)
 
@@ -707,7 +707,7 @@ def prune_default(
     """The number of attempts older than the retention that were deleted from the
     default partition, which is never dropped.
 
-    queries/login_attempts.sql:261
+    queries/login_attempts.sql:259
     """
     return _prune_default(connection, retention=retention, batch_size=batch_size)
 
@@ -718,7 +718,7 @@ async def prune_default_async(
     """The number of attempts older than the retention that were deleted from the
     default partition, which is never dropped.
 
-    queries/login_attempts.sql:261
+    queries/login_attempts.sql:259
     """
     return await _prune_default_async(
         connection, retention=retention, batch_size=batch_size

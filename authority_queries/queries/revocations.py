@@ -27,8 +27,8 @@ _TEXTS = {
     "list_since": "b4d58c6ce92c",
     "get_position": "1226136b5ac6",
     "listen": "59f5fcc38d7e",
-    "find_active": "f30b7ebc60e4",
-    "find_active_by_target": "9f56372217ab",
+    "find_active": "8a1b59cd68e2",
+    "find_active_by_target": "36b109d2fa8f",
     "list_by_sequences": "b5eb5a600dc3",
     "prune_expired": "ad87ec1a770d",
     "prune_superseded": "f9135225f236",
@@ -463,7 +463,7 @@ def find_active_by_target(
         target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
             depending on the category.
 
-    queries/revocations.sql:140
+    queries/revocations.sql:142
     """
     return _find_active_by_target(
         connection,
@@ -496,7 +496,7 @@ async def find_active_by_target_async(
         target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
             depending on the category.
 
-    queries/revocations.sql:140
+    queries/revocations.sql:142
     """
     return await _find_active_by_target_async(
         connection,
@@ -517,7 +517,7 @@ def list_by_sequences(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:183
+    queries/revocations.sql:187
     """
     return _list_by_sequences(connection, tenant_id=tenant_id, sequences=sequences)
 
@@ -530,7 +530,7 @@ async def list_by_sequences_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:183
+    queries/revocations.sql:187
     """
     return await _list_by_sequences_async(
         connection, tenant_id=tenant_id, sequences=sequences
@@ -552,7 +552,7 @@ def list_by_sequences_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:183
+    queries/revocations.sql:187
     """
     return _list_by_sequences_stream(
         connection, size, tenant_id=tenant_id, sequences=sequences
@@ -574,7 +574,7 @@ def list_by_sequences_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:183
+    queries/revocations.sql:187
     """
     return _list_by_sequences_stream_async(
         connection, size, tenant_id=tenant_id, sequences=sequences
@@ -586,7 +586,7 @@ def prune_expired(
 ) -> int:
     """Deletes entries of all tenants that expired longer ago than older_than.
 
-    queries/revocations.sql:197
+    queries/revocations.sql:201
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -596,7 +596,7 @@ async def prune_expired_async(
 ) -> int:
     """Deletes entries of all tenants that expired longer ago than older_than.
 
-    queries/revocations.sql:197
+    queries/revocations.sql:201
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
@@ -611,7 +611,7 @@ def prune_superseded(
     everything that they refuse, is in force, and was published longer ago than
     older_than.
 
-    queries/revocations.sql:220
+    queries/revocations.sql:224
     """
     return _prune_superseded(connection, older_than=older_than, batch_size=batch_size)
 
@@ -624,7 +624,7 @@ async def prune_superseded_async(
     everything that they refuse, is in force, and was published longer ago than
     older_than.
 
-    queries/revocations.sql:220
+    queries/revocations.sql:224
     """
     return await _prune_superseded_async(
         connection, older_than=older_than, batch_size=batch_size

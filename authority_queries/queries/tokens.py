@@ -38,9 +38,9 @@ _TEXTS = {
     "create": "63b5c15ac2d3",
     "revoke": "247b13f4ef7f",
     "revoke_by_id": "7a9416536c88",
-    "find_live_by_user": "68592519e9e0",
-    "find_live_by_service_account": "fd3616b9a41e",
-    "find_live_by_client": "c99c1662c462",
+    "find_live_by_user": "0880f4c18efe",
+    "find_live_by_service_account": "c2f9c6e5b76d",
+    "find_live_by_client": "d37913f9b12e",
     "list_live_by_ids": "6993484544b2",
     "prune_expired": "7059b75b8da1",
     "prune_refresh_tokens": "12c3d099974c",
@@ -723,9 +723,9 @@ def find_live_by_user(
     page_size: int,
 ) -> FoundIds:
     """The ids of live tokens of this user, in order of id, starting after
-    the given id: at most page_size, among the first `most` tokens of that user, live or
-    not. If page_size was not reached, examined_to is the id of the last of these, and
-    null when all were examined.
+    the given id: at most page_size, among the first `most` tokens, live or not. If
+    page_size was not reached, examined_to is the id of the last of these, and null when
+    all were examined.
 
     Args:
         tenant_id: Owner of the row.
@@ -753,9 +753,9 @@ async def find_live_by_user_async(
     page_size: int,
 ) -> FoundIds:
     """The ids of live tokens of this user, in order of id, starting after
-    the given id: at most page_size, among the first `most` tokens of that user, live or
-    not. If page_size was not reached, examined_to is the id of the last of these, and
-    null when all were examined.
+    the given id: at most page_size, among the first `most` tokens, live or not. If
+    page_size was not reached, examined_to is the id of the last of these, and null when
+    all were examined.
 
     Args:
         tenant_id: Owner of the row.
@@ -783,15 +783,15 @@ def find_live_by_service_account(
     page_size: int,
 ) -> FoundIds:
     """The ids of live tokens of this service account, in order of id, starting after
-    the given id: at most page_size, among the first `most` tokens of that service
-    account, live or not. If page_size was not reached, examined_to is the id of the
-    last of these, and null when all were examined.
+    the given id: at most page_size, among the first `most` tokens, live or not. If
+    page_size was not reached, examined_to is the id of the last of these, and null when
+    all were examined.
 
     Args:
         tenant_id: Owner of the row.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:340
+    queries/tokens.sql:342
     """
     return _find_live_by_service_account(
         connection,
@@ -813,15 +813,15 @@ async def find_live_by_service_account_async(
     page_size: int,
 ) -> FoundIds:
     """The ids of live tokens of this service account, in order of id, starting after
-    the given id: at most page_size, among the first `most` tokens of that service
-    account, live or not. If page_size was not reached, examined_to is the id of the
-    last of these, and null when all were examined.
+    the given id: at most page_size, among the first `most` tokens, live or not. If
+    page_size was not reached, examined_to is the id of the last of these, and null when
+    all were examined.
 
     Args:
         tenant_id: Owner of the row.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:340
+    queries/tokens.sql:342
     """
     return await _find_live_by_service_account_async(
         connection,
@@ -842,8 +842,8 @@ def find_live_by_client(
     most: int,
     page_size: int,
 ) -> FoundIds:
-    """The ids of live tokens of this client, in order of id, starting after the given
-    id: at most page_size, among the first `most` tokens of that client, live or not. If
+    """The ids of live tokens of this client, in order of id, starting after
+    the given id: at most page_size, among the first `most` tokens, live or not. If
     page_size was not reached, examined_to is the id of the last of these, and null when
     all were examined.
 
@@ -851,7 +851,7 @@ def find_live_by_client(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:388
+    queries/tokens.sql:392
     """
     return _find_live_by_client(
         connection,
@@ -872,8 +872,8 @@ async def find_live_by_client_async(
     most: int,
     page_size: int,
 ) -> FoundIds:
-    """The ids of live tokens of this client, in order of id, starting after the given
-    id: at most page_size, among the first `most` tokens of that client, live or not. If
+    """The ids of live tokens of this client, in order of id, starting after
+    the given id: at most page_size, among the first `most` tokens, live or not. If
     page_size was not reached, examined_to is the id of the last of these, and null when
     all were examined.
 
@@ -881,7 +881,7 @@ async def find_live_by_client_async(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:388
+    queries/tokens.sql:392
     """
     return await _find_live_by_client_async(
         connection,
@@ -901,7 +901,7 @@ def list_live_by_ids(
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:436
+    queries/tokens.sql:442
     """
     return _list_live_by_ids(connection, tenant_id=tenant_id, ids=ids)
 
@@ -914,7 +914,7 @@ async def list_live_by_ids_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:436
+    queries/tokens.sql:442
     """
     return await _list_live_by_ids_async(connection, tenant_id=tenant_id, ids=ids)
 
@@ -934,7 +934,7 @@ def list_live_by_ids_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:436
+    queries/tokens.sql:442
     """
     return _list_live_by_ids_stream(connection, size, tenant_id=tenant_id, ids=ids)
 
@@ -954,7 +954,7 @@ def list_live_by_ids_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:436
+    queries/tokens.sql:442
     """
     return _list_live_by_ids_stream_async(
         connection, size, tenant_id=tenant_id, ids=ids
@@ -968,7 +968,7 @@ def prune_expired(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:456
+    queries/tokens.sql:462
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -980,7 +980,7 @@ async def prune_expired_async(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:456
+    queries/tokens.sql:462
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
@@ -994,7 +994,7 @@ def prune_refresh_tokens(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:481
+    queries/tokens.sql:487
     """
     return _prune_refresh_tokens(
         connection, older_than=older_than, batch_size=batch_size
@@ -1008,7 +1008,7 @@ async def prune_refresh_tokens_async(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:481
+    queries/tokens.sql:487
     """
     return await _prune_refresh_tokens_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -84,7 +84,7 @@ create table if not exists authority.users (
     email_verified boolean not null default false,
     display_name text not null default '',
     password_hash text,
-    status text not null default 'active',
+    status text collate "C" not null default 'active',
     tokens_valid_after timestamptz,
     attributes jsonb not null default '{}',
     created_at timestamptz not null default authority.clock(),

@@ -30,6 +30,7 @@ from tests.factories import (
     make_token,
 )
 from tests.refusals import refusal_of
+from tests.repositories.paging import cursor_at
 from tests.repositories.test_client_secrets import list_secrets, live_secrets
 
 DAY = timedelta(days=1)
@@ -265,7 +266,8 @@ def test_another_tenant_cannot_reach_a_client(store: Store) -> None:
     )
     assert found is None
     assert store.clients.list(tenant_id=tenant_id).items == []
-    assert store.clients.list(tenant_id=tenant_id, before="~").items == []
+    beyond = cursor_at("~", "clients.list")
+    assert store.clients.list(tenant_id=tenant_id, before=beyond).items == []
     assert list_secrets(store, foreign) == live_secrets(store, foreign) == []
     with pytest.raises(NotFoundError):
         store.clients.update(row_version=1, **keys, **EDIT)

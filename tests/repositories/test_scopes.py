@@ -20,6 +20,7 @@ from authority_queries.records import (
 )
 from tests.factories import make_tenant
 from tests.refusals import refusal_of
+from tests.repositories.paging import cursor_at
 
 # scope-token = 1*( %x21 / %x23-5B / %x5D-7E ), RFC 6749 section 3.3.
 SCOPE_TOKEN_CHARACTERS = [chr(0x21), *map(chr, range(0x23, 0x5C))] + [
@@ -216,7 +217,8 @@ def test_another_tenant_cannot_reach_a_scope(store: Store) -> None:
     assert store.scopes.get_by_name(tenant_id=tenant_id, name="orders") is None
     assert store.scopes.resolve(tenant_id=tenant_id, names=["orders"]) == []
     assert scope not in store.scopes.list(tenant_id=tenant_id).items
-    assert scope not in store.scopes.list(tenant_id=tenant_id, before="z").items
+    beyond = cursor_at("z", "scopes.list")
+    assert scope not in store.scopes.list(tenant_id=tenant_id, before=beyond).items
     with pytest.raises(NotFoundError):
         store.scopes.update(row_version=1, **foreign, **EDIT)
     assert not store.scopes.delete(**foreign)

@@ -22,6 +22,7 @@ from tests.factories import (
     make_token,
 )
 from tests.refusals import refusal_of
+from tests.repositories.paging import cursor_at
 
 
 class Edit(TypedDict):
@@ -197,8 +198,10 @@ def test_another_tenant_cannot_reach_a_service_account(store: Store) -> None:
         tenant_id=tenant_id, account_id="job"
     )
     assert found is None
-    assert store.service_accounts.list(tenant_id=tenant_id).items == []
-    assert store.service_accounts.list(tenant_id=tenant_id, before="z").items == []
+    list_ = store.service_accounts.list
+    assert list_(tenant_id=tenant_id).items == []
+    beyond = cursor_at("z", "service_accounts.list")
+    assert list_(tenant_id=tenant_id, before=beyond).items == []
     with pytest.raises(NotFoundError):
         store.service_accounts.update(row_version=1, **foreign, **EDIT)
     assert not store.service_accounts.delete(**foreign)

@@ -16,6 +16,7 @@ from authority_queries.errors import (
 )
 from tests.factories import make_tenant
 from tests.refusals import refusal_of
+from tests.repositories.paging import cursor_at
 
 
 class Edit(TypedDict):
@@ -73,7 +74,7 @@ def test_pages_lead_forward_and_back(store: Store) -> None:
     assert start.items == first.items
     assert start.previous is None
     assert start.next == first.next
-    assert store.tenants.list(after="zzz").items == []
+    assert store.tenants.list(after=cursor_at("zzz", "tenants.list")).items == []
 
 
 def test_a_page_has_1_to_1000_rows_and_one_direction(store: Store) -> None:

@@ -32,7 +32,7 @@ from tests.factories import (
     make_user,
 )
 from tests.refusals import refusal_of
-from tests.repositories.paging import pages_of
+from tests.repositories.paging import cursor_at, pages_of
 from tests.stores import Logins
 
 FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
@@ -202,7 +202,7 @@ def test_pages_of_a_role_pass_over_assignments_that_ended(
     users.sort(key=lambda user: user.id)
     holders = [users[0], users[22], users[24]]
     dba.execute(
-        "update authority.user_roles set expires_at = now() where not user_id = any(%s)",
+        "update authority.user_roles set expires_at = now() where user_id <> all(%s)",
         [[user.id for user in holders]],
     )
     pages = pages_of(
@@ -345,7 +345,8 @@ def test_another_tenant_cannot_reach_a_user(store: Store) -> None:
     )
     assert found is None
     assert usernames(store, tenant_id) == []
-    assert usernames(store, tenant_id, before="z") == []
+    beyond = cursor_at("z", "users.list")
+    assert usernames(store, tenant_id, before=beyond) == []
     with pytest.raises(NotFoundError):
         store.users.update(**foreign, row_version=1, **EDIT)
     with pytest.raises(NotFoundError):

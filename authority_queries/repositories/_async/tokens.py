@@ -2,11 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Final
 from uuid import UUID
 
-from authority_queries.engine.calls import AsyncCall
 from authority_queries.engine.runtime import JsonArray, JsonObject
 from authority_queries.errors import TenantInactiveError
 from authority_queries.queries import tokens as queries
@@ -16,23 +13,16 @@ from authority_queries.records import (
     TokenType,
     VerifiedToken,
 )
-from authority_queries.repositories._async.pages import Found, found_page
-from authority_queries.repositories._async.repository import AsyncRepository
+from authority_queries.repositories._async.token_lists import AsyncTokenLists
 from authority_queries.repositories.arguments import (
     check_code_challenge,
     check_digest,
     check_not_negative,
-    check_one_subject,
     check_positive,
 )
-from authority_queries.repositories.cursors import by_id
-from authority_queries.repositories.values import Page
-
-_BY_SUBJECT: Final = by_id("tokens.list_active_by_subject")
-_BY_CLIENT: Final = by_id("tokens.list_active_by_client")
 
 
-class AsyncTokens(AsyncRepository):
+class AsyncTokens(AsyncTokenLists):
     """Queries of `queries/tokens.sql`.
 
     Tokens are passed as the SHA-256 of their string (`parse_token(…).hash`), never as
@@ -182,59 +172,6 @@ class AsyncTokens(AsyncRepository):
             )
         )
 
-    async def list_active_by_subject(
-        self,
-        *,
-        tenant_id: UUID,
-        user_id: UUID | None = None,
-        service_account_id: UUID | None = None,
-        after: str | None = None,
-        page_size: int = 50,
-    ) -> Page[Token]:
-        """List the live tokens of a user or a service account, in order of id.
-
-        A page may have fewer tokens than `page_size`, even none, and a `next`: it
-        examines tokens that are dead and not pruned, too.
-        """
-        check_one_subject(user_id, service_account_id)
-        find: AsyncCall[Found]
-        if service_account_id is not None:
-            find = partial(
-                queries.find_live_by_service_account_async,
-                service_account_id=service_account_id,
-            )
-        elif user_id is not None:
-            find = partial(queries.find_live_by_user_async, user_id=user_id)
-        return await found_page(
-            partial(find, self._connection, tenant_id=tenant_id),
-            partial(self._list_live, tenant_id),
-            _BY_SUBJECT,
-            after=after,
-            page_size=page_size,
-        )
-
-    async def list_active_by_client(
-        self,
-        *,
-        tenant_id: UUID,
-        client_uuid: UUID,
-        after: str | None = None,
-        page_size: int = 50,
-    ) -> Page[Token]:
-        """List the live tokens of a client, in order of id, as by subject."""
-        return await found_page(
-            partial(
-                queries.find_live_by_client_async,
-                self._connection,
-                tenant_id=tenant_id,
-                client_uuid=client_uuid,
-            ),
-            partial(self._list_live, tenant_id),
-            _BY_CLIENT,
-            after=after,
-            page_size=page_size,
-        )
-
     async def prune_expired(
         self, *, older_than: timedelta = timedelta(0), batch_size: int = 1000
     ) -> int:
@@ -264,9 +201,4 @@ class AsyncTokens(AsyncRepository):
             self._connection,
             older_than=check_not_negative("older_than", older_than),
             batch_size=batch_size,
-        )
-
-    async def _list_live(self, tenant_id: UUID, ids: Sequence[UUID]) -> Sequence[Token]:
-        return await queries.list_live_by_ids_async(
-            self._connection, tenant_id=tenant_id, ids=ids
         )

@@ -30,14 +30,13 @@ from authority_queries.repositories.arguments import (
 from authority_queries.repositories.cursors import by_text
 from authority_queries.repositories.values import Page
 
-_MINUTE: Final = timedelta(minutes=1)
 _DAY: Final = timedelta(days=1)
-_CODE_LIFETIME: Final = 10 * _MINUTE
+_CODE_LIFETIME: Final = timedelta(minutes=10)
 _LIFETIMES: Final[Mapping[OneTimeTokenPurpose, timedelta]] = {
     "email_verification": _DAY,
     "invitation": 7 * _DAY,
-    "password_reset": 60 * _MINUTE,
-    "sign_in": 10 * _MINUTE,
+    "password_reset": timedelta(hours=1),
+    "sign_in": _CODE_LIFETIME,
 }
 
 _ORDER: Final = by_text("one_time_tokens.list_by_purpose", "recipient")
@@ -64,7 +63,7 @@ class OneTimeTokens(Repository):
         max_attempts: int = 5,
         properties: JsonObject | None = None,
         lifetime: timedelta | None = None,
-        resend_after: timedelta = _MINUTE,
+        resend_after: timedelta = timedelta(minutes=1),
     ) -> OneTimeTokenCreation:
         """Create a token with a link, a code or both, and end the one before.
 
@@ -117,13 +116,9 @@ class OneTimeTokens(Repository):
         page_size: int = 50,
     ) -> Page[OneTimeToken]:
         """List tokens that are not pruned, such as invitations, by recipient."""
+        call = partial(queries.list_by_purpose, self._connection)
         return page_after(
-            partial(
-                queries.list_by_purpose,
-                self._connection,
-                tenant_id=tenant_id,
-                purpose=purpose,
-            ),
+            partial(call, tenant_id=tenant_id, purpose=purpose),
             _ORDER,
             after=after,
             page_size=page_size,
