@@ -53,7 +53,7 @@ select
     tenants.tokens_valid_after, tenants.created_at, tenants.updated_at,
     tenants.row_version
 from authority.tenants
-where tenants.code > coalesce(:after::text, '')
+where tenants.code > :after
 order by tenants.code
 limit :page_size;
 

@@ -213,7 +213,7 @@ def test_an_unknown_or_unneeded_exception_is_found(
         ("a", "@plan cross_tenant: the plan does not do this"),
         ("b", "@plan seq_scan shop.notes: the plan does not do this"),
         ("c", "@plan seqscan shop.notes: no such exception"),
-        ("d", "@plan seq_scan: names no table or index"),
+        ("d", "@plan seq_scan: names no table, index or cursor"),
         ("e", "reads all of shop.drafts"),
         ("e", "@plan seq_scan drafts: the plan does not do this"),
     ]

@@ -58,7 +58,7 @@ def sign_in(store: Store, **fields: Any) -> SignIn:
 def active_ids(store: Store, client: Client, **page: Any) -> list[UUID]:
     tokens = store.tokens.list_active_by_client(
         tenant_id=client.tenant_id, client_uuid=client.id, **page
-    )
+    ).items
     return [token.id for token in tokens]
 
 
