@@ -124,22 +124,20 @@ def _cold(server: Databases) -> dict[str, tuple[float, float]]:
         with Calls.open(server.conninfo(_GROWN)) as calls:
             peer = calls.peer(call)
             server.evict(_GROWN)
-            before = _blocks_read(server)
+            before = _blocks_read(server, calls)
             times = []
             for _ in range(_COLD_CALLS):
                 started = perf_counter()
                 peer({})
                 times.append((perf_counter() - started) * 1e3)
-        found[call] = (
-            median(times),
-            (_blocks_read(server) - before) / _COLD_CALLS,
-        )
+            blocks = (_blocks_read(server, calls) - before) / _COLD_CALLS
+        found[call] = (median(times), blocks)
     return found
 
 
-def _blocks_read(server: Databases) -> int:
+def _blocks_read(server: Databases, calls: Calls) -> int:
+    calls.flush_statistics()
     with psycopg.connect(server.conninfo("postgres"), autocommit=True) as dba:
-        dba.execute("select pg_stat_force_next_flush()")
         found = dba.execute(
             "select blks_read from pg_stat_database where datname = %s", [_GROWN]
         ).fetchone()

@@ -1,12 +1,12 @@
 """The calls of benchmarks.growth, for one busy tenant."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import cycle
 from secrets import token_bytes
-from typing import Final, Literal, TypeAlias, TypeVar, get_args
+from typing import Final, TypeVar
 from uuid import UUID, uuid4
 
 import psycopg
@@ -20,8 +20,7 @@ from authority_queries.repositories.values import NewToken
 from benchmarks.cases import Arguments
 from benchmarks.peers import Peer
 
-Call: TypeAlias = Literal["verify", "issue", "rotate"]
-CALLS: Final[Sequence[Call]] = get_args(Call)
+CALLS: Final = ("verify", "issue", "rotate")
 Row = TypeVar("Row")
 _HOUR: Final = timedelta(hours=1)
 _MONTH: Final = timedelta(days=30)
@@ -84,11 +83,15 @@ class Calls:
         with psycopg.connect(service, autocommit=True) as connection:
             yield cls(connection, tenant_id)
 
-    def peer(self, call: Call) -> Peer:
+    def peer(self, call: str) -> Peer:
         """Return the call."""
         return {"verify": self._verify, "issue": self._issue, "rotate": self._rotate}[
             call
         ]
+
+    def flush_statistics(self) -> None:
+        """Make the server process report which blocks it has read."""
+        self._connection.execute("select pg_stat_force_next_flush()")
 
     def use_all(self) -> None:
         """Verify each picked token, and refresh each picked family."""

@@ -11,10 +11,10 @@ from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from authority_queries.resources import MIGRATIONS
-from authority_queries.service.embedded import running_embedded_server
 from authority_queries.service.embedded.folders import temporary_folder
 from authority_queries.service.migrations import migrate_plainly
 from benchmarks.growth_rows import load_first
+from benchmarks.server import server_with
 
 # Vacuum runs between the measurements only. wal_level = minimal spares the log of the
 # indexes' builds; it logs the measured statements as replica does.
@@ -87,13 +87,5 @@ def databases(parent: Path | None) -> Iterator[Databases]:
     """Run a server with its data in a new folder below this one, then delete it."""
     with temporary_folder(parent) as folder:
         data_dir = folder / "data"
-        with (
-            running_embedded_server(data_dir) as parameters,
-            psycopg.connect(make_conninfo("", **parameters), autocommit=True) as dba,
-        ):
-            for name, value in _SETTINGS.items():
-                dba.execute(
-                    SQL("alter system set {} = {}").format(Identifier(name), value)
-                )
-        with running_embedded_server(data_dir) as parameters:
-            yield Databases(make_conninfo("", **parameters), data_dir)
+        with server_with(data_dir, _SETTINGS) as server:
+            yield Databases(server, data_dir)
