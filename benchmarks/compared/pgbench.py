@@ -5,6 +5,7 @@ import re
 import resource
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle
@@ -44,7 +45,7 @@ class Pgbench:
         """Verify so many tokens, and return what one took."""
         presented = parse_token(next(self._tokens), kind="access")
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        before = self._server_time()
+        running, before = self._children(), self._server_time()
         answer = subprocess.run(  # noqa: S603 -- the wheel's own program
             [
                 embedded_program("pgbench"),
@@ -72,8 +73,14 @@ class Pgbench:
         if found is None:
             message = f"pgbench did not finish: {answer.stdout}"
             raise RuntimeError(message)
+        while self._children() != running:  # its processes end after pgbench
+            time.sleep(0.005)
         server = self._server_time() - before
         return Spent(client / count, server / count, 1 / float(found[1]))
+
+    def _children(self) -> str:
+        path = Path(f"/proc/{self._postmaster}/task/{self._postmaster}/children")
+        return path.read_text(encoding="ascii")
 
     def _server_time(self) -> float:
         """Return the processor seconds of server processes that have ended."""
