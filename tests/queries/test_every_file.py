@@ -9,14 +9,14 @@ import pytest
 
 from authority_queries import Store
 from authority_queries.codegen.query import Query
-from authority_queries.codegen.reading.folder import read_folder
 from authority_queries.engine._sync.query_file import QueryFile
 from authority_queries.repositories._sync.repository import Repository
 from authority_queries.resources import QUERIES
 from tests.every_query import names_by_file
+from tests.own_queries import own_queries
 from tests.stores import Logins
 
-ALL = read_folder(QUERIES)
+ALL = own_queries()
 ROOT = Path(__file__).parents[2]
 LONGEST_LINE = 88
 # These belong neither to a tenant nor to operators: they run before a tenant is known.
