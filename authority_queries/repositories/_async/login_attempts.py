@@ -1,5 +1,6 @@
 """The log of sign-in attempts, and the throttle that precedes them."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address
