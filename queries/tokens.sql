@@ -182,32 +182,12 @@ where
 -- tenant. For a transaction that works for no tenant yet.
 -- @as verify_many -- The function reads the same view.
 select
-    found.token_hash,
-    found.tenant_id,
-    found.id,
-    found.type,
-    found.client_id,
-    found.authorization_id,
-    found.user_id,
-    found.subject_id,
-    found.username,
-    found.service_account_id,
-    found.account_id,
-    found.actor,
-    found.scopes,
-    found.resources,
-    found.authorization_details,
-    found.cnf_jkt,
-    found.cnf_x5t_s256,
-    found.payload,
-    found.properties,
-    found.authenticated_at,
-    found.acr,
-    found.amr,
-    found.created_at,
-    found.expires_at,
-    found.sid,
-    found.depends_on
+    found.token_hash, found.tenant_id, found.id, found.type, found.client_id,
+    found.authorization_id, found.user_id, found.subject_id, found.username,
+    found.service_account_id, found.account_id, found.actor, found.scopes,
+    found.resources, found.authorization_details, found.cnf_jkt, found.cnf_x5t_s256,
+    found.payload, found.properties, found.authenticated_at, found.acr, found.amr,
+    found.created_at, found.expires_at, found.sid, found.depends_on
 from (
     select
         presented.tenant_id,

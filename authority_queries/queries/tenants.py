@@ -26,7 +26,7 @@ _TEXTS = {
     "get_by_code": "3f6a3bad88a8",
     "find": "7dbfac10d75e",
     "enter": "9b4a17bae622",
-    "list_after": "0c5d2a744c00",
+    "list_after": "aac3dcf25a3f",
     "list_before": "27d30327664d",
     "create": "46cd0cc53213",
     "update": "9df94c6ec376",
@@ -78,7 +78,7 @@ _QUERIES.promise("enter", "status")
 _ASYNC_QUERIES.promise("enter", "status")
 _list_after_takes = Parameters(
     "tenants.list_after",
-    after=checks.optional(checks.text()),
+    after=checks.text(),
     page_size=checks.int8,
 )
 _list_after: Call[list[Tenant]] = _QUERIES.rows(
@@ -250,7 +250,7 @@ async def enter_async(
 
 
 def list_after(
-    connection: Connection[object], *, after: str | None, page_size: int
+    connection: Connection[object], *, after: str, page_size: int
 ) -> list[Tenant]:
     """One tenant, in order of code, starting after the given code.
 
@@ -260,7 +260,7 @@ def list_after(
 
 
 async def list_after_async(
-    connection: AsyncConnection[object], *, after: str | None, page_size: int
+    connection: AsyncConnection[object], *, after: str, page_size: int
 ) -> list[Tenant]:
     """One tenant, in order of code, starting after the given code.
 
@@ -270,11 +270,7 @@ async def list_after_async(
 
 
 def list_after_stream(
-    connection: Connection[object],
-    *,
-    size: int = 1000,
-    after: str | None,
-    page_size: int,
+    connection: Connection[object], *, size: int = 1000, after: str, page_size: int
 ) -> Stream[Tenant]:
     """One tenant, in order of code, starting after the given code.
 
@@ -287,11 +283,7 @@ def list_after_stream(
 
 
 def list_after_stream_async(
-    connection: AsyncConnection[object],
-    *,
-    size: int = 1000,
-    after: str | None,
-    page_size: int,
+    connection: AsyncConnection[object], *, size: int = 1000, after: str, page_size: int
 ) -> AsyncStream[Tenant]:
     """One tenant, in order of code, starting after the given code.
 

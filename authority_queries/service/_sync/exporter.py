@@ -87,7 +87,7 @@ def _rows(
             other_names=other_names,
             table_name=table,
             after=after,
-            limit=MAX_PAGE_SIZE,
+            page_size=MAX_PAGE_SIZE,
         )
         for row in page:
             yield ExportedLine.of(table, row.exported)
