@@ -46,6 +46,7 @@ _QUOTED: Final = (
 )
 _OTHERS: Final = (
     _Benchmark("auditing", "audit events"),
+    _Benchmark("batches", "many rows in one call"),
     _Benchmark("borrowing", "the check of a borrowed connection"),
     _Benchmark("families", "what pruning leaves of living families"),
     _Benchmark("feed", "the feed that writes itself"),

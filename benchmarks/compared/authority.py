@@ -191,7 +191,7 @@ def _sign_in(authority: Authority, given: Given) -> Callable[[], object]:
             permissions = store.roles.list_user_permissions(
                 tenant_id=tenant_id, user_id=user.id
             )
-        check(len(roles) == ROLES and len(permissions) == len(PERMISSIONS))
+        check(len(roles) == ROLES and len(permissions.items) == len(PERMISSIONS))
 
     return sign_in
 

@@ -69,6 +69,7 @@ WRONG: Final[Mapping[str, tuple[object, ...]]] = {
         {"a": b"a"},
         {"a": _HUGE},
     ),
+    "Sequence[int]": ([2**63], ["1"], [None], 1),
     "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue]": (
         b"{}",
         _LATE,

@@ -157,7 +157,7 @@ class AsyncFeedReader:
             return await store.revocations.list_since(
                 tenant_id=feed.tenant_id,
                 sequence=max(0, feed.position - 1),
-                limit=MAX_PAGE_SIZE,
+                page_size=MAX_PAGE_SIZE,
             )
 
     def _warn(self, error: Exception) -> None:
