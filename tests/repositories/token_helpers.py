@@ -66,7 +66,7 @@ def active_ids(store: Store, client: Client, **page: Any) -> list[UUID]:
 def verify(
     store: Store, minted: TokenString, type: TokenType = "access"
 ) -> VerifiedToken | None:
-    """Verify the token by the view and, in the synchronous form, by the function too."""
+    """Verify the token by the view, and if synchronous by the function too."""
     by_view = store.tokens.verify(
         tenant_id=minted.tenant_id, token_hash=minted.hash, type=type
     )
