@@ -58,6 +58,7 @@ _OTHERS: Final = (
     _Benchmark("pruning", "the deletion of expired rows"),
     _Benchmark("refresh", "a refresh in one statement"),
     _Benchmark("storage", "updates that stay in their page", ("--candidates",)),
+    _Benchmark("verification", "what the server does to verify a token"),
     _Benchmark("wrapper", "generated functions beside the bare driver"),
 )
 BENCHMARKS: Final = {each.name: each for each in (*_QUOTED, *_OTHERS)}
