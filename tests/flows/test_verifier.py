@@ -16,7 +16,8 @@ from authority_queries import Authority, Settings, Store, feed_keys
 from authority_queries.errors import ClosedError, InvalidArgumentError
 from authority_queries.records import Client
 from authority_queries.secrets import TokenString, mint_token
-from tests.factories import make_client, make_tenant, make_token
+from authority_queries.service.caching.frozen import FrozenDict, FrozenList
+from tests.factories import HOUR, make_client, make_tenant, make_token
 from tests.flows.cached_verifier import Dba
 from tests.flows.cached_world import World, make_world
 from tests.flows.test_published_ends import ENDS
@@ -154,7 +155,8 @@ def test_an_answer_is_verified_again_after_its_maximal_age(
     settings: Settings, minted: TokenString, dba: Dba
 ) -> None:
     """A token that ends without an entry: the table's triggers are off."""
-    with opened_sync(settings, max_age=SECOND / 2) as verifier:
+    seldom = {"poll_interval": HOUR, "max_staleness": 2 * HOUR, "listen": False}
+    with opened_sync(settings, max_age=SECOND / 2, **seldom) as verifier:
         warm(verifier, minted.token)
         dba.execute("set session_replication_role = replica")
         dba.execute("delete from authority.tokens")
@@ -293,3 +295,27 @@ def test_a_server_with_another_clock_decides_when_a_token_ends(
             feed.was_read(1000.0, moment, 5.0)
             moved = replace(token, expires_at=token.expires_at + away)
             assert feed.end_of(moved.expires_at) == pytest.approx(1001.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "readers"),
+    [
+        (FrozenList, {"copy", "count", "index", "__add__", "__mul__", "__rmul__"}),
+        (FrozenDict, {"copy", "get", "items", "keys", "values", "fromkeys", "__or__"}),
+    ],
+)
+def test_every_method_that_changes_a_list_or_an_object_is_refused(
+    kind: type, readers: set[str]
+) -> None:
+    """A new method of a later Python must be judged here."""
+    plain = kind.__mro__[1]
+    changing = {
+        name
+        for name in vars(plain)
+        if not name.startswith("__") or name in {"__iadd__", "__imul__", "__ior__"}
+    } | {"__setitem__", "__delitem__"}
+    refused = {name for name in changing if name in vars(kind)}
+    assert changing - refused == {each for each in readers if each in changing}
+    for name in refused:
+        with pytest.raises(TypeError, match="shared by all callers"):
+            getattr(kind(), name)()
