@@ -1,10 +1,14 @@
 """Imports of many rows, one statement for each batch."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
+import psycopg
 from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
 
+from authority_queries.engine._async.transactions import own_transaction
 from authority_queries.engine._async.unit import unit_of
 from authority_queries.engine.calls import AsyncCall
 from authority_queries.errors import ConstraintError, InvalidArgumentError
@@ -55,6 +59,8 @@ class AsyncImport:
 
     async def _write(self, batch: RowBatch) -> int:
         try:
+            if self._is_idle:
+                return await self._send(batch.text())
             async with self._connection.transaction():
                 return await self._send(batch.text())
         except (ConstraintError, InvalidArgumentError) as error:
@@ -89,8 +95,26 @@ class AsyncImport:
     ) -> bool:
         """Return whether the first rows can be written, without writing them."""
         try:
-            async with self._connection.transaction(force_rollback=True):
+            async with self._undone():
                 await self._send(batch.text(count))
         except kind:
             return False
         return True
+
+    @asynccontextmanager
+    async def _undone(self) -> AsyncIterator[None]:
+        """Roll back what the block has written."""
+        if not self._is_idle:
+            async with self._connection.transaction(force_rollback=True):
+                yield
+            return
+        # A unit in autocommit begins its transactions itself.
+        with suppress(psycopg.Rollback):
+            async with own_transaction(self._connection):
+                yield
+                raise psycopg.Rollback
+
+    @property
+    def _is_idle(self) -> bool:
+        status = self._connection.info.transaction_status
+        return self._connection.autocommit and status == TransactionStatus.IDLE
