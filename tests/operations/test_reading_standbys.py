@@ -307,7 +307,13 @@ def test_reads_go_to_the_primary_while_the_standby_is_away(
 
 def until_answered(reader: Authority, call: Callable[[], object]) -> None:
     before = reader.replica_reads.standby
-    until(lambda: (call(), sleep(0.02), reader.replica_reads.standby > before)[-1])
+
+    def is_answered() -> bool:
+        call()
+        sleep(0.02)
+        return reader.replica_reads.standby > before
+
+    until(is_answered)
 
 
 def test_a_service_starts_without_its_standby(pair: Pair) -> None:
