@@ -57,6 +57,7 @@ _OTHERS: Final = (
     _Benchmark("moving", "the move of a tenant"),
     _Benchmark("policies", "the spelling of a policy"),
     _Benchmark("pruning", "the deletion of expired rows"),
+    _Benchmark("pruning_load", "a prune beside verifications"),
     _Benchmark("refresh", "a refresh in one statement"),
     _Benchmark("storage", "updates that stay in their page", ("--candidates",)),
     _Benchmark("verification", "what the server does to verify a token"),

@@ -8,15 +8,15 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
 from multiprocessing import get_context
-from statistics import median, quantiles
-from typing import Final, NamedTuple
+from pathlib import Path
+from statistics import mean, median, quantiles
+from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 import psycopg
@@ -34,7 +34,7 @@ from benchmarks.rows import Rows, insert_rows
 
 _LIMIT: Final = 1.5
 _CALLERS: Final = 4
-_RATE: Final = 150  # verifications a second of each caller
+_RATE: Final = 100  # verifications a second of each caller
 _WINDOW: Final = 0.5  # seconds
 _PAIRS: Final = 8
 _CORES: Final = (0, 1)  # of clients and the prune, of the verifying server processes
@@ -60,6 +60,25 @@ select
 """
 
 
+_HEADERS: Final = (
+    "prune on",
+    "load",
+    "rows/s",
+    "CPU µs",
+    "beside",
+    "p50 ms",
+    "beside",
+    "p99 ms",
+    "beside",
+    "CPU ratio",
+    "p50",
+    "p99",
+)
+_FORMATS: Final = ("", ".2f", *3 * (".0f",), *7 * (".2f",))
+_SIZE_HEADERS: Final = ("after", "table MB", "indexes MB", "dead rows")
+_Line: TypeAlias = tuple[str | float, ...]
+
+
 class _Way(NamedTuple):
     """How a prune works: where, and for how much of the time."""
 
@@ -75,12 +94,22 @@ _WAYS: Final = (
 )
 
 
+class _Window(NamedTuple):
+    """Milliseconds of each call, and processor µs of the server for a call."""
+
+    spent: Sequence[float]
+    cpu: float
+
+    def of(self, percent: int) -> float:
+        return quantiles(self.spent, n=100)[percent - 1]
+
+
 @dataclass
 class _Measured:
-    """Milliseconds of verifications in idle windows and beside a prune."""
+    """Verifications in idle windows and beside a prune."""
 
-    idle: list[list[float]] = field(default_factory=list)
-    beside: list[list[float]] = field(default_factory=list)
+    idle: list[_Window] = field(default_factory=list)
+    beside: list[_Window] = field(default_factory=list)
     rows: int = 0
     seconds: float = 0.0
 
@@ -99,9 +128,11 @@ class _Caller:
         os.sched_setaffinity(0, {_CORES[0]})
 
 
-def _verify(tenant_id: UUID, hashes: int, begin: float, seed: int) -> list[float]:
-    """Return milliseconds from the moment when each call was due to its answer."""
+def _verify(tenant_id: UUID, hashes: int, begin: float, seed: int) -> _Window:
+    """Measure each call from the moment when it was due to its answer."""
     spent = []
+    schedstat = Path(f"/proc/{_Caller.connection.info.backend_pid}/schedstat")
+    before = int(schedstat.read_text().split()[0])
     for number in range(round(_RATE * _WINDOW)):
         due = begin + (number + seed / _CALLERS) / _RATE
         time.sleep(max(0.0, due - time.monotonic()))
@@ -117,7 +148,8 @@ def _verify(tenant_id: UUID, hashes: int, begin: float, seed: int) -> list[float
             message = "a live token was not found"
             raise RuntimeError(message)
         spent.append((time.monotonic() - due) * 1000)
-    return spent
+    cpu = int(schedstat.read_text().split()[0]) - before
+    return _Window(spent, cpu / 1000 / len(spent))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -127,63 +159,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--tokens", type=int, default=300_000, metavar="COUNT")
     half = parser.parse_args(arguments).tokens // 2
-    with ExitStack() as stack:
-        folder = stack.enter_context(temporary_folder())
-        parameters = stack.enter_context(running_embedded_server(folder / "data"))
+    with (
+        temporary_folder() as folder,
+        running_embedded_server(folder / "data") as parameters,
+    ):
         database = make_conninfo("", **parameters)
         migrate(database)
         print(machine(database), end="\n\n")
-        callers = stack.enter_context(
-            ProcessPoolExecutor(
-                _CALLERS,
-                mp_context=get_context("spawn"),
-                initializer=_Caller.connect,
-                initargs=(database,),
-            )
-        )
-        dba = stack.enter_context(psycopg.connect(database, autocommit=True))
-        dba.execute("create extension pgstattuple")
-        rows = insert_rows(dba)
-        _insert(dba, rows, "live", "30 days", half)
-        sizes = []
-        lines = []
-        for number, way in enumerate(_WAYS):
-            _insert(dba, rows, f"old{number}", "-2 days", half)
-            dba.execute("vacuum analyze authority.tokens")
-            sizes.append(("full", *_sizes(dba)))
-            measured = _run(database, callers, rows, way, half)
-            lines.append(_line(way, measured))
-            sizes.append(("pruned", *_sizes(dba)))
-            dba.execute("vacuum authority.tokens")
-            sizes.append(("vacuumed", *_sizes(dba)))
+        lines, sizes = _measured(database, half)
     print(
         f"Verifying beside a prune of {half:,} of {2 * half:,} tokens, {_CALLERS} "
-        f"callers, {_CALLERS * _RATE} calls/s, ms, windows of {_WINDOW:g} s in turns"
+        f"callers, {_CALLERS * _RATE} calls/s, idle and beside it in turns of "
+        f"{_WINDOW:g} s, medians:"
     )
-    print(tabulate(lines, headers=_HEADERS, floatfmt=".2f"), end="\n\n")
-    print("The table, MB, and its dead rows:")
+    print(tabulate(lines, headers=_HEADERS, floatfmt=_FORMATS), end="\n\n")
+    print("The table, filled again to the same number of tokens before each prune:")
     print(tabulate(sizes, headers=_SIZE_HEADERS, floatfmt=".0f"), end="\n\n")
-    ratio = lines[0][-1]
+    ratio = float(lines[0][-1])
     print(f"p99 on a core of its own to idle: {ratio:.2f}; allowed: {_LIMIT}")
     return 1 if ratio > _LIMIT else 0
 
 
-_HEADERS: Final = (
-    "prune on",
-    "load",
-    "rows/s",
-    "idle p50",
-    "p99",
-    "beside p50",
-    "p99",
-    "p50 ratio",
-    "p99 ratio",
-)
-_SIZE_HEADERS: Final = ("after", "table", "indexes", "dead rows")
+def _measured(database: str, half: int) -> tuple[list[_Line], list[_Line]]:
+    lines: list[_Line] = []
+    sizes: list[_Line] = []
+    with (
+        ProcessPoolExecutor(
+            _CALLERS,
+            mp_context=get_context("spawn"),
+            initializer=_Caller.connect,
+            initargs=(database,),
+        ) as callers,
+        psycopg.connect(database, autocommit=True) as dba,
+    ):
+        dba.execute("create extension pgstattuple")
+        rows = insert_rows(dba)
+        _insert(dba, rows, "live", "30 days", half)
+        for number, way in enumerate(_WAYS):
+            _insert(dba, rows, f"old{number}", "-2 days", half)
+            dba.execute("vacuum analyze authority.tokens")
+            sizes.append(("filling", *_sizes(dba)))
+            lines.append(_line(way, _run(database, callers, rows, way, half)))
+            sizes.append(("pruning", *_sizes(dba)))
+            dba.execute("vacuum authority.tokens")
+            sizes.append(("vacuum", *_sizes(dba)))
+    return lines, sizes
 
 
 def _insert(
-    dba: "psycopg.Connection[object]", rows: Rows, prefix: str, ends: str, count: int
+    dba: "psycopg.Connection[Any]", rows: Rows, prefix: str, ends: str, count: int
 ) -> None:
     values = {
         "tenant_id": rows.tenant_id,
@@ -196,9 +220,9 @@ def _insert(
     dba.execute(_INSERT, values)
 
 
-def _sizes(dba: "psycopg.Connection[object]") -> Sequence[float]:
+def _sizes(dba: "psycopg.Connection[Any]") -> Sequence[float]:
     (found,) = dba.execute(_SIZES).fetchall()
-    return found
+    return [float(each) for each in found]
 
 
 def _run(
@@ -220,10 +244,10 @@ def _run(
                 time_limit=timedelta(seconds=_WINDOW + 0.15),
             )
             seconds = time.monotonic() - begun
-            latencies = _results(started)
+            window = _results(started)
             if report.is_complete and seconds < _WINDOW:
                 break  # the prune was over before the window
-            measured.beside.append(latencies)
+            measured.beside.append(window)
             measured.rows += report.rows
             measured.seconds += seconds
         prune(Store(connection), only=["tokens"])
@@ -232,7 +256,7 @@ def _run(
 
 def _start(
     callers: ProcessPoolExecutor, rows: Rows, half: int
-) -> "list[Future[list[float]]]":
+) -> "list[Future[_Window]]":
     begin = time.monotonic() + 0.1
     return [
         callers.submit(_verify, rows.tenant_id, half, begin, seed)
@@ -240,29 +264,28 @@ def _start(
     ]
 
 
-def _results(started: "list[Future[list[float]]]") -> list[float]:
-    return [spent for each in started for spent in each.result()]
+def _results(started: "list[Future[_Window]]") -> _Window:
+    windows = [each.result() for each in started]
+    spent = [each for window in windows for each in window.spent]
+    return _Window(spent, mean(window.cpu for window in windows))
 
 
-def _line(way: _Way, measured: _Measured) -> tuple[str | float, ...]:
-    def of(windows: list[list[float]], percent: int) -> list[float]:
-        return [quantiles(window, n=100)[percent - 1] for window in windows]
+_FIGURES: Final[Sequence[Callable[[_Window], float]]] = (
+    lambda window: window.cpu,
+    lambda window: window.of(50),
+    lambda window: window.of(99),
+)
 
-    idle, beside = measured.idle, measured.beside
-    ratios = [
-        median(b / a for a, b in zip(of(idle, p), of(beside, p), strict=False))
-        for p in (50, 99)
-    ]
-    return (
-        way.where,
-        way.max_load,
-        round(measured.rows / measured.seconds),
-        median(of(idle, 50)),
-        median(of(idle, 99)),
-        median(of(beside, 50)),
-        median(of(beside, 99)),
-        *ratios,
-    )
+
+def _line(way: _Way, measured: _Measured) -> _Line:
+    pairs = list(zip(measured.idle, measured.beside, strict=False))
+    figures: list[float] = []
+    ratios = []
+    for figure in _FIGURES:
+        figures += (median(map(figure, each)) for each in zip(*pairs, strict=True))
+        ratios.append(median(figure(beside) / figure(idle) for idle, beside in pairs))
+    speed = measured.rows / measured.seconds
+    return (way.where, way.max_load, speed, *figures, *ratios)
 
 
 if __name__ == "__main__":

@@ -208,7 +208,6 @@ SQL_FILES = [
 # licences. The functions set the time zone.
 CALENDAR_ON_PURPOSE = {
     ("0026_partition_login_attempts.sql", "months =>"),
-    ("0026_partition_login_attempts.sql", "'1 month'"),
     ("0026_partition_login_attempts.sql", "interval '1 month'"),
     ("0046_isolate_audit_events.sql", "interval '1 month'"),
     ("0048_seal_audit_events.sql", "interval '1 month'"),
