@@ -61,15 +61,19 @@ found as materialized (
         array(
             select examined.id
             from examined
+            -- Its limit makes PostgreSQL look up one consent after another.
+            left join lateral (
+                select consents.id
+                from authority.consents
+                where
+                    consents.tenant_id = :tenant_id
+                    and consents.id = examined.consent_id
+                    and consents.revoked_at is not null
+                limit 1
+            ) as revoked on true
             where
                 examined.is_listed
-                and not exists (
-                    select from authority.consents
-                    where
-                        consents.tenant_id = :tenant_id
-                        and consents.id = examined.consent_id
-                        and consents.revoked_at is not null
-                )
+                and revoked.id is null
             limit :page_size
         ) as ids
 )
@@ -113,15 +117,19 @@ found as materialized (
         array(
             select examined.id
             from examined
+            -- Its limit makes PostgreSQL look up one consent after another.
+            left join lateral (
+                select consents.id
+                from authority.consents
+                where
+                    consents.tenant_id = :tenant_id
+                    and consents.id = examined.consent_id
+                    and consents.revoked_at is not null
+                limit 1
+            ) as revoked on true
             where
                 examined.is_listed
-                and not exists (
-                    select from authority.consents
-                    where
-                        consents.tenant_id = :tenant_id
-                        and consents.id = examined.consent_id
-                        and consents.revoked_at is not null
-                )
+                and revoked.id is null
             limit :page_size
         ) as ids
 )

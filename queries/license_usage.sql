@@ -199,8 +199,6 @@ where
     license_usage_totals.tenant_id = :tenant_id
     and license_usage_totals.license_id = :license_id
     and license_usage_totals.period_start >= :from_period
-    and license_usage_totals.period_start
-    <= :after_period_start
     and (license_usage_totals.period_start, license_usage_totals.metric)
     < (:after_period_start, :after_metric)
 order by license_usage_totals.period_start desc, license_usage_totals.metric desc

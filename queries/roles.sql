@@ -161,7 +161,15 @@ from (
     order by role_permissions.permission
     limit :page_size
 ) as allowed
-inner join authority.permissions on allowed.permission = permissions.name
+-- Its limit makes PostgreSQL look up one permission after another.
+cross join lateral (
+    select
+        permissions.name,
+        permissions.description
+    from authority.permissions
+    where permissions.name = allowed.permission
+    limit 1
+) as permissions
 order by allowed.permission;
 
 -- name: list_user_permissions(tenant_id, user_id, after, page_size)
@@ -199,5 +207,13 @@ from (
     order by allowed.permission
     limit :page_size
 ) as held
-inner join authority.permissions on held.permission = permissions.name
+-- Its limit makes PostgreSQL look up one permission after another.
+cross join lateral (
+    select
+        permissions.name,
+        permissions.description
+    from authority.permissions
+    where permissions.name = held.permission
+    limit 1
+) as permissions
 order by held.permission;

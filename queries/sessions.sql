@@ -187,13 +187,15 @@ found as materialized (
         array(
             select examined.id
             from examined
-            where
-                exists (
-                    select from authority.live_sessions
-                    where
-                        live_sessions.tenant_id = :tenant_id
-                        and live_sessions.id = examined.id
-                )
+            -- Its limit makes PostgreSQL look up one session after another.
+            cross join lateral (
+                select live_sessions.id
+                from authority.live_sessions
+                where
+                    live_sessions.tenant_id = :tenant_id
+                    and live_sessions.id = examined.id
+                limit 1
+            ) as live
             limit :page_size
         ) as ids
 )
@@ -230,26 +232,44 @@ order by live_sessions.id;
 -- Front-Channel Logout section 2).
 -- @row SessionClient
 select
-    session_clients.tenant_id,
-    session_clients.session_id,
-    session_clients.client_uuid,
+    listed.tenant_id,
+    listed.session_id,
+    listed.client_uuid,
     clients.client_id,
     clients.display_name,
     clients.display_names,
     clients.frontchannel_logout_uri,
     clients.frontchannel_logout_session_required,
-    session_clients.created_at
-from authority.session_clients
-inner join authority.clients
-    on
-        session_clients.tenant_id = clients.tenant_id
-        and session_clients.client_uuid = clients.id
-where
-    session_clients.tenant_id = :tenant_id
-    and session_clients.session_id = :session_id
-    and session_clients.client_uuid > :after
-order by session_clients.client_uuid
-limit :page_size;
+    listed.created_at
+from (
+    select
+        session_clients.tenant_id,
+        session_clients.session_id,
+        session_clients.client_uuid,
+        session_clients.created_at
+    from authority.session_clients
+    where
+        session_clients.tenant_id = :tenant_id
+        and session_clients.session_id = :session_id
+        and session_clients.client_uuid > :after
+    order by session_clients.client_uuid
+    limit :page_size
+) as listed
+-- Its limit makes PostgreSQL look up one client after another.
+cross join lateral (
+    select
+        clients.client_id,
+        clients.display_name,
+        clients.display_names,
+        clients.frontchannel_logout_uri,
+        clients.frontchannel_logout_session_required
+    from authority.clients
+    where
+        clients.tenant_id = :tenant_id
+        and clients.id = listed.client_uuid
+    limit 1
+) as clients
+order by listed.client_uuid;
 
 -- name: end(tenant_id, session_id, reason)^
 -- The session that this call has ended, or no row when it was ended before or is

@@ -379,14 +379,16 @@ found as materialized (
         array(
             select examined.id
             from examined
-            where
-                examined.is_listed
-                and exists (
-                    select from authority.live_tokens
-                    where
-                        live_tokens.tenant_id = :tenant_id
-                        and live_tokens.id = examined.id
-                )
+            -- Its limit makes PostgreSQL look up one token after another.
+            cross join lateral (
+                select live_tokens.id
+                from authority.live_tokens
+                where
+                    live_tokens.tenant_id = :tenant_id
+                    and live_tokens.id = examined.id
+                limit 1
+            ) as live
+            where examined.is_listed
             limit :page_size
         ) as ids
 )
@@ -429,14 +431,16 @@ found as materialized (
         array(
             select examined.id
             from examined
-            where
-                examined.is_listed
-                and exists (
-                    select from authority.live_tokens
-                    where
-                        live_tokens.tenant_id = :tenant_id
-                        and live_tokens.id = examined.id
-                )
+            -- Its limit makes PostgreSQL look up one token after another.
+            cross join lateral (
+                select live_tokens.id
+                from authority.live_tokens
+                where
+                    live_tokens.tenant_id = :tenant_id
+                    and live_tokens.id = examined.id
+                limit 1
+            ) as live
+            where examined.is_listed
             limit :page_size
         ) as ids
 )
@@ -479,14 +483,16 @@ found as materialized (
         array(
             select examined.id
             from examined
-            where
-                examined.is_listed
-                and exists (
-                    select from authority.live_tokens
-                    where
-                        live_tokens.tenant_id = :tenant_id
-                        and live_tokens.id = examined.id
-                )
+            -- Its limit makes PostgreSQL look up one token after another.
+            cross join lateral (
+                select live_tokens.id
+                from authority.live_tokens
+                where
+                    live_tokens.tenant_id = :tenant_id
+                    and live_tokens.id = examined.id
+                limit 1
+            ) as live
+            where examined.is_listed
             limit :page_size
         ) as ids
 )
@@ -501,25 +507,23 @@ select
     end as examined_to
 from found;
 
--- name: list_live_by_ids(tenant_id, ids)
--- One of these tokens that is alive, in order of id.
+-- name: list_by_ids(tenant_id, ids)
+-- One of these tokens, live or not, in order of id.
 -- @row Token
 select
-    live_tokens.tenant_id, live_tokens.id, live_tokens.type, live_tokens.token_hash,
-    live_tokens.client_uuid, live_tokens.user_id, live_tokens.service_account_id,
-    live_tokens.authorization_id, live_tokens.parent_id,
-    live_tokens.subject_authorization_id, live_tokens.actor, live_tokens.scopes,
-    live_tokens.resources, live_tokens.authorization_details,
-    live_tokens.code_challenge, live_tokens.redirect_uri, live_tokens.nonce,
-    live_tokens.cnf_jkt, live_tokens.cnf_x5t_s256, live_tokens.payload,
-    live_tokens.properties, live_tokens.expires_at, live_tokens.redeemed_at,
-    live_tokens.revoked_at, live_tokens.revocation_reason, live_tokens.authenticated_at,
-    live_tokens.created_at
-from authority.live_tokens
+    tokens.tenant_id, tokens.id, tokens.type, tokens.token_hash, tokens.client_uuid,
+    tokens.user_id, tokens.service_account_id, tokens.authorization_id,
+    tokens.parent_id, tokens.subject_authorization_id, tokens.actor, tokens.scopes,
+    tokens.resources, tokens.authorization_details, tokens.code_challenge,
+    tokens.redirect_uri, tokens.nonce, tokens.cnf_jkt, tokens.cnf_x5t_s256,
+    tokens.payload, tokens.properties, tokens.expires_at, tokens.redeemed_at,
+    tokens.revoked_at, tokens.revocation_reason, tokens.authenticated_at,
+    tokens.created_at
+from authority.tokens
 where
-    live_tokens.tenant_id = :tenant_id
-    and live_tokens.id = any(:ids::uuid[])
-order by live_tokens.id;
+    tokens.tenant_id = :tenant_id
+    and tokens.id = any(:ids::uuid[])
+order by tokens.id;
 
 -- name: prune_expired(older_than, batch_size)!
 -- Deletes access tokens of all tenants that expired longer ago than older_than.

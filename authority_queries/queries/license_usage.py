@@ -24,7 +24,7 @@ _TEXTS = {
     "record": "60c553ccbbfb",
     "correct": "2e2166f11007",
     "get_receipt": "7e90b9089767",
-    "list_totals": "3b179195358a",
+    "list_totals": "ba55bc59c2f0",
     "list_totals_of_metric": "971dccbc835d",
     "prune": "6d58c5273136",
 }
@@ -457,7 +457,7 @@ def list_totals_of_metric(
         license_id: The licence.
         metric: A name in licenses.limits.
 
-    queries/license_usage.sql:209
+    queries/license_usage.sql:207
     """
     return _list_totals_of_metric(
         connection,
@@ -488,7 +488,7 @@ async def list_totals_of_metric_async(
         license_id: The licence.
         metric: A name in licenses.limits.
 
-    queries/license_usage.sql:209
+    queries/license_usage.sql:207
     """
     return await _list_totals_of_metric_async(
         connection,
@@ -523,7 +523,7 @@ def list_totals_of_metric_stream(
         license_id: The licence.
         metric: A name in licenses.limits.
 
-    queries/license_usage.sql:209
+    queries/license_usage.sql:207
     """
     return _list_totals_of_metric_stream(
         connection,
@@ -559,7 +559,7 @@ def list_totals_of_metric_stream_async(
         license_id: The licence.
         metric: A name in licenses.limits.
 
-    queries/license_usage.sql:209
+    queries/license_usage.sql:207
     """
     return _list_totals_of_metric_stream_async(
         connection,
@@ -579,7 +579,7 @@ def prune(
     """Deletes uses of all tenants whose period ended at least this long ago. The
     totals stay. A deleted key can be recorded again.
 
-    queries/license_usage.sql:230
+    queries/license_usage.sql:228
     """
     return _prune(connection, older_than=older_than, batch_size=batch_size)
 
@@ -590,6 +590,6 @@ async def prune_async(
     """Deletes uses of all tenants whose period ended at least this long ago. The
     totals stay. A deleted key can be recorded again.
 
-    queries/license_usage.sql:230
+    queries/license_usage.sql:228
     """
     return await _prune_async(connection, older_than=older_than, batch_size=batch_size)

@@ -28,8 +28,8 @@ _TEXTS = {
     "create": "7ae0f7b64e8b",
     "update": "af15dd9546d2",
     "delete": "541cd41208ae",
-    "list_permissions": "cac851a2ddee",
-    "list_user_permissions": "faa0217e59af",
+    "list_permissions": "40e27fa0105f",
+    "list_user_permissions": "094259e3c84e",
 }
 _QUERIES = QueryFile(FOLDER / "roles.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "roles.sql", texts=_TEXTS)
@@ -640,7 +640,7 @@ def list_user_permissions(
     Args:
         tenant_id: Owner of the row.
 
-    queries/roles.sql:167
+    queries/roles.sql:175
     """
     return _list_user_permissions(
         connection,
@@ -666,7 +666,7 @@ async def list_user_permissions_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/roles.sql:167
+    queries/roles.sql:175
     """
     return await _list_user_permissions_async(
         connection,
@@ -696,7 +696,7 @@ def list_user_permissions_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/roles.sql:167
+    queries/roles.sql:175
     """
     return _list_user_permissions_stream(
         connection,
@@ -727,7 +727,7 @@ def list_user_permissions_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/roles.sql:167
+    queries/roles.sql:175
     """
     return _list_user_permissions_stream_async(
         connection,

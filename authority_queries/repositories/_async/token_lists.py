@@ -46,7 +46,7 @@ class AsyncTokenLists(AsyncRepository):
             find = partial(queries.find_live_by_user_async, user_id=user_id)
         return await found_page(
             partial(find, self._connection, tenant_id=tenant_id),
-            partial(self._list_live, tenant_id),
+            partial(self._list, tenant_id),
             _BY_SUBJECT,
             after=after,
             page_size=page_size,
@@ -68,13 +68,13 @@ class AsyncTokenLists(AsyncRepository):
                 tenant_id=tenant_id,
                 client_uuid=client_uuid,
             ),
-            partial(self._list_live, tenant_id),
+            partial(self._list, tenant_id),
             _BY_CLIENT,
             after=after,
             page_size=page_size,
         )
 
-    async def _list_live(self, tenant_id: UUID, ids: Sequence[UUID]) -> Sequence[Token]:
-        return await queries.list_live_by_ids_async(
+    async def _list(self, tenant_id: UUID, ids: Sequence[UUID]) -> Sequence[Token]:
+        return await queries.list_by_ids_async(
             self._connection, tenant_id=tenant_id, ids=ids
         )

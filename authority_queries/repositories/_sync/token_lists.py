@@ -47,7 +47,7 @@ class TokenLists(Repository):
             find = partial(queries.find_live_by_user, user_id=user_id)
         return found_page(
             partial(find, self._connection, tenant_id=tenant_id),
-            partial(self._list_live, tenant_id),
+            partial(self._list, tenant_id),
             _BY_SUBJECT,
             after=after,
             page_size=page_size,
@@ -69,11 +69,11 @@ class TokenLists(Repository):
                 tenant_id=tenant_id,
                 client_uuid=client_uuid,
             ),
-            partial(self._list_live, tenant_id),
+            partial(self._list, tenant_id),
             _BY_CLIENT,
             after=after,
             page_size=page_size,
         )
 
-    def _list_live(self, tenant_id: UUID, ids: Sequence[UUID]) -> Sequence[Token]:
-        return queries.list_live_by_ids(self._connection, tenant_id=tenant_id, ids=ids)
+    def _list(self, tenant_id: UUID, ids: Sequence[UUID]) -> Sequence[Token]:
+        return queries.list_by_ids(self._connection, tenant_id=tenant_id, ids=ids)
