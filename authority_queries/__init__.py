@@ -40,12 +40,14 @@ if TYPE_CHECKING:
     from authority_queries.secrets.key_pairs import mint_signing_key
     from authority_queries.secrets.signing_keys import SigningKey
     from authority_queries.service._async.authority import AsyncAuthority
+    from authority_queries.service._async.cells import AsyncCells
     from authority_queries.service._async.exporter import AsyncExporter
     from authority_queries.service._async.maintenance import AsyncMaintenance
     from authority_queries.service._async.monitor import AsyncMonitor
     from authority_queries.service._async.mover import AsyncMover
     from authority_queries.service._async.verifier import AsyncVerifier
     from authority_queries.service._sync.authority import Authority
+    from authority_queries.service._sync.cells import Cells
     from authority_queries.service._sync.exporter import Exporter
     from authority_queries.service._sync.maintenance import Maintenance
     from authority_queries.service._sync.monitor import Monitor
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Actor",
     "AsyncAuthority",
+    "AsyncCells",
     "AsyncExporter",
     "AsyncMaintenance",
     "AsyncMonitor",
@@ -71,6 +74,7 @@ __all__ = [
     "AuditHead",
     "Authority",
     "AuthorityError",
+    "Cells",
     "ClientTokenRequest",
     "Encrypted",
     "Exporter",
@@ -117,6 +121,7 @@ __all__ = [
 _HOMES = {
     "Actor": "repositories.actors",
     "AsyncAuthority": "service._async.authority",
+    "AsyncCells": "service._async.cells",
     "AsyncExporter": "service._async.exporter",
     "AsyncMaintenance": "service._async.maintenance",
     "AsyncMonitor": "service._async.monitor",
@@ -126,6 +131,7 @@ _HOMES = {
     "AuditHead": "service.audits",
     "Authority": "service._sync.authority",
     "AuthorityError": "errors",
+    "Cells": "service._sync.cells",
     "ClientTokenRequest": "repositories.rows",
     "Encrypted": "secrets.encryption",
     "Exporter": "service._sync.exporter",

@@ -61,6 +61,7 @@ __all__ = [
     "SystemRowError",
     "TenantActiveError",
     "TenantInactiveError",
+    "TenantMovingError",
     "TenantNotTerminatedError",
     "UnavailableError",
     "UnitAbortedError",
@@ -122,6 +123,10 @@ class SystemRowError(AuthorityError):
 
 class TenantInactiveError(AuthorityError):
     """The tenant is unknown, suspended or terminated. Nothing is issued to it."""
+
+
+class TenantMovingError(RetryableError):
+    """A tenant moves to another cell, or has just moved: repeat the call later."""
 
 
 class TenantActiveError(AuthorityError):
