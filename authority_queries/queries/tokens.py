@@ -41,10 +41,10 @@ _TEXTS = {
     "create": "63b5c15ac2d3",
     "revoke": "247b13f4ef7f",
     "revoke_by_id": "7a9416536c88",
-    "find_live_by_user": "0880f4c18efe",
-    "find_live_by_service_account": "c2f9c6e5b76d",
-    "find_live_by_client": "d37913f9b12e",
-    "list_live_by_ids": "6993484544b2",
+    "find_live_by_user": "ae38de82bff4",
+    "find_live_by_service_account": "33a3b6a7b7a0",
+    "find_live_by_client": "a99b55b5d51f",
+    "list_by_ids": "69c87a8e1765",
     "prune_expired": "7059b75b8da1",
     "prune_refresh_tokens": "12c3d099974c",
 }
@@ -293,22 +293,20 @@ _find_live_by_client: Call[FoundIds] = _QUERIES.sure_row(
 _find_live_by_client_async: AsyncCall[FoundIds] = _ASYNC_QUERIES.sure_row(
     "find_live_by_client", FoundIds, takes=_find_live_by_client_takes
 )
-_list_live_by_ids_takes = Parameters(
-    "tokens.list_live_by_ids",
+_list_by_ids_takes = Parameters(
+    "tokens.list_by_ids",
     tenant_id=checks.uuid,
     ids=checks.array(checks.uuid),
 )
-_list_live_by_ids: Call[list[Token]] = _QUERIES.rows(
-    "list_live_by_ids", Token, takes=_list_live_by_ids_takes
+_list_by_ids: Call[list[Token]] = _QUERIES.rows(
+    "list_by_ids", Token, takes=_list_by_ids_takes
 )
-_list_live_by_ids_async: AsyncCall[list[Token]] = _ASYNC_QUERIES.rows(
-    "list_live_by_ids", Token, takes=_list_live_by_ids_takes
+_list_by_ids_async: AsyncCall[list[Token]] = _ASYNC_QUERIES.rows(
+    "list_by_ids", Token, takes=_list_by_ids_takes
 )
-_list_live_by_ids_stream = _QUERIES.stream(
-    "list_live_by_ids", Token, takes=_list_live_by_ids_takes
-)
-_list_live_by_ids_stream_async = _ASYNC_QUERIES.stream(
-    "list_live_by_ids", Token, takes=_list_live_by_ids_takes
+_list_by_ids_stream = _QUERIES.stream("list_by_ids", Token, takes=_list_by_ids_takes)
+_list_by_ids_stream_async = _ASYNC_QUERIES.stream(
+    "list_by_ids", Token, takes=_list_by_ids_takes
 )
 _prune_expired_takes = Parameters(
     "tokens.prune_expired",
@@ -1074,7 +1072,7 @@ def find_live_by_service_account(
         tenant_id: Owner of the row.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:404
+    queries/tokens.sql:406
     """
     return _find_live_by_service_account(
         connection,
@@ -1104,7 +1102,7 @@ async def find_live_by_service_account_async(
         tenant_id: Owner of the row.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:404
+    queries/tokens.sql:406
     """
     return await _find_live_by_service_account_async(
         connection,
@@ -1134,7 +1132,7 @@ def find_live_by_client(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:454
+    queries/tokens.sql:458
     """
     return _find_live_by_client(
         connection,
@@ -1164,7 +1162,7 @@ async def find_live_by_client_async(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:454
+    queries/tokens.sql:458
     """
     return await _find_live_by_client_async(
         connection,
@@ -1176,40 +1174,40 @@ async def find_live_by_client_async(
     )
 
 
-def list_live_by_ids(
+def list_by_ids(
     connection: Connection[object], *, tenant_id: UUID, ids: Sequence[UUID]
 ) -> list[Token]:
-    """One of these tokens that is alive, in order of id.
+    """One of these tokens, live or not, in order of id.
 
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:504
+    queries/tokens.sql:510
     """
-    return _list_live_by_ids(connection, tenant_id=tenant_id, ids=ids)
+    return _list_by_ids(connection, tenant_id=tenant_id, ids=ids)
 
 
-async def list_live_by_ids_async(
+async def list_by_ids_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, ids: Sequence[UUID]
 ) -> list[Token]:
-    """One of these tokens that is alive, in order of id.
+    """One of these tokens, live or not, in order of id.
 
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:504
+    queries/tokens.sql:510
     """
-    return await _list_live_by_ids_async(connection, tenant_id=tenant_id, ids=ids)
+    return await _list_by_ids_async(connection, tenant_id=tenant_id, ids=ids)
 
 
-def list_live_by_ids_stream(
+def list_by_ids_stream(
     connection: Connection[object],
     *,
     size: int = 1000,
     tenant_id: UUID,
     ids: Sequence[UUID],
 ) -> Stream[Token]:
-    """One of these tokens that is alive, in order of id.
+    """One of these tokens, live or not, in order of id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -1217,19 +1215,19 @@ def list_live_by_ids_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:504
+    queries/tokens.sql:510
     """
-    return _list_live_by_ids_stream(connection, size, tenant_id=tenant_id, ids=ids)
+    return _list_by_ids_stream(connection, size, tenant_id=tenant_id, ids=ids)
 
 
-def list_live_by_ids_stream_async(
+def list_by_ids_stream_async(
     connection: AsyncConnection[object],
     *,
     size: int = 1000,
     tenant_id: UUID,
     ids: Sequence[UUID],
 ) -> AsyncStream[Token]:
-    """One of these tokens that is alive, in order of id.
+    """One of these tokens, live or not, in order of id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -1237,11 +1235,9 @@ def list_live_by_ids_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:504
+    queries/tokens.sql:510
     """
-    return _list_live_by_ids_stream_async(
-        connection, size, tenant_id=tenant_id, ids=ids
-    )
+    return _list_by_ids_stream_async(connection, size, tenant_id=tenant_id, ids=ids)
 
 
 def prune_expired(
@@ -1251,7 +1247,7 @@ def prune_expired(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:524
+    queries/tokens.sql:528
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -1263,7 +1259,7 @@ async def prune_expired_async(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:524
+    queries/tokens.sql:528
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
@@ -1277,7 +1273,7 @@ def prune_refresh_tokens(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:549
+    queries/tokens.sql:553
     """
     return _prune_refresh_tokens(
         connection, older_than=older_than, batch_size=batch_size
@@ -1291,7 +1287,7 @@ async def prune_refresh_tokens_async(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:549
+    queries/tokens.sql:553
     """
     return await _prune_refresh_tokens_async(
         connection, older_than=older_than, batch_size=batch_size
