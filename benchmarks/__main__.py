@@ -53,6 +53,7 @@ _OTHERS: Final = (
     _Benchmark("feed", "the feed that writes itself"),
     _Benchmark("hints", "a hint for followers of the feed"),
     _Benchmark("isolation", "row-level security, pools and units"),
+    _Benchmark("issuing", "what indexes and constraints of tokens cost"),
     _Benchmark("monitoring", "a reading of the figures"),
     _Benchmark("moving", "the move of a tenant"),
     _Benchmark("policies", "the spelling of a policy"),
