@@ -288,8 +288,7 @@ class AuditVerification:
 class Authorization:
     """A row of each of these queries.
 
-    authorizations.get_by_id, authorizations.list_by_user, authorizations.list_by_client
-    and authorizations.create.
+    authorizations.get_by_id, authorizations.list_by_ids and authorizations.create.
     """
 
     tenant_id: UUID
@@ -347,6 +346,20 @@ class Authorization:
     """When the row last changed."""
     row_version: int
     """Increases with each change of the row."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundIds:
+    """A row of each of these queries.
+
+    authorizations.find_by_user, authorizations.find_by_client, sessions.find_by_user,
+    tokens.find_live_by_user, tokens.find_live_by_service_account,
+    tokens.find_live_by_client and users.find_by_role.
+    """
+
+    ids: Sequence[UUID]
+    examined_to: UUID | None
+    """Random."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -1016,7 +1029,10 @@ class UsageReceipt:
 
 @dataclass(frozen=True, slots=True)
 class UsageTotal:
-    """A row of license_usage.list_totals."""
+    """A row of each of these queries.
+
+    license_usage.list_totals and license_usage.list_totals_of_metric.
+    """
 
     tenant_id: UUID
     """Owner of the row."""
@@ -1233,7 +1249,10 @@ class LogoutFailure:
 
 @dataclass(frozen=True, slots=True)
 class LogoutRecord:
-    """A row of logout_notices.list_after."""
+    """A row of each of these queries.
+
+    logout_notices.list_after and logout_notices.list_by_status_after.
+    """
 
     tenant_id: UUID
     """Owner of the row."""
@@ -1726,7 +1745,7 @@ Redemption: TypeAlias = RedemptionRedeemed | RedemptionOtherwise
 class Revocation:
     """A row of each of these queries.
 
-    revocations.publish, revocations.list_since and revocations.list_active.
+    revocations.publish, revocations.list_since and revocations.list_by_sequences.
     """
 
     tenant_id: UUID
@@ -1771,11 +1790,35 @@ class Revocation:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedHead:
+    """A row of revocations.list_heads."""
+
+    tenant_id: UUID
+    last_sequence: int
+    published_at: datetime | None
+    moment: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSequences:
+    """A row of each of these queries.
+
+    revocations.find_active and revocations.find_active_by_target.
+    """
+
+    ids: Sequence[int]
+    examined_to: int | None
+    """Position in the tenant's feed, from 1, in the order of commits. A follower
+    resumes after it.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Role:
     """A row of each of these queries.
 
-    roles.get_by_id, roles.get_by_name, roles.list_all, roles.create, roles.update and
-    user_roles.list_by_user.
+    roles.get_by_id, roles.get_by_name, roles.list_after, roles.list_before,
+    roles.create, roles.update and user_roles.list_by_user.
     """
 
     tenant_id: UUID
@@ -1999,7 +2042,7 @@ class Session:
 class LiveSession:
     """A row of each of these queries.
 
-    sessions.verify and sessions.list_by_user.
+    sessions.verify and sessions.list_live_by_ids.
     """
 
     tenant_id: UUID
@@ -2399,8 +2442,7 @@ class Tenant:
 class Token:
     """A row of each of these queries.
 
-    tokens.get_by_id, tokens.get_by_hash, tokens.create, tokens.list_active_by_subject
-    and tokens.list_active_by_client.
+    tokens.get_by_id, tokens.get_by_hash, tokens.create and tokens.list_live_by_ids.
     """
 
     tenant_id: UUID
@@ -3023,8 +3065,10 @@ class User:
     """A row of each of these queries.
 
     users.get_by_id, users.get_by_username, users.get_by_verified_email,
-    users.get_by_subject_id, users.list_after, users.list_before, users.create,
-    users.update, users.verify_email, users.set_password_hash and users.revoke_tokens.
+    users.get_by_subject_id, users.list_after, users.list_before,
+    users.list_by_status_after, users.list_by_status_before, users.list_by_ids,
+    users.create, users.update, users.verify_email, users.set_password_hash and
+    users.revoke_tokens.
     """
 
     tenant_id: UUID

@@ -545,10 +545,7 @@ token as (
 )
 
 select
-    asked.outcome,
-    token.id as token_id,
-    token.scopes,
-    token.expires_at
+    asked.outcome, token.id as token_id, token.scopes, token.expires_at
 from asked
 inner join given on asked.position = given.position
 left join token on given.token_hash = token.token_hash

@@ -32,7 +32,7 @@ from authority_queries.records import (
 _TEXTS = {
     "issue_code": "9bae39c8385d",
     "issue_to_client": "0ccd45c1ab31",
-    "issue_many": "a82c3cd602ee",
+    "issue_many": "7b4a4000fce0",
 }
 _QUERIES = QueryFile(FOLDER / "grants.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "grants.sql", texts=_TEXTS)

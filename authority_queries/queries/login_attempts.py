@@ -2,7 +2,7 @@
 # Edit queries/login_attempts.sql instead, and generate again.
 """Queries of `queries/login_attempts.sql`."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
@@ -28,8 +28,8 @@ from authority_queries.records import (
 _TEXTS = {
     "record": "0666b1eb0f40",
     "record_many": "ec740af7d597",
-    "list_recent_by_username": "d1cebf19d9f2",
-    "list_recent_by_address": "12851664b32f",
+    "list_recent_by_username": "64498975981c",
+    "list_recent_by_address": "e8bcb3d3fe50",
     "reserve": "a6822ce45650",
     "succeed": "2151e8d804fb",
     "prune_throttles": "3bdc2646e9b8",
@@ -71,6 +71,8 @@ _list_recent_by_username_takes = Parameters(
     tenant_id=checks.uuid,
     username_key=checks.text(),
     within=checks.duration,
+    after_created_at=checks.moment,
+    after_id=checks.uuid,
     page_size=checks.int8,
 )
 _list_recent_by_username: Call[list[LoginAttempt]] = _QUERIES.rows(
@@ -90,6 +92,8 @@ _list_recent_by_address_takes = Parameters(
     tenant_id=checks.uuid,
     address=checks.address,
     within=checks.duration,
+    after_created_at=checks.moment,
+    after_id=checks.uuid,
     page_size=checks.int8,
 )
 _list_recent_by_address: Call[list[LoginAttempt]] = _QUERIES.rows(
@@ -297,9 +301,12 @@ def list_recent_by_username(
     tenant_id: UUID,
     username_key: str,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> list[LoginAttempt]:
-    """One attempt to sign in as this username within the given time, newest first.
+    """One attempt to sign in as this username within the given time, newest first,
+    starting after the given one.
 
     Args:
         tenant_id: Owner of the row.
@@ -311,6 +318,8 @@ def list_recent_by_username(
         tenant_id=tenant_id,
         username_key=username_key,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -321,9 +330,12 @@ async def list_recent_by_username_async(
     tenant_id: UUID,
     username_key: str,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> list[LoginAttempt]:
-    """One attempt to sign in as this username within the given time, newest first.
+    """One attempt to sign in as this username within the given time, newest first,
+    starting after the given one.
 
     Args:
         tenant_id: Owner of the row.
@@ -335,6 +347,8 @@ async def list_recent_by_username_async(
         tenant_id=tenant_id,
         username_key=username_key,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -346,9 +360,12 @@ def list_recent_by_username_stream(
     tenant_id: UUID,
     username_key: str,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> Stream[LoginAttempt]:
-    """One attempt to sign in as this username within the given time, newest first.
+    """One attempt to sign in as this username within the given time, newest first,
+    starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -364,6 +381,8 @@ def list_recent_by_username_stream(
         tenant_id=tenant_id,
         username_key=username_key,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -375,9 +394,12 @@ def list_recent_by_username_stream_async(
     tenant_id: UUID,
     username_key: str,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> AsyncStream[LoginAttempt]:
-    """One attempt to sign in as this username within the given time, newest first.
+    """One attempt to sign in as this username within the given time, newest first,
+    starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -393,6 +415,8 @@ def list_recent_by_username_stream_async(
         tenant_id=tenant_id,
         username_key=username_key,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -403,20 +427,25 @@ def list_recent_by_address(
     tenant_id: UUID,
     address: IPv4Address | IPv6Address,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> list[LoginAttempt]:
-    """One attempt from this network address within the given time, newest first.
+    """One attempt from this network address within the given time, newest first,
+    starting after the given one.
 
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:89
+    queries/login_attempts.sql:92
     """
     return _list_recent_by_address(
         connection,
         tenant_id=tenant_id,
         address=address,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -427,20 +456,25 @@ async def list_recent_by_address_async(
     tenant_id: UUID,
     address: IPv4Address | IPv6Address,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> list[LoginAttempt]:
-    """One attempt from this network address within the given time, newest first.
+    """One attempt from this network address within the given time, newest first,
+    starting after the given one.
 
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:89
+    queries/login_attempts.sql:92
     """
     return await _list_recent_by_address_async(
         connection,
         tenant_id=tenant_id,
         address=address,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -452,9 +486,12 @@ def list_recent_by_address_stream(
     tenant_id: UUID,
     address: IPv4Address | IPv6Address,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> Stream[LoginAttempt]:
-    """One attempt from this network address within the given time, newest first.
+    """One attempt from this network address within the given time, newest first,
+    starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -462,7 +499,7 @@ def list_recent_by_address_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:89
+    queries/login_attempts.sql:92
     """
     return _list_recent_by_address_stream(
         connection,
@@ -470,6 +507,8 @@ def list_recent_by_address_stream(
         tenant_id=tenant_id,
         address=address,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -481,9 +520,12 @@ def list_recent_by_address_stream_async(
     tenant_id: UUID,
     address: IPv4Address | IPv6Address,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> AsyncStream[LoginAttempt]:
-    """One attempt from this network address within the given time, newest first.
+    """One attempt from this network address within the given time, newest first,
+    starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -491,7 +533,7 @@ def list_recent_by_address_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:89
+    queries/login_attempts.sql:92
     """
     return _list_recent_by_address_stream_async(
         connection,
@@ -499,6 +541,8 @@ def list_recent_by_address_stream_async(
         tenant_id=tenant_id,
         address=address,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -523,7 +567,7 @@ def reserve(
     depends on whether the account exists (RFC 6819 sections 4.4.3.6 and 5.1.4.2.4;
     NIST SP 800-63B-4 section 3.2.2).
 
-    queries/login_attempts.sql:106
+    queries/login_attempts.sql:112
     """
     return _reserve(
         connection,
@@ -559,7 +603,7 @@ async def reserve_async(
     depends on whether the account exists (RFC 6819 sections 4.4.3.6 and 5.1.4.2.4;
     NIST SP 800-63B-4 section 3.2.2).
 
-    queries/login_attempts.sql:106
+    queries/login_attempts.sql:112
     """
     return await _reserve_async(
         connection,
@@ -594,7 +638,7 @@ def succeed(
         tenant_id: Owner of the row.
         factor: What is checked: password, totp, recovery_code, …
 
-    queries/login_attempts.sql:134
+    queries/login_attempts.sql:140
     """
     return _succeed(
         connection,
@@ -625,7 +669,7 @@ async def succeed_async(
         tenant_id: Owner of the row.
         factor: What is checked: password, totp, recovery_code, …
 
-    queries/login_attempts.sql:134
+    queries/login_attempts.sql:140
     """
     return await _succeed_async(
         connection,
@@ -641,7 +685,7 @@ def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
     """Deletes throttles of all tenants that are empty and no longer trusted, up to an
     hour after they became so.
 
-    queries/login_attempts.sql:249
+    queries/login_attempts.sql:255
     """
     return _prune_throttles(connection, batch_size=batch_size)
 
@@ -652,7 +696,7 @@ async def prune_throttles_async(
     """Deletes throttles of all tenants that are empty and no longer trusted, up to an
     hour after they became so.
 
-    queries/login_attempts.sql:249
+    queries/login_attempts.sql:255
     """
     return await _prune_throttles_async(connection, batch_size=batch_size)
 
@@ -661,7 +705,7 @@ def create_partitions(connection: Connection[object], *, months_ahead: int) -> i
     """The number of missing monthly partitions of the log that were created, from this
     month to months_ahead months later.
 
-    queries/login_attempts.sql:273
+    queries/login_attempts.sql:279
     """
     return _create_partitions(connection, months_ahead=months_ahead)
 
@@ -672,7 +716,7 @@ async def create_partitions_async(
     """The number of missing monthly partitions of the log that were created, from this
     month to months_ahead months later.
 
-    queries/login_attempts.sql:273
+    queries/login_attempts.sql:279
     """
     return await _create_partitions_async(connection, months_ahead=months_ahead)
 
@@ -681,7 +725,7 @@ def drop_partitions(connection: Connection[object], *, retention: timedelta) -> 
     """The number of monthly partitions of the log that were dropped because they end
     before the retention begins.
 
-    queries/login_attempts.sql:281
+    queries/login_attempts.sql:287
     """
     return _drop_partitions(connection, retention=retention)
 
@@ -692,7 +736,7 @@ async def drop_partitions_async(
     """The number of monthly partitions of the log that were dropped because they end
     before the retention begins.
 
-    queries/login_attempts.sql:281
+    queries/login_attempts.sql:287
     """
     return await _drop_partitions_async(connection, retention=retention)
 
@@ -703,7 +747,7 @@ def prune_default(
     """The number of attempts older than the retention that were deleted from the
     default partition, which is never dropped.
 
-    queries/login_attempts.sql:289
+    queries/login_attempts.sql:295
     """
     return _prune_default(connection, retention=retention, batch_size=batch_size)
 
@@ -714,7 +758,7 @@ async def prune_default_async(
     """The number of attempts older than the retention that were deleted from the
     default partition, which is never dropped.
 
-    queries/login_attempts.sql:289
+    queries/login_attempts.sql:295
     """
     return await _prune_default_async(
         connection, retention=retention, batch_size=batch_size

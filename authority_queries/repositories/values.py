@@ -18,7 +18,11 @@ Item = TypeVar("Item")
 class Page(Generic[Item]):
     """A page of a list. `next` and `previous` are cursors for `after` and `before`.
 
-    A cursor is None at the end of the list.
+    A cursor is None at the end of the list, and `previous` also where the list has no
+    `before`. A cursor is an opaque text for the same list: it has the position of a
+    row, such as a username, so it is no secret, but not for strangers either. Each
+    page reads the list as it is then. Continue while `next` is not None: a list of
+    rows that are live may have pages with few rows, or none.
     """
 
     items: Sequence[Item]

@@ -138,10 +138,10 @@ def test_a_refused_argument_leaves_the_unit_usable(
         Authority.open(settings_for(logins.app)) as authority,
         authority.tenant(acme, **mode) as store,
     ):
-        with pytest.raises(InvalidArgumentError, match="limit"):
+        with pytest.raises(InvalidArgumentError, match="page_size"):
             store.together(
                 lambda: store.users.list(tenant_id=acme),
-                lambda: store.users.list(tenant_id=acme, limit=0),
+                lambda: store.users.list(tenant_id=acme, page_size=0),
             )
         with pytest.raises(CrossTenantError):
             store.together(
@@ -169,7 +169,7 @@ def test_a_write_is_executed_once_and_a_second_statement_takes_its_own_trip(
 
             def two() -> tuple[int, int]:
                 one = len(store.users.list(tenant_id=acme).items)
-                return one, len(store.roles.list(tenant_id=acme))
+                return one, len(store.roles.list(tenant_id=acme).items)
 
             trips.forget()
             created, (users, roles) = store.together(

@@ -46,6 +46,7 @@ MAY_SET: Final = {
     "login_attempts.prune_default",
     "monitoring.list_backlogs",  # it sets authority.is_watching, and no tenant
     "monitoring.list_work",  # it too
+    "revocations.list_heads",
     "sessions.verify",
     "tenant_moves.advance_feed",
     "tenant_moves.dump_rows",

@@ -42,6 +42,9 @@ BY_PURPOSE = {
     f"service_accounts.create as bypass: {_WRITES} service_accounts": _NO_KEY,
     f"tenants.enter {_OF_ANOTHER}: goes on working for another tenant": _DOOR,
     f"tenants.enter {_OF_ANOTHER}: reads or counts foreign rows": _DOOR,
+    "revocations.list_heads as app: reads or counts foreign rows": (
+        "a verifier follows the feeds of the tenants that it names"
+    ),
     "server.get_lsn as app: reads or counts foreign rows": _LOG,
     "server.get_replay as app: reads or counts foreign rows": _LOG,
     "tenants.find as app: reads or counts foreign rows": (
@@ -72,6 +75,7 @@ WITHOUT_ROWS = {
     "tenants.begin": "begins a transaction",
     "tenants.begin_alone": "begins a transaction",
     "tenants.begin_on_standby": "begins a transaction",
+    "tenants.begin_read_only": "begins a transaction",
     "tenants.create": "creates a tenant, and reads the templates of all tenants",
 }
 

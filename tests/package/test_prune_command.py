@@ -96,6 +96,8 @@ def test_only_named_steps_run_with_the_given_retention(
     [
         (["--only", "users"], "unknown step: users; allowed: create_partitions, "),
         (["--batch-size", "0"], "batch_size must be 1 to 100000"),
+        (["--max-load", "0"], "max_load must be from 0.01 to 1"),
+        (["--max-load", "nan"], "max_load must be from 0.01 to 1"),
         (
             ["--time-limit", "0"],
             "--time-limit must be more than 0 and at most 3155760000.0, not 0.0",

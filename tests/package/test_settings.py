@@ -44,8 +44,9 @@ def test_a_url_chooses_the_server(scheme: str) -> None:
 
 
 def test_no_representation_shows_the_password() -> None:
-    settings = Settings(database_url=URL)
-    for shown in (repr(settings), str(settings), settings.describe()):
+    settings = Settings(database_url=URL, replica_url=URL)
+    shorter = settings.describe(), settings.describe_replica()
+    for shown in (repr(settings), str(settings), *shorter):
         assert "swordfish" not in shown
 
 
@@ -107,6 +108,14 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"database_url": "swordfish"}, "must start with postgresql://"),
     ({"database_url": "postgresql://h/d?swordfish=1"}, "a URL that libpq can parse"),
     ({"database_url": 7}, r"database_url .* is \(hidden\)"),
+    ({"replica_url": URL}, "database_url must be set when replica_url is"),
+    ({"database_url": URL, "replica_url": "swordfish"}, "replica_url must start with"),
+    (
+        {"database_url": f"{URL}&target_session_attrs=any", "replica_url": URL},
+        "must be primary or read-write when replica_url is set",
+    ),
+    ({"replica_max_lag": 0}, "replica_max_lag .* is 0"),
+    ({"replica_wait": -1}, "replica_wait .* is -1"),
 ]
 
 

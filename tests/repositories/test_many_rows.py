@@ -243,7 +243,7 @@ def test_attempts_are_logged_at_their_time(store: Store, dba: Dba) -> None:
     listed = store.login_attempts.list_recent_by_username(
         tenant_id=tenant_id, username="ann", within=timedelta(days=1)
     )
-    newest, older = listed
+    newest, older = listed.items
     assert (logged, newest.created_at < NOW + HOUR) == (3, True)
     assert (older.created_at, older.user_id, older.client_id) == (
         NOW - HOUR,
@@ -371,7 +371,7 @@ def test_a_refused_token_is_named_and_its_batch_is_not_stored(store: Store) -> N
     listed = store.tokens.list_active_by_client(
         tenant_id=client.tenant_id, client_uuid=client.id
     )
-    assert {each.token_hash for each in listed} == {
+    assert {each.token_hash for each in listed.items} == {
         each.token_hash for each in good[:3]
     }
 
@@ -456,7 +456,7 @@ def test_an_import_in_a_unit_is_stored_whole_or_not_at_all(
         return len(
             sync_store.tokens.list_active_by_client(
                 tenant_id=client.tenant_id, client_uuid=client.id
-            )
+            ).items
         )
 
     assert load(autocommit=False) == 0

@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from time import monotonic
 from typing import Any, TypeAlias
 from uuid import uuid4
 
@@ -21,8 +22,8 @@ from authority_queries import (
     mint_token,
 )
 from authority_queries.errors import InvalidArgumentError, PermissionDeniedError
-from authority_queries.service._async import pruning as async_pruning
-from authority_queries.service._sync import pruning
+from authority_queries.service._async import pruning_steps as async_pruning_steps
+from authority_queries.service._sync import pruning, pruning_steps
 from authority_queries.service.migrations import yoyo_url
 from authority_queries.service.retention import STEPS, PruneReport, StepReport
 from tests.clock import Clock
@@ -97,11 +98,11 @@ def test_every_query_that_prunes_is_in_a_step(
     executed = {(found[1], found[2]) for found in told if found}
     expected = {(file, name) for file, name in names_by_file() if ours.match(name)}
     assert {(file, name) for file, name in executed if ours.match(name)} == expected
-    assert [*pruning.STEPS] == [*async_pruning.STEPS] == [*STEPS]
+    assert [*pruning_steps.STEPS] == [*async_pruning_steps.STEPS] == [*STEPS]
 
 
 def test_every_batched_step_is_tested_with_rows() -> None:
-    repeated = [name for name, step in pruning.STEPS.items() if step.is_repeated]
+    repeated = [name for name, step in pruning_steps.STEPS.items() if step.is_repeated]
     assert sorted(repeated) == REPEATED
 
 
@@ -134,6 +135,17 @@ def test_each_step_keeps_rows_for_its_retention(prune: Prune, world: World) -> N
         1,
     )
     assert world.count("tokens") == 1
+
+
+def test_batches_take_at_most_their_share_of_the_time(
+    prune: Prune, world: World
+) -> None:
+    world.insert("tokens", 30)
+    begun = monotonic()
+    report = prune(only=["tokens"], batch_size=1, max_load=0.2)
+    worked = step(report, "tokens").seconds
+    assert report.rows == 30
+    assert monotonic() - begun > 4 * worked
 
 
 def test_a_long_step_does_not_delay_the_others(prune: Prune, world: World) -> None:

@@ -25,7 +25,8 @@ from authority_queries.engine.errors import (
     UnitAbortedError,
 )
 from authority_queries.engine.forks import check_process, process_of
-from authority_queries.engine.statement import ServerErrors, Statement
+from authority_queries.engine.statement import ServerErrors
+from authority_queries.engine.telemetry import TELEMETRY
 
 OPENING: Final = ServerErrors("tenants.enter")
 ENDING: Final = ServerErrors("commit")
@@ -117,7 +118,9 @@ class AsyncUnit:
                 "is kept: put what may fail in `store.connection.transaction()`"
             )
             raise UnitAbortedError(message)
-        with ENDING:
+        if self._status == TransactionStatus.IDLE:
+            return
+        with TELEMETRY.observe("commit", self._connection), ENDING:
             await self._connection.commit()
 
     async def leave(self) -> None:
@@ -232,16 +235,3 @@ def unit_of(connection: AsyncConnection[object]) -> AsyncUnit | None:
 def _known(connection: AsyncConnection[object]) -> AsyncUnit | None:
     found = _units.get(connection)
     return found() if found is not None else None
-
-
-def admit(
-    conn: AsyncConnection[object], statement: Statement, *rows: Mapping[str, object]
-) -> AsyncUnit | None:
-    """Announce the statement, check its parameters, and return the open unit."""
-    statement.announce()
-    unit = unit_of(conn)
-    for parameters in rows:
-        statement.check(parameters)
-        if unit is not None:
-            unit.check(statement.label, parameters)
-    return unit

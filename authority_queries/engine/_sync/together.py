@@ -18,6 +18,7 @@ from authority_queries.engine.calls import Call
 from authority_queries.engine.direct_connections import is_direct
 from authority_queries.engine.errors import InvalidArgumentError
 from authority_queries.engine.statement import Statement
+from authority_queries.engine.telemetry import TELEMETRY
 
 _Sent = tuple[Statement, Cursor[object]]
 
@@ -59,7 +60,7 @@ class Together:
         parameters: Mapping[str, object],
     ) -> None:
         """Send the call's statement, and end the call."""
-        cursor = QueueingCursor(conn, row_factory=statement.make_row)
+        cursor = QueueingCursor(conn, row_factory=statement.row_factory)
         cursor.format = Format.BINARY
         with statement.sending:
             prepare = None if is_direct(conn) else False
@@ -77,7 +78,8 @@ class Together:
             raise InvalidArgumentError(message)
         token = _current.set(self)
         try:
-            sent = self._send(conn, unit, calls)
+            with TELEMETRY.observe("together", conn):
+                sent = self._send(conn, unit, calls)
             self.is_sending = False
             return [
                 self._read(call, each) for call, each in zip(calls, sent, strict=True)
@@ -130,4 +132,21 @@ def _first_without_result(sent: Sequence[_Sent | None]) -> Statement | None:
 _current: Final[ContextVar[Together | None]] = ContextVar(
     "authority_together", default=None
 )
-running_together: Final = _current.get
+
+
+def received_together(statement: Statement) -> Cursor[object] | None:
+    """Return the result that `together` has received for this statement, or None."""
+    together = _current.get()
+    return None if together is None else together.received(statement)
+
+
+def send_together(
+    conn: Connection[object],
+    statement: Statement,
+    sql: str,
+    parameters: Mapping[str, object],
+) -> None:
+    """Within the first run of `together`, send the statement and end the call."""
+    together = _current.get()
+    if together is not None and together.is_sending:
+        together.send(conn, statement, sql, parameters)

@@ -26,7 +26,8 @@ from authority_queries.engine.errors import (
     UnitAbortedError,
 )
 from authority_queries.engine.forks import check_process, process_of
-from authority_queries.engine.statement import ServerErrors, Statement
+from authority_queries.engine.statement import ServerErrors
+from authority_queries.engine.telemetry import TELEMETRY
 
 OPENING: Final = ServerErrors("tenants.enter")
 ENDING: Final = ServerErrors("commit")
@@ -118,7 +119,9 @@ class Unit:
                 "is kept: put what may fail in `store.connection.transaction()`"
             )
             raise UnitAbortedError(message)
-        with ENDING:
+        if self._status == TransactionStatus.IDLE:
+            return
+        with TELEMETRY.observe("commit", self._connection), ENDING:
             self._connection.commit()
 
     def leave(self) -> None:
@@ -231,16 +234,3 @@ def unit_of(connection: Connection[object]) -> Unit | None:
 def _known(connection: Connection[object]) -> Unit | None:
     found = _units.get(connection)
     return found() if found is not None else None
-
-
-def admit(
-    conn: Connection[object], statement: Statement, *rows: Mapping[str, object]
-) -> Unit | None:
-    """Announce the statement, check its parameters, and return the open unit."""
-    statement.announce()
-    unit = unit_of(conn)
-    for parameters in rows:
-        statement.check(parameters)
-        if unit is not None:
-            unit.check(statement.label, parameters)
-    return unit

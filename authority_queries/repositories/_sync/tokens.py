@@ -12,20 +12,19 @@ from authority_queries.records import (
     Token,
     TokenType,
 )
+from authority_queries.repositories._sync.token_lists import TokenLists
 from authority_queries.repositories._sync.token_verification import (
     TokenVerification,
 )
 from authority_queries.repositories.arguments import (
     check_code_challenge,
     check_digest,
-    check_limit,
     check_not_negative,
-    check_one_subject,
     check_positive,
 )
 
 
-class Tokens(TokenVerification):
+class Tokens(TokenVerification, TokenLists):
     """Queries of `queries/tokens.sql`.
 
     Tokens are passed as the SHA-256 of their string (`parse_token(…).hash`), never as
@@ -132,43 +131,6 @@ class Tokens(TokenVerification):
             queries.revoke_by_id(
                 self._connection, tenant_id=tenant_id, token_id=token_id, reason=reason
             )
-        )
-
-    def list_active_by_subject(
-        self,
-        *,
-        tenant_id: UUID,
-        user_id: UUID | None = None,
-        service_account_id: UUID | None = None,
-        after: UUID | None = None,
-        limit: int = 50,
-    ) -> Sequence[Token]:
-        """List the live tokens of a user or a service account, in order of id."""
-        check_one_subject(user_id, service_account_id)
-        return queries.list_active_by_subject(
-            self._connection,
-            tenant_id=tenant_id,
-            user_id=user_id,
-            service_account_id=service_account_id,
-            after=after,
-            page_size=check_limit(limit),
-        )
-
-    def list_active_by_client(
-        self,
-        *,
-        tenant_id: UUID,
-        client_uuid: UUID,
-        after: UUID | None = None,
-        limit: int = 50,
-    ) -> Sequence[Token]:
-        """List the live tokens of a client (`Client.id`), in order of id."""
-        return queries.list_active_by_client(
-            self._connection,
-            tenant_id=tenant_id,
-            client_uuid=client_uuid,
-            after=after,
-            page_size=check_limit(limit),
         )
 
     def prune_expired(

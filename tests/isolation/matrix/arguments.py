@@ -171,6 +171,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "table_name": "users",
     "target_id": IdOf("audit_events", 0, "target_id"),
     "target_kind": "users",
+    "tenant_ids": [tenant_id(FOREIGN)],
     "tenant_limit": 10,
     "time_window": HOUR,
     "tokens_live_for": HOUR,
