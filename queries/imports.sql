@@ -171,7 +171,7 @@ with given as materialized (
 
 shared as (
     select
-        exists(
+        exists (
             select from authority.clients
             where
                 clients.tenant_id = :tenant_id
@@ -182,7 +182,7 @@ shared as (
                     )
                 )
         )
-        or exists(
+        or exists (
             select from authority.service_accounts
             where
                 service_accounts.tenant_id = :tenant_id

@@ -192,12 +192,13 @@ from (
     select
         presented.tenant_id,
         array_agg(presented.token_hash) as token_hashes
-    from unnest(:tenant_ids::uuid[], :token_hashes::bytea[])
-        as presented (tenant_id, token_hash)
+    from
+        unnest(:tenant_ids::uuid[], :token_hashes::bytea[])
+            as presented (tenant_id, token_hash)
     group by presented.tenant_id
 ) as asked
-cross join lateral
-    authority.find_live_tokens(
+cross join
+    lateral authority.find_live_tokens(
         asked.tenant_id, asked.token_hashes, :type, :resource
     ) as found;
 

@@ -19,7 +19,7 @@ from authority_queries.records import ImportedTokens, ImportedUsers
 
 _TEXTS = {
     "import_tokens": "5039c4b5181c",
-    "import_users": "abd96792bb67",
+    "import_users": "9cddcefe02c8",
 }
 _QUERIES = QueryFile(FOLDER / "imports.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "imports.sql", texts=_TEXTS)
