@@ -24,8 +24,8 @@ _TEXTS = {
     "get_by_id": "9d31dc05624d",
     "get_by_name": "ab664c4da934",
     "list_all": "2881144243b4",
-    "create": "7ae0f7b64e8b",
-    "update": "af15dd9546d2",
+    "create": "1db2e60fc747",
+    "update": "3a0359005bd5",
     "delete": "541cd41208ae",
     "list_permissions": "52033ef677cf",
     "list_user_permissions": "cd5a8c5b32d7",
@@ -311,7 +311,7 @@ def update(
         name: Identifier in lower case, unique in the tenant.
         description: The users who need the role, in one sentence.
 
-    queries/roles.sql:65
+    queries/roles.sql:66
     """
     return _update(
         connection,
@@ -343,7 +343,7 @@ async def update_async(
         name: Identifier in lower case, unique in the tenant.
         description: The users who need the role, in one sentence.
 
-    queries/roles.sql:65
+    queries/roles.sql:66
     """
     return await _update_async(
         connection,
@@ -364,7 +364,7 @@ def delete(connection: Connection[object], *, tenant_id: UUID, role_id: UUID) ->
         tenant_id: Owner of the row.
         role_id: The role.
 
-    queries/roles.sql:111
+    queries/roles.sql:113
     """
     return _delete(connection, tenant_id=tenant_id, role_id=role_id)
 
@@ -379,7 +379,7 @@ async def delete_async(
         tenant_id: Owner of the row.
         role_id: The role.
 
-    queries/roles.sql:111
+    queries/roles.sql:113
     """
     return await _delete_async(connection, tenant_id=tenant_id, role_id=role_id)
 
@@ -393,7 +393,7 @@ def list_permissions(
         tenant_id: Owner of the row.
         role_id: The role that has the permission.
 
-    queries/roles.sql:132
+    queries/roles.sql:134
     """
     return _list_permissions(connection, tenant_id=tenant_id, role_id=role_id)
 
@@ -407,7 +407,7 @@ async def list_permissions_async(
         tenant_id: Owner of the row.
         role_id: The role that has the permission.
 
-    queries/roles.sql:132
+    queries/roles.sql:134
     """
     return await _list_permissions_async(
         connection, tenant_id=tenant_id, role_id=role_id
@@ -426,7 +426,7 @@ def list_permissions_stream(
         tenant_id: Owner of the row.
         role_id: The role that has the permission.
 
-    queries/roles.sql:132
+    queries/roles.sql:134
     """
     return _list_permissions_stream(
         connection, size, tenant_id=tenant_id, role_id=role_id
@@ -449,7 +449,7 @@ def list_permissions_stream_async(
         tenant_id: Owner of the row.
         role_id: The role that has the permission.
 
-    queries/roles.sql:132
+    queries/roles.sql:134
     """
     return _list_permissions_stream_async(
         connection, size, tenant_id=tenant_id, role_id=role_id
@@ -465,7 +465,7 @@ def list_user_permissions(
     Args:
         tenant_id: Owner of the row.
 
-    queries/roles.sql:146
+    queries/roles.sql:148
     """
     return _list_user_permissions(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -479,7 +479,7 @@ async def list_user_permissions_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/roles.sql:146
+    queries/roles.sql:148
     """
     return await _list_user_permissions_async(
         connection, tenant_id=tenant_id, user_id=user_id
@@ -498,7 +498,7 @@ def list_user_permissions_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/roles.sql:146
+    queries/roles.sql:148
     """
     return _list_user_permissions_stream(
         connection, size, tenant_id=tenant_id, user_id=user_id
@@ -521,7 +521,7 @@ def list_user_permissions_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/roles.sql:146
+    queries/roles.sql:148
     """
     return _list_user_permissions_stream_async(
         connection, size, tenant_id=tenant_id, user_id=user_id
