@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from authority_queries.repositories._sync.store import Store
     from authority_queries.repositories.actors import Actor
     from authority_queries.repositories.endings import feed_keys, is_ended
+    from authority_queries.repositories.row_batches import ImportReport
+    from authority_queries.repositories.rows import (
+        ClientTokenRequest,
+        ImportedToken,
+        ImportedUser,
+        PastLoginAttempt,
+    )
     from authority_queries.repositories.values import (
         NewToken,
         is_confirmed,
@@ -50,6 +57,7 @@ if TYPE_CHECKING:
     from authority_queries.service.retention import Retention
     from authority_queries.service.settings import Settings
     from authority_queries.service.stats import Stats
+    from authority_queries.service.telemetry import start_telemetry, stop_telemetry
 
 __all__ = [
     "Actor",
@@ -63,13 +71,18 @@ __all__ = [
     "AuditHead",
     "Authority",
     "AuthorityError",
+    "ClientTokenRequest",
     "Encrypted",
     "Exporter",
+    "ImportReport",
+    "ImportedToken",
+    "ImportedUser",
     "Keyring",
     "Maintenance",
     "Monitor",
     "Mover",
     "NewToken",
+    "PastLoginAttempt",
     "Retention",
     "Settings",
     "SigningKey",
@@ -92,6 +105,8 @@ __all__ = [
     "mint_totp_secret",
     "parse_token",
     "password_needs_rehash",
+    "start_telemetry",
+    "stop_telemetry",
     "username_key",
     "verify_client_secret",
     "verify_password",
@@ -111,13 +126,18 @@ _HOMES = {
     "AuditHead": "service.audits",
     "Authority": "service._sync.authority",
     "AuthorityError": "errors",
+    "ClientTokenRequest": "repositories.rows",
     "Encrypted": "secrets.encryption",
     "Exporter": "service._sync.exporter",
+    "ImportReport": "repositories.row_batches",
+    "ImportedToken": "repositories.rows",
+    "ImportedUser": "repositories.rows",
     "Keyring": "secrets.encryption",
     "Maintenance": "service._sync.maintenance",
     "Monitor": "service._sync.monitor",
     "Mover": "service._sync.mover",
     "NewToken": "repositories.values",
+    "PastLoginAttempt": "repositories.rows",
     "Retention": "service.retention",
     "Settings": "service.settings",
     "SigningKey": "secrets.signing_keys",
@@ -140,6 +160,8 @@ _HOMES = {
     "mint_totp_secret": "credentials",
     "parse_token": "secrets",
     "password_needs_rehash": "credentials",
+    "start_telemetry": "service.telemetry",
+    "stop_telemetry": "service.telemetry",
     "username_key": "names",
     "verify_client_secret": "credentials",
     "verify_password": "credentials",

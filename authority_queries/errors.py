@@ -153,4 +153,8 @@ class IdempotencyKeyReusedError(AuthorityError):
 
 
 class LimitReachedError(ConstraintError):
-    """A licence's limit is reached, or all its seats are taken."""
+    """A licence's limit is reached, its seats are taken, or an owner has too many rows.
+
+    A user has at most 100 roles, WebAuthn credentials and TOTP secrets, a client at
+    most 100 secrets.
+    """

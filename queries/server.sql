@@ -100,8 +100,9 @@ select
     authority.oldest_package() as oldest_package;
 
 -- name: get_lsn()$
--- Where the server's write-ahead log ends. On a primary, every transaction that has
--- committed ends before it. On a standby, this is the end of what was replayed.
+-- The timeline of the server's write-ahead log, and where the log ends, such as
+-- 1:0/16B3748. On a primary, every transaction that has committed ends before it. On a
+-- standby, this is the end of what was replayed.
 -- @notnull lsn -- A server that answers has a log.
 with logs as (
     select
@@ -109,12 +110,26 @@ with logs as (
             when pg_is_in_recovery() then pg_last_wal_replay_lsn()
             else pg_current_wal_insert_lsn()
         end as lsn
+),
+
+-- A standby knows the timeline of its last restartpoint, which is at most its own.
+timelines as (
+    select
+        case
+            when pg_is_in_recovery()
+                then (pg_control_checkpoint()).timeline_id::text
+            else
+                ('x' || left(pg_walfile_name(logs.lsn), 8))::bit(32)::integer::text
+        end as timeline
+    from logs
 )
 
 -- The next record begins after the header of its page, which has 24 octets. A standby
 -- reports the end of the last record, and so stays before a header without a record.
 select
-    (
+    timelines.timeline
+    || ':'
+    || (
         logs.lsn
         - case
             when
@@ -126,11 +141,12 @@ select
             else 0
         end::numeric
     )::text as lsn
-from logs;
+from logs
+cross join timelines;
 
 -- name: get_replay(lsn)^
--- How far the server's write-ahead log goes, and whether it has reached this LSN: on a
--- standby what was replayed, on a primary what was written.
+-- How far the server's write-ahead log goes, and whether it has reached this LSN of
+-- get_lsn: on a standby what was replayed, on a primary what was written.
 -- @row Replay
 -- @notnull is_standby -- The function returns a boolean.
 -- @notnull lsn -- A server that answers has a log.
@@ -142,11 +158,23 @@ with logs as (
             when pg_is_in_recovery() then pg_last_wal_replay_lsn()
             else pg_current_wal_insert_lsn()
         end as lsn
+),
+
+timelines as (
+    select
+        case
+            when logs.is_standby then (pg_control_checkpoint()).timeline_id
+            else ('x' || left(pg_walfile_name(logs.lsn), 8))::bit(32)::integer
+        end as timeline
+    from logs
 )
 
+-- Only a server on the LSN's timeline, or on one that began later, has its log.
 select
     logs.is_standby,
-    logs.lsn::text as lsn,
-    logs.lsn >= :lsn::text::pg_lsn as is_reached,
+    timelines.timeline::text || ':' || logs.lsn::text as lsn,
+    timelines.timeline >= split_part(:lsn::text, ':', 1)::integer
+    and logs.lsn >= split_part(:lsn::text, ':', 2)::pg_lsn as is_reached,
     pg_last_xact_replay_timestamp() as replayed_at
-from logs;
+from logs
+cross join timelines;

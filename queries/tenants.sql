@@ -53,7 +53,7 @@ select
     tenants.tokens_valid_after, tenants.created_at, tenants.updated_at,
     tenants.row_version
 from authority.tenants
-where tenants.code > coalesce(:after::text, '')
+where tenants.code > :after
 order by tenants.code
 limit :page_size;
 
@@ -187,6 +187,10 @@ begin isolation level read committed, read write;
 -- name: begin_on_standby()#
 -- As begin, for a standby, which refuses `read write`.
 begin isolation level read committed;
+
+-- name: begin_read_only()#
+-- As begin, for a unit of work that may use a standby or the primary.
+begin isolation level read committed, read only;
 
 -- name: begin_alone()#
 -- As begin, for a call that makes a decision outside of any unit of work.

@@ -859,6 +859,8 @@ ALTER TABLE ONLY authority.client_secrets
 
 CREATE TRIGGER client_secrets_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, client_uuid, secret_hash, description, valid_from, valid_until ON authority.client_secrets FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{secret_hash}', '{tenant_id,created_at,updated_at,row_version,last_used_at}');
 
+CREATE TRIGGER client_secrets_client_uuid_limit AFTER INSERT ON authority.client_secrets FOR EACH ROW EXECUTE FUNCTION authority.limit_rows('client_uuid', '100');
+
 ALTER TABLE authority.client_secrets ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY client_secrets_tenant_id_policy ON authority.client_secrets USING ((tenant_id = (
@@ -1150,7 +1152,7 @@ CREATE FUNCTION authority.create_partitions(parent regclass, months_ahead bigint
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET "DateStyle" TO 'ISO'
-    SET lock_timeout TO '2s'
+    SET lock_timeout TO '50ms'
     AS $_$
 declare
     name constant name := (select relname from pg_class where oid = parent);
@@ -1162,55 +1164,51 @@ begin
         raise invalid_parameter_value
         using message = 'months_ahead must be from 0 to 120';
     end if;
+    <<months>>
     for month in
-        select generate_series(
-            date_trunc('month', authority.clock() at time zone 'UTC'),
-            date_trunc('month', authority.clock() at time zone 'UTC')
-            + make_interval(months => months_ahead::integer),
-            '1 month'
-        )
+        select date_trunc('month', authority.clock() at time zone 'UTC')
+            + make_interval(months => ahead.months::integer)
+        from generate_series(0, months_ahead) as ahead (months)
     loop
         child := name || to_char(month, '"_y"YYYY"m"MM');
-        continue when to_regclass('authority.' || child) is not null;
-        -- Of several calls that find it missing, one creates it.
-        execute format('lock table %s in share update exclusive mode', parent);
-        continue when to_regclass('authority.' || child) is not null;
-        begin
-            execute format(
-                'create table authority.%1$I (
-                    like %5$s
-                    including defaults including constraints,
-                    constraint %2$I check (created_at >= %3$L and created_at < %4$L)
-                )',
-                child,
-                child || '_created_at_check',
-                month at time zone 'UTC',
-                (month + interval '1 month') at time zone 'UTC',
-                parent
-            );
-            execute format(
-                'comment on table authority.%I is %L',
-                child,
-                'Rows of ' || to_char(month, 'YYYY-MM') || ', UTC.'
-            );
-            call authority.isolate_tenants(format('authority.%I', child)::regclass);
-            execute format(
-                'alter table %s attach partition authority.%I '
-                'for values from (%L) to (%L)',
-                parent,
-                child,
-                month at time zone 'UTC',
-                (month + interval '1 month') at time zone 'UTC'
-            );
-            execute format(
-                'alter table authority.%I drop constraint %I',
-                child,
-                child || '_created_at_check'
-            );
-        exception when check_violation then
-            continue; -- the default partition has rows of this month
-        end;
-        created := created + 1;
+        for attempt in 1..20 loop
+            continue months when to_regclass('authority.' || child) is not null;
+            begin
+                -- Of several calls that find it missing, one creates it.
+                execute format('lock table %s in share update exclusive mode', parent);
+                continue months when to_regclass('authority.' || child) is not null;
+                execute format(
+                    'create table authority.%1$I (
+                        like %2$s including defaults including constraints,
+                        constraint %1$s_created_at_check
+                        check (created_at >= %3$L and created_at < %4$L)
+                    );
+                    comment on table authority.%1$I is %5$L;
+                    call authority.isolate_tenants(''authority.%1$I'');
+                    alter table %2$s attach partition authority.%1$I
+                    for values from (%3$L) to (%4$L);
+                    alter table authority.%1$I
+                    drop constraint %1$s_created_at_check',
+                    child,
+                    parent,
+                    month at time zone 'UTC',
+                    (month + interval '1 month') at time zone 'UTC',
+                    'Rows of ' || to_char(month, 'YYYY-MM') || ', UTC.'
+                );
+                created := created + 1;
+                continue months;
+            exception
+                when check_violation then
+                    continue months; -- the default partition has rows of this month
+                when lock_not_available then
+                    -- This month has no lock now. Another month keeps its own.
+                    exit months when created > 0;
+                    if attempt = 20 then
+                        raise;
+                    end if;
+                    perform pg_sleep(0.05 + 0.1 * random());
+            end;
+        end loop;
     end loop;
     return created;
 end
@@ -1219,8 +1217,8 @@ $_$;
 COMMENT ON FUNCTION authority.create_partitions(parent regclass, months_ahead bigint) IS 'Creates the missing partitions of this month and the next months_ahead months, at most
 120, and returns how many it created. Skips a month that already has rows in the default
 partition. Attaches each partition, so that inserts continue in months that have one.
-Locks and scans the default partition, and changes no tenant. Gives up after waiting 2
-s.';
+Locks and scans the default partition, and changes no tenant. Waits at most 50 ms for a
+lock, because others wait behind it, and gives up after 20 tries in 1 to 4 s.';
 
 -- current_actor
 
@@ -1437,7 +1435,7 @@ owner, because only the owner can drop a table.';
 CREATE FUNCTION authority.drop_partitions(parent regclass, retention interval) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET lock_timeout TO '2s'
+    SET lock_timeout TO '50ms'
     SET "TimeZone" TO 'UTC'
     SET "DateStyle" TO 'ISO'
     AS $$
@@ -1448,6 +1446,7 @@ begin
     if retention is null or retention < interval '0' then
         raise invalid_parameter_value using message = 'retention must be 0 or more';
     end if;
+    <<children>>
     for child in
         select bounds.child
         from (
@@ -1464,19 +1463,30 @@ begin
         where bounds.ends_at <= authority.clock() - retention
         order by bounds.ends_at
     loop
-        -- Of several calls that find it too old, one drops it.
-        execute format('lock table %s in share update exclusive mode', parent);
-        continue when to_regclass(child) is null;
-        execute format('drop table %s', child);
-        dropped := dropped + 1;
+        for attempt in 1..20 loop
+            begin
+                -- Of several calls that find it too old, one drops it.
+                execute format('lock table %s in share update exclusive mode', parent);
+                continue children when to_regclass(child) is null;
+                execute format('drop table %s', child);
+                dropped := dropped + 1;
+                continue children;
+            exception when lock_not_available then
+                exit children when dropped > 0;
+                if attempt = 20 then
+                    raise;
+                end if;
+                perform pg_sleep(0.05 + 0.1 * random());
+            end;
+        end loop;
     end loop;
     return dropped;
 end
 $$;
 
 COMMENT ON FUNCTION authority.drop_partitions(parent regclass, retention interval) IS 'Drops the partitions whose upper bound is older than the retention, and returns how
-many. Never drops a row younger than the retention. Locks the table briefly, and gives
-up after waiting 2 s.';
+many. Never drops a row younger than the retention. Locks the table briefly: waits at
+most 50 ms, because others wait behind it, and gives up after 20 tries in 1 to 4 s.';
 
 -- drop_tables
 
@@ -2245,6 +2255,40 @@ token must name that resource. Sets the tenant during the call,
 then restores the previous one, so that a caller that knows only a token needs one round
 trip.';
 
+-- find_live_tokens
+
+CREATE FUNCTION authority.find_live_tokens(tenant_id uuid, token_hashes bytea[], type text, resource text) RETURNS SETOF authority.verified_tokens
+    LANGUAGE plpgsql ROWS 100
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    tenant_now constant text
+        := set_config('authority.tenant_id', tenant_id::text, true);
+    tenant_after text;
+begin
+    return query
+    select verified_tokens.*
+    from authority.verified_tokens
+    where
+        verified_tokens.tenant_id = find_live_tokens.tenant_id
+        and verified_tokens.token_hash = any(find_live_tokens.token_hashes)
+        and verified_tokens.type = find_live_tokens.type
+        and (
+            find_live_tokens.resource is null
+            or find_live_tokens.resource = any(verified_tokens.resources)
+        );
+    -- An assignment, because PERFORM would run a query.
+    tenant_after := set_config('authority.tenant_id', tenant_before, true);
+end
+$$;
+
+COMMENT ON FUNCTION authority.find_live_tokens(tenant_id uuid, token_hashes bytea[], type text, resource text) IS 'As authority.find_live_token, for many tokens of one tenant: returns those that are
+alive. A caller that knows tokens of several tenants calls it once for each tenant.';
+
 -- find_migration_lock
 
 CREATE FUNCTION authority.find_migration_lock() RETURNS timestamp with time zone
@@ -2979,6 +3023,8 @@ COMMENT ON COLUMN authority.license_usage_totals.updated_at IS 'When the metric 
 ALTER TABLE ONLY authority.license_usage_totals
     ADD CONSTRAINT license_usage_totals_license_id_metric_period_start_pk PRIMARY KEY (tenant_id, license_id, metric, period_start);
 
+CREATE INDEX license_usage_totals_license_id_period_start_metric_idx ON authority.license_usage_totals USING btree (tenant_id, license_id, period_start, metric);
+
 ALTER TABLE ONLY authority.license_usage_totals
     ADD CONSTRAINT license_usage_totals_tenant_id_license_id_fk FOREIGN KEY (tenant_id, license_id) REFERENCES authority.licenses(tenant_id, id) ON DELETE CASCADE;
 
@@ -3080,6 +3126,49 @@ CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
+
+-- limit_rows
+
+CREATE FUNCTION authority.limit_rows() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $_$
+declare
+    owner_column constant text := tg_argv[0];
+    most constant bigint := tg_argv[1];
+    counting constant text := format(
+        'select count(*) from (select from %s where tenant_id = $1 and %I = $2'
+        ' limit %s) as counted',
+        tg_relid::regclass, owner_column, most + 1
+    );
+    owner constant uuid := to_jsonb(new) ->> owner_column;
+    counted bigint;
+begin
+    execute counting into counted using new.tenant_id, owner;
+    if counted > most / 2 then
+        perform pg_advisory_xact_lock(
+            tg_relid::integer, hashtext(new.tenant_id::text || owner::text)
+        );
+        execute counting into counted using new.tenant_id, owner;
+    end if;
+    if counted > most then
+        raise exception using
+            errcode = 'check_violation',
+            message = format('%I has more than %s rows of one %I',
+                tg_table_name, most, owner_column),
+            schema = tg_table_schema,
+            table = tg_table_name,
+            constraint = tg_name;
+    end if;
+    return null;
+end
+$_$;
+
+COMMENT ON FUNCTION authority.limit_rows() IS 'A trigger after an insert that refuses more rows of one owner than its second argument;
+the first one is the column that names the owner. The error names the trigger as its
+constraint. Above half of the limit, inserts of one owner wait for each other.';
 
 -- list_audit_months
 
@@ -3432,9 +3521,9 @@ ALTER TABLE ONLY authority.login_attempts
 
 CREATE INDEX login_attempts_created_at_idx ON ONLY authority.login_attempts USING brin (created_at) WITH (autosummarize='on');
 
-CREATE INDEX login_attempts_tenant_id_address_created_at_idx ON ONLY authority.login_attempts USING btree (tenant_id, address, created_at DESC) WHERE (address IS NOT NULL);
+CREATE INDEX login_attempts_tenant_id_address_created_at_id_idx ON ONLY authority.login_attempts USING btree (tenant_id, address, created_at, id) WHERE (address IS NOT NULL);
 
-CREATE INDEX login_attempts_tenant_id_username_created_at_idx ON ONLY authority.login_attempts USING btree (tenant_id, username, created_at DESC);
+CREATE INDEX login_attempts_tenant_id_username_created_at_id_idx ON ONLY authority.login_attempts USING btree (tenant_id, username, created_at, id);
 
 ALTER TABLE authority.login_attempts
     ADD CONSTRAINT login_attempts_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
@@ -3487,9 +3576,9 @@ ALTER TABLE ONLY authority.login_attempts_default
 
 CREATE INDEX login_attempts_default_created_at_idx ON authority.login_attempts_default USING brin (created_at) WITH (autosummarize='on');
 
-CREATE INDEX login_attempts_default_tenant_id_address_created_at_idx ON authority.login_attempts_default USING btree (tenant_id, address, created_at DESC) WHERE (address IS NOT NULL);
+CREATE INDEX login_attempts_default_tenant_id_address_created_at_id_idx ON authority.login_attempts_default USING btree (tenant_id, address, created_at, id) WHERE (address IS NOT NULL);
 
-CREATE INDEX login_attempts_default_tenant_id_username_created_at_idx ON authority.login_attempts_default USING btree (tenant_id, username, created_at DESC);
+CREATE INDEX login_attempts_default_tenant_id_username_created_at_id_idx ON authority.login_attempts_default USING btree (tenant_id, username, created_at, id);
 
 ALTER TABLE authority.login_attempts_default ENABLE ROW LEVEL SECURITY;
 
@@ -3511,13 +3600,13 @@ ALTER INDEX authority.login_attempts_created_at_idx ATTACH PARTITION authority.l
 
 ALTER INDEX authority.login_attempts_tenant_id_created_at_id_pk ATTACH PARTITION authority.login_attempts_default_pkey;
 
--- login_attempts_default_tenant_id_address_created_at_idx
+-- login_attempts_default_tenant_id_address_created_at_id_idx
 
-ALTER INDEX authority.login_attempts_tenant_id_address_created_at_idx ATTACH PARTITION authority.login_attempts_default_tenant_id_address_created_at_idx;
+ALTER INDEX authority.login_attempts_tenant_id_address_created_at_id_idx ATTACH PARTITION authority.login_attempts_default_tenant_id_address_created_at_id_idx;
 
--- login_attempts_default_tenant_id_username_created_at_idx
+-- login_attempts_default_tenant_id_username_created_at_id_idx
 
-ALTER INDEX authority.login_attempts_tenant_id_username_created_at_idx ATTACH PARTITION authority.login_attempts_default_tenant_id_username_created_at_idx;
+ALTER INDEX authority.login_attempts_tenant_id_username_created_at_id_idx ATTACH PARTITION authority.login_attempts_default_tenant_id_username_created_at_id_idx;
 
 -- login_throttles
 
@@ -3653,6 +3742,8 @@ CREATE INDEX logout_notices_finished_at_idx ON authority.logout_notices USING bt
 CREATE INDEX logout_notices_tenant_id_client_uuid_idx ON authority.logout_notices USING btree (tenant_id, client_uuid);
 
 CREATE INDEX logout_notices_tenant_id_next_attempt_at_idx ON authority.logout_notices USING btree (tenant_id, next_attempt_at) WHERE (status = 'waiting'::text);
+
+CREATE INDEX logout_notices_tenant_id_status_id_idx ON authority.logout_notices USING btree (tenant_id, status, id);
 
 ALTER TABLE ONLY authority.logout_notices
     ADD CONSTRAINT logout_notices_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
@@ -3984,11 +4075,7 @@ CREATE FUNCTION authority.prune_default_login_attempts(retention interval, batch
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET "DateStyle" TO 'ISO'
-    AS $$
-select authority.prune_default_partition(
-    'authority.login_attempts', retention, batch_size
-)
-$$;
+    AS $_$select authority.prune_default_partition('authority.login_attempts', $1, $2)$_$;
 
 COMMENT ON FUNCTION authority.prune_default_login_attempts(retention interval, batch_size bigint) IS 'Deletes old attempts from the default partition: prune_default_partition. Runs as its
 owner, because no other role has privileges on a partition.';
@@ -4750,9 +4837,9 @@ ALTER TABLE ONLY authority.revocations
 
 CREATE INDEX revocations_expires_at_idx ON authority.revocations USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
-CREATE INDEX revocations_tenant_id_category_target_idx ON authority.revocations USING btree (tenant_id, category, target);
-
 CREATE INDEX revocations_tenant_id_category_target_sequence_idx ON authority.revocations USING btree (tenant_id, category, target, sequence) WHERE (expires_at IS NULL);
+
+CREATE INDEX revocations_tenant_id_target_sequence_idx ON authority.revocations USING btree (tenant_id, target, sequence);
 
 ALTER TABLE ONLY authority.revocations
     ADD CONSTRAINT revocations_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
@@ -6067,6 +6154,8 @@ ALTER TABLE ONLY authority.totp_credentials
 
 CREATE TRIGGER totp_credentials_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, user_id, secret_ciphertext, encryption_key_id, algorithm, digits, period, name, pending_until, confirmed_at ON authority.totp_credentials FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{secret_ciphertext}', '{tenant_id,created_at,updated_at,row_version,last_used_step,last_used_at}');
 
+CREATE TRIGGER totp_credentials_user_id_limit AFTER INSERT ON authority.totp_credentials FOR EACH ROW EXECUTE FUNCTION authority.limit_rows('user_id', '100');
+
 ALTER TABLE authority.totp_credentials ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY totp_credentials_tenant_id_policy ON authority.totp_credentials USING ((tenant_id = (
@@ -6197,7 +6286,7 @@ COMMENT ON COLUMN authority.user_identities.updated_at IS 'When the profile was 
 ALTER TABLE ONLY authority.user_identities
     ADD CONSTRAINT user_identities_tenant_id_issuer_subject_pk PRIMARY KEY (tenant_id, issuer, subject);
 
-CREATE INDEX user_identities_tenant_id_user_id_idx ON authority.user_identities USING btree (tenant_id, user_id);
+CREATE INDEX user_identities_tenant_id_user_id_issuer_subject_idx ON authority.user_identities USING btree (tenant_id, user_id, issuer, subject);
 
 ALTER TABLE ONLY authority.user_identities
     ADD CONSTRAINT user_identities_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
@@ -6244,7 +6333,7 @@ ALTER TABLE ONLY authority.user_roles
 
 CREATE INDEX user_roles_expires_at_idx ON authority.user_roles USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
-CREATE INDEX user_roles_tenant_id_role_id_idx ON authority.user_roles USING btree (tenant_id, role_id);
+CREATE INDEX user_roles_tenant_id_role_id_user_id_idx ON authority.user_roles USING btree (tenant_id, role_id, user_id);
 
 ALTER TABLE ONLY authority.user_roles
     ADD CONSTRAINT user_roles_tenant_id_role_id_fk FOREIGN KEY (tenant_id, role_id) REFERENCES authority.roles(tenant_id, id);
@@ -6253,6 +6342,8 @@ ALTER TABLE ONLY authority.user_roles
     ADD CONSTRAINT user_roles_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
 CREATE TRIGGER user_roles_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.user_roles FOR EACH ROW EXECUTE FUNCTION authority.record_change('{user_id,role_id}', '{granted_by}', '{tenant_id,created_at,updated_at,row_version}');
+
+CREATE TRIGGER user_roles_user_id_limit AFTER INSERT ON authority.user_roles FOR EACH ROW EXECUTE FUNCTION authority.limit_rows('user_id', '100');
 
 ALTER TABLE authority.user_roles ENABLE ROW LEVEL SECURITY;
 
@@ -6285,7 +6376,7 @@ CREATE TABLE authority.users (
     email_verified boolean DEFAULT false NOT NULL,
     display_name text DEFAULT ''::text NOT NULL,
     password_hash text,
-    status text DEFAULT 'active'::text NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL COLLATE pg_catalog."C",
     tokens_valid_after timestamp with time zone,
     attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
@@ -6336,6 +6427,8 @@ ALTER TABLE ONLY authority.users
     ADD CONSTRAINT users_tenant_id_username_key_key UNIQUE (tenant_id, username_key);
 
 CREATE UNIQUE INDEX users_tenant_id_email_key_key ON authority.users USING btree (tenant_id, email_key) WHERE email_verified;
+
+CREATE INDEX users_tenant_id_status_username_key_idx ON authority.users USING btree (tenant_id, status, username_key);
 
 ALTER TABLE ONLY authority.users
     ADD CONSTRAINT users_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
@@ -6836,6 +6929,8 @@ ALTER TABLE ONLY authority.webauthn_credentials
     ADD CONSTRAINT webauthn_credentials_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
 CREATE TRIGGER webauthn_credentials_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, user_id, credential_id, user_handle, public_key, aaguid, transports, discoverable, backup_eligible, uv_initialized, name, clone_suspected_at ON authority.webauthn_credentials FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version,sign_count,backed_up,last_used_at}');
+
+CREATE TRIGGER webauthn_credentials_user_id_limit AFTER INSERT ON authority.webauthn_credentials FOR EACH ROW EXECUTE FUNCTION authority.limit_rows('user_id', '100');
 
 ALTER TABLE authority.webauthn_credentials ENABLE ROW LEVEL SECURITY;
 

@@ -15,6 +15,7 @@ from authority_queries.service.retention import (
     PruneReport,
     Retention,
     check_batch_size,
+    check_max_load,
     chosen_steps,
 )
 from authority_queries.service.settings import Settings
@@ -28,6 +29,13 @@ _DAY = timedelta(days=1)
 # Name, type, default, metavar and help of each option with a value.
 _OPTIONS = (
     ("--batch-size", int, 1000, "ROWS", "rows that one transaction deletes"),
+    (
+        "--max-load",
+        float,
+        1.0,
+        "SHARE",
+        "pause after each batch, so that batches take this share of the time",
+    ),
     ("--time-limit", float, None, "SECONDS", "begin no batch after this time"),
     (
         "--keep-expired",
@@ -84,6 +92,7 @@ def run_prune(settings: Settings, arguments: argparse.Namespace) -> int:
             batch_size=arguments.batch_size,
             time_limit=limit,
             only=arguments.only,
+            max_load=arguments.max_load,
             progress=None if arguments.quiet else Progress(),
             stop=stop,
         )
@@ -97,6 +106,7 @@ def run_prune(settings: Settings, arguments: argparse.Namespace) -> int:
 def _parsed(arguments: argparse.Namespace) -> tuple[Retention, timedelta | None]:
     try:
         check_batch_size(arguments.batch_size)
+        check_max_load(arguments.max_load)
         chosen_steps(arguments.only)
         retention = Retention(
             expired=days_of("--keep-expired", arguments.keep_expired),

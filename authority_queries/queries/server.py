@@ -18,8 +18,8 @@ from authority_queries.records import Replay, SchemaVersion, ServerDescription
 _TEXTS = {
     "describe": "7f4b12f8af70",
     "get_schema_version": "573c6b349d0a",
-    "get_lsn": "93a715e20b34",
-    "get_replay": "cf30db97ecaa",
+    "get_lsn": "bdc068039d96",
+    "get_replay": "29229c1f584f",
 }
 _QUERIES = QueryFile(FOLDER / "server.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "server.sql", texts=_TEXTS)
@@ -99,8 +99,9 @@ async def get_schema_version_async(
 
 
 def get_lsn(connection: Connection[object]) -> str:
-    """Where the server's write-ahead log ends. On a primary, every transaction that
-    has committed ends before it. On a standby, this is the end of what was replayed.
+    """The timeline of the server's write-ahead log, and where the log ends, such as
+    1:0/16B3748. On a primary, every transaction that has committed ends before it. On a
+    standby, this is the end of what was replayed.
 
     queries/server.sql:102
     """
@@ -108,8 +109,9 @@ def get_lsn(connection: Connection[object]) -> str:
 
 
 async def get_lsn_async(connection: AsyncConnection[object]) -> str:
-    """Where the server's write-ahead log ends. On a primary, every transaction that
-    has committed ends before it. On a standby, this is the end of what was replayed.
+    """The timeline of the server's write-ahead log, and where the log ends, such as
+    1:0/16B3748. On a primary, every transaction that has committed ends before it. On a
+    standby, this is the end of what was replayed.
 
     queries/server.sql:102
     """
@@ -117,18 +119,18 @@ async def get_lsn_async(connection: AsyncConnection[object]) -> str:
 
 
 def get_replay(connection: Connection[object], *, lsn: str) -> Replay:
-    """How far the server's write-ahead log goes, and whether it has reached this LSN:
-    on a standby what was replayed, on a primary what was written.
+    """How far the server's write-ahead log goes, and whether it has reached this LSN
+    of get_lsn: on a standby what was replayed, on a primary what was written.
 
-    queries/server.sql:131
+    queries/server.sql:147
     """
     return _get_replay(connection, lsn=lsn)
 
 
 async def get_replay_async(connection: AsyncConnection[object], *, lsn: str) -> Replay:
-    """How far the server's write-ahead log goes, and whether it has reached this LSN:
-    on a standby what was replayed, on a primary what was written.
+    """How far the server's write-ahead log goes, and whether it has reached this LSN
+    of get_lsn: on a standby what was replayed, on a primary what was written.
 
-    queries/server.sql:131
+    queries/server.sql:147
     """
     return await _get_replay_async(connection, lsn=lsn)

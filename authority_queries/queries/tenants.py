@@ -26,7 +26,7 @@ _TEXTS = {
     "get_by_code": "3f6a3bad88a8",
     "find": "7dbfac10d75e",
     "enter": "9b4a17bae622",
-    "list_after": "0c5d2a744c00",
+    "list_after": "aac3dcf25a3f",
     "list_before": "27d30327664d",
     "create": "46cd0cc53213",
     "update": "9df94c6ec376",
@@ -34,6 +34,7 @@ _TEXTS = {
     "revoke_tokens": "3e9ecb20fb32",
     "begin": "6e1bbea6bd9d",
     "begin_on_standby": "c889a92b4c94",
+    "begin_read_only": "dc18d88cbea2",
     "begin_alone": "bf6279f25419",
     "commit": "ce8ffb9a0673",
 }
@@ -77,7 +78,7 @@ _QUERIES.promise("enter", "status")
 _ASYNC_QUERIES.promise("enter", "status")
 _list_after_takes = Parameters(
     "tenants.list_after",
-    after=checks.optional(checks.text()),
+    after=checks.text(),
     page_size=checks.int8,
 )
 _list_after: Call[list[Tenant]] = _QUERIES.rows(
@@ -154,6 +155,8 @@ _begin: Call[None] = _QUERIES.script("begin")
 _begin_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin")
 _begin_on_standby: Call[None] = _QUERIES.script("begin_on_standby")
 _begin_on_standby_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin_on_standby")
+_begin_read_only: Call[None] = _QUERIES.script("begin_read_only")
+_begin_read_only_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin_read_only")
 _begin_alone: Call[None] = _QUERIES.script("begin_alone")
 _begin_alone_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin_alone")
 _commit: Call[None] = _QUERIES.script("commit")
@@ -247,7 +250,7 @@ async def enter_async(
 
 
 def list_after(
-    connection: Connection[object], *, after: str | None, page_size: int
+    connection: Connection[object], *, after: str, page_size: int
 ) -> list[Tenant]:
     """One tenant, in order of code, starting after the given code.
 
@@ -257,7 +260,7 @@ def list_after(
 
 
 async def list_after_async(
-    connection: AsyncConnection[object], *, after: str | None, page_size: int
+    connection: AsyncConnection[object], *, after: str, page_size: int
 ) -> list[Tenant]:
     """One tenant, in order of code, starting after the given code.
 
@@ -267,11 +270,7 @@ async def list_after_async(
 
 
 def list_after_stream(
-    connection: Connection[object],
-    *,
-    size: int = 1000,
-    after: str | None,
-    page_size: int,
+    connection: Connection[object], *, size: int = 1000, after: str, page_size: int
 ) -> Stream[Tenant]:
     """One tenant, in order of code, starting after the given code.
 
@@ -284,11 +283,7 @@ def list_after_stream(
 
 
 def list_after_stream_async(
-    connection: AsyncConnection[object],
-    *,
-    size: int = 1000,
-    after: str | None,
-    page_size: int,
+    connection: AsyncConnection[object], *, size: int = 1000, after: str, page_size: int
 ) -> AsyncStream[Tenant]:
     """One tenant, in order of code, starting after the given code.
 
@@ -566,10 +561,26 @@ async def begin_on_standby_async(connection: AsyncConnection[object]) -> None:
     await _begin_on_standby_async(connection)
 
 
+def begin_read_only(connection: Connection[object]) -> None:
+    """As begin, for a unit of work that may use a standby or the primary.
+
+    queries/tenants.sql:191
+    """
+    _begin_read_only(connection)
+
+
+async def begin_read_only_async(connection: AsyncConnection[object]) -> None:
+    """As begin, for a unit of work that may use a standby or the primary.
+
+    queries/tenants.sql:191
+    """
+    await _begin_read_only_async(connection)
+
+
 def begin_alone(connection: Connection[object]) -> None:
     """As begin, for a call that makes a decision outside of any unit of work.
 
-    queries/tenants.sql:191
+    queries/tenants.sql:195
     """
     _begin_alone(connection)
 
@@ -577,7 +588,7 @@ def begin_alone(connection: Connection[object]) -> None:
 async def begin_alone_async(connection: AsyncConnection[object]) -> None:
     """As begin, for a call that makes a decision outside of any unit of work.
 
-    queries/tenants.sql:191
+    queries/tenants.sql:195
     """
     await _begin_alone_async(connection)
 
@@ -585,7 +596,7 @@ async def begin_alone_async(connection: AsyncConnection[object]) -> None:
 def commit(connection: Connection[object]) -> None:
     """Commits the transaction of a unit of work.
 
-    queries/tenants.sql:199
+    queries/tenants.sql:203
     """
     _commit(connection)
 
@@ -593,6 +604,6 @@ def commit(connection: Connection[object]) -> None:
 async def commit_async(connection: AsyncConnection[object]) -> None:
     """Commits the transaction of a unit of work.
 
-    queries/tenants.sql:199
+    queries/tenants.sql:203
     """
     await _commit_async(connection)

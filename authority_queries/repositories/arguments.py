@@ -33,13 +33,13 @@ _digest: Final = octets(32, 32)
 # The format that tokens_code_challenge_check allows.
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 # The text form of pg_lsn: a position of PostgreSQL's write-ahead log.
-_LSN: Final = re.compile(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
+_LSN: Final = re.compile(r"[1-9][0-9]{0,8}:[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
 _text: Final = text()
 
 
-def check_limit(limit: object) -> int:
+def check_page_size(page_size: object) -> int:
     """Return a page size from 1 to 1000."""
-    return check_within("limit", limit, 1, MAX_PAGE_SIZE)
+    return check_within("page_size", page_size, 1, MAX_PAGE_SIZE)
 
 
 def check_within(name: str, value: object, least: int, most: int) -> int:
@@ -187,8 +187,13 @@ def _check_shape(
 
 
 def check_lsn(name: str, value: object) -> str:
-    """Return an LSN, such as 0/16B3748."""
+    """Return a timeline and an LSN, such as 1:0/16B3748."""
     lsn = _text(name, value)
     if not _LSN.fullmatch(lsn):
-        raise refusal(name, "must be an LSN that get_lsn returned, such as 0/16B3748")
+        raise refusal(name, "must be what get_lsn returned, such as 1:0/16B3748")
     return lsn
+
+
+def check_optional_lsn(name: str, value: object) -> str | None:
+    """Return a timeline and an LSN, or None."""
+    return None if value is None else check_lsn(name, value)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from time import monotonic
 from typing import Literal, TypeAlias, get_args
 
+from authority_queries.engine.refusals import refusal
 from authority_queries.errors import InvalidArgumentError
 from authority_queries.repositories.arguments import (
     MAX_MONTHS_AHEAD,
@@ -43,6 +44,7 @@ StepOutcome: TypeAlias = Literal["done", "unfinished", "failed"]
 STEPS: Sequence[StepName] = get_args(StepName)
 
 _MOST_ROWS = 100_000
+_LEAST_LOAD = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +125,17 @@ class PruneReport:
 def check_batch_size(batch_size: int) -> int:
     """Return a number of rows from 1 to 100,000. Raises InvalidArgumentError."""
     return check_within("batch_size", batch_size, 1, _MOST_ROWS)
+
+
+def check_max_load(max_load: float) -> float:
+    """Return the seconds to pause for each second of work. Raises InvalidArgumentError.
+
+    `max_load` is the share of the time that batches may take.
+    """
+    is_number = isinstance(max_load, int | float) and not isinstance(max_load, bool)
+    if not is_number or not _LEAST_LOAD <= max_load <= 1:
+        raise refusal("max_load", f"must be from {_LEAST_LOAD} to 1")
+    return 1 / max_load - 1
 
 
 def chosen_steps(only: Collection[str]) -> Sequence[StepName]:

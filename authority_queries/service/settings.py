@@ -20,11 +20,13 @@ Backend = Literal["embedded", "postgres"]
 STATE_FOLDER: Final = Path("/var/lib/authority-queries")
 
 _PREFIX = "AUTHORITY_"
-_SECRETS = {"database_url"}
+_SECRETS = {"database_url", "replica_url"}
 _DAY = 86400
 # The parameter with one separator.
 _YOYO_SCHEMA = re.compile(r"(?<=[?])schema=[^&]*&?|&schema=[^&]*")
 _GRACE = 5  # seconds
+# The values of target_session_attrs by which libpq connects only to a primary.
+_PRIMARY = {"primary", "read-write"}
 # An @ or / in the password: libpq parses the rest as a host or a database, and repeats
 # it in errors.
 _UNCLEAR = re.compile(r"[^@/]*[@/][^?]*@")
@@ -56,6 +58,11 @@ class Settings(BaseSettings):
     - `prepared_statements`: by default, statements are prepared unless a pooler is
       before the server, because poolers may mix up the prepared statements of their
       clients. True is refused behind a pooler.
+    - `replica_url`: one or several standbys of the database, which verify tokens and
+      execute units that only read (docs/replicas.md). Default: none.
+    - `replica_max_lag`: the most seconds by which such a read may be stale.
+    - `replica_wait`: the most seconds that a read waits for a standby to replay what it
+      needs, before it goes to the primary.
 
     Raises ConfigurationError with the key, the value and the allowed values.
     """
@@ -73,6 +80,9 @@ class Settings(BaseSettings):
     connect_timeout: Annotated[float, Field(gt=0, le=_DAY)] = 10
     statement_timeout: Annotated[float, Field(ge=0, le=_DAY)] = 30
     prepared_statements: bool | None = None
+    replica_url: SecretStr | None = None
+    replica_max_lag: Annotated[float, Field(gt=0, le=_DAY)] = 1
+    replica_wait: Annotated[float, Field(ge=0, le=_DAY)] = 0.05
 
     def __init__(
         self,
@@ -86,6 +96,9 @@ class Settings(BaseSettings):
         connect_timeout: float | None = None,
         statement_timeout: float | None = None,
         prepared_statements: bool | None = None,
+        replica_url: str | None = None,
+        replica_max_lag: float | None = None,
+        replica_wait: float | None = None,
     ) -> None:
         given: dict[str, Any] = {
             "backend": backend,
@@ -97,6 +110,9 @@ class Settings(BaseSettings):
             "connect_timeout": connect_timeout,
             "statement_timeout": statement_timeout,
             "prepared_statements": prepared_statements,
+            "replica_url": replica_url,
+            "replica_max_lag": replica_max_lag,
+            "replica_wait": replica_wait,
         }
         try:
             super().__init__(
@@ -125,9 +141,23 @@ class Settings(BaseSettings):
                 f"not {self.pool_min_size}"
             )
             raise ValueError(message)
-        if self.database_url is not None:
-            _connection_parameters(self.database_url.get_secret_value())
+        _parameters_of("database_url", self.database_url)
+        if self.replica_url is not None:
+            self._check_replica()
         return self
+
+    def _check_replica(self) -> None:
+        _parameters_of("replica_url", self.replica_url)
+        if self.database_url is None:
+            message = "database_url must be set when replica_url is"
+            raise ValueError(message)
+        target = self.connection_parameters.get("target_session_attrs", "primary")
+        if target not in _PRIMARY:
+            message = (
+                "target_session_attrs in database_url must be primary or read-write "
+                "when replica_url is set"
+            )
+            raise ValueError(message)
 
     @property
     def longest_silence(self) -> float | None:
@@ -148,33 +178,48 @@ class Settings(BaseSettings):
 
         The password is one of them.
         """
-        if self.database_url is None:
-            return {}
-        return _connection_parameters(self.database_url.get_secret_value())
+        return _parameters_of("database_url", self.database_url)
+
+    @property
+    def replica_parameters(self) -> dict[str, str]:
+        """The parts of `replica_url` by libpq's names; empty without one.
+
+        The password is one of them.
+        """
+        return _parameters_of("replica_url", self.replica_url)
 
     def describe(self) -> str:
         """Return which database is used, without its password."""
         if self.uses_embedded:
             return f"the embedded server in {self.data_dir}"
-        parts = self.connection_parameters
-        host, port = parts.get("host", "localhost"), parts.get("port", "5432")
-        return f"{host}:{port}/{parts.get('dbname', '')}"
+        return _describe(self.connection_parameters)
+
+    def describe_replica(self) -> str:
+        """Return which standbys are used, without the password."""
+        return _describe(self.replica_parameters)
 
 
-def _connection_parameters(url: str) -> dict[str, str]:
-    scheme, separator, rest = url.partition("://")
+def _describe(parts: dict[str, str]) -> str:
+    host, port = parts.get("host", "localhost"), parts.get("port", "5432")
+    return f"{host}:{port}/{parts.get('dbname', '')}"
+
+
+def _parameters_of(name: str, secret: SecretStr | None) -> dict[str, str]:
+    if secret is None:
+        return {}
+    scheme, separator, rest = secret.get_secret_value().partition("://")
     allowed = ("postgresql", "postgres", "postgresql+psycopg")
     if not separator or scheme not in allowed:
-        message = "database_url must start with postgresql:// or postgresql+psycopg://"
+        message = f"{name} must start with postgresql:// or postgresql+psycopg://"
         raise ValueError(message)
     if _UNCLEAR.match(rest):
-        message = "database_url must spell @ and / in the password as %40 and %2F"
+        message = f"{name} must spell @ and / in the password as %40 and %2F"
         raise ValueError(message)
     try:
         # Plain yoyo, which shares the URL, reads the schema of its tables from it.
         parts = conninfo_to_dict(_YOYO_SCHEMA.sub("", f"postgresql://{rest}"))
     except ProgrammingError:
-        message = "database_url must be a URL that libpq can parse"
+        message = f"{name} must be a URL that libpq can parse"
         raise ValueError(message) from None
     return {key: str(value) for key, value in parts.items() if value is not None}
 

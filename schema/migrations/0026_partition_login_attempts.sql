@@ -17,7 +17,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 set datestyle = 'ISO'
-set lock_timeout = '2s'
+set lock_timeout = '50ms'
 as $$
 declare
     name constant name := (select relname from pg_class where oid = parent);
@@ -29,55 +29,51 @@ begin
         raise invalid_parameter_value
         using message = 'months_ahead must be from 0 to 120';
     end if;
+    <<months>>
     for month in
-        select generate_series(
-            date_trunc('month', authority.clock() at time zone 'UTC'),
-            date_trunc('month', authority.clock() at time zone 'UTC')
-            + make_interval(months => months_ahead::integer),
-            '1 month'
-        )
+        select date_trunc('month', authority.clock() at time zone 'UTC')
+            + make_interval(months => ahead.months::integer)
+        from generate_series(0, months_ahead) as ahead (months)
     loop
         child := name || to_char(month, '"_y"YYYY"m"MM');
-        continue when to_regclass('authority.' || child) is not null;
-        -- Of several calls that find it missing, one creates it.
-        execute format('lock table %s in share update exclusive mode', parent);
-        continue when to_regclass('authority.' || child) is not null;
-        begin
-            execute format(
-                'create table authority.%1$I (
-                    like %5$s
-                    including defaults including constraints,
-                    constraint %2$I check (created_at >= %3$L and created_at < %4$L)
-                )',
-                child,
-                child || '_created_at_check',
-                month at time zone 'UTC',
-                (month + interval '1 month') at time zone 'UTC',
-                parent
-            );
-            execute format(
-                'comment on table authority.%I is %L',
-                child,
-                'Rows of ' || to_char(month, 'YYYY-MM') || ', UTC.'
-            );
-            call authority.isolate_tenants(format('authority.%I', child)::regclass);
-            execute format(
-                'alter table %s attach partition authority.%I '
-                'for values from (%L) to (%L)',
-                parent,
-                child,
-                month at time zone 'UTC',
-                (month + interval '1 month') at time zone 'UTC'
-            );
-            execute format(
-                'alter table authority.%I drop constraint %I',
-                child,
-                child || '_created_at_check'
-            );
-        exception when check_violation then
-            continue; -- the default partition has rows of this month
-        end;
-        created := created + 1;
+        for attempt in 1..20 loop
+            continue months when to_regclass('authority.' || child) is not null;
+            begin
+                -- Of several calls that find it missing, one creates it.
+                execute format('lock table %s in share update exclusive mode', parent);
+                continue months when to_regclass('authority.' || child) is not null;
+                execute format(
+                    'create table authority.%1$I (
+                        like %2$s including defaults including constraints,
+                        constraint %1$s_created_at_check
+                        check (created_at >= %3$L and created_at < %4$L)
+                    );
+                    comment on table authority.%1$I is %5$L;
+                    call authority.isolate_tenants(''authority.%1$I'');
+                    alter table %2$s attach partition authority.%1$I
+                    for values from (%3$L) to (%4$L);
+                    alter table authority.%1$I
+                    drop constraint %1$s_created_at_check',
+                    child,
+                    parent,
+                    month at time zone 'UTC',
+                    (month + interval '1 month') at time zone 'UTC',
+                    'Rows of ' || to_char(month, 'YYYY-MM') || ', UTC.'
+                );
+                created := created + 1;
+                continue months;
+            exception
+                when check_violation then
+                    continue months; -- the default partition has rows of this month
+                when lock_not_available then
+                    -- This month has no lock now. Another month keeps its own.
+                    exit months when created > 0;
+                    if attempt = 20 then
+                        raise;
+                    end if;
+                    perform pg_sleep(0.05 + 0.1 * random());
+            end;
+        end loop;
     end loop;
     return created;
 end
@@ -87,8 +83,8 @@ comment on function authority.create_partitions(regclass, bigint) is
 'Creates the missing partitions of this month and the next months_ahead months, at most
 120, and returns how many it created. Skips a month that already has rows in the default
 partition. Attaches each partition, so that inserts continue in months that have one.
-Locks and scans the default partition, and changes no tenant. Gives up after waiting 2
-s.';
+Locks and scans the default partition, and changes no tenant. Waits at most 50 ms for a
+lock, because others wait behind it, and gives up after 20 tries in 1 to 4 s.';
 
 create or replace function authority.drop_partitions(
     parent regclass, retention interval
@@ -96,7 +92,7 @@ create or replace function authority.drop_partitions(
 returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
-set lock_timeout = '2s'
+set lock_timeout = '50ms'
 set timezone = 'UTC'
 set datestyle = 'ISO'
 as $$
@@ -107,6 +103,7 @@ begin
     if retention is null or retention < interval '0' then
         raise invalid_parameter_value using message = 'retention must be 0 or more';
     end if;
+    <<children>>
     for child in
         select bounds.child
         from (
@@ -123,11 +120,22 @@ begin
         where bounds.ends_at <= authority.clock() - retention
         order by bounds.ends_at
     loop
-        -- Of several calls that find it too old, one drops it.
-        execute format('lock table %s in share update exclusive mode', parent);
-        continue when to_regclass(child) is null;
-        execute format('drop table %s', child);
-        dropped := dropped + 1;
+        for attempt in 1..20 loop
+            begin
+                -- Of several calls that find it too old, one drops it.
+                execute format('lock table %s in share update exclusive mode', parent);
+                continue children when to_regclass(child) is null;
+                execute format('drop table %s', child);
+                dropped := dropped + 1;
+                continue children;
+            exception when lock_not_available then
+                exit children when dropped > 0;
+                if attempt = 20 then
+                    raise;
+                end if;
+                perform pg_sleep(0.05 + 0.1 * random());
+            end;
+        end loop;
     end loop;
     return dropped;
 end
@@ -135,8 +143,8 @@ $$;
 
 comment on function authority.drop_partitions(regclass, interval) is
 'Drops the partitions whose upper bound is older than the retention, and returns how
-many. Never drops a row younger than the retention. Locks the table briefly, and gives
-up after waiting 2 s.';
+many. Never drops a row younger than the retention. Locks the table briefly: waits at
+most 50 ms, because others wait behind it, and gives up after 20 tries in 1 to 4 s.';
 
 create or replace function authority.prune_default_partition(
     parent regclass, retention interval, batch_size bigint
@@ -220,11 +228,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 set datestyle = 'ISO'
-as '
-select authority.prune_default_partition(
-    ''authority.login_attempts'', retention, batch_size
-)
-';
+as 'select authority.prune_default_partition(''authority.login_attempts'', $1, $2)';
 
 comment on function authority.prune_default_login_attempts(interval, bigint) is
 'Deletes old attempts from the default partition: prune_default_partition. Runs as its

@@ -20,7 +20,8 @@ from psycopg.sql import SQL, Literal
 from authority_queries import Retention, Store, mint_token
 from authority_queries.engine._sync.pooler_detection import look
 from authority_queries.errors import MissingReferenceError
-from authority_queries.service._sync.pruning import STEPS, prune
+from authority_queries.service._sync.pruning import prune
+from authority_queries.service._sync.pruning_steps import STEPS
 from authority_queries.service.migrations import yoyo_url
 from authority_queries.service.retention import StepName
 from tests.flows.races import race

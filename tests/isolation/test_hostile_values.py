@@ -56,6 +56,7 @@ MAY_SET: Final = {
     "tenants.begin_alone",  # it sets the isolation, and no tenant
     "tenants.enter",
     "tokens.verify_by_token",
+    "tokens.verify_many_by_token",
 }
 _SETS: Final = re.compile(
     r"\bset_config\b|\bpg_settings\b|\bauthority\.tenant_id\b"

@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -19,9 +18,7 @@ from authority_queries import (
     Exporter,
     Maintenance,
     NewToken,
-    Settings,
     Store,
-    migrate,
     mint_token,
 )
 from authority_queries.cli import main
@@ -32,85 +29,37 @@ from authority_queries.errors import (
     RetryableError,
     UnavailableError,
 )
-from authority_queries.records import Client, Token
-from authority_queries.secrets import TokenString
-from tests.cluster import Cluster, new_cluster
-from tests.conftest import server_folder
+from tests.cluster import Cluster
 from tests.factories import (
     HOUR,
     MINUTE,
     make_client,
     make_session,
-    make_tenant,
-    make_token,
     make_user,
 )
-from tests.operations.servers import settings_of
+from tests.operations.servers import (
+    PATIENCE,
+    Pair,
+    delay,
+    paused,
+    reading,
+    running_pair,
+    scalar,
+    settings_of,
+    until,
+)
 
-FAR = "FFFFFFFF/0"  # no log goes so far
+FAR = "1:FFFFFFFF/0"  # no log goes so far
 PAGE, HEADER = 8192, 24  # octets of the log's pages, and of what begins them
 EMPTY_MESSAGE = 56  # octets of its record
 TENTH = timedelta(seconds=0.1)
-PATIENCE = 10
 DELAY = 0.4  # seconds
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A primary, and a standby that follows it, each with a service."""
-
-    primary: Cluster
-    standby: Cluster
-    writer: Authority
-    reader: Authority
-    client: Client
-
-    @property
-    def tenant_id(self) -> UUID:
-        return self.client.tenant_id
-
-    def issue(self) -> tuple[TokenString, Token]:
-        with self.writer.tenant(self.tenant_id) as store:
-            return make_token(store, self.client)
-
-    def revoke(self, token: Token) -> str:
-        """Revoke the token on the primary. Return the log's end."""
-        with self.writer.tenant(self.tenant_id) as store:
-            assert store.tokens.revoke_by_id(
-                tenant_id=self.tenant_id, token_id=token.id, reason="stolen"
-            )
-        return self.writer.get_lsn()
-
-    def accepts(self, token: TokenString) -> bool:
-        return self.reader.verify_token(token.token) is not None
-
-
-def reading(standby: Cluster) -> Settings:
-    return settings_of(standby, target_session_attrs="any")
 
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Pair]:
-    with server_folder() as folder, new_cluster(folder) as primary:
-        primary.start("-c", "fsync=off")
-        migrate(primary.conninfo)
-        with (
-            Maintenance.open(settings_of(primary)) as maintenance,
-            maintenance.store() as store,
-        ):
-            tenant_id = make_tenant(store, code="acme").id
-        standby = primary.standby()
-        standby.start("-c", "fsync=off", "-c", "max_standby_streaming_delay=0")
-        try:
-            with (
-                Authority.open(settings_of(primary)) as writer,
-                Authority.open(reading(standby)) as reader,
-            ):
-                with writer.tenant(tenant_id) as store:
-                    client = make_client(store, tenant_id)
-                yield Pair(primary, standby, writer, reader, client)
-        finally:
-            standby.stop()
+    with running_pair() as pair:
+        yield pair
 
 
 @pytest.fixture
@@ -125,19 +74,6 @@ def follower(pair: Pair) -> Iterator["psycopg.Connection[Any]"]:
 def leader(pair: Pair) -> Iterator["psycopg.Connection[Any]"]:
     with psycopg.connect(pair.primary.conninfo, autocommit=True) as dba:
         yield dba
-
-
-def until(what: Callable[[], object]) -> None:
-    end = monotonic() + PATIENCE
-    while not what():
-        assert monotonic() < end, "it does not happen"
-        sleep(0.005)
-
-
-def scalar(dba: "psycopg.Connection[Any]", query: str) -> Any:
-    row = dba.execute(query).fetchone()
-    assert row is not None
-    return row[0]
 
 
 def test_a_standby_verifies_and_reads(
@@ -237,11 +173,7 @@ def test_a_paused_standby_accepts_a_revoked_token_and_await_replay_refuses(
 ) -> None:
     minted, token = pair.issue()
     pair.reader.await_replay(pair.writer.get_lsn())
-    follower.execute("select pg_wal_replay_pause()")
-    until(
-        lambda: scalar(follower, "select pg_get_wal_replay_pause_state()") == "paused"
-    )
-    try:
+    with paused(follower):
         lsn = pair.revoke(token)
         assert pair.writer.verify_token(minted.token) is None
         assert pair.accepts(minted)
@@ -250,8 +182,6 @@ def test_a_paused_standby_accepts_a_revoked_token_and_await_replay_refuses(
             pair.reader.await_replay(lsn, within=TENTH)
         assert TENTH.total_seconds() <= monotonic() - begun < 1
         assert pair.accepts(minted)
-    finally:
-        follower.execute("select pg_wal_replay_resume()")
     pair.reader.await_replay(lsn)
     assert not pair.accepts(minted)
 
@@ -270,20 +200,14 @@ def test_a_revocation_reaches_a_standby_after_its_delay(
         return monotonic() - begun
 
     without = seconds_alive()
-    _delay(follower, f"{DELAY * 1000:.0f}ms")
+    delay(follower, f"{DELAY * 1000:.0f}ms")
     delayed = seconds_alive()
-    _delay(follower, "0")
+    delay(follower, "0")
     figures.append(
         f"a revoked token on a standby lived for {without * 1000:.0f} ms, and for "
         f"{delayed * 1000:.0f} ms with recovery_min_apply_delay = {DELAY:g} s"
     )
     assert without < DELAY <= delayed + 0.1 < DELAY + 2
-
-
-def _delay(follower: "psycopg.Connection[Any]", delay: str) -> None:
-    follower.execute(f"alter system set recovery_min_apply_delay = '{delay}'")
-    follower.execute("select pg_reload_conf()")
-    until(lambda: scalar(follower, "show recovery_min_apply_delay") == delay)
 
 
 def test_who_awaits_an_lsn_reads_its_own_writes(
@@ -301,12 +225,12 @@ def test_who_awaits_an_lsn_reads_its_own_writes(
             stale += pair.accepts(minted)
         return stale
 
-    _delay(follower, "20ms")
+    delay(follower, "20ms")
     without = rounds(lambda _: None)
     awaited = rounds(pair.reader.await_replay)
     with _remote_apply(leader):
         applied = rounds(lambda _: None)
-    _delay(follower, "0")
+    delay(follower, "0")
     figures.append(
         f"revoked tokens that a standby accepted: {without} of 20, {awaited} of 20 "
         f"after await_replay, {applied} of 20 with remote_apply"
@@ -370,7 +294,7 @@ def test_an_lsn_at_the_beginning_of_a_page_is_reached(
     emit = "select pg_logical_emit_message(false, '', repeat('x', %s))"
     until(lambda: _fill_page(leader, at, emit))
     lsn = pair.writer.get_lsn()
-    assert scalar(leader, f"select pg_current_wal_insert_lsn() - '{lsn}'") == HEADER
+    assert scalar(leader, f"select pg_current_wal_insert_lsn() - '{lsn[2:]}'") == HEADER
     pair.reader.await_replay(lsn)
     assert pair.reader.get_lsn() == lsn
 
@@ -391,7 +315,15 @@ def test_a_primary_knows_at_once_that_it_does_not_have_a_write(pair: Pair) -> No
     with pytest.raises(ReplicaLagError, match="lost in a failover"):
         pair.writer.await_replay(FAR, within=MINUTE)
     assert monotonic() - begun < 5
-    wrongs: list[Any] = ["", "0/", "16B3748", "0/16B3748 ", "G/0", None]
+    wrongs: list[Any] = [
+        "",
+        "1:0/",
+        "0/16B3748",
+        "1:0/16B3748 ",
+        "1:G/0",
+        "0:0/1",
+        None,
+    ]
     for wrong in wrongs:
         with pytest.raises(InvalidArgumentError, match="lsn must be "):
             pair.reader.await_replay(wrong)

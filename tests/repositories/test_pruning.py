@@ -21,8 +21,8 @@ from authority_queries import (
     mint_token,
 )
 from authority_queries.errors import InvalidArgumentError, PermissionDeniedError
-from authority_queries.service._async import pruning as async_pruning
-from authority_queries.service._sync import pruning
+from authority_queries.service._async import pruning_steps as async_steps
+from authority_queries.service._sync import pruning, pruning_steps
 from authority_queries.service.migrations import yoyo_url
 from authority_queries.service.retention import STEPS, PruneReport, StepReport
 from tests.clock import Clock
@@ -97,11 +97,11 @@ def test_every_query_that_prunes_is_in_a_step(
     executed = {(found[1], found[2]) for found in told if found}
     expected = {(file, name) for file, name in names_by_file() if ours.match(name)}
     assert {(file, name) for file, name in executed if ours.match(name)} == expected
-    assert [*pruning.STEPS] == [*async_pruning.STEPS] == [*STEPS]
+    assert [*pruning_steps.STEPS] == [*async_steps.STEPS] == [*STEPS]
 
 
 def test_every_batched_step_is_tested_with_rows() -> None:
-    repeated = [name for name, step in pruning.STEPS.items() if step.is_repeated]
+    repeated = [name for name, step in pruning_steps.STEPS.items() if step.is_repeated]
     assert sorted(repeated) == REPEATED
 
 

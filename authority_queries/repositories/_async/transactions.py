@@ -20,6 +20,7 @@ from authority_queries.resources import QUERIES
 _QUERIES: Final = AsyncQueryFile(QUERIES / "tenants.sql")
 _begin: Final = _QUERIES.send("begin")
 _begin_on_standby: Final = _QUERIES.send("begin_on_standby")
+_begin_read_only: Final = _QUERIES.send("begin_read_only")
 _enter: Final = _QUERIES.send("enter")
 _commit: Final = _QUERIES.send("commit")
 _begin_alone: Final = _QUERIES.script("begin_alone")
@@ -32,13 +33,17 @@ def unit_of_work(
     *,
     autocommit: bool,
     actor: Actor | None = None,
+    read_only: bool = False,
 ) -> AsyncEntered[None]:
-    """Return a block that sets the connection's tenant and actor: `open_unit`."""
+    """Return a block that sets the connection's tenant and actor: `open_unit`.
+
+    PostgreSQL refuses every write of a unit with `read_only`.
+    """
     if not isinstance(actor, Actor | None):
         raise wrong_type("actor", "an Actor", actor)
     statements = AsyncUnitStatements(
-        begin=_begin,
-        begin_on_standby=_begin_on_standby,
+        begin=_begin_read_only if read_only else _begin,
+        begin_on_standby=_begin_read_only if read_only else _begin_on_standby,
         enter=partial(_enter, actor_json=None if actor is None else actor.setting()),
         commit=_commit,
     )

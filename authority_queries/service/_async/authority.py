@@ -4,37 +4,35 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from typing import ClassVar, Final, Literal
+from typing import ClassVar
 from uuid import UUID
 
 from authority_queries.engine._async.unit import refuse_nested_unit
-from authority_queries.engine.checks import one_of, optional, text
-from authority_queries.errors import InvalidTokenError
-from authority_queries.queries import sessions, tenants, tokens
-from authority_queries.records import LiveSession, Revocation, VerifiedToken
+from authority_queries.engine.calls import AsyncBlock, AsyncEntered
+from authority_queries.engine.refusals import refusal
+from authority_queries.queries import tenants
+from authority_queries.records import Revocation
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories._async.transactions import unit_of_work
 from authority_queries.repositories.actors import Actor
 from authority_queries.repositories.arguments import (
+    check_optional_lsn,
     check_optional_positive,
     check_position,
     check_positive,
     check_tenant_id,
 )
-from authority_queries.secrets import TokenKind, TokenString, parse_token
+from authority_queries.service._async.connection import AsyncServiceConnection
 from authority_queries.service._async.feed_reader import AsyncFeedReader
 from authority_queries.service._async.follower import AsyncFollower
 from authority_queries.service._async.hints import AsyncHints
-from authority_queries.service._async.pool import AsyncPooled
+from authority_queries.service._async.verification import AsyncVerification
 from authority_queries.service._async.verifier import AsyncVerifier
 from authority_queries.service.caching.cache import TokenCache
 from authority_queries.service.caching.limits import VerifierLimits
 
-_kind: Final = one_of("access", "refresh")
-_resource: Final = optional(text())
 
-
-class AsyncAuthority(AsyncPooled):
+class AsyncAuthority(AsyncVerification):
     """Opens units of work, each for one tenant, which the database enforces."""
 
     role: ClassVar[str] = "authority_app"
@@ -46,6 +44,8 @@ class AsyncAuthority(AsyncPooled):
         *,
         autocommit: bool = False,
         actor: Actor | None = None,
+        read_only: bool = False,
+        after: str | None = None,
     ) -> AsyncIterator[AsyncStore]:
         """Open a unit of work: one transaction of one tenant.
 
@@ -59,6 +59,10 @@ class AsyncAuthority(AsyncPooled):
         The audit events of the block's changes have the `actor`; without one, the
         database login.
 
+        With `read_only` a write in the block raises ReadOnlyError, and the unit works
+        on a standby of `replica_url` that is fresh enough, or on the primary. `after`
+        is as in `verify_token`. A standby may cancel the unit: RetryableError.
+
         A call in the block with another tenant_id, or with none, raises
         CrossTenantError before it is sent. Another unit inside this one raises
         NestedUnitError. `verify_token` and `find_tenant` use a connection of their own.
@@ -71,76 +75,43 @@ class AsyncAuthority(AsyncPooled):
         connection is in psycopg's pipeline mode, where errors are raised late, and a
         savepoint after a fetched result ends the transaction.
         """
-        async with self._unit(tenant_id, autocommit=autocommit, actor=actor) as store:
+        check_tenant_id(tenant_id)
+        if check_optional_lsn("after", after) is not None and not read_only:
+            raise refusal("after", "must be None unless read_only is True")
+        lent: AsyncEntered[AsyncServiceConnection] = (
+            self._lend()
+            if self._replica is None
+            else self._replica.route(tenant_id, read_only=read_only, after=after)
+        )
+        work = partial(
+            unit_of_work, autocommit=autocommit, actor=actor, read_only=read_only
+        )
+        async with self._work(tenant_id, lent, work) as store:
             yield store
 
     @asynccontextmanager
     async def _unit(
+        self, tenant_id: UUID, *, seconds: float | None = None
+    ) -> AsyncIterator[AsyncStore]:
+        """Open a unit in autocommit in which no wait is longer than `seconds`."""
+        work = partial(unit_of_work, autocommit=True)
+        async with self._work(tenant_id, self._lend(seconds), work) as store:
+            yield store
+
+    @asynccontextmanager
+    async def _work(
         self,
         tenant_id: UUID,
-        *,
-        autocommit: bool,
-        actor: Actor | None = None,
-        seconds: float | None = None,
+        lent: AsyncEntered[AsyncServiceConnection],
+        work: AsyncBlock[None],
     ) -> AsyncIterator[AsyncStore]:
-        """Open a unit of work in which no wait is longer than `seconds`."""
         refuse_nested_unit()
         async with (
-            self._lend(seconds) as connection,
-            unit_of_work(connection, tenant_id, autocommit=autocommit, actor=actor),
+            lent as connection,
+            work(connection, tenant_id),
             AsyncStore.lent(connection) as store,
         ):
             yield store
-
-    async def verify_token(
-        self,
-        token: str,
-        *,
-        kind: Literal["access", "refresh"] = "access",
-        tenant_id: UUID | None = None,
-        resource: str | None = None,
-    ) -> VerifiedToken | None:
-        """Return the token with this string if it is live, or None. This is one trip.
-
-        For a resource server, which needs no unit of work. The result is that of
-        `store.tokens.verify`. A string that is not a token of this kind returns None
-        without a trip, and so does a token of another tenant when `tenant_id` is set.
-        A server of one tenant passes `tenant_id`; a server of several tenants compares
-        the `tenant_id` of the result. A server that passes its URI as `resource` gets
-        only tokens that name it (RFC 8707), whether issued for one or several
-        resources. Raises InvalidArgumentError for arguments of other types.
-        """
-        _kind("kind", kind)
-        _resource("resource", resource)
-        presented = _presented(token, kind, tenant_id)
-        if presented is None:
-            return None
-        async with self._lend() as connection:
-            return await tokens.verify_by_token_async(
-                connection,
-                tenant_id=presented.tenant_id,
-                token_hash=presented.hash,
-                type=kind,
-                resource=resource,
-            )
-
-    async def verify_session(
-        self, cookie: str, *, tenant_id: UUID | None = None
-    ) -> LiveSession | None:
-        """Return the live session with this cookie, or None. This is one trip.
-
-        The result is that of `store.sessions.verify`. A string that is not the content
-        of a cookie returns None without a trip, and so does a cookie of another tenant
-        when `tenant_id` is set. A server of several tenants compares the `tenant_id` of
-        the result. Raises InvalidArgumentError for arguments of other types.
-        """
-        presented = _presented(cookie, "session", tenant_id)
-        if presented is None:
-            return None
-        async with self._lend() as connection:
-            return await sessions.verify_async(
-                connection, tenant_id=presented.tenant_id, cookie_hash=presented.hash
-            )
 
     def follow_revocations(
         self,
@@ -172,7 +143,7 @@ class AsyncAuthority(AsyncPooled):
         check_optional_positive("give_up_after", give_up_after)
         follower = AsyncFollower(
             tenant_id,
-            partial(self._unit, tenant_id, autocommit=True),
+            partial(self._unit, tenant_id),
             AsyncHints(self._pool.connect, str(tenant_id).__eq__, enabled=listen),
             poll_interval=poll_interval,
             give_up_after=give_up_after,
@@ -227,16 +198,3 @@ class AsyncAuthority(AsyncPooled):
         """Return the id of the tenant with this code, whatever its status, or None."""
         async with self._lend() as connection:
             return await tenants.find_async(connection, code=code)
-
-
-def _presented(
-    token: str, kind: TokenKind, tenant_id: UUID | None
-) -> TokenString | None:
-    """Parse a token of this kind, and of this tenant if there is one."""
-    if tenant_id is not None:
-        check_tenant_id(tenant_id)
-    try:
-        presented = parse_token(token, kind=kind)
-    except InvalidTokenError:
-        return None
-    return presented if tenant_id in (None, presented.tenant_id) else None

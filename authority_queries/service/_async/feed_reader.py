@@ -152,12 +152,12 @@ class AsyncFeedReader:
             self.cache.start_over(feed, head, began)
 
     async def _entries(self, feed: Feed) -> Sequence[Revocation]:
-        unit = self._unit(feed.tenant_id, autocommit=True, seconds=self._patience)
+        unit = self._unit(feed.tenant_id, seconds=self._patience)
         async with unit as store:
             return await store.revocations.list_since(
                 tenant_id=feed.tenant_id,
                 sequence=max(0, feed.position - 1),
-                limit=MAX_PAGE_SIZE,
+                page_size=MAX_PAGE_SIZE,
             )
 
     def _warn(self, error: Exception) -> None:

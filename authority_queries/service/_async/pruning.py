@@ -1,10 +1,10 @@
 """Deletes expired data of all tenants, one batch at a time."""
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
-from typing import Final, Protocol
+from typing import Final
 
 import psycopg
 from psycopg.errors import QueryCanceled
@@ -15,146 +15,20 @@ from authority_queries.errors import (
     ReadOnlyError,
 )
 from authority_queries.repositories._async.store import AsyncStore
+from authority_queries.service._async.pruning_steps import STEPS
 from authority_queries.service.retention import (
     PruneReport,
     Retention,
     StepName,
     StepReport,
     check_batch_size,
+    check_max_load,
     chosen_steps,
     stop_condition,
 )
+from authority_queries.service.waiting import pause_async
 
 ROLE: Final = "authority_maintenance"
-
-
-class AsyncBatch(Protocol):
-    """Executes one batch of at most `size` rows, and returns the number of rows."""
-
-    async def __call__(self, store: AsyncStore, kept: Retention, size: int, /) -> int:
-        """Execute one statement, which commits."""
-
-
-@dataclass(frozen=True, slots=True)
-class AsyncStep:
-    """The statement of one step, which is repeated until no rows are left, or not."""
-
-    batch: AsyncBatch
-    is_repeated: bool = True
-
-
-STEPS: Final[Mapping[StepName, AsyncStep]] = {
-    "create_partitions": AsyncStep(
-        lambda store, kept, _: store.login_attempts.create_partitions(
-            months_ahead=kept.months_ahead
-        ),
-        is_repeated=False,
-    ),
-    "drop_partitions": AsyncStep(
-        lambda store, kept, _: store.login_attempts.drop_partitions(
-            retention=kept.login_attempts
-        ),
-        is_repeated=False,
-    ),
-    "default_partition": AsyncStep(
-        lambda store, kept, size: store.login_attempts.prune_default(
-            retention=kept.login_attempts, batch_size=size
-        )
-    ),
-    "create_audit_partitions": AsyncStep(
-        lambda store, kept, _: store.audit_events.create_partitions(
-            months_ahead=kept.months_ahead
-        ),
-        is_repeated=False,
-    ),
-    "drop_audit_partitions": AsyncStep(
-        lambda store, kept, _: store.audit_events.drop_partitions(
-            retention=kept.audit_events
-        ),
-        is_repeated=False,
-    ),
-    "default_audit_partition": AsyncStep(
-        lambda store, kept, size: store.audit_events.prune_default(
-            retention=kept.audit_events, batch_size=size
-        )
-    ),
-    "used_jtis": AsyncStep(
-        lambda store, _, size: store.used_jtis.prune_expired(batch_size=size)
-    ),
-    "pushed_requests": AsyncStep(
-        lambda store, kept, size: store.pushed_requests.prune_expired(
-            older_than=kept.expired, batch_size=size
-        )
-    ),
-    "device_authorizations": AsyncStep(
-        lambda store, kept, size: store.device_authorizations.prune_expired(
-            older_than=kept.expired, batch_size=size
-        )
-    ),
-    "one_time_tokens": AsyncStep(
-        lambda store, kept, size: store.one_time_tokens.prune_expired(
-            older_than=kept.expired, batch_size=size
-        )
-    ),
-    "signing_keys": AsyncStep(
-        lambda store, kept, size: store.signing_keys.prune_expired(
-            older_than=kept.expired, batch_size=size
-        )
-    ),
-    "tokens": AsyncStep(
-        lambda store, kept, size: store.tokens.prune_expired(
-            older_than=kept.expired, batch_size=size
-        )
-    ),
-    "refresh_tokens": AsyncStep(
-        lambda store, kept, size: store.tokens.prune_refresh_tokens(
-            older_than=kept.expired, batch_size=size
-        )
-    ),
-    "authorizations": AsyncStep(
-        lambda store, kept, size: store.authorizations.prune_expired(
-            older_than=kept.expired, batch_size=size
-        )
-    ),
-    "consents": AsyncStep(
-        lambda store, kept, size: store.consents.prune_revoked(
-            older_than=kept.consents, batch_size=size
-        )
-    ),
-    "logout_notices": AsyncStep(
-        lambda store, kept, size: store.logout_notices.prune_expired(
-            older_than=kept.expired, batch_size=size
-        )
-    ),
-    "sessions": AsyncStep(
-        lambda store, kept, size: store.sessions.prune_expired(
-            older_than=kept.expired, batch_size=size
-        )
-    ),
-    "user_roles": AsyncStep(
-        lambda store, kept, size: store.user_roles.prune_expired(
-            older_than=kept.expired, batch_size=size
-        )
-    ),
-    "revocations": AsyncStep(
-        lambda store, kept, size: store.revocations.prune_expired(
-            older_than=kept.expired, batch_size=size
-        )
-    ),
-    "superseded_revocations": AsyncStep(
-        lambda store, kept, size: store.revocations.prune_superseded(
-            older_than=kept.expired, batch_size=size
-        )
-    ),
-    "login_throttles": AsyncStep(
-        lambda store, _, size: store.login_attempts.prune_throttles(batch_size=size)
-    ),
-    "license_usage": AsyncStep(
-        lambda store, kept, size: store.license_usage.prune(
-            older_than=kept.usage, batch_size=size
-        )
-    ),
-}
 
 
 class AsyncStepRun:
@@ -214,6 +88,7 @@ async def prune(
     batch_size: int = 1000,
     time_limit: timedelta | None = None,
     only: Collection[StepName] = (),
+    max_load: float = 1.0,
     progress: Callable[[StepReport], object] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> PruneReport:
@@ -224,6 +99,7 @@ async def prune(
     """
     is_time_up = stop_condition(time_limit, stop)
     kept, size = retention or Retention(), check_batch_size(batch_size)
+    rest = check_max_load(max_load)
     runs = [AsyncStepRun(store, name, kept, size) for name in chosen_steps(only)]
     await _check_server(store)
     # One batch of each step in turn, so that a long step does not delay the others.
@@ -231,7 +107,9 @@ async def prune(
         for run in waiting:
             if is_time_up():
                 return PruneReport(steps=[run.report for run in runs])
+            begun = monotonic()
             await run.execute_batch()
+            await pause_async(rest * (monotonic() - begun))
             if progress is not None:
                 progress(run.report)
     return PruneReport(steps=[run.report for run in runs])

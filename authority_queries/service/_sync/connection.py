@@ -11,6 +11,8 @@ from psycopg import Connection, OperationalError
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGconn
 
+from authority_queries.service.positions import NOWHERE, Position
+
 _Result = TypeVar("_Result")
 _TICK: Final = 0.1  # seconds between two reads of the clock
 _CANCELLING: Final = 1.0  # seconds for the server to receive a cancellation
@@ -22,9 +24,12 @@ class ServiceConnection(Connection[object]):
     statement_timeout works only while the server runs and the network delivers. A wait
     of `longest_silence` seconds without a received octet, longer than that timeout,
     raises OperationalError. None means no limit.
+
+    `replayed` is how far the server had replayed its log when it was last asked.
     """
 
     longest_silence: float | None = None
+    replayed: Position = NOWHERE
 
     def wait(
         self,

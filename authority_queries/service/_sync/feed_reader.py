@@ -153,7 +153,7 @@ class FeedReader:
             self.cache.start_over(feed, head, began)
 
     def _entries(self, feed: Feed) -> Sequence[Revocation]:
-        unit = self._unit(feed.tenant_id, autocommit=True, seconds=self._patience)
+        unit = self._unit(feed.tenant_id, seconds=self._patience)
         with unit as store:
             return store.revocations.list_since(
                 tenant_id=feed.tenant_id,

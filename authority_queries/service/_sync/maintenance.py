@@ -12,7 +12,7 @@ from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.arguments import check_not_negative, check_tenant_id
 from authority_queries.service._sync import auditing, pruning
 from authority_queries.service._sync.erasing import Erasure
-from authority_queries.service._sync.pool import Pooled
+from authority_queries.service._sync.pooled import Pooled
 from authority_queries.service.audits import AuditHead, AuditReport
 from authority_queries.service.erasures import ErasureReport, TableReport
 from authority_queries.service.retention import (
@@ -60,6 +60,7 @@ class Maintenance(Pooled):
         batch_size: int = 1000,
         time_limit: timedelta | None = None,
         only: Collection[StepName] = (),
+        max_load: float = 1.0,
         progress: Callable[[StepReport], object] | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> PruneReport:
@@ -70,8 +71,9 @@ class Maintenance(Pooled):
         again once it has locked it: any number of runs may work at once, beside
         services. `only` names the steps to run; without it all steps run. After
         `time_limit`, or when `stop` returns true, no batch begins.
-        AUTHORITY_STATEMENT_TIMEOUT ends a batch. `progress` is called with the report
-        of a step after each of its batches.
+        AUTHORITY_STATEMENT_TIMEOUT ends a batch. After each batch the run pauses, so
+        that batches take at most the share `max_load` of its time. `progress` is called
+        with the report of a step after each of its batches.
 
         An error ends its step and is in the report. The other steps continue. Raises
         PermissionDeniedError, UnavailableError, InvalidArgumentError.
@@ -83,6 +85,7 @@ class Maintenance(Pooled):
                 batch_size=batch_size,
                 time_limit=time_limit,
                 only=only,
+                max_load=max_load,
                 progress=progress,
                 stop=stop,
             )

@@ -19,12 +19,12 @@ _LONGEST_DELAY: Final = 0.05
 
 def await_replay(
     connection: Connection[object], *, lsn: str, within: timedelta
-) -> None:
+) -> Replay:
     """Wait until the connection's server has replayed its log up to `lsn`.
 
     Statements that begin later on this connection read every write that committed
     before `lsn` was read. Each look is a trip and a transaction of its own, so that the
-    wait holds no snapshot that the replay could conflict with.
+    wait holds no snapshot that the replay could conflict with. Returns the last look.
 
     Raises ReplicaLagError after `within`, and at once on a primary whose log ends
     before `lsn`. Raises InvalidArgumentError.
@@ -35,7 +35,7 @@ def await_replay(
     while True:
         found = server.get_replay(connection, lsn=lsn)
         if found.is_reached:
-            return
+            return found
         left = until - monotonic()
         if left <= 0 or not found.is_standby:
             raise _lagging(found, lsn, seconds)
