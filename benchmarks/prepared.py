@@ -22,7 +22,7 @@ class Prepared:
         self,
         connection: psycopg.Connection[object],
         sql: str,
-        arguments: Callable[[], Sequence[bytes | None]],
+        arguments: Callable[[], Sequence[bytes]],
     ) -> None:
         """Prepare the statement, which has `$1` and so on for the arguments."""
         self._libpq: PGconn = connection.pgconn
