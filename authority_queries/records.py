@@ -2442,7 +2442,7 @@ class Tenant:
 class Token:
     """A row of each of these queries.
 
-    tokens.get_by_id, tokens.get_by_hash, tokens.create and tokens.list_live_by_ids.
+    tokens.get_by_id, tokens.get_by_hash, tokens.create and tokens.list_by_ids.
     """
 
     tenant_id: UUID

@@ -286,11 +286,11 @@ CREATE POLICY audit_chains_owner_policy ON authority.audit_chains TO pg_database
 
 CREATE POLICY audit_chains_tenant_id_policy ON authority.audit_chains USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -406,11 +406,11 @@ CREATE POLICY audit_events_owner_policy ON authority.audit_events FOR SELECT TO 
 
 CREATE POLICY audit_events_tenant_id_policy ON authority.audit_events USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -481,11 +481,11 @@ ALTER TABLE authority.audit_events_default ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY audit_events_default_tenant_id_policy ON authority.audit_events_default USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -636,11 +636,11 @@ CREATE POLICY authorizations_owner_policy ON authority.authorizations FOR SELECT
 
 CREATE POLICY authorizations_tenant_id_policy ON authority.authorizations USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -804,11 +804,11 @@ ALTER TABLE authority.client_registrations ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY client_registrations_tenant_id_policy ON authority.client_registrations USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -865,11 +865,11 @@ ALTER TABLE authority.client_secrets ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY client_secrets_tenant_id_policy ON authority.client_secrets USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -993,11 +993,11 @@ ALTER TABLE authority.clients ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY clients_tenant_id_policy ON authority.clients USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -1093,11 +1093,11 @@ CREATE POLICY consents_owner_policy ON authority.consents FOR SELECT TO pg_datab
 
 CREATE POLICY consents_tenant_id_policy ON authority.consents USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -1349,11 +1349,11 @@ CREATE POLICY device_authorizations_owner_policy ON authority.device_authorizati
 
 CREATE POLICY device_authorizations_tenant_id_policy ON authority.device_authorizations USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -2222,7 +2222,7 @@ lock.';
 -- find_live_token
 
 CREATE FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text, resource text) RETURNS SETOF authority.verified_tokens
-    LANGUAGE plpgsql ROWS 1
+    LANGUAGE plpgsql STABLE ROWS 1
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET "DateStyle" TO 'ISO'
@@ -2233,18 +2233,159 @@ declare
     tenant_now constant text
         := set_config('authority.tenant_id', tenant_id::text, true);
     tenant_after text;
+    verified authority.verified_tokens;
+    is_exchanged boolean;
+    client_epoch timestamptz;
+    family_consent uuid;
+    family_session uuid;
 begin
-    return query
-    select verified_tokens.*
-    from authority.verified_tokens
-    where
-        verified_tokens.tenant_id = find_live_token.tenant_id
-        and verified_tokens.token_hash = find_live_token.token_hash
-        and verified_tokens.type = find_live_token.type
-        and (
-            find_live_token.resource is null
-            or find_live_token.resource = any(verified_tokens.resources)
-        );
+    <<judgement>>
+    begin
+        select
+            tokens.tenant_id,
+            tokens.id,
+            tokens.type,
+            tokens.token_hash,
+            clients.client_id,
+            tokens.authorization_id,
+            tokens.user_id,
+            tokens.service_account_id,
+            tokens.actor,
+            tokens.scopes,
+            tokens.resources,
+            tokens.authorization_details,
+            tokens.cnf_jkt,
+            tokens.cnf_x5t_s256,
+            tokens.payload,
+            tokens.properties,
+            tokens.authenticated_at,
+            tokens.created_at,
+            tokens.expires_at,
+            tokens.exchanged_from is not null,
+            clients.tokens_valid_after
+        into
+            verified.tenant_id,
+            verified.id,
+            verified.type,
+            verified.token_hash,
+            verified.client_id,
+            verified.authorization_id,
+            verified.user_id,
+            verified.service_account_id,
+            verified.actor,
+            verified.scopes,
+            verified.resources,
+            verified.authorization_details,
+            verified.cnf_jkt,
+            verified.cnf_x5t_s256,
+            verified.payload,
+            verified.properties,
+            verified.authenticated_at,
+            verified.created_at,
+            verified.expires_at,
+            is_exchanged,
+            client_epoch
+        from authority.tokens
+        inner join authority.active_tenants on tokens.tenant_id = active_tenants.id
+        inner join authority.clients
+            on
+                tokens.tenant_id = clients.tenant_id
+                and tokens.client_uuid = clients.id
+        where
+            tokens.tenant_id = find_live_token.tenant_id
+            and tokens.token_hash = find_live_token.token_hash
+            and tokens.type = find_live_token.type
+            and tokens.revoked_at is null
+            and tokens.redeemed_at is null
+            and tokens.expires_at > authority.clock()
+            and (tokens.authenticated_at <= active_tenants.tokens_valid_after)
+            is not true
+            and clients.enabled
+            and (
+                find_live_token.resource is null
+                or find_live_token.resource = any(tokens.resources)
+            );
+        exit judgement when not found;
+        if is_exchanged then
+            return query
+            select verified_tokens.*
+            from authority.verified_tokens
+            where
+                verified_tokens.tenant_id = find_live_token.tenant_id
+                and verified_tokens.id = verified.id;
+            exit judgement;
+        end if;
+        if verified.authorization_id is null then
+            exit judgement when verified.created_at <= client_epoch;
+        else
+            select
+                authorizations.consent_id,
+                case
+                    when authorizations.ends_with_session then authorizations.session_id
+                end,
+                authorizations.acr,
+                authorizations.amr
+            into family_consent, family_session, verified.acr, verified.amr
+            from authority.authorizations
+            where
+                authorizations.tenant_id = find_live_token.tenant_id
+                and authorizations.id = verified.authorization_id
+                and authorizations.revoked_at is null
+                and (authorizations.expires_at <= authority.clock()) is not true
+                and (authorizations.created_at <= client_epoch) is not true;
+            exit judgement when not found;
+        end if;
+        if family_consent is not null then
+            perform
+            from authority.consents
+            where
+                consents.tenant_id = find_live_token.tenant_id
+                and consents.id = family_consent
+                and consents.revoked_at is null
+                and verified.scopes <@ consents.scopes
+                and verified.resources <@ consents.resources
+                and (
+                    verified.authorization_details = '[]'
+                    or authority.covers_details(
+                        consents.authorization_details, verified.authorization_details
+                    )
+                );
+            exit judgement when not found;
+        end if;
+        if family_session is not null then
+            select sessions.sid into verified.sid
+            from authority.sessions
+            where
+                sessions.tenant_id = find_live_token.tenant_id
+                and sessions.id = family_session
+                and sessions.revoked_at is null;
+            exit judgement when not found;
+        end if;
+        if verified.user_id is not null then
+            select
+                users.subject_id,
+                users.username
+            into verified.subject_id, verified.username
+            from authority.users
+            where
+                users.tenant_id = find_live_token.tenant_id
+                and users.id = verified.user_id
+                and users.status = 'active'
+                and (verified.authenticated_at <= users.tokens_valid_after) is not true;
+            exit judgement when not found;
+        elsif verified.service_account_id is not null then
+            select service_accounts.account_id into verified.account_id
+            from authority.service_accounts
+            where
+                service_accounts.tenant_id = find_live_token.tenant_id
+                and service_accounts.id = verified.service_account_id
+                and service_accounts.enabled
+                and (verified.authenticated_at <= service_accounts.tokens_valid_after)
+                is not true;
+            exit judgement when not found;
+        end if;
+        return next verified;
+    end;
     -- An assignment, because PERFORM would run a query.
     tenant_after := set_config('authority.tenant_id', tenant_before, true);
 end
@@ -2747,15 +2888,16 @@ declare
         (select relname from pg_class where oid = target),
         tenant_column
     );
-    -- A uuid in lower case, or null. A join evaluates this expression once, but a
-    -- subquery once for each table. A function would cost as much as a small query.
+    -- A uuid in lower case, or null. LIKE finds the length and four dashes. The regular
+    -- expression finds any other character and a fifth dash; it is short because
+    -- PostgreSQL builds its automaton at each evaluation. A function would cost as much
+    -- as a small query.
     session_tenant constant text := $policy$(
         case
             when current_setting('authority.tenant_id', true)
                 like '________-____-____-____-____________'
-            and translate(
-                current_setting('authority.tenant_id', true), '0123456789abcdef', ''
-            ) = '----'
+            and current_setting('authority.tenant_id', true)
+                !~ '[^0-9a-f-]|-.*-.*-.*-.*-'
                 then current_setting('authority.tenant_id', true)
         end
     )::uuid$policy$;
@@ -2848,11 +2990,11 @@ ALTER TABLE authority.license_seats ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY license_seats_tenant_id_policy ON authority.license_seats USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -2977,11 +3119,11 @@ CREATE POLICY license_usage_owner_policy ON authority.license_usage FOR SELECT T
 
 CREATE POLICY license_usage_tenant_id_policy ON authority.license_usage USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -3032,11 +3174,11 @@ ALTER TABLE authority.license_usage_totals ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY license_usage_totals_tenant_id_policy ON authority.license_usage_totals USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -3119,11 +3261,11 @@ ALTER TABLE authority.licenses ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY licenses_tenant_id_policy ON authority.licenses USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -3534,11 +3676,11 @@ CREATE POLICY login_attempts_owner_policy ON authority.login_attempts FOR SELECT
 
 CREATE POLICY login_attempts_tenant_id_policy ON authority.login_attempts USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -3584,11 +3726,11 @@ ALTER TABLE authority.login_attempts_default ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY login_attempts_default_tenant_id_policy ON authority.login_attempts_default USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -3683,11 +3825,11 @@ CREATE POLICY login_throttles_owner_policy ON authority.login_throttles FOR SELE
 
 CREATE POLICY login_throttles_tenant_id_policy ON authority.login_throttles USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -3761,11 +3903,11 @@ CREATE POLICY logout_notices_owner_policy ON authority.logout_notices FOR SELECT
 
 CREATE POLICY logout_notices_tenant_id_policy ON authority.logout_notices USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -3967,11 +4109,11 @@ CREATE POLICY one_time_tokens_owner_policy ON authority.one_time_tokens FOR SELE
 
 CREATE POLICY one_time_tokens_tenant_id_policy ON authority.one_time_tokens USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -4354,11 +4496,11 @@ CREATE POLICY pushed_requests_owner_policy ON authority.pushed_requests FOR SELE
 
 CREATE POLICY pushed_requests_tenant_id_policy ON authority.pushed_requests USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -4502,11 +4644,11 @@ ALTER TABLE authority.recovery_codes ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY recovery_codes_tenant_id_policy ON authority.recovery_codes USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -4770,11 +4912,11 @@ CREATE POLICY revocation_sequences_owner_policy ON authority.revocation_sequence
 
 CREATE POLICY revocation_sequences_tenant_id_policy ON authority.revocation_sequences USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -4854,11 +4996,11 @@ CREATE POLICY revocations_owner_policy ON authority.revocations FOR SELECT TO pg
 
 CREATE POLICY revocations_tenant_id_policy ON authority.revocations USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -4899,11 +5041,11 @@ CREATE POLICY role_permissions_maintenance_policy ON authority.role_permissions 
 
 CREATE POLICY role_permissions_tenant_id_policy ON authority.role_permissions USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -4955,11 +5097,11 @@ CREATE POLICY roles_maintenance_policy ON authority.roles TO authority_maintenan
 
 CREATE POLICY roles_tenant_id_policy ON authority.roles USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -5187,11 +5329,11 @@ CREATE POLICY scopes_maintenance_policy ON authority.scopes TO authority_mainten
 
 CREATE POLICY scopes_tenant_id_policy ON authority.scopes USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -5354,11 +5496,11 @@ ALTER TABLE authority.service_accounts ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY service_accounts_tenant_id_policy ON authority.service_accounts USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -5394,11 +5536,11 @@ ALTER TABLE authority.session_clients ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY session_clients_tenant_id_policy ON authority.session_clients USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -5497,11 +5639,11 @@ CREATE POLICY sessions_owner_policy ON authority.sessions FOR SELECT TO pg_datab
 
 CREATE POLICY sessions_tenant_id_policy ON authority.sessions USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -5623,11 +5765,11 @@ CREATE POLICY signing_keys_owner_policy ON authority.signing_keys FOR SELECT TO 
 
 CREATE POLICY signing_keys_tenant_id_policy ON authority.signing_keys USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -5816,11 +5958,11 @@ ALTER TABLE authority.tenants ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY tenants_id_policy ON authority.tenants USING ((id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -6085,11 +6227,11 @@ CREATE POLICY tokens_owner_policy ON authority.tokens FOR SELECT TO pg_database_
 
 CREATE POLICY tokens_tenant_id_policy ON authority.tokens USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -6160,11 +6302,11 @@ ALTER TABLE authority.totp_credentials ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY totp_credentials_tenant_id_policy ON authority.totp_credentials USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -6244,11 +6386,11 @@ CREATE POLICY used_jtis_owner_policy ON authority.used_jtis FOR SELECT TO pg_dat
 
 CREATE POLICY used_jtis_tenant_id_policy ON authority.used_jtis USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -6297,11 +6439,11 @@ ALTER TABLE authority.user_identities ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY user_identities_tenant_id_policy ON authority.user_identities USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -6355,11 +6497,11 @@ CREATE POLICY user_roles_owner_policy ON authority.user_roles FOR SELECT TO pg_d
 
 CREATE POLICY user_roles_tenant_id_policy ON authority.user_roles USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -6447,11 +6589,11 @@ ALTER TABLE authority.users ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY users_tenant_id_policy ON authority.users USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -6936,11 +7078,11 @@ ALTER TABLE authority.webauthn_credentials ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY webauthn_credentials_tenant_id_policy ON authority.webauthn_credentials USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 

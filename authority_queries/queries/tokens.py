@@ -37,14 +37,14 @@ _TEXTS = {
     "verify": "2c5293da1820",
     "verify_by_token": "f1adb03668d4",
     "verify_many": "cc510e5c0da6",
-    "verify_many_by_token": "41fe8da731ad",
+    "verify_many_by_token": "fa4c0025c48c",
     "create": "63b5c15ac2d3",
     "revoke": "247b13f4ef7f",
     "revoke_by_id": "7a9416536c88",
-    "find_live_by_user": "0880f4c18efe",
-    "find_live_by_service_account": "c2f9c6e5b76d",
-    "find_live_by_client": "d37913f9b12e",
-    "list_live_by_ids": "6993484544b2",
+    "find_live_by_user": "ae38de82bff4",
+    "find_live_by_service_account": "33a3b6a7b7a0",
+    "find_live_by_client": "a99b55b5d51f",
+    "list_by_ids": "69c87a8e1765",
     "prune_expired": "7059b75b8da1",
     "prune_refresh_tokens": "12c3d099974c",
 }
@@ -293,22 +293,20 @@ _find_live_by_client: Call[FoundIds] = _QUERIES.sure_row(
 _find_live_by_client_async: AsyncCall[FoundIds] = _ASYNC_QUERIES.sure_row(
     "find_live_by_client", FoundIds, takes=_find_live_by_client_takes
 )
-_list_live_by_ids_takes = Parameters(
-    "tokens.list_live_by_ids",
+_list_by_ids_takes = Parameters(
+    "tokens.list_by_ids",
     tenant_id=checks.uuid,
     ids=checks.array(checks.uuid),
 )
-_list_live_by_ids: Call[list[Token]] = _QUERIES.rows(
-    "list_live_by_ids", Token, takes=_list_live_by_ids_takes
+_list_by_ids: Call[list[Token]] = _QUERIES.rows(
+    "list_by_ids", Token, takes=_list_by_ids_takes
 )
-_list_live_by_ids_async: AsyncCall[list[Token]] = _ASYNC_QUERIES.rows(
-    "list_live_by_ids", Token, takes=_list_live_by_ids_takes
+_list_by_ids_async: AsyncCall[list[Token]] = _ASYNC_QUERIES.rows(
+    "list_by_ids", Token, takes=_list_by_ids_takes
 )
-_list_live_by_ids_stream = _QUERIES.stream(
-    "list_live_by_ids", Token, takes=_list_live_by_ids_takes
-)
-_list_live_by_ids_stream_async = _ASYNC_QUERIES.stream(
-    "list_live_by_ids", Token, takes=_list_live_by_ids_takes
+_list_by_ids_stream = _QUERIES.stream("list_by_ids", Token, takes=_list_by_ids_takes)
+_list_by_ids_stream_async = _ASYNC_QUERIES.stream(
+    "list_by_ids", Token, takes=_list_by_ids_takes
 )
 _prune_expired_takes = Parameters(
     "tokens.prune_expired",
@@ -787,7 +785,7 @@ def create(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/tokens.sql:204
+    queries/tokens.sql:205
     """
     return _create(
         connection,
@@ -864,7 +862,7 @@ async def create_async(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/tokens.sql:204
+    queries/tokens.sql:205
     """
     return await _create_async(
         connection,
@@ -910,7 +908,7 @@ def revoke(
             tenant.
         reason: Why it was revoked.
 
-    queries/tokens.sql:280
+    queries/tokens.sql:281
     """
     return _revoke(
         connection,
@@ -941,7 +939,7 @@ async def revoke_async(
             tenant.
         reason: Why it was revoked.
 
-    queries/tokens.sql:280
+    queries/tokens.sql:281
     """
     return await _revoke_async(
         connection,
@@ -967,7 +965,7 @@ def revoke_by_id(
         tenant_id: Owner of the row.
         reason: Why it was revoked.
 
-    queries/tokens.sql:341
+    queries/tokens.sql:342
     """
     return _revoke_by_id(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -989,7 +987,7 @@ async def revoke_by_id_async(
         tenant_id: Owner of the row.
         reason: Why it was revoked.
 
-    queries/tokens.sql:341
+    queries/tokens.sql:342
     """
     return await _revoke_by_id_async(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -1014,7 +1012,7 @@ def find_live_by_user(
         tenant_id: Owner of the row.
         user_id: The user whom it represents.
 
-    queries/tokens.sql:354
+    queries/tokens.sql:355
     """
     return _find_live_by_user(
         connection,
@@ -1044,7 +1042,7 @@ async def find_live_by_user_async(
         tenant_id: Owner of the row.
         user_id: The user whom it represents.
 
-    queries/tokens.sql:354
+    queries/tokens.sql:355
     """
     return await _find_live_by_user_async(
         connection,
@@ -1074,7 +1072,7 @@ def find_live_by_service_account(
         tenant_id: Owner of the row.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:404
+    queries/tokens.sql:407
     """
     return _find_live_by_service_account(
         connection,
@@ -1104,7 +1102,7 @@ async def find_live_by_service_account_async(
         tenant_id: Owner of the row.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:404
+    queries/tokens.sql:407
     """
     return await _find_live_by_service_account_async(
         connection,
@@ -1134,7 +1132,7 @@ def find_live_by_client(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:454
+    queries/tokens.sql:459
     """
     return _find_live_by_client(
         connection,
@@ -1164,7 +1162,7 @@ async def find_live_by_client_async(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:454
+    queries/tokens.sql:459
     """
     return await _find_live_by_client_async(
         connection,
@@ -1176,40 +1174,40 @@ async def find_live_by_client_async(
     )
 
 
-def list_live_by_ids(
+def list_by_ids(
     connection: Connection[object], *, tenant_id: UUID, ids: Sequence[UUID]
 ) -> list[Token]:
-    """One of these tokens that is alive, in order of id.
+    """One of these tokens, live or not, in order of id.
 
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:504
+    queries/tokens.sql:511
     """
-    return _list_live_by_ids(connection, tenant_id=tenant_id, ids=ids)
+    return _list_by_ids(connection, tenant_id=tenant_id, ids=ids)
 
 
-async def list_live_by_ids_async(
+async def list_by_ids_async(
     connection: AsyncConnection[object], *, tenant_id: UUID, ids: Sequence[UUID]
 ) -> list[Token]:
-    """One of these tokens that is alive, in order of id.
+    """One of these tokens, live or not, in order of id.
 
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:504
+    queries/tokens.sql:511
     """
-    return await _list_live_by_ids_async(connection, tenant_id=tenant_id, ids=ids)
+    return await _list_by_ids_async(connection, tenant_id=tenant_id, ids=ids)
 
 
-def list_live_by_ids_stream(
+def list_by_ids_stream(
     connection: Connection[object],
     *,
     size: int = 1000,
     tenant_id: UUID,
     ids: Sequence[UUID],
 ) -> Stream[Token]:
-    """One of these tokens that is alive, in order of id.
+    """One of these tokens, live or not, in order of id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -1217,19 +1215,19 @@ def list_live_by_ids_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:504
+    queries/tokens.sql:511
     """
-    return _list_live_by_ids_stream(connection, size, tenant_id=tenant_id, ids=ids)
+    return _list_by_ids_stream(connection, size, tenant_id=tenant_id, ids=ids)
 
 
-def list_live_by_ids_stream_async(
+def list_by_ids_stream_async(
     connection: AsyncConnection[object],
     *,
     size: int = 1000,
     tenant_id: UUID,
     ids: Sequence[UUID],
 ) -> AsyncStream[Token]:
-    """One of these tokens that is alive, in order of id.
+    """One of these tokens, live or not, in order of id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -1237,11 +1235,9 @@ def list_live_by_ids_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:504
+    queries/tokens.sql:511
     """
-    return _list_live_by_ids_stream_async(
-        connection, size, tenant_id=tenant_id, ids=ids
-    )
+    return _list_by_ids_stream_async(connection, size, tenant_id=tenant_id, ids=ids)
 
 
 def prune_expired(
@@ -1251,7 +1247,7 @@ def prune_expired(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:524
+    queries/tokens.sql:529
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -1263,7 +1259,7 @@ async def prune_expired_async(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:524
+    queries/tokens.sql:529
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
@@ -1277,7 +1273,7 @@ def prune_refresh_tokens(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:549
+    queries/tokens.sql:554
     """
     return _prune_refresh_tokens(
         connection, older_than=older_than, batch_size=batch_size
@@ -1291,7 +1287,7 @@ async def prune_refresh_tokens_async(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:549
+    queries/tokens.sql:554
     """
     return await _prune_refresh_tokens_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -158,7 +158,7 @@ class FeedReader:
             return store.revocations.list_since(
                 tenant_id=feed.tenant_id,
                 sequence=max(0, feed.position - 1),
-                limit=MAX_PAGE_SIZE,
+                page_size=MAX_PAGE_SIZE,
             )
 
     def _warn(self, error: Exception) -> None:
