@@ -20,6 +20,7 @@ from authority_queries.errors import AuthorityError
 from benchmarks.compared.pgbench import Pgbench, pgbench
 from benchmarks.compared.tables import PEERS, Figures, chart, report
 from benchmarks.compared.worker import Spent, Worker, prepared, workers
+from benchmarks.compared.workload import PICKED
 from benchmarks.machine import machine
 from benchmarks.server import server_with
 
@@ -27,6 +28,7 @@ _RESULTS: Final = Path(__file__).resolve().parent / "results"
 _ROOM: Final = 3 << 30
 _SETTINGS: Final = {"shared_buffers": "1GB", "fsync": "off", "autovacuum": "off"}
 _CALLS: Final = ("verify", "issue", "rotate", "sign in")
+_OURS: Final = ("verify", "hit")
 _LIMITS: Final = ("generated", "args_row", "row", "asyncpg")
 _CALLERS: Final = ("callers", "callers_on_uvloop")
 # Seconds of one block. Each store has processes of its own, which begin a block with
@@ -97,11 +99,13 @@ def _measured(server: str, data_dir: Path, size: _Size) -> Figures:
         peers = [named[store] for store in PEERS]
         calls = {call: _in_turns(peers, [call] * 3, size.blocks) for call in _CALLS}
         calls["prune"] = _pruned(peers, size.rounds)
-        ways = [named["authority"], *(named["drivers"] for _ in _LIMITS)]
-        limits = _in_turns([*ways, bench], ["verify", *_LIMITS, ""], size.blocks)
+        drivers = [named["drivers"]] * len(_LIMITS)
+        names = [*_OURS, *_LIMITS, "pgbench"]
+        ways = [*([named["authority"]] * len(_OURS)), *drivers, bench]
+        limits = _in_turns(ways, names, size.blocks)
         return Figures(
             calls=calls,
-            limits=dict(zip(("verify", *_LIMITS, "pgbench"), limits, strict=True)),
+            limits=dict(zip(names, limits, strict=True)),
             callers=_called(named, bench, size.rounds),
         )
 
@@ -119,7 +123,8 @@ def _in_turns(
     """Return for each way what a call took in each block. The ways take turns."""
     counts = []
     for worker, call in zip(ways, calls, strict=True):
-        worker.warm(call, _WARM_UP)
+        # A verifier must have been asked about each token.
+        worker.warm(call, PICKED if call == "hit" else _WARM_UP)
         trial = worker.run(call, _WARM_UP)
         calls_in_block = max(1, round(_BLOCK / trial.clock))
         counts.append(max(calls_in_block, worker.least))

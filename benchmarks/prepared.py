@@ -7,7 +7,8 @@ from time import perf_counter
 from typing import Final, NamedTuple
 
 import psycopg
-from psycopg.pq import ExecStatus, Format, PGconn
+from psycopg.pq import ExecStatus, Format
+from psycopg.pq.abc import PGconn
 
 # The server chooses a generic plan after five executions at the earliest.
 _WARM_UP: Final = 50

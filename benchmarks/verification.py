@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -138,7 +139,7 @@ def _insert_tokens(
         consent_id=consent.id,
         scopes=_SCOPES,
     )
-    subjects: dict[str, dict[str, object]] = {
+    subjects: dict[str, dict[str, UUID]] = {
         "of the client": {},
         "of a service account": {"service_account_id": account.id},
         "of a user": {"user_id": rows.user_id},
@@ -156,27 +157,20 @@ def _insert_tokens(
     }
 
 
-def _insert_token(store: Store, rows: Rows, subject: Mapping[str, object]) -> bytes:
+def _insert_token(store: Store, rows: Rows, subject: Mapping[str, UUID]) -> bytes:
     minted = mint_token("access", rows.tenant_id)
-    fields: dict[str, object] = {
-        "user_id": None,
-        "service_account_id": None,
-        "authorization_id": None,
-        **subject,
-    }
-    created = store.tokens.create(
+    store.tokens.create(
         tenant_id=rows.tenant_id,
         type="access",
         token_hash=minted.hash,
         client_uuid=rows.client_uuid,
+        user_id=subject.get("user_id"),
+        service_account_id=subject.get("service_account_id"),
+        authorization_id=subject.get("authorization_id"),
         scopes=_SCOPES,
         resources=_RESOURCES,
         lifetime=_HOUR,
-        **fields,  # type: ignore[arg-type] -- ids of the subject, or None
     )
-    if created is None:
-        message = "the tenant is not active"
-        raise RuntimeError(message)
     return minted.hash
 
 

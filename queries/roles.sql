@@ -71,6 +71,7 @@ granted as (
         wanted.permission
     from role
     cross join unnest(:permissions::text[]) as wanted (permission)
+    returning true as is_granted
 )
 
 select
@@ -117,6 +118,7 @@ granted as (
     from role
     cross join unnest(:permissions::text[]) as wanted (permission)
     on conflict (tenant_id, role_id, permission) do nothing
+    returning true as is_granted
 )
 
 select

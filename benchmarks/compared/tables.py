@@ -16,6 +16,7 @@ PEERS: Final = {
 }
 _LIMITS: Final = {
     "verify": "authority.verify_token, from a pool",
+    "hit": "authority.verifier(), a token that it knows",
     "generated": "tokens.verify_by_token, one connection",
     "args_row": "psycopg with args_row, the same statement",
     "asyncpg": "asyncpg, the same statement",
@@ -132,7 +133,7 @@ def _limits(figures: Figures) -> str:
         for way in _LIMITS
     ]
     headers = ("way", "client CPU", "server CPU", "CPU", "to ours", "clock")
-    formats = ("", ".0f", ".0f", ".0f", ".2f", ".0f")
+    formats = ("", ".1f", ".1f", ".1f", ".2f", ".1f")
     return tabulate(lines, headers=headers, floatfmt=formats)
 
 

@@ -196,7 +196,8 @@ def _issue() -> Callable[[], object]:
     def issue() -> None:
         request = _request("client_credentials")
         check(validator.validate_client_id(f"client{next(clients)}", request))
-        check(issuer.create_token(request, refresh_token=False))
+        token = issuer.create_token(request, refresh_token=False)
+        validator.save_token(token, request)
 
     return issue
 
@@ -219,6 +220,7 @@ def _rotate(tokens: int) -> Callable[[], object]:
         check(validator.validate_client_id(client_id, request))
         check(validator.validate_refresh_token(string, request.client, request))
         token = issuer.create_token(request, refresh_token=True)
+        validator.save_token(token, request)
         held.append((token["refresh_token"], client_id))
 
     return rotate

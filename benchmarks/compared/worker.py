@@ -111,6 +111,7 @@ def prepared(store: str, database: str, tokens: int) -> Any:
         target=_prepare, args=(theirs, store, database, tokens), daemon=True
     )
     process.start()
+    theirs.close()
     answer = ours.recv()
     process.join()
     if isinstance(answer, BaseException):
