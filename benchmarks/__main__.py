@@ -55,6 +55,7 @@ _OTHERS: Final = (
     _Benchmark("hints", "a hint for followers of the feed"),
     _Benchmark("isolation", "row-level security, pools and units"),
     _Benchmark("issuing", "what indexes and constraints of tokens cost"),
+    _Benchmark("lists", "a page of a list", ("--rows", "10000", "300000")),
     _Benchmark("monitoring", "a reading of the figures"),
     _Benchmark("moving", "the move of a tenant"),
     _Benchmark("policies", "the spelling of a policy"),
