@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from itertools import cycle
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -191,9 +192,17 @@ def _sign_in(authority: Authority, given: Given) -> Callable[[], object]:
             if user is None:
                 break_off = "the user is not found: nothing to compare"
                 raise RuntimeError(break_off)
-            roles = store.user_roles.list_by_user(tenant_id=tenant_id, user_id=user.id)
-            permissions = store.roles.list_user_permissions(
-                tenant_id=tenant_id, user_id=user.id
+            roles, permissions = store.together(
+                partial(
+                    store.user_roles.list_by_user,
+                    tenant_id=tenant_id,
+                    user_id=user.id,
+                ),
+                partial(
+                    store.roles.list_user_permissions,
+                    tenant_id=tenant_id,
+                    user_id=user.id,
+                ),
             )
         check(len(roles) == ROLES and len(permissions.items) == len(PERMISSIONS))
 
