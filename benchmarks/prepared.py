@@ -22,7 +22,7 @@ class Prepared:
         self,
         connection: psycopg.Connection[object],
         sql: str,
-        arguments: Callable[[], Sequence[bytes]],
+        arguments: Callable[[], Sequence[bytes | None]],
     ) -> None:
         """Prepare the statement, which has `$1` and so on for the arguments."""
         self._libpq: PGconn = connection.pgconn
@@ -36,7 +36,9 @@ class Prepared:
         """Execute the statement. It must return a row each time."""
         for _ in range(times):
             result = self._libpq.exec_prepared(
-                b"measured", self._arguments(), result_format=Format.BINARY
+                b"measured",
+                self._arguments(),  # type: ignore[arg-type] -- a null, too
+                result_format=Format.BINARY,
             )
             if result.status not in _ROWS or result.ntuples != 1:
                 raise RuntimeError(result.error_message.decode() or "not one row")

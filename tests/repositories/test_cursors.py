@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64encode
 from uuid import uuid4
+from functools import partial
 
 import pytest
 
@@ -77,8 +78,13 @@ def test_a_user_has_at_most_100_roles(store: Store) -> None:
 
 def test_a_client_has_at_most_100_secrets(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
-    key = {"tenant_id": client.tenant_id, "client_uuid": client.id}
+    add = partial(
+        store.client_secrets.add,
+        tenant_id=client.tenant_id,
+        client_uuid=client.id,
+        secret_hash=PHC,
+    )
     for _ in range(100):
-        store.client_secrets.add(**key, secret_hash=PHC)
+        add()
     with pytest.raises(LimitReachedError, match="at most 100 secrets"):
-        store.client_secrets.add(**key, secret_hash=PHC)
+        add()
