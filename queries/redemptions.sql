@@ -88,7 +88,7 @@ issued_to as (
         on
             clients.tenant_id = :tenant_id
             and presented.client_uuid = clients.id
-            and clients.id = (select presented.client_uuid from presented)
+            and clients.id = (select one.client_uuid from presented as one)
     for key share of clients
 ),
 
@@ -99,7 +99,7 @@ speaks_for as (
         on
             users.tenant_id = :tenant_id
             and presented.user_id = users.id
-            and users.id = (select presented.user_id from presented)
+            and users.id = (select one.user_id from presented as one)
     for key share of users
 ),
 
@@ -111,7 +111,7 @@ acts_as as (
             service_accounts.tenant_id = :tenant_id
             and presented.service_account_id = service_accounts.id
             and service_accounts.id
-            = (select presented.service_account_id from presented)
+            = (select one.service_account_id from presented as one)
     for key share of service_accounts
 ),
 
@@ -134,7 +134,7 @@ family as (
         on
             authorizations.tenant_id = :tenant_id
             and presented.authorization_id = authorizations.id
-            and authorizations.id = (select presented.authorization_id from presented)
+            and authorizations.id = (select one.authorization_id from presented as one)
     for no key update of authorizations
 ),
 
@@ -172,7 +172,7 @@ token as (
         on
             tokens.tenant_id = :tenant_id
             and family.token_id = tokens.id
-            and tokens.id = (select family.token_id from family)
+            and tokens.id = (select one.token_id from family as one)
     for no key update of tokens
 ),
 
@@ -280,7 +280,7 @@ verdict as (
         on
             token_states.tenant_id = :tenant_id
             and token.id = token_states.id
-            and token_states.id = (select token.id from token)
+            and token_states.id = (select one.id from token as one)
 ),
 
 redeemed as (
