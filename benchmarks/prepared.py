@@ -37,7 +37,7 @@ class Prepared:
         for _ in range(times):
             result = self._libpq.exec_prepared(
                 b"measured",
-                self._arguments(),  # type: ignore[arg-type] -- a null, too
+                self._arguments(),  # type: ignore[arg-type] # None is a null
                 result_format=Format.BINARY,
             )
             if result.status not in _ROWS or result.ntuples != 1:

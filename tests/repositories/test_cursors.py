@@ -1,8 +1,8 @@
 """Cursors of pages: opaque, of one list, and without effect on isolation."""
 
 from base64 import urlsafe_b64encode
-from uuid import uuid4
 from functools import partial
+from uuid import uuid4
 
 import pytest
 
