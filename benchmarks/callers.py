@@ -31,6 +31,7 @@ from benchmarks.machine import machine
 from benchmarks.rows import Rows, insert_rows
 
 _LIMIT: Final = 0.7
+_STATEMENT: Final = "verify_by_token"
 _CALLERS: Final = 16
 _CONNECTIONS: Final = 8
 _CALLS: Final = 150  # of each caller
@@ -112,7 +113,7 @@ def _pgbench(database: str, rows: Rows) -> float:
     if pgbench is None:
         message = "pgbench is not in PATH: install PostgreSQL's client programs"
         raise AuthorityError(message)
-    sql: str = QueryFile(FOLDER / "tokens.sql").queries.verify_by_token.sql
+    sql: str = getattr(QueryFile(FOLDER / "tokens.sql").queries, _STATEMENT).sql
     for name, value in {
         "tenant_id": f"'{rows.tenant_id}'::uuid",
         "token_hash": f"'\\x{rows.token_hash.hex()}'::bytea",
