@@ -49,6 +49,7 @@ _OTHERS: Final = (
     _Benchmark("batches", "many rows in one call"),
     _Benchmark("borrowing", "the check of a borrowed connection"),
     _Benchmark("caching", "a verifier with a cache"),
+    _Benchmark("callers", "16 callers in asyncio"),
     _Benchmark("client", "the pool and telemetry in the client"),
     _Benchmark("families", "what pruning leaves of living families"),
     _Benchmark("feed", "the feed that writes itself"),
