@@ -1,6 +1,8 @@
 # Needs Python 3.11+, make, and a package index. Everything else goes into .venv.
 PYTHON ?= python3
 VENV ?= .venv
+# The benchmarks' peers are not installed beside the tools of development.
+BENCHMARKS ?= .venv-benchmarks
 BIN := $(VENV)/bin
 DEPLOY := examples/deploy
 # One worker per processor, each with its own server. PYTEST_ARGS="-n 0" runs without.
@@ -79,8 +81,13 @@ chaos: $(VENV)/dev.stamp ## Run the soak test under every fault (SOAK_ARGS)
 crashes: $(VENV)/dev.stamp ## Stop each migration after each statement, run it again, compare: a minute
 	$(BIN)/pytest -q tests/schema/test_crashes.py --compare-every-stop
 
-benchmark: $(VENV)/dev.stamp ## Compare the time of typed calls with the bare driver's
-	$(BIN)/python -m benchmarks.wrapper
+$(BENCHMARKS)/stamp: pyproject.toml benchmarks/requirements.txt
+	$(PYTHON) -m venv $(BENCHMARKS)
+	$(BENCHMARKS)/bin/python -m pip install --quiet -e '.[generate]' -r benchmarks/requirements.txt
+	@touch $@
+
+benchmark: $(BENCHMARKS)/stamp ## Measure calls beside peers, and as tables grow: minutes (BENCHMARK_ARGS="--short")
+	$(BENCHMARKS)/bin/python -m benchmarks $(BENCHMARK_ARGS)
 
 snapshot: $(VENV)/dev.stamp ## Write schema/snapshot.sql and schema/privileges.txt
 	$(BIN)/python -m tools.snapshot
@@ -105,4 +112,4 @@ wheel: $(VENV)/dev.stamp ## Build dist/*.whl
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean: ## Remove everything that make created
-	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .coverage
+	rm -rf $(VENV) $(BENCHMARKS) dist build .mypy_cache .pytest_cache .ruff_cache .coverage

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from authority_queries.repositories._sync.store import Store
     from authority_queries.repositories.actors import Actor
     from authority_queries.repositories.endings import feed_keys, is_ended
+    from authority_queries.repositories.row_batches import ImportReport
+    from authority_queries.repositories.rows import (
+        ClientTokenRequest,
+        ImportedToken,
+        ImportedUser,
+        PastLoginAttempt,
+    )
     from authority_queries.repositories.values import (
         NewToken,
         is_confirmed,
@@ -33,45 +40,61 @@ if TYPE_CHECKING:
     from authority_queries.secrets.key_pairs import mint_signing_key
     from authority_queries.secrets.signing_keys import SigningKey
     from authority_queries.service._async.authority import AsyncAuthority
+    from authority_queries.service._async.cells import AsyncCells
     from authority_queries.service._async.exporter import AsyncExporter
     from authority_queries.service._async.maintenance import AsyncMaintenance
     from authority_queries.service._async.monitor import AsyncMonitor
     from authority_queries.service._async.mover import AsyncMover
+    from authority_queries.service._async.verifier import AsyncVerifier
     from authority_queries.service._sync.authority import Authority
+    from authority_queries.service._sync.cells import Cells
     from authority_queries.service._sync.exporter import Exporter
     from authority_queries.service._sync.maintenance import Maintenance
     from authority_queries.service._sync.monitor import Monitor
     from authority_queries.service._sync.mover import Mover
+    from authority_queries.service._sync.verifier import Verifier
     from authority_queries.service.audits import AuditHead
+    from authority_queries.service.caching.limits import VerifierStatistics
     from authority_queries.service.migrations import migrate
     from authority_queries.service.retention import Retention
     from authority_queries.service.settings import Settings
     from authority_queries.service.stats import Stats
+    from authority_queries.service.telemetry import start_telemetry, stop_telemetry
 
 __all__ = [
     "Actor",
     "AsyncAuthority",
+    "AsyncCells",
     "AsyncExporter",
     "AsyncMaintenance",
     "AsyncMonitor",
     "AsyncMover",
     "AsyncStore",
+    "AsyncVerifier",
     "AuditHead",
     "Authority",
     "AuthorityError",
+    "Cells",
+    "ClientTokenRequest",
     "Encrypted",
     "Exporter",
+    "ImportReport",
+    "ImportedToken",
+    "ImportedUser",
     "Keyring",
     "Maintenance",
     "Monitor",
     "Mover",
     "NewToken",
+    "PastLoginAttempt",
     "Retention",
     "Settings",
     "SigningKey",
     "Stats",
     "Store",
     "TotpSecret",
+    "Verifier",
+    "VerifierStatistics",
     "convert_keycloak_hash",
     "convert_password_hash",
     "feed_keys",
@@ -86,6 +109,8 @@ __all__ = [
     "mint_totp_secret",
     "parse_token",
     "password_needs_rehash",
+    "start_telemetry",
+    "stop_telemetry",
     "username_key",
     "verify_client_secret",
     "verify_password",
@@ -96,27 +121,37 @@ __all__ = [
 _HOMES = {
     "Actor": "repositories.actors",
     "AsyncAuthority": "service._async.authority",
+    "AsyncCells": "service._async.cells",
     "AsyncExporter": "service._async.exporter",
     "AsyncMaintenance": "service._async.maintenance",
     "AsyncMonitor": "service._async.monitor",
     "AsyncMover": "service._async.mover",
     "AsyncStore": "repositories._async.store",
+    "AsyncVerifier": "service._async.verifier",
     "AuditHead": "service.audits",
     "Authority": "service._sync.authority",
     "AuthorityError": "errors",
+    "Cells": "service._sync.cells",
+    "ClientTokenRequest": "repositories.rows",
     "Encrypted": "secrets.encryption",
     "Exporter": "service._sync.exporter",
+    "ImportReport": "repositories.row_batches",
+    "ImportedToken": "repositories.rows",
+    "ImportedUser": "repositories.rows",
     "Keyring": "secrets.encryption",
     "Maintenance": "service._sync.maintenance",
     "Monitor": "service._sync.monitor",
     "Mover": "service._sync.mover",
     "NewToken": "repositories.values",
+    "PastLoginAttempt": "repositories.rows",
     "Retention": "service.retention",
     "Settings": "service.settings",
     "SigningKey": "secrets.signing_keys",
     "Stats": "service.stats",
     "Store": "repositories._sync.store",
     "TotpSecret": "credentials",
+    "Verifier": "service._sync.verifier",
+    "VerifierStatistics": "service.caching.limits",
     "convert_keycloak_hash": "credentials",
     "convert_password_hash": "credentials",
     "feed_keys": "repositories.endings",
@@ -131,6 +166,8 @@ _HOMES = {
     "mint_totp_secret": "credentials",
     "parse_token": "secrets",
     "password_needs_rehash": "credentials",
+    "start_telemetry": "service.telemetry",
+    "stop_telemetry": "service.telemetry",
     "username_key": "names",
     "verify_client_secret": "credentials",
     "verify_password": "credentials",

@@ -22,6 +22,11 @@ _RULES: Final = {
         "consent_id requires a user_id", "consent_id"
     ),
     "authorizations_user_id_service_account_id_check": _ONE_SUBJECT,
+    "client_secrets_client_uuid_limit": Rule(
+        "a client has at most 100 secrets: expire and prune old ones",
+        "client_uuid",
+        error=LimitReachedError,
+    ),
     "client_secrets_valid_until_check": Rule(
         "valid_until must not be before valid_from", "valid_until"
     ),
@@ -83,6 +88,9 @@ _RULES: Final = {
         "no member of a private key",
         "public_jwk",
     ),
+    "totp_credentials_user_id_limit": Rule(
+        "a user has at most 100 TOTP secrets", "user_id", error=LimitReachedError
+    ),
     "tokens_actor_check": Rule("actor must have a sub", "actor"),
     "tokens_authenticated_at_check": Rule(
         "authenticated_at must not be in the future", "authenticated_at"
@@ -97,6 +105,9 @@ _RULES: Final = {
         "only an authorization code may have a redirect_uri and a code_challenge"
     ),
     "tokens_user_id_service_account_id_check": _ONE_SUBJECT,
+    "user_roles_user_id_limit": Rule(
+        "a user has at most 100 roles", "user_id", error=LimitReachedError
+    ),
     "users_email_email_verified_check": Rule(
         "email_verified requires an email", "email"
     ),
@@ -107,6 +118,11 @@ _RULES: Final = {
     ),
     "used_jtis_expires_at_check": Rule(
         "expires_at must be in the future, by at most 24 hours", "expires_at"
+    ),
+    "webauthn_credentials_user_id_limit": Rule(
+        "a user has at most 100 WebAuthn credentials",
+        "user_id",
+        error=LimitReachedError,
     ),
 }
 _RULES_BY_ENDING: Final = {

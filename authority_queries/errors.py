@@ -61,6 +61,7 @@ __all__ = [
     "SystemRowError",
     "TenantActiveError",
     "TenantInactiveError",
+    "TenantMovingError",
     "TenantNotTerminatedError",
     "UnavailableError",
     "UnitAbortedError",
@@ -124,6 +125,10 @@ class TenantInactiveError(AuthorityError):
     """The tenant is unknown, suspended or terminated. Nothing is issued to it."""
 
 
+class TenantMovingError(RetryableError):
+    """A tenant moves to another cell, or has just moved: repeat the call later."""
+
+
 class TenantActiveError(AuthorityError):
     """A tenant is active, or a unit of work of its active time goes on."""
 
@@ -153,4 +158,8 @@ class IdempotencyKeyReusedError(AuthorityError):
 
 
 class LimitReachedError(ConstraintError):
-    """A licence's limit is reached, or all its seats are taken."""
+    """A licence's limit is reached, its seats are taken, or an owner has too many rows.
+
+    A user has at most 100 roles, WebAuthn credentials and TOTP secrets, a client at
+    most 100 secrets.
+    """

@@ -288,8 +288,7 @@ class AuditVerification:
 class Authorization:
     """A row of each of these queries.
 
-    authorizations.get_by_id, authorizations.list_by_user, authorizations.list_by_client
-    and authorizations.create.
+    authorizations.get_by_id, authorizations.list_by_ids and authorizations.create.
     """
 
     tenant_id: UUID
@@ -347,6 +346,20 @@ class Authorization:
     """When the row last changed."""
     row_version: int
     """Increases with each change of the row."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundIds:
+    """A row of each of these queries.
+
+    authorizations.find_by_user, authorizations.find_by_client, sessions.find_by_user,
+    tokens.find_live_by_user, tokens.find_live_by_service_account,
+    tokens.find_live_by_client and users.find_by_role.
+    """
+
+    ids: Sequence[UUID]
+    examined_to: UUID | None
+    """Random."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -902,7 +915,9 @@ CodeIssuance: TypeAlias = CodeIssuanceIssued | CodeIssuanceOtherwise
 
 @dataclass(frozen=True, slots=True)
 class ClientTokenIssuanceIssued:
-    """A row of grants.issue_to_client.
+    """A row of each of these queries.
+
+    grants.issue_to_client and grants.issue_many.
 
     It is this class where outcome is issued.
     """
@@ -918,7 +933,9 @@ class ClientTokenIssuanceIssued:
 
 @dataclass(frozen=True, slots=True)
 class ClientTokenIssuanceOtherwise:
-    """A row of grants.issue_to_client.
+    """A row of each of these queries.
+
+    grants.issue_to_client and grants.issue_many.
 
     It is this class where outcome is client_inactive or client_not_authorized or
     client_public or grant_not_allowed or invalid_scope or invalid_target or
@@ -946,6 +963,22 @@ class ClientTokenIssuanceOtherwise:
 ClientTokenIssuance: TypeAlias = (
     ClientTokenIssuanceIssued | ClientTokenIssuanceOtherwise
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedTokens:
+    """A row of imports.import_tokens."""
+
+    created: int
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedUsers:
+    """A row of imports.import_users."""
+
+    created: int
+    is_shared: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -996,7 +1029,10 @@ class UsageReceipt:
 
 @dataclass(frozen=True, slots=True)
 class UsageTotal:
-    """A row of license_usage.list_totals."""
+    """A row of each of these queries.
+
+    license_usage.list_totals and license_usage.list_totals_of_metric.
+    """
 
     tenant_id: UUID
     """Owner of the row."""
@@ -1213,7 +1249,10 @@ class LogoutFailure:
 
 @dataclass(frozen=True, slots=True)
 class LogoutRecord:
-    """A row of logout_notices.list_after."""
+    """A row of each of these queries.
+
+    logout_notices.list_after and logout_notices.list_by_status_after.
+    """
 
     tenant_id: UUID
     """Owner of the row."""
@@ -1706,7 +1745,7 @@ Redemption: TypeAlias = RedemptionRedeemed | RedemptionOtherwise
 class Revocation:
     """A row of each of these queries.
 
-    revocations.publish, revocations.list_since and revocations.list_active.
+    revocations.publish, revocations.list_since and revocations.list_by_sequences.
     """
 
     tenant_id: UUID
@@ -1751,11 +1790,35 @@ class Revocation:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedHead:
+    """A row of revocations.list_heads."""
+
+    tenant_id: UUID
+    last_sequence: int
+    published_at: datetime | None
+    moment: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSequences:
+    """A row of each of these queries.
+
+    revocations.find_active and revocations.find_active_by_target.
+    """
+
+    ids: Sequence[int]
+    examined_to: int | None
+    """Position in the tenant's feed, from 1, in the order of commits. A follower
+    resumes after it.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Role:
     """A row of each of these queries.
 
-    roles.get_by_id, roles.get_by_name, roles.list_all, roles.create, roles.update and
-    user_roles.list_by_user.
+    roles.get_by_id, roles.get_by_name, roles.list_after, roles.list_before,
+    roles.create, roles.update and user_roles.list_by_user.
     """
 
     tenant_id: UUID
@@ -1979,7 +2042,7 @@ class Session:
 class LiveSession:
     """A row of each of these queries.
 
-    sessions.verify and sessions.list_by_user.
+    sessions.verify and sessions.list_live_by_ids.
     """
 
     tenant_id: UUID
@@ -2379,8 +2442,7 @@ class Tenant:
 class Token:
     """A row of each of these queries.
 
-    tokens.get_by_id, tokens.get_by_hash, tokens.create, tokens.list_active_by_subject
-    and tokens.list_active_by_client.
+    tokens.get_by_id, tokens.get_by_hash, tokens.create and tokens.list_by_ids.
     """
 
     tenant_id: UUID
@@ -2530,6 +2592,92 @@ class VerifiedToken:
     tokens.verify and tokens.verify_by_token.
     """
 
+    tenant_id: UUID
+    """Owner of the row."""
+    id: UUID
+    """Random. The jti of a token that has one."""
+    type: TokenType
+    """access, refresh, authorization_code or device_code. A code lives at most 10
+    minutes (RFC 6749 section 4.1.2).
+    """
+    client_id: str
+    """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
+    authorization_id: UUID | None
+    """The family of the token, of the same client. Revoking the family revokes the
+    token. A token that can be redeemed must have one, or its reuse could revoke
+    nothing.
+    """
+    user_id: UUID | None
+    """The user whom it represents. Null: none."""
+    subject_id: str | None
+    """The sub claim (OpenID Connect Core section 2): printable ASCII,
+    case-sensitive, unique in the tenant. Never changes. A random UUID, unless the
+    creation passes one.
+    """
+    username: str | None
+    """As typed at registration."""
+    service_account_id: UUID | None
+    """The service account that it represents. Null: none. If user_id is null too,
+    the token represents the client.
+    """
+    account_id: str | None
+    """Identifier in lower case, unique in the tenant."""
+    actor: JsonObject | None
+    """The act claim of an exchanged token (RFC 8693 section 4.1): the sub of the
+    actor, and in a nested act the earlier actors. Null: no actor.
+    """
+    scopes: Sequence[str]
+    """Names of its scopes."""
+    resources: Sequence[str]
+    """Resources that it is for: absolute URIs (RFC 8707). Its aud claim. Empty: it
+    names no audience.
+    """
+    authorization_details: JsonArray
+    """Its authorization details (RFC 9396), a list of objects with a type each."""
+    cnf_jkt: str | None
+    """JWK SHA-256 thumbprint of the holder's key (RFC 9449 section 6). Null: not
+    DPoP-bound.
+    """
+    cnf_x5t_s256: str | None
+    """SHA-256 thumbprint of the holder's certificate (RFC 8705 section 3.1). Null:
+    not bound to one.
+    """
+    payload: bytes | None = field(repr=False)
+    """Encrypted content of a reference token. The store never reads it. Null: none."""
+    properties: JsonObject
+    """Open object of the embedding service. The store never reads it."""
+    authenticated_at: datetime
+    """When the sign-in happened that the token descends from. Compared with
+    tokens_valid_after. Successors inherit it, so that a rotated token does not outlive
+    a sign-out.
+    """
+    acr: str | None
+    """Authentication context class of the sign-in that all tokens of the family
+    descend from (OpenID Connect Core section 2). Null: not known.
+    """
+    amr: Sequence[str] | None
+    """Methods of that sign-in (RFC 8176), such as pwd and otp. Null: not known."""
+    created_at: datetime
+    """When it was issued (iat)."""
+    expires_at: datetime
+    """The token is dead from this time on, by the database's clock."""
+    sid: UUID | None
+    """The sid of the session that it ends with. Null: none."""
+    depends_on: Sequence[str | None] | None
+    """What ends an exchanged token together with those that it was exchanged for,
+    as category:target of authority.revocations. Null: not exchanged.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class FoundToken:
+    """A row of each of these queries.
+
+    tokens.verify_many and tokens.verify_many_by_token.
+    """
+
+    token_hash: bytes = field(repr=False)
+    """SHA-256 of the token string, 32 octets."""
     tenant_id: UUID
     """Owner of the row."""
     id: UUID
@@ -2917,8 +3065,10 @@ class User:
     """A row of each of these queries.
 
     users.get_by_id, users.get_by_username, users.get_by_verified_email,
-    users.get_by_subject_id, users.list_after, users.list_before, users.create,
-    users.update, users.verify_email, users.set_password_hash and users.revoke_tokens.
+    users.get_by_subject_id, users.list_after, users.list_before,
+    users.list_by_status_after, users.list_by_status_before, users.list_by_ids,
+    users.create, users.update, users.verify_email, users.set_password_hash and
+    users.revoke_tokens.
     """
 
     tenant_id: UUID

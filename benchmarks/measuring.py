@@ -33,6 +33,10 @@ class Measured:
         """Return for each block the ratio of the first peer's time to another's."""
         return [block[0] / block[peer] for block in self.blocks]
 
+    def ratio(self, *peers: int) -> float:
+        """Return the median ratio of the first peer's time to the fastest of these."""
+        return max(median(self.ratios(peer)) for peer in peers)
+
 
 def timer(peer: Peer) -> Timer:
     """Return a timer of a blocking peer."""
@@ -62,6 +66,30 @@ def cpu_timer(peer: Peer, backend_pid: int) -> Timer:
         for arguments in batch:
             peer(arguments)
         return spent() - started
+
+    return run
+
+
+def client_timer(peer: Peer) -> Timer:
+    """Return a timer of this process's processor time for a blocking peer."""
+
+    async def run(batch: Sequence[Arguments]) -> float:
+        started = process_time()
+        for arguments in batch:
+            peer(arguments)
+        return process_time() - started
+
+    return run
+
+
+def async_client_timer(peer: AsyncPeer) -> Timer:
+    """Return a timer of this process's processor time for an asynchronous peer."""
+
+    async def run(batch: Sequence[Arguments]) -> float:
+        started = process_time()
+        for arguments in batch:
+            await peer(arguments)
+        return process_time() - started
 
     return run
 

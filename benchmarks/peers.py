@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from psycopg import AsyncConnection, Connection
-from psycopg.rows import BaseRowFactory, args_row, tuple_row
+from psycopg.rows import args_row
 
 from benchmarks.cases import Arguments, Case
 
@@ -13,15 +13,15 @@ AsyncPeer: TypeAlias = Callable[[Arguments], Awaitable[object]]
 
 
 def peers(connection: Connection[object], case: Case) -> list[Peer]:
-    """Return the generated function, and the driver with records and with tuples.
+    """Return the generated function, and the driver's args_row in text and in binary.
 
     Raises RuntimeError when their results differ in type.
     """
     call = case.call
     made = [
         lambda arguments: call(connection, **arguments),
-        _bare(connection, case, args_row(case.record)),
-        _bare(connection, case, tuple_row),
+        _bare(connection, case, binary=False),
+        _bare(connection, case, binary=True),
     ]
     generated, bare, _ = [peer(case.arguments()) for peer in made]
     if type(generated) is not type(bare) or generated is None:
@@ -35,48 +35,46 @@ def async_peers(connection: AsyncConnection[object], case: Case) -> list[AsyncPe
     call = case.call_async
     return [
         lambda arguments: call(connection, **arguments),
-        _bare_async(connection, case, args_row(case.record)),
-        _bare_async(connection, case, tuple_row),
+        _bare_async(connection, case, binary=False),
+        _bare_async(connection, case, binary=True),
     ]
 
 
 # The peers share no function: another call would count against the bare driver.
-def _bare(
-    connection: Connection[object], case: Case, make_row: BaseRowFactory[object]
-) -> Peer:
-    sql, sent = case.sql, case.sent
+def _bare(connection: Connection[object], case: Case, *, binary: bool) -> Peer:
+    sql, sent, make_row = case.sql, case.sent, args_row(case.record)
 
     def row(arguments: Arguments) -> object:
-        cursor = connection.cursor(row_factory=make_row)
+        cursor = connection.cursor(row_factory=make_row, binary=binary)
         return cursor.execute(sql, sent(arguments)).fetchone()
 
     def rows(arguments: Arguments) -> object:
-        cursor = connection.cursor(row_factory=make_row)
+        cursor = connection.cursor(row_factory=make_row, binary=binary)
         return cursor.execute(sql, sent(arguments)).fetchall()
 
     def count(arguments: Arguments) -> object:
-        return connection.execute(sql, sent(arguments)).rowcount
+        return connection.execute(sql, sent(arguments), binary=binary).rowcount
 
     return {"row": row, "rows": rows, "count": count}[case.gives]
 
 
 def _bare_async(
-    connection: AsyncConnection[object], case: Case, make_row: BaseRowFactory[object]
+    connection: AsyncConnection[object], case: Case, *, binary: bool
 ) -> AsyncPeer:
-    sql, sent = case.sql, case.sent
+    sql, sent, make_row = case.sql, case.sent, args_row(case.record)
 
     async def row(arguments: Arguments) -> object:
-        cursor = connection.cursor(row_factory=make_row)
+        cursor = connection.cursor(row_factory=make_row, binary=binary)
         await cursor.execute(sql, sent(arguments))
         return await cursor.fetchone()
 
     async def rows(arguments: Arguments) -> object:
-        cursor = connection.cursor(row_factory=make_row)
+        cursor = connection.cursor(row_factory=make_row, binary=binary)
         await cursor.execute(sql, sent(arguments))
         return await cursor.fetchall()
 
     async def count(arguments: Arguments) -> object:
-        cursor = await connection.execute(sql, sent(arguments))
+        cursor = await connection.execute(sql, sent(arguments), binary=binary)
         return cursor.rowcount
 
     return {"row": row, "rows": rows, "count": count}[case.gives]

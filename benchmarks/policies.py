@@ -31,7 +31,7 @@ _BLOCK: Final = 0.03
 _SETTING: Final = "current_setting('authority.tenant_id', true)"
 _TEST: Final = (
     f"case when {_SETTING} like '________-____-____-____-____________' "
-    f"and translate({_SETTING}, '0123456789abcdef', '') = '----' then {_SETTING}"
+    f"and {_SETTING} !~ '[^0-9a-f-]|-.*-.*-.*-.*-' then {_SETTING}"
 )
 _SPELLINGS: Final[dict[str, LiteralString]] = {
     "as migrated": "",

@@ -49,7 +49,7 @@ returning
     audit_events.number,
     audit_events.created_at;
 
--- name: list_after(tenant_id, after_time, after_id, page_size)
+-- name: list_after(tenant_id, after_created_at, after_id, page_size)
 -- One event, newest first, beyond this time and id.
 -- @row AuditEvent
 select
@@ -62,12 +62,13 @@ select
 from authority.audit_events
 where
     audit_events.tenant_id = :tenant_id
-    and audit_events.created_at <= :after_time
-    and (audit_events.created_at, audit_events.id) < (:after_time, :after_id)
+    and audit_events.created_at <= :after_created_at
+    and (audit_events.created_at, audit_events.id)
+    < (:after_created_at, :after_id)
 order by audit_events.created_at desc, audit_events.id desc
 limit :page_size;
 
--- name: list_before(tenant_id, before_time, before_id, page_size)
+-- name: list_before(tenant_id, before_created_at, before_id, page_size)
 -- One event, oldest first, beyond this time and id.
 -- @row AuditEvent
 select
@@ -80,12 +81,12 @@ select
 from authority.audit_events
 where
     audit_events.tenant_id = :tenant_id
-    and audit_events.created_at >= :before_time
-    and (audit_events.created_at, audit_events.id) > (:before_time, :before_id)
+    and audit_events.created_at >= :before_created_at
+    and (audit_events.created_at, audit_events.id) > (:before_created_at, :before_id)
 order by audit_events.created_at, audit_events.id
 limit :page_size;
 
--- name: list_by_target_after(tenant_id, target_kind, target_id, after_time, after_id, page_size)
+-- name: list_by_target_after(tenant_id, target_kind, target_id, after_created_at, after_id, page_size)
 -- One event about this target, newest first, beyond this time and id.
 -- @row AuditEvent
 -- @nullable target_kind
@@ -102,12 +103,13 @@ where
     audit_events.tenant_id = :tenant_id
     and audit_events.target_kind = :target_kind
     and audit_events.target_id = :target_id
-    and audit_events.created_at <= :after_time
-    and (audit_events.created_at, audit_events.id) < (:after_time, :after_id)
+    and audit_events.created_at <= :after_created_at
+    and (audit_events.created_at, audit_events.id)
+    < (:after_created_at, :after_id)
 order by audit_events.created_at desc, audit_events.id desc
 limit :page_size;
 
--- name: list_by_target_before(tenant_id, target_kind, target_id, before_time, before_id, page_size)
+-- name: list_by_target_before(tenant_id, target_kind, target_id, before_created_at, before_id, page_size)
 -- One event about this target, oldest first, beyond this time and id.
 -- @row AuditEvent
 -- @nullable target_kind
@@ -124,12 +126,12 @@ where
     audit_events.tenant_id = :tenant_id
     and audit_events.target_kind = :target_kind
     and audit_events.target_id = :target_id
-    and audit_events.created_at >= :before_time
-    and (audit_events.created_at, audit_events.id) > (:before_time, :before_id)
+    and audit_events.created_at >= :before_created_at
+    and (audit_events.created_at, audit_events.id) > (:before_created_at, :before_id)
 order by audit_events.created_at, audit_events.id
 limit :page_size;
 
--- name: list_by_actor_after(tenant_id, actor_kind, actor_id, after_time, after_id, page_size)
+-- name: list_by_actor_after(tenant_id, actor_kind, actor_id, after_created_at, after_id, page_size)
 -- One event that this actor caused, newest first, beyond this time and id.
 -- @row AuditEvent
 -- @nullable actor_id
@@ -145,12 +147,13 @@ where
     audit_events.tenant_id = :tenant_id
     and audit_events.actor_kind = :actor_kind
     and audit_events.actor_id = :actor_id
-    and audit_events.created_at <= :after_time
-    and (audit_events.created_at, audit_events.id) < (:after_time, :after_id)
+    and audit_events.created_at <= :after_created_at
+    and (audit_events.created_at, audit_events.id)
+    < (:after_created_at, :after_id)
 order by audit_events.created_at desc, audit_events.id desc
 limit :page_size;
 
--- name: list_by_actor_before(tenant_id, actor_kind, actor_id, before_time, before_id, page_size)
+-- name: list_by_actor_before(tenant_id, actor_kind, actor_id, before_created_at, before_id, page_size)
 -- One event that this actor caused, oldest first, beyond this time and id.
 -- @row AuditEvent
 -- @nullable actor_id
@@ -166,8 +169,8 @@ where
     audit_events.tenant_id = :tenant_id
     and audit_events.actor_kind = :actor_kind
     and audit_events.actor_id = :actor_id
-    and audit_events.created_at >= :before_time
-    and (audit_events.created_at, audit_events.id) > (:before_time, :before_id)
+    and audit_events.created_at >= :before_created_at
+    and (audit_events.created_at, audit_events.id) > (:before_created_at, :before_id)
 order by audit_events.created_at, audit_events.id
 limit :page_size;
 
@@ -197,6 +200,8 @@ from authority.list_audit_months(:tenant_id) as months (month);
 -- @param month notnull
 -- @param after_number notnull
 -- @param after_seal notnull
+-- @plan cursor after_number -- The function's statement has it as index condition.
+-- @plan cursor after_seal -- The function compares it with the first seal.
 -- @param batch_size notnull
 -- @notnull last_number -- The function returns a number.
 -- @notnull is_last -- The function returns a boolean.

@@ -28,44 +28,124 @@ where
     authorizations.tenant_id = :tenant_id
     and authorizations.id = :authorization_id;
 
--- name: list_by_user(tenant_id, user_id)
--- One authorization of the user that is in force, in order of id. In force means:
--- neither the authorization nor its consent is revoked, it has not expired, and
--- not all of its tokens expired more than a day ago.
--- @row Authorization
--- @nullable user_id
-select
-    authorizations.tenant_id, authorizations.id, authorizations.client_uuid,
-    authorizations.user_id, authorizations.service_account_id,
-    authorizations.consent_id, authorizations.session_id,
-    authorizations.ends_with_session, authorizations.scopes, authorizations.resources,
-    authorizations.authorization_details, authorizations.acr, authorizations.amr,
-    authorizations.properties, authorizations.expires_at,
-    authorizations.tokens_expire_at, authorizations.revoked_at,
-    authorizations.revocation_reason, authorizations.created_at,
-    authorizations.updated_at, authorizations.row_version
-from authority.authorizations
-where
-    authorizations.tenant_id = :tenant_id
-    and authorizations.user_id = :user_id
-    and authorizations.revoked_at is null
-    and authorizations.tokens_expire_at > authority.clock()
-    and (
-        authorizations.expires_at is null
-        or authorizations.expires_at > authority.clock()
-    )
-    and not exists (
-        select from authority.consents
-        where
-            consents.tenant_id = :tenant_id
-            and consents.id = authorizations.consent_id
-            and consents.revoked_at is not null
-    )
-order by authorizations.id;
+-- name: find_by_user(tenant_id, user_id, after, most, page_size)^
+-- The ids of the user's authorizations that are in force, in order of id, starting
+-- after the given id. In force means: neither the authorization nor its consent is
+-- revoked, it has not expired, and not all of its tokens expired more than a day ago.
+-- At most page_size ids, among the first `most` authorizations. If page_size was not
+-- reached, examined_to is the id of the last of these, and null when all were examined.
+-- @row FoundIds
+with examined as materialized (
+    select
+        authorizations.id,
+        authorizations.consent_id,
+        (
+            authorizations.revoked_at is null
+            and authorizations.tokens_expire_at > authority.clock()
+            and (
+                authorizations.expires_at is null
+                or authorizations.expires_at > authority.clock()
+            )
+        ) as is_listed
+    from authority.authorizations
+    where
+        authorizations.tenant_id = :tenant_id
+        and authorizations.user_id = :user_id
+        and authorizations.id > :after
+    order by authorizations.id
+    limit :most
+),
 
--- name: list_by_client(tenant_id, client_uuid, after, page_size)
--- One authorization of the client that is in force, as in list_by_user, in order
--- of id, starting after the given id.
+found as materialized (
+    select
+        array(
+            select examined.id
+            from examined
+            -- Its limit makes PostgreSQL look up one consent after another.
+            left join lateral (
+                select consents.id
+                from authority.consents
+                where
+                    consents.tenant_id = :tenant_id
+                    and consents.id = examined.consent_id
+                    and consents.revoked_at is not null
+                limit 1
+            ) as revoked on true
+            where
+                examined.is_listed
+                and revoked.id is null
+            limit :page_size
+        ) as ids
+)
+
+select
+    found.ids,
+    case
+        when
+            cardinality(found.ids) < :page_size
+            and (select count(*) from examined) = :most
+            then (select examined.id from examined order by examined.id desc limit 1)
+    end as examined_to
+from found;
+
+-- name: find_by_client(tenant_id, client_uuid, after, most, page_size)^
+-- The ids of the client's authorizations that are in force, otherwise as find_by_user.
+-- @row FoundIds
+with examined as materialized (
+    select
+        authorizations.id,
+        authorizations.consent_id,
+        (
+            authorizations.revoked_at is null
+            and authorizations.tokens_expire_at > authority.clock()
+            and (
+                authorizations.expires_at is null
+                or authorizations.expires_at > authority.clock()
+            )
+        ) as is_listed
+    from authority.authorizations
+    where
+        authorizations.tenant_id = :tenant_id
+        and authorizations.client_uuid = :client_uuid
+        and authorizations.id > :after
+    order by authorizations.id
+    limit :most
+),
+
+found as materialized (
+    select
+        array(
+            select examined.id
+            from examined
+            -- Its limit makes PostgreSQL look up one consent after another.
+            left join lateral (
+                select consents.id
+                from authority.consents
+                where
+                    consents.tenant_id = :tenant_id
+                    and consents.id = examined.consent_id
+                    and consents.revoked_at is not null
+                limit 1
+            ) as revoked on true
+            where
+                examined.is_listed
+                and revoked.id is null
+            limit :page_size
+        ) as ids
+)
+
+select
+    found.ids,
+    case
+        when
+            cardinality(found.ids) < :page_size
+            and (select count(*) from examined) = :most
+            then (select examined.id from examined order by examined.id desc limit 1)
+    end as examined_to
+from found;
+
+-- name: list_by_ids(tenant_id, ids)
+-- One of these authorizations, in order of id.
 -- @row Authorization
 select
     authorizations.tenant_id, authorizations.id, authorizations.client_uuid,
@@ -80,23 +160,8 @@ select
 from authority.authorizations
 where
     authorizations.tenant_id = :tenant_id
-    and authorizations.client_uuid = :client_uuid
-    and authorizations.revoked_at is null
-    and authorizations.tokens_expire_at > authority.clock()
-    and (
-        authorizations.expires_at is null
-        or authorizations.expires_at > authority.clock()
-    )
-    and not exists (
-        select from authority.consents
-        where
-            consents.tenant_id = :tenant_id
-            and consents.id = authorizations.consent_id
-            and consents.revoked_at is not null
-    )
-    and (:after::uuid is null or authorizations.id > :after)
-order by authorizations.id
-limit :page_size;
+    and authorizations.id = any(:ids::uuid[])
+order by authorizations.id;
 
 -- name: create(tenant_id, client_uuid, user_id, service_account_id, consent_id, scopes, resources, authorization_details, acr, amr, properties, lifetime)^
 -- The new authorization, or no row when the tenant is not active. With a null

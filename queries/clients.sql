@@ -72,7 +72,7 @@ select
 from authority.clients
 where
     clients.tenant_id = :tenant_id
-    and (:after::text is null or clients.client_id > :after)
+    and clients.client_id > :after
 order by clients.client_id
 limit :page_size;
 

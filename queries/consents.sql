@@ -39,7 +39,7 @@ from authority.consents
 where
     consents.tenant_id = :tenant_id
     and consents.user_id = :user_id
-    and (:after::uuid is null or consents.id > :after)
+    and consents.id > :after
 order by consents.id
 limit :page_size;
 

@@ -33,6 +33,7 @@ from authority.list_exported_tables(:is_of_user) as tables (name);
 -- @param page_size notnull
 -- @notnull key -- The function returns an object for each row.
 -- @notnull exported -- The function returns an object for each row.
+-- @plan cursor after -- The function's statement has it as index condition.
 -- @role authority_reader
 select
     listed.key,

@@ -402,3 +402,151 @@ select
     token.expires_at
 from asked
 left join token on true;
+
+-- name: issue_many(tenant_id, rows)
+-- The outcome of each request, in their order: as issue_to_client, which has the rules.
+-- One request that is refused does not affect the others. rows is a JSON array of
+-- objects.
+-- @row ClientTokenIssuance
+-- @when outcome = issued -- token_id, scopes, expires_at
+with given as materialized (
+    select
+        requests.position,
+        requests.token_hash,
+        requests.client_id,
+        requests.service_account_id,
+        requests.scopes,
+        requests.resources,
+        requests.authorization_details,
+        requests.cnf_jkt,
+        requests.cnf_x5t_s256,
+        requests.payload,
+        requests.properties,
+        requests.lifetime
+    from json_to_recordset((:rows::text)::json) as requests (
+        position bigint,
+        token_hash bytea,
+        client_id text,
+        service_account_id uuid,
+        scopes text[],
+        resources text[],
+        authorization_details jsonb,
+        cnf_jkt text,
+        cnf_x5t_s256 text,
+        payload bytea,
+        properties jsonb,
+        lifetime interval
+    )
+),
+
+issued_to as (
+    select
+        clients.id,
+        clients.client_id,
+        clients.client_type,
+        clients.enabled,
+        clients.grant_types
+    from authority.clients
+    where
+        clients.tenant_id = :tenant_id
+        and clients.client_id = any(
+            array(
+                select given.client_id
+                from given
+            )
+        )
+    order by clients.id
+    for key share
+),
+
+acts_as as (
+    select
+        service_accounts.id,
+        service_accounts.enabled,
+        service_accounts.authorized_client_uuids,
+        service_accounts.allowed_scopes,
+        service_accounts.allowed_resources
+    from authority.service_accounts
+    where
+        service_accounts.tenant_id = :tenant_id
+        and service_accounts.id = any(
+            array(
+                select given.service_account_id
+                from given
+            )
+        )
+    order by service_accounts.id
+    for key share
+),
+
+asked as (
+    select
+        given.position,
+        issued_to.id as client_uuid,
+        case
+            when active_tenants.id is null then 'tenant_inactive'
+            when issued_to.enabled is not true then 'client_inactive'
+            when issued_to.client_type = 'public' then 'client_public'
+            when 'client_credentials' <> all(issued_to.grant_types)
+                then 'grant_not_allowed'
+            when given.service_account_id is null then 'issued'
+            when acts_as.enabled is not true then 'service_account_inactive'
+            when not issued_to.id = any(acts_as.authorized_client_uuids)
+                then 'client_not_authorized'
+            when not given.scopes <@ acts_as.allowed_scopes then 'invalid_scope'
+            when not given.resources <@ acts_as.allowed_resources
+                then 'invalid_target'
+            else 'issued'
+        end as outcome
+    from given
+    left join authority.active_tenants on active_tenants.id = :tenant_id
+    left join issued_to on given.client_id = issued_to.client_id
+    left join acts_as on given.service_account_id = acts_as.id
+),
+
+token as (
+    insert into authority.tokens (
+        tenant_id,
+        type,
+        token_hash,
+        client_uuid,
+        service_account_id,
+        scopes,
+        resources,
+        authorization_details,
+        cnf_jkt,
+        cnf_x5t_s256,
+        payload,
+        properties,
+        expires_at
+    )
+    select
+        :tenant_id,
+        'access' as type,
+        given.token_hash,
+        asked.client_uuid,
+        given.service_account_id,
+        given.scopes,
+        given.resources,
+        given.authorization_details,
+        given.cnf_jkt,
+        given.cnf_x5t_s256,
+        given.payload,
+        given.properties,
+        authority.clock() + given.lifetime as expires_at
+    from asked
+    inner join given on asked.position = given.position
+    where asked.outcome = 'issued'
+    returning
+        tokens.id,
+        tokens.token_hash,
+        tokens.scopes,
+        tokens.expires_at
+)
+
+select
+    asked.outcome, token.id as token_id, token.scopes, token.expires_at
+from asked
+inner join given on asked.position = given.position
+left join token on given.token_hash = token.token_hash
+order by asked.position;

@@ -180,9 +180,10 @@ where
     and license_usage.idempotency_key = :idempotency_key
     and license_usage_totals.tenant_id = :tenant_id;
 
--- name: list_totals(tenant_id, license_id, metric, from_period)
--- The total of one metric and period, newest period first. A metric that is null
--- keeps all; a from_period that is null, all periods.
+-- name: list_totals(tenant_id, license_id, from_period, after_period_start, after_metric, page_size)
+-- The total of one metric and period, newest period first, then in descending order of
+-- metric, starting after the given ones. No period begins before
+-- from_period.
 -- @row UsageTotal
 select
     license_usage_totals.tenant_id,
@@ -197,12 +198,32 @@ from authority.license_usage_totals
 where
     license_usage_totals.tenant_id = :tenant_id
     and license_usage_totals.license_id = :license_id
-    and (:metric::text is null or license_usage_totals.metric = :metric)
-    and (
-        :from_period::date is null
-        or license_usage_totals.period_start >= :from_period
-    )
-order by license_usage_totals.period_start desc, license_usage_totals.metric asc;
+    and license_usage_totals.period_start >= :from_period
+    and (license_usage_totals.period_start, license_usage_totals.metric)
+    < (:after_period_start, :after_metric)
+order by license_usage_totals.period_start desc, license_usage_totals.metric desc
+limit :page_size;
+
+-- name: list_totals_of_metric(tenant_id, license_id, metric, from_period, after, page_size)
+-- The total of this metric in one period, newest period first, starting after the given
+-- one. No period begins before
+-- from_period.
+-- @row UsageTotal
+select
+    license_usage_totals.tenant_id, license_usage_totals.license_id,
+    license_usage_totals.metric, license_usage_totals.period_start,
+    license_usage_totals.period_end, license_usage_totals.used,
+    license_usage_totals.allowance,
+    greatest(license_usage_totals.used - license_usage_totals.allowance, 0) as overage
+from authority.license_usage_totals
+where
+    license_usage_totals.tenant_id = :tenant_id
+    and license_usage_totals.license_id = :license_id
+    and license_usage_totals.metric = :metric
+    and license_usage_totals.period_start >= :from_period
+    and license_usage_totals.period_start < :after
+order by license_usage_totals.period_start desc
+limit :page_size;
 
 -- name: prune(older_than, batch_size)!
 -- Deletes uses of all tenants whose period ended at least this long ago. The totals

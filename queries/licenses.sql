@@ -53,6 +53,7 @@ new_seats as (
         numbers.seat_number
     from license
     cross join generate_series(1::bigint, license.seats) as numbers (seat_number)
+    returning true as is_created
 )
 
 select

@@ -34,8 +34,45 @@ returning
     login_attempts.correlation_id,
     login_attempts.created_at;
 
--- name: list_recent_by_username(tenant_id, username_key, within, page_size)
--- One attempt to sign in as this username within the given time, newest first.
+-- name: record_many(tenant_id, rows)!
+-- Logs attempts that were made elsewhere, each at its time: a null created_at or one in
+-- the future means now. An attempt of a month without a partition is in the default
+-- partition. rows is a JSON array of objects.
+insert into authority.login_attempts (
+    tenant_id,
+    username,
+    user_id,
+    client_id,
+    address,
+    outcome,
+    reason,
+    correlation_id,
+    created_at
+)
+select
+    :tenant_id,
+    attempts.username_key,
+    attempts.user_id,
+    attempts.client_id,
+    authority.canonical_address(attempts.address) as address,
+    attempts.outcome,
+    attempts.reason,
+    attempts.correlation_id,
+    least(attempts.created_at, authority.clock()) as created_at
+from json_to_recordset((:rows::text)::json) as attempts (
+    username_key text,
+    user_id uuid,
+    client_id text,
+    address inet,
+    outcome text,
+    reason text,
+    correlation_id text,
+    created_at timestamptz
+);
+
+-- name: list_recent_by_username(tenant_id, username_key, within, after_created_at, after_id, page_size)
+-- One attempt to sign in as this username within the given time, newest first,
+-- starting after the given one.
 -- @row LoginAttempt
 select
     login_attempts.tenant_id, login_attempts.id, login_attempts.username,
@@ -47,11 +84,14 @@ where
     login_attempts.tenant_id = :tenant_id
     and login_attempts.username = :username_key
     and login_attempts.created_at > authority.clock() - :within::interval
-order by login_attempts.created_at desc
+    and (login_attempts.created_at, login_attempts.id)
+    < (:after_created_at, :after_id)
+order by login_attempts.created_at desc, login_attempts.id desc
 limit :page_size;
 
--- name: list_recent_by_address(tenant_id, address, within, page_size)
--- One attempt from this network address within the given time, newest first.
+-- name: list_recent_by_address(tenant_id, address, within, after_created_at, after_id, page_size)
+-- One attempt from this network address within the given time, newest first,
+-- starting after the given one.
 -- @row LoginAttempt
 -- @nullable address
 select
@@ -64,7 +104,9 @@ where
     login_attempts.tenant_id = :tenant_id
     and login_attempts.address = authority.canonical_address(:address)
     and login_attempts.created_at > authority.clock() - :within::interval
-order by login_attempts.created_at desc
+    and (login_attempts.created_at, login_attempts.id)
+    < (:after_created_at, :after_id)
+order by login_attempts.created_at desc, login_attempts.id desc
 limit :page_size;
 
 -- name: reserve(tenant_id, username_key, address, factor, pair_limit, account_limit, network_limit, tenant_limit, time_window)^

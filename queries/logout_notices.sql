@@ -144,9 +144,8 @@ returning
     logout_notices.attempts,
     logout_notices.next_attempt_at;
 
--- name: list_after(tenant_id, notice_status, after, page_size)
--- One notice, in order of id, starting after the given id. A null notice_status keeps
--- all.
+-- name: list_after(tenant_id, after, page_size)
+-- One notice, in order of id, starting after the given id.
 -- @row LogoutRecord
 select
     logout_notices.tenant_id,
@@ -163,8 +162,23 @@ select
 from authority.logout_notices
 where
     logout_notices.tenant_id = :tenant_id
-    and (:notice_status::text is null or logout_notices.status = :notice_status)
-    and (:after::uuid is null or logout_notices.id > :after)
+    and logout_notices.id > :after
+order by logout_notices.id
+limit :page_size;
+
+-- name: list_by_status_after(tenant_id, notice_status, after, page_size)
+-- One notice with this status, otherwise as list_after.
+-- @row LogoutRecord
+select
+    logout_notices.tenant_id, logout_notices.id, logout_notices.session_id,
+    logout_notices.client_uuid, logout_notices.status, logout_notices.attempts,
+    logout_notices.next_attempt_at, logout_notices.last_error,
+    logout_notices.finished_at, logout_notices.expires_at, logout_notices.created_at
+from authority.logout_notices
+where
+    logout_notices.tenant_id = :tenant_id
+    and logout_notices.status = :notice_status
+    and logout_notices.id > :after
 order by logout_notices.id
 limit :page_size;
 

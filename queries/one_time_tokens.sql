@@ -149,7 +149,7 @@ from authority.one_time_tokens
 where
     one_time_tokens.tenant_id = :tenant_id
     and one_time_tokens.purpose = :purpose
-    and (:after::text is null or one_time_tokens.recipient > :after)
+    and one_time_tokens.recipient > :after
 order by one_time_tokens.recipient
 limit :page_size;
 

@@ -87,15 +87,120 @@ select coalesce((
     where revocation_sequences.tenant_id = :tenant_id
 ), 0) as last_sequence;
 
+-- name: list_heads(tenant_ids)
+-- Where the feed of one of these tenants ends, for a verifier that follows many
+-- tenants: the newest number (0 for an empty feed), when it was published, and the
+-- server's clock. A tenant that is unknown, suspended or terminated has no row.
+-- @row FeedHead
+-- @notnull tenant_id -- It is the id of an active tenant.
+-- @notnull last_sequence -- The function replaces null by 0.
+-- @param tenant_ids notnull
+select
+    heads.tenant_id,
+    heads.last_sequence,
+    heads.published_at,
+    authority.clock() as moment
+from authority.find_feed_heads(:tenant_ids) as heads;
+
 -- name: listen()#
 -- Subscribes the session to the notifications of all publications, which carry the
 -- tenant's id. Followers must not depend on them: a notification does not survive
 -- a lost connection.
 listen authority_revocations;
 
--- name: list_active(tenant_id, category, target, after, page_size)
--- One entry that is in force now, in order of sequence, starting after the given
--- position. A null category or target keeps all.
+-- name: find_active(tenant_id, category, after, most, page_size)^
+-- The sequences of entries that are in force now, in order, starting after the
+-- given one: at most page_size, among the first `most` entries. If page_size was not
+-- reached, examined_to is the sequence of the last of these, and null when all were
+-- examined. A null category keeps all.
+-- @row FoundSequences
+with examined as materialized (
+    select
+        revocations.sequence as id,
+        revocations.category,
+        revocations.effective_at,
+        revocations.expires_at
+    from authority.revocations
+    where
+        revocations.tenant_id = :tenant_id
+        and revocations.sequence > :after
+    order by revocations.sequence
+    limit :most
+),
+
+found as materialized (
+    select
+        array(
+            select examined.id
+            from examined
+            where
+                (:category::text is null or examined.category = :category)
+                and examined.effective_at <= authority.clock()
+                and (
+                    examined.expires_at is null
+                    or examined.expires_at > authority.clock()
+                )
+            limit :page_size
+        ) as ids
+)
+
+select
+    found.ids,
+    case
+        when
+            cardinality(found.ids) < :page_size
+            and (select count(*) from examined) = :most
+            then (select examined.id from examined order by examined.id desc limit 1)
+    end as examined_to
+from found;
+
+-- name: find_active_by_target(tenant_id, category, target, after, most, page_size)^
+-- The sequences of entries for this target that are in force now, otherwise as
+-- find_active.
+-- @row FoundSequences
+with examined as materialized (
+    select
+        revocations.sequence as id,
+        revocations.category,
+        revocations.effective_at,
+        revocations.expires_at
+    from authority.revocations
+    where
+        revocations.tenant_id = :tenant_id
+        and revocations.target = :target
+        and revocations.sequence > :after
+    order by revocations.sequence
+    limit :most
+),
+
+found as materialized (
+    select
+        array(
+            select examined.id
+            from examined
+            where
+                (:category::text is null or examined.category = :category)
+                and examined.effective_at <= authority.clock()
+                and (
+                    examined.expires_at is null
+                    or examined.expires_at > authority.clock()
+                )
+            limit :page_size
+        ) as ids
+)
+
+select
+    found.ids,
+    case
+        when
+            cardinality(found.ids) < :page_size
+            and (select count(*) from examined) = :most
+            then (select examined.id from examined order by examined.id desc limit 1)
+    end as examined_to
+from found;
+
+-- name: list_by_sequences(tenant_id, sequences)
+-- One of these entries, in order of sequence.
 -- @row Revocation
 select
     revocations.tenant_id, revocations.sequence, revocations.category,
@@ -105,13 +210,8 @@ select
 from authority.revocations
 where
     revocations.tenant_id = :tenant_id
-    and (:category::text is null or revocations.category = :category)
-    and (:target::text is null or revocations.target = :target)
-    and revocations.effective_at <= authority.clock()
-    and (revocations.expires_at is null or revocations.expires_at > authority.clock())
-    and revocations.sequence > :after
-order by revocations.sequence
-limit :page_size;
+    and revocations.sequence = any(:sequences::bigint[])
+order by revocations.sequence;
 
 -- name: prune_expired(older_than, batch_size)!
 -- Deletes entries of all tenants that expired longer ago than older_than.

@@ -26,15 +26,31 @@ where
     roles.tenant_id = :tenant_id
     and roles.name = :name;
 
--- name: list_all(tenant_id)
--- One role of the tenant, in order of name.
+-- name: list_after(tenant_id, after, page_size)
+-- One role of the tenant, in order of name, starting after the given one.
 -- @row Role
 select
     roles.tenant_id, roles.id, roles.name, roles.description, roles.is_system,
     roles.created_at, roles.updated_at, roles.row_version
 from authority.roles
-where roles.tenant_id = :tenant_id
-order by roles.name;
+where
+    roles.tenant_id = :tenant_id
+    and roles.name > :after
+order by roles.name
+limit :page_size;
+
+-- name: list_before(tenant_id, before, page_size)
+-- One role of the tenant, in descending order of name, starting before the given one.
+-- @row Role
+select
+    roles.tenant_id, roles.id, roles.name, roles.description, roles.is_system,
+    roles.created_at, roles.updated_at, roles.row_version
+from authority.roles
+where
+    roles.tenant_id = :tenant_id
+    and roles.name < :before
+order by roles.name desc
+limit :page_size;
 
 -- name: create(tenant_id, name, description, permissions)^
 -- The new role, which allows these permissions.
@@ -55,6 +71,7 @@ granted as (
         wanted.permission
     from role
     cross join unnest(:permissions::text[]) as wanted (permission)
+    returning true as is_granted
 )
 
 select
@@ -101,6 +118,7 @@ granted as (
     from role
     cross join unnest(:permissions::text[]) as wanted (permission)
     on conflict (tenant_id, role_id, permission) do nothing
+    returning true as is_granted
 )
 
 select
@@ -129,46 +147,75 @@ where
     and roles.id = :role_id
     and not roles.is_system;
 
--- name: list_permissions(tenant_id, role_id)
--- One permission that the role allows, in order of name.
+-- name: list_permissions(tenant_id, role_id, after, page_size)
+-- One permission that the role allows, in order of name, starting after the given one.
 -- @row Permission
 select
     permissions.name,
     permissions.description
-from authority.role_permissions
-inner join authority.permissions
-    on role_permissions.permission = permissions.name
-where
-    role_permissions.tenant_id = :tenant_id
-    and role_permissions.role_id = :role_id
-order by permissions.name;
+from (
+    select role_permissions.permission
+    from authority.role_permissions
+    where
+        role_permissions.tenant_id = :tenant_id
+        and role_permissions.role_id = :role_id
+        and role_permissions.permission > :after
+    order by role_permissions.permission
+    limit :page_size
+) as allowed
+-- Its limit makes PostgreSQL look up one permission after another.
+cross join lateral (
+    select
+        permissions.name,
+        permissions.description
+    from authority.permissions
+    where permissions.name = allowed.permission
+    limit 1
+) as permissions
+order by allowed.permission;
 
--- name: list_user_permissions(tenant_id, user_id)
+-- name: list_user_permissions(tenant_id, user_id, after, page_size)
 -- One permission that an active user has through the roles that it holds now, in
--- order of name.
+-- order of name, starting after the given one. Reads at most page_size permissions of
+-- each role.
 -- @row Permission
 select
     permissions.name, permissions.description
-from authority.permissions
-where
-    exists (
-        select from authority.users
-        inner join authority.user_roles
-            on
-                users.tenant_id = user_roles.tenant_id
-                and users.id = user_roles.user_id
-        inner join authority.role_permissions
-            on
-                user_roles.tenant_id = role_permissions.tenant_id
-                and user_roles.role_id = role_permissions.role_id
+from (
+    select distinct allowed.permission
+    from authority.users
+    inner join authority.user_roles
+        on
+            users.tenant_id = user_roles.tenant_id
+            and users.id = user_roles.user_id
+    cross join lateral (
+        select role_permissions.permission
+        from authority.role_permissions
         where
-            users.tenant_id = :tenant_id
-            and users.id = :user_id
-            and users.status = 'active'
-            and (
-                user_roles.expires_at is null
-                or user_roles.expires_at > authority.clock()
-            )
-            and role_permissions.permission = permissions.name
-    )
-order by permissions.name;
+            role_permissions.tenant_id = :tenant_id
+            and role_permissions.role_id = user_roles.role_id
+            and role_permissions.permission > :after
+        order by role_permissions.permission
+        limit :page_size
+    ) as allowed
+    where
+        users.tenant_id = :tenant_id
+        and users.id = :user_id
+        and users.status = 'active'
+        and (
+            user_roles.expires_at is null
+            or user_roles.expires_at > authority.clock()
+        )
+    order by allowed.permission
+    limit :page_size
+) as held
+-- Its limit makes PostgreSQL look up one permission after another.
+cross join lateral (
+    select
+        permissions.name,
+        permissions.description
+    from authority.permissions
+    where permissions.name = held.permission
+    limit 1
+) as permissions
+order by held.permission;

@@ -42,7 +42,7 @@ select
 from authority.scopes
 where
     scopes.tenant_id = :tenant_id
-    and (:after::text is null or scopes.name > :after)
+    and scopes.name > :after
 order by scopes.name
 limit :page_size;
 

@@ -51,7 +51,7 @@ select
 from authority.service_accounts
 where
     service_accounts.tenant_id = :tenant_id
-    and (:after::text is null or service_accounts.account_id > :after)
+    and service_accounts.account_id > :after
 order by service_accounts.account_id
 limit :page_size;
 

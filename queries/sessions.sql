@@ -75,7 +75,7 @@ returning
 -- cookie was rejected. Notes that the session was used, at most once a minute and not
 -- on a standby. One trip, also for a transaction that works for no tenant yet. Waits
 -- for no lock.
--- @as list_by_user -- The function reads the same view.
+-- @as list_live_by_ids -- The function reads the same view.
 -- @param tenant_id notnull
 -- @param cookie_hash notnull
 select
@@ -165,8 +165,53 @@ where
     sessions.tenant_id = :tenant_id
     and sessions.sid = :sid;
 
--- name: list_by_user(tenant_id, user_id)
--- One live session of the user, in order of id.
+-- name: find_by_user(tenant_id, user_id, after, most, page_size)^
+-- The ids of the user's live sessions, in order of id, starting after the given id: at
+-- most page_size, among the first `most` sessions of the user, live or not. If
+-- page_size was not reached, examined_to is the id of the last of these, and null when
+-- all were examined.
+-- @row FoundIds
+with examined as materialized (
+    select sessions.id
+    from authority.sessions
+    where
+        sessions.tenant_id = :tenant_id
+        and sessions.user_id = :user_id
+        and sessions.id > :after
+    order by sessions.id
+    limit :most
+),
+
+found as materialized (
+    select
+        array(
+            select examined.id
+            from examined
+            -- Its limit makes PostgreSQL look up one session after another.
+            cross join lateral (
+                select live_sessions.id
+                from authority.live_sessions
+                where
+                    live_sessions.tenant_id = :tenant_id
+                    and live_sessions.id = examined.id
+                limit 1
+            ) as live
+            limit :page_size
+        ) as ids
+)
+
+select
+    found.ids,
+    case
+        when
+            cardinality(found.ids) < :page_size
+            and (select count(*) from examined) = :most
+            then (select examined.id from examined order by examined.id desc limit 1)
+    end as examined_to
+from found;
+
+-- name: list_live_by_ids(tenant_id, ids)
+-- One of these sessions that is live, in order of id.
 -- @row LiveSession
 select
     live_sessions.tenant_id, live_sessions.id, live_sessions.sid, live_sessions.user_id,
@@ -177,33 +222,54 @@ select
 from authority.live_sessions
 where
     live_sessions.tenant_id = :tenant_id
-    and live_sessions.user_id = :user_id
+    and live_sessions.id = any(:ids::uuid[])
 order by live_sessions.id;
 
--- name: list_clients(tenant_id, session_id)
--- One client that received a code in the session, over or not, in order of client_id.
+-- name: list_clients(tenant_id, session_id, after, page_size)
+-- One client that received a code in the session, over or not, in order of
+-- client_uuid, starting after the given one.
 -- The page of a sign-out loads each frontchannel_logout_uri (OpenID Connect
 -- Front-Channel Logout section 2).
 -- @row SessionClient
 select
-    session_clients.tenant_id,
-    session_clients.session_id,
-    session_clients.client_uuid,
+    listed.tenant_id,
+    listed.session_id,
+    listed.client_uuid,
     clients.client_id,
     clients.display_name,
     clients.display_names,
     clients.frontchannel_logout_uri,
     clients.frontchannel_logout_session_required,
-    session_clients.created_at
-from authority.session_clients
-inner join authority.clients
-    on
-        session_clients.tenant_id = clients.tenant_id
-        and session_clients.client_uuid = clients.id
-where
-    session_clients.tenant_id = :tenant_id
-    and session_clients.session_id = :session_id
-order by clients.client_id;
+    listed.created_at
+from (
+    select
+        session_clients.tenant_id,
+        session_clients.session_id,
+        session_clients.client_uuid,
+        session_clients.created_at
+    from authority.session_clients
+    where
+        session_clients.tenant_id = :tenant_id
+        and session_clients.session_id = :session_id
+        and session_clients.client_uuid > :after
+    order by session_clients.client_uuid
+    limit :page_size
+) as listed
+-- Its limit makes PostgreSQL look up one client after another.
+cross join lateral (
+    select
+        clients.client_id,
+        clients.display_name,
+        clients.display_names,
+        clients.frontchannel_logout_uri,
+        clients.frontchannel_logout_session_required
+    from authority.clients
+    where
+        clients.tenant_id = :tenant_id
+        and clients.id = listed.client_uuid
+    limit 1
+) as clients
+order by listed.client_uuid;
 
 -- name: end(tenant_id, session_id, reason)^
 -- The session that this call has ended, or no row when it was ended before or is

@@ -102,8 +102,8 @@ where
     signing_key_states.tenant_id = :tenant_id
     and signing_key_states.state in ('next', 'signing', 'retired');
 
--- name: list_states(tenant_id)
--- One key with its state, in order of algorithm, newest first.
+-- name: list_states(tenant_id, after, page_size)
+-- One key with its state, in order of kid, starting after the given one.
 -- @row SigningKeyState
 select
     signing_key_states.tenant_id,
@@ -120,11 +120,11 @@ select
     signing_key_states.created_at,
     signing_key_states.updated_at
 from authority.signing_key_states
-where signing_key_states.tenant_id = :tenant_id
-order by
-    signing_key_states.alg asc,
-    signing_key_states.created_at desc,
-    signing_key_states.kid asc;
+where
+    signing_key_states.tenant_id = :tenant_id
+    and signing_key_states.kid > :after
+order by signing_key_states.kid
+limit :page_size;
 
 -- name: rotate(tenant_id, alg, tokens_live_for)^
 -- The outcome of making the next key of this algorithm the one that signs: rotated; or

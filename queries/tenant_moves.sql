@@ -36,6 +36,7 @@ from authority.list_moved_tables() as tables;
 -- @param table_name notnull
 -- @param page_size notnull
 -- @notnull dumped -- The function returns a count.
+-- @plan cursor after -- The function's statement has it as index condition.
 -- @role pg_database_owner
 select
     page.lines,

@@ -53,7 +53,7 @@ select
     tenants.tokens_valid_after, tenants.created_at, tenants.updated_at,
     tenants.row_version
 from authority.tenants
-where tenants.code > coalesce(:after::text, '')
+where tenants.code > :after
 order by tenants.code
 limit :page_size;
 
@@ -105,6 +105,7 @@ new_role_permissions as (
     from new_roles
     inner join authority.system_roles on new_roles.name = system_roles.name
     cross join lateral unnest(system_roles.permissions) as granted (permission)
+    returning true as is_granted
 ),
 
 new_scopes as (
@@ -118,6 +119,7 @@ new_scopes as (
         true as is_system
     from tenant
     cross join authority.system_scopes
+    returning true as is_created
 )
 
 select

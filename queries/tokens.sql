@@ -139,6 +139,69 @@ from
         :tenant_id, :token_hash, :type, :resource
     ) as verified_tokens;
 
+-- name: verify_many(tenant_id, token_hashes, type, resource)
+-- A live token with one of these hashes, as from verify, and its hash. Other hashes
+-- have no row.
+-- @row FoundToken
+select
+    verified_tokens.token_hash,
+    verified_tokens.tenant_id,
+    verified_tokens.id,
+    verified_tokens.type,
+    verified_tokens.client_id,
+    verified_tokens.authorization_id,
+    verified_tokens.user_id,
+    verified_tokens.subject_id,
+    verified_tokens.username,
+    verified_tokens.service_account_id,
+    verified_tokens.account_id,
+    verified_tokens.actor,
+    verified_tokens.scopes,
+    verified_tokens.resources,
+    verified_tokens.authorization_details,
+    verified_tokens.cnf_jkt,
+    verified_tokens.cnf_x5t_s256,
+    verified_tokens.payload,
+    verified_tokens.properties,
+    verified_tokens.authenticated_at,
+    verified_tokens.acr,
+    verified_tokens.amr,
+    verified_tokens.created_at,
+    verified_tokens.expires_at,
+    verified_tokens.sid,
+    verified_tokens.depends_on
+from authority.verified_tokens
+where
+    verified_tokens.tenant_id = :tenant_id
+    and verified_tokens.token_hash = any(:token_hashes)
+    and verified_tokens.type = :type
+    and (:resource::text is null or :resource = any(verified_tokens.resources));
+
+-- name: verify_many_by_token(tenant_ids, token_hashes, type, resource)
+-- As verify_many, in one trip, for tokens of any tenants: the n-th hash is of the n-th
+-- tenant. For a transaction that works for no tenant yet.
+-- @as verify_many -- The function reads the same view.
+select
+    found.token_hash, found.tenant_id, found.id, found.type, found.client_id,
+    found.authorization_id, found.user_id, found.subject_id, found.username,
+    found.service_account_id, found.account_id, found.actor, found.scopes,
+    found.resources, found.authorization_details, found.cnf_jkt, found.cnf_x5t_s256,
+    found.payload, found.properties, found.authenticated_at, found.acr, found.amr,
+    found.created_at, found.expires_at, found.sid, found.depends_on
+from (
+    select
+        presented.tenant_id,
+        array_agg(presented.token_hash) as token_hashes
+    from
+        unnest(:tenant_ids::uuid[], :token_hashes::bytea[])
+            as presented (tenant_id, token_hash)
+    group by presented.tenant_id
+) as asked
+cross join
+    lateral authority.find_live_tokens(
+        asked.tenant_id, asked.token_hashes, :type, :resource
+    ) as found;
+
 -- name: create(tenant_id, type, token_hash, client_uuid, user_id, service_account_id, authorization_id, scopes, resources, authorization_details, code_challenge, redirect_uri, nonce, cnf_jkt, cnf_x5t_s256, payload, properties, authenticated_at, lifetime)^
 -- The new token, or no row when the tenant is not active. The statement checks no
 -- rule of OAuth, because it is for tokens from another store; queries/grants.sql
@@ -289,56 +352,179 @@ where
     and tokens.id = :token_id
     and tokens.revoked_at is null;
 
--- name: list_active_by_subject(tenant_id, user_id, service_account_id, after, page_size)
--- One live token that speaks for this user or service account (the other id is
--- null), in order of id, starting after the given id.
--- @row Token
--- @param user_id nullable
--- @param service_account_id nullable
-select
-    live_tokens.tenant_id, live_tokens.id, live_tokens.type, live_tokens.token_hash,
-    live_tokens.client_uuid, live_tokens.user_id, live_tokens.service_account_id,
-    live_tokens.authorization_id, live_tokens.parent_id,
-    live_tokens.subject_authorization_id, live_tokens.actor, live_tokens.scopes,
-    live_tokens.resources, live_tokens.authorization_details,
-    live_tokens.code_challenge, live_tokens.redirect_uri, live_tokens.nonce,
-    live_tokens.cnf_jkt, live_tokens.cnf_x5t_s256, live_tokens.payload,
-    live_tokens.properties, live_tokens.expires_at, live_tokens.redeemed_at,
-    live_tokens.revoked_at, live_tokens.revocation_reason, live_tokens.authenticated_at,
-    live_tokens.created_at
-from authority.live_tokens
-where
-    live_tokens.tenant_id = :tenant_id
-    and (
-        live_tokens.user_id = :user_id
-        or live_tokens.service_account_id = :service_account_id
-    )
-    and (:after::uuid is null or live_tokens.id > :after)
-order by live_tokens.id
-limit :page_size;
+-- name: find_live_by_user(tenant_id, user_id, after, most, page_size)^
+-- The ids of live tokens of this user, in order of id, starting after
+-- the given id: at most page_size, among the first `most` tokens, live or not. If
+-- page_size was not reached, examined_to is the id of the last of these, and null when
+-- all were examined.
+-- @row FoundIds
+with examined as materialized (
+    select
+        tokens.id,
+        (
+            tokens.redeemed_at is null
+            and tokens.revoked_at is null
+            and tokens.expires_at > authority.clock()
+        ) as is_listed
+    from authority.tokens
+    where
+        tokens.tenant_id = :tenant_id
+        and tokens.user_id = :user_id
+        and tokens.id > :after
+    order by tokens.id
+    limit :most
+),
 
--- name: list_active_by_client(tenant_id, client_uuid, after, page_size)
--- One live token that was issued to this client (clients.id), in order of id,
--- starting after the given id.
+found as materialized (
+    select
+        array(
+            select examined.id
+            from examined
+            -- Its limit makes PostgreSQL look up one token after another.
+            cross join lateral (
+                select live_tokens.id
+                from authority.live_tokens
+                where
+                    live_tokens.tenant_id = :tenant_id
+                    and live_tokens.id = examined.id
+                limit 1
+            ) as live
+            where examined.is_listed
+            limit :page_size
+        ) as ids
+)
+
+select
+    found.ids,
+    case
+        when
+            cardinality(found.ids) < :page_size
+            and (select count(*) from examined) = :most
+            then (select examined.id from examined order by examined.id desc limit 1)
+    end as examined_to
+from found;
+
+-- name: find_live_by_service_account(tenant_id, service_account_id, after, most, page_size)^
+-- The ids of live tokens of this service account, in order of id, starting after
+-- the given id: at most page_size, among the first `most` tokens, live or not. If
+-- page_size was not reached, examined_to is the id of the last of these, and null when
+-- all were examined.
+-- @row FoundIds
+with examined as materialized (
+    select
+        tokens.id,
+        (
+            tokens.redeemed_at is null
+            and tokens.revoked_at is null
+            and tokens.expires_at > authority.clock()
+        ) as is_listed
+    from authority.tokens
+    where
+        tokens.tenant_id = :tenant_id
+        and tokens.service_account_id = :service_account_id
+        and tokens.id > :after
+    order by tokens.id
+    limit :most
+),
+
+found as materialized (
+    select
+        array(
+            select examined.id
+            from examined
+            -- Its limit makes PostgreSQL look up one token after another.
+            cross join lateral (
+                select live_tokens.id
+                from authority.live_tokens
+                where
+                    live_tokens.tenant_id = :tenant_id
+                    and live_tokens.id = examined.id
+                limit 1
+            ) as live
+            where examined.is_listed
+            limit :page_size
+        ) as ids
+)
+
+select
+    found.ids,
+    case
+        when
+            cardinality(found.ids) < :page_size
+            and (select count(*) from examined) = :most
+            then (select examined.id from examined order by examined.id desc limit 1)
+    end as examined_to
+from found;
+
+-- name: find_live_by_client(tenant_id, client_uuid, after, most, page_size)^
+-- The ids of live tokens of this client, in order of id, starting after
+-- the given id: at most page_size, among the first `most` tokens, live or not. If
+-- page_size was not reached, examined_to is the id of the last of these, and null when
+-- all were examined.
+-- @row FoundIds
+with examined as materialized (
+    select
+        tokens.id,
+        (
+            tokens.redeemed_at is null
+            and tokens.revoked_at is null
+            and tokens.expires_at > authority.clock()
+        ) as is_listed
+    from authority.tokens
+    where
+        tokens.tenant_id = :tenant_id
+        and tokens.client_uuid = :client_uuid
+        and tokens.id > :after
+    order by tokens.id
+    limit :most
+),
+
+found as materialized (
+    select
+        array(
+            select examined.id
+            from examined
+            -- Its limit makes PostgreSQL look up one token after another.
+            cross join lateral (
+                select live_tokens.id
+                from authority.live_tokens
+                where
+                    live_tokens.tenant_id = :tenant_id
+                    and live_tokens.id = examined.id
+                limit 1
+            ) as live
+            where examined.is_listed
+            limit :page_size
+        ) as ids
+)
+
+select
+    found.ids,
+    case
+        when
+            cardinality(found.ids) < :page_size
+            and (select count(*) from examined) = :most
+            then (select examined.id from examined order by examined.id desc limit 1)
+    end as examined_to
+from found;
+
+-- name: list_by_ids(tenant_id, ids)
+-- One of these tokens, live or not, in order of id.
 -- @row Token
 select
-    live_tokens.tenant_id, live_tokens.id, live_tokens.type, live_tokens.token_hash,
-    live_tokens.client_uuid, live_tokens.user_id, live_tokens.service_account_id,
-    live_tokens.authorization_id, live_tokens.parent_id,
-    live_tokens.subject_authorization_id, live_tokens.actor, live_tokens.scopes,
-    live_tokens.resources, live_tokens.authorization_details,
-    live_tokens.code_challenge, live_tokens.redirect_uri, live_tokens.nonce,
-    live_tokens.cnf_jkt, live_tokens.cnf_x5t_s256, live_tokens.payload,
-    live_tokens.properties, live_tokens.expires_at, live_tokens.redeemed_at,
-    live_tokens.revoked_at, live_tokens.revocation_reason, live_tokens.authenticated_at,
-    live_tokens.created_at
-from authority.live_tokens
+    tokens.tenant_id, tokens.id, tokens.type, tokens.token_hash, tokens.client_uuid,
+    tokens.user_id, tokens.service_account_id, tokens.authorization_id,
+    tokens.parent_id, tokens.subject_authorization_id, tokens.actor, tokens.scopes,
+    tokens.resources, tokens.authorization_details, tokens.code_challenge,
+    tokens.redirect_uri, tokens.nonce, tokens.cnf_jkt, tokens.cnf_x5t_s256,
+    tokens.payload, tokens.properties, tokens.expires_at, tokens.redeemed_at,
+    tokens.revoked_at, tokens.revocation_reason, tokens.authenticated_at,
+    tokens.created_at
+from authority.tokens
 where
-    live_tokens.tenant_id = :tenant_id
-    and live_tokens.client_uuid = :client_uuid
-    and (:after::uuid is null or live_tokens.id > :after)
-order by live_tokens.id
-limit :page_size;
+    tokens.tenant_id = :tenant_id
+    and tokens.id = any(:ids::uuid[])
+order by tokens.id;
 
 -- name: prune_expired(older_than, batch_size)!
 -- Deletes access tokens of all tenants that expired longer ago than older_than.

@@ -19,9 +19,9 @@ returning
     user_identities.created_at,
     user_identities.updated_at;
 
--- name: list_by_user(tenant_id, user_id)
+-- name: list_by_user(tenant_id, user_id, after_issuer, after_subject, page_size)
 -- One account at another provider that is linked to the user, in order of issuer and
--- subject.
+-- subject, starting after the given account.
 -- @row UserIdentity
 select
     user_identities.tenant_id, user_identities.issuer, user_identities.subject,
@@ -31,7 +31,10 @@ from authority.user_identities
 where
     user_identities.tenant_id = :tenant_id
     and user_identities.user_id = :user_id
-order by user_identities.issuer, user_identities.subject;
+    and (user_identities.issuer, user_identities.subject)
+    > (:after_issuer, :after_subject)
+order by user_identities.issuer, user_identities.subject
+limit :page_size;
 
 -- name: find(tenant_id, issuer, subject)^
 -- The user to whom the account at another provider is linked, whatever the user's

@@ -62,9 +62,10 @@ where
     users.tenant_id = :tenant_id
     and users.subject_id = :subject_id;
 
--- name: list_after(tenant_id, status, prefix, role_id, after, page_size)
--- One user, in order of username_key, starting after the given key. A null filter
--- keeps all users; role_id keeps those who hold the role now.
+-- name: list_after(tenant_id, first, below, after, page_size)
+-- One user, in order of username_key, starting after the given key.
+-- @param first -- no key of the list is lower
+-- @param below -- all keys of the list are lower
 -- @row User
 select
     users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
@@ -74,32 +75,16 @@ select
 from authority.users
 where
     users.tenant_id = :tenant_id
-    and (:status::text is null or users.status = :status)
-    and (
-        :prefix::text is null
-        or starts_with(users.username_key, :prefix)
-    )
-    and (
-        :role_id::uuid is null
-        or exists (
-            select from authority.user_roles
-            where
-                user_roles.tenant_id = :tenant_id
-                and user_roles.user_id = users.id
-                and user_roles.role_id = :role_id
-                and (
-                    user_roles.expires_at is null
-                    or user_roles.expires_at > authority.clock()
-                )
-        )
-    )
-    and (:after::text is null or users.username_key > :after)
+    and users.username_key >= :first
+    and users.username_key < :below
+    and users.username_key > :after
 order by users.username_key
 limit :page_size;
 
--- name: list_before(tenant_id, status, prefix, role_id, before, page_size)
+-- name: list_before(tenant_id, first, below, before, page_size)
 -- One user, in descending order of username_key, starting before the given key.
--- The filters are those of list_after.
+-- @param first -- no key of the list is lower
+-- @param below -- all keys of the list are lower
 -- @row User
 select
     users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
@@ -109,28 +94,106 @@ select
 from authority.users
 where
     users.tenant_id = :tenant_id
-    and (:status::text is null or users.status = :status)
-    and (
-        :prefix::text is null
-        or starts_with(users.username_key, :prefix)
-    )
-    and (
-        :role_id::uuid is null
-        or exists (
-            select from authority.user_roles
-            where
-                user_roles.tenant_id = :tenant_id
-                and user_roles.user_id = users.id
-                and user_roles.role_id = :role_id
-                and (
-                    user_roles.expires_at is null
-                    or user_roles.expires_at > authority.clock()
-                )
-        )
-    )
+    and users.username_key >= :first
+    and users.username_key < :below
     and users.username_key < :before
 order by users.username_key desc
 limit :page_size;
+
+-- name: list_by_status_after(tenant_id, status, first, below, after, page_size)
+-- One user with this status, otherwise as list_after.
+-- @param first -- no key of the list is lower
+-- @param below -- all keys of the list are lower
+-- @row User
+select
+    users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
+    users.email, users.email_verified, users.display_name, users.password_hash,
+    users.status, users.tokens_valid_after, users.attributes, users.created_at,
+    users.updated_at, users.row_version
+from authority.users
+where
+    users.tenant_id = :tenant_id
+    and users.status = :status
+    and users.username_key >= :first
+    and users.username_key < :below
+    and users.username_key > :after
+order by users.username_key
+limit :page_size;
+
+-- name: list_by_status_before(tenant_id, status, first, below, before, page_size)
+-- One user with this status, otherwise as list_before.
+-- @param first -- no key of the list is lower
+-- @param below -- all keys of the list are lower
+-- @row User
+select
+    users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
+    users.email, users.email_verified, users.display_name, users.password_hash,
+    users.status, users.tokens_valid_after, users.attributes, users.created_at,
+    users.updated_at, users.row_version
+from authority.users
+where
+    users.tenant_id = :tenant_id
+    and users.status = :status
+    and users.username_key >= :first
+    and users.username_key < :below
+    and users.username_key < :before
+order by users.username_key desc
+limit :page_size;
+
+-- name: find_by_role(tenant_id, role_id, after, most, page_size)^
+-- The ids of users who hold the role now, in order of id, starting after the given id:
+-- at most page_size, among the first `most` who were assigned it. If page_size was not
+-- reached, examined_to is the id of the last of these, and null when all were examined.
+-- @row FoundIds
+with examined as materialized (
+    select
+        user_roles.user_id as id,
+        (
+            user_roles.expires_at is null
+            or user_roles.expires_at > authority.clock()
+        ) as is_listed
+    from authority.user_roles
+    where
+        user_roles.tenant_id = :tenant_id
+        and user_roles.role_id = :role_id
+        and user_roles.user_id > :after
+    order by user_roles.user_id
+    limit :most
+),
+
+found as materialized (
+    select
+        array(
+            select examined.id
+            from examined
+            where examined.is_listed
+            limit :page_size
+        ) as ids
+)
+
+select
+    found.ids,
+    case
+        when
+            cardinality(found.ids) < :page_size
+            and (select count(*) from examined) = :most
+            then (select examined.id from examined order by examined.id desc limit 1)
+    end as examined_to
+from found;
+
+-- name: list_by_ids(tenant_id, ids)
+-- One of these users, in order of id.
+-- @row User
+select
+    users.tenant_id, users.id, users.subject_id, users.username, users.username_key,
+    users.email, users.email_verified, users.display_name, users.password_hash,
+    users.status, users.tokens_valid_after, users.attributes, users.created_at,
+    users.updated_at, users.row_version
+from authority.users
+where
+    users.tenant_id = :tenant_id
+    and users.id = any(:ids::uuid[])
+order by users.id;
 
 -- name: create(tenant_id, subject_id, username, username_key, email, email_verified, display_name, password_hash, status, attributes)^
 -- The new user, or no row when the subject_id is that of a client or a service account

@@ -286,11 +286,11 @@ CREATE POLICY audit_chains_owner_policy ON authority.audit_chains TO pg_database
 
 CREATE POLICY audit_chains_tenant_id_policy ON authority.audit_chains USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -406,11 +406,11 @@ CREATE POLICY audit_events_owner_policy ON authority.audit_events FOR SELECT TO 
 
 CREATE POLICY audit_events_tenant_id_policy ON authority.audit_events USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -481,11 +481,11 @@ ALTER TABLE authority.audit_events_default ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY audit_events_default_tenant_id_policy ON authority.audit_events_default USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -636,11 +636,11 @@ CREATE POLICY authorizations_owner_policy ON authority.authorizations FOR SELECT
 
 CREATE POLICY authorizations_tenant_id_policy ON authority.authorizations USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -804,11 +804,11 @@ ALTER TABLE authority.client_registrations ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY client_registrations_tenant_id_policy ON authority.client_registrations USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -859,15 +859,17 @@ ALTER TABLE ONLY authority.client_secrets
 
 CREATE TRIGGER client_secrets_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, client_uuid, secret_hash, description, valid_from, valid_until ON authority.client_secrets FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{secret_hash}', '{tenant_id,created_at,updated_at,row_version,last_used_at}');
 
+CREATE TRIGGER client_secrets_client_uuid_limit AFTER INSERT ON authority.client_secrets FOR EACH ROW EXECUTE FUNCTION authority.limit_rows('client_uuid', '100');
+
 ALTER TABLE authority.client_secrets ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY client_secrets_tenant_id_policy ON authority.client_secrets USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -991,11 +993,11 @@ ALTER TABLE authority.clients ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY clients_tenant_id_policy ON authority.clients USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -1091,11 +1093,11 @@ CREATE POLICY consents_owner_policy ON authority.consents FOR SELECT TO pg_datab
 
 CREATE POLICY consents_tenant_id_policy ON authority.consents USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -1347,11 +1349,11 @@ CREATE POLICY device_authorizations_owner_policy ON authority.device_authorizati
 
 CREATE POLICY device_authorizations_tenant_id_policy ON authority.device_authorizations USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -2117,6 +2119,41 @@ $$;
 
 COMMENT ON FUNCTION authority.find_dependencies(tenant_id uuid, token_ids uuid[]) IS 'Returns what ends these tokens, as category:target of authority.revocations.';
 
+-- find_feed_heads
+
+CREATE FUNCTION authority.find_feed_heads(tenant_ids uuid[]) RETURNS TABLE(tenant_id uuid, last_sequence bigint, published_at timestamp with time zone)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    tenant_now text;
+    tenant_after text;
+    followed uuid;
+begin
+    foreach followed in array tenant_ids loop
+        tenant_now := set_config('authority.tenant_id', followed::text, true);
+        return query
+        select
+            active_tenants.id,
+            coalesce(revocation_sequences.last_sequence, 0),
+            revocation_sequences.updated_at
+        from authority.active_tenants
+        left join authority.revocation_sequences
+            on active_tenants.id = revocation_sequences.tenant_id
+        where active_tenants.id = followed;
+    end loop;
+    tenant_after := set_config('authority.tenant_id', tenant_before, true);
+end
+$$;
+
+COMMENT ON FUNCTION authority.find_feed_heads(tenant_ids uuid[]) IS 'Returns the newest number of each of these tenants'' feeds, and when it was published.
+A tenant that is unknown, suspended or terminated has no row. Sets each tenant in turn,
+then restores the previous one, so that row-level security applies to each read.';
+
 -- find_live_session
 
 CREATE FUNCTION authority.find_live_session(tenant_id uuid, cookie_hash bytea) RETURNS SETOF authority.live_sessions
@@ -2185,7 +2222,184 @@ lock.';
 -- find_live_token
 
 CREATE FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text, resource text) RETURNS SETOF authority.verified_tokens
-    LANGUAGE plpgsql ROWS 1
+    LANGUAGE plpgsql STABLE ROWS 1
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    tenant_now constant text
+        := set_config('authority.tenant_id', tenant_id::text, true);
+    tenant_after text;
+    verified authority.verified_tokens;
+    is_exchanged boolean;
+    client_epoch timestamptz;
+    family_consent uuid;
+    family_session uuid;
+begin
+    <<judgement>>
+    begin
+        select
+            tokens.tenant_id,
+            tokens.id,
+            tokens.type,
+            tokens.token_hash,
+            clients.client_id,
+            tokens.authorization_id,
+            tokens.user_id,
+            tokens.service_account_id,
+            tokens.actor,
+            tokens.scopes,
+            tokens.resources,
+            tokens.authorization_details,
+            tokens.cnf_jkt,
+            tokens.cnf_x5t_s256,
+            tokens.payload,
+            tokens.properties,
+            tokens.authenticated_at,
+            tokens.created_at,
+            tokens.expires_at,
+            tokens.exchanged_from is not null,
+            clients.tokens_valid_after
+        into
+            verified.tenant_id,
+            verified.id,
+            verified.type,
+            verified.token_hash,
+            verified.client_id,
+            verified.authorization_id,
+            verified.user_id,
+            verified.service_account_id,
+            verified.actor,
+            verified.scopes,
+            verified.resources,
+            verified.authorization_details,
+            verified.cnf_jkt,
+            verified.cnf_x5t_s256,
+            verified.payload,
+            verified.properties,
+            verified.authenticated_at,
+            verified.created_at,
+            verified.expires_at,
+            is_exchanged,
+            client_epoch
+        from authority.tokens
+        inner join authority.active_tenants on tokens.tenant_id = active_tenants.id
+        inner join authority.clients
+            on
+                tokens.tenant_id = clients.tenant_id
+                and tokens.client_uuid = clients.id
+        where
+            tokens.tenant_id = find_live_token.tenant_id
+            and tokens.token_hash = find_live_token.token_hash
+            and tokens.type = find_live_token.type
+            and tokens.revoked_at is null
+            and tokens.redeemed_at is null
+            and tokens.expires_at > authority.clock()
+            and (tokens.authenticated_at <= active_tenants.tokens_valid_after)
+            is not true
+            and clients.enabled
+            and (
+                find_live_token.resource is null
+                or find_live_token.resource = any(tokens.resources)
+            );
+        exit judgement when not found;
+        if is_exchanged then
+            return query
+            select verified_tokens.*
+            from authority.verified_tokens
+            where
+                verified_tokens.tenant_id = find_live_token.tenant_id
+                and verified_tokens.id = verified.id;
+            exit judgement;
+        end if;
+        if verified.authorization_id is null then
+            exit judgement when verified.created_at <= client_epoch;
+        else
+            select
+                authorizations.consent_id,
+                case
+                    when authorizations.ends_with_session then authorizations.session_id
+                end,
+                authorizations.acr,
+                authorizations.amr
+            into family_consent, family_session, verified.acr, verified.amr
+            from authority.authorizations
+            where
+                authorizations.tenant_id = find_live_token.tenant_id
+                and authorizations.id = verified.authorization_id
+                and authorizations.revoked_at is null
+                and (authorizations.expires_at <= authority.clock()) is not true
+                and (authorizations.created_at <= client_epoch) is not true;
+            exit judgement when not found;
+        end if;
+        if family_consent is not null then
+            perform
+            from authority.consents
+            where
+                consents.tenant_id = find_live_token.tenant_id
+                and consents.id = family_consent
+                and consents.revoked_at is null
+                and verified.scopes <@ consents.scopes
+                and verified.resources <@ consents.resources
+                and (
+                    verified.authorization_details = '[]'
+                    or authority.covers_details(
+                        consents.authorization_details, verified.authorization_details
+                    )
+                );
+            exit judgement when not found;
+        end if;
+        if family_session is not null then
+            select sessions.sid into verified.sid
+            from authority.sessions
+            where
+                sessions.tenant_id = find_live_token.tenant_id
+                and sessions.id = family_session
+                and sessions.revoked_at is null;
+            exit judgement when not found;
+        end if;
+        if verified.user_id is not null then
+            select
+                users.subject_id,
+                users.username
+            into verified.subject_id, verified.username
+            from authority.users
+            where
+                users.tenant_id = find_live_token.tenant_id
+                and users.id = verified.user_id
+                and users.status = 'active'
+                and (verified.authenticated_at <= users.tokens_valid_after) is not true;
+            exit judgement when not found;
+        elsif verified.service_account_id is not null then
+            select service_accounts.account_id into verified.account_id
+            from authority.service_accounts
+            where
+                service_accounts.tenant_id = find_live_token.tenant_id
+                and service_accounts.id = verified.service_account_id
+                and service_accounts.enabled
+                and (verified.authenticated_at <= service_accounts.tokens_valid_after)
+                is not true;
+            exit judgement when not found;
+        end if;
+        return next verified;
+    end;
+    -- An assignment, because PERFORM would run a query.
+    tenant_after := set_config('authority.tenant_id', tenant_before, true);
+end
+$$;
+
+COMMENT ON FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text, resource text) IS 'Returns the live token of this tenant, hash and type. If resource is not null, the
+token must name that resource. Sets the tenant during the call,
+then restores the previous one, so that a caller that knows only a token needs one round
+trip.';
+
+-- find_live_tokens
+
+CREATE FUNCTION authority.find_live_tokens(tenant_id uuid, token_hashes bytea[], type text, resource text) RETURNS SETOF authority.verified_tokens
+    LANGUAGE plpgsql ROWS 100
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET "DateStyle" TO 'ISO'
@@ -2201,22 +2415,20 @@ begin
     select verified_tokens.*
     from authority.verified_tokens
     where
-        verified_tokens.tenant_id = find_live_token.tenant_id
-        and verified_tokens.token_hash = find_live_token.token_hash
-        and verified_tokens.type = find_live_token.type
+        verified_tokens.tenant_id = find_live_tokens.tenant_id
+        and verified_tokens.token_hash = any(find_live_tokens.token_hashes)
+        and verified_tokens.type = find_live_tokens.type
         and (
-            find_live_token.resource is null
-            or find_live_token.resource = any(verified_tokens.resources)
+            find_live_tokens.resource is null
+            or find_live_tokens.resource = any(verified_tokens.resources)
         );
     -- An assignment, because PERFORM would run a query.
     tenant_after := set_config('authority.tenant_id', tenant_before, true);
 end
 $$;
 
-COMMENT ON FUNCTION authority.find_live_token(tenant_id uuid, token_hash bytea, type text, resource text) IS 'Returns the live token of this tenant, hash and type. If resource is not null, the
-token must name that resource. Sets the tenant during the call,
-then restores the previous one, so that a caller that knows only a token needs one round
-trip.';
+COMMENT ON FUNCTION authority.find_live_tokens(tenant_id uuid, token_hashes bytea[], type text, resource text) IS 'As authority.find_live_token, for many tokens of one tenant: returns those that are
+alive. A caller that knows tokens of several tenants calls it once for each tenant.';
 
 -- find_migration_lock
 
@@ -2676,15 +2888,16 @@ declare
         (select relname from pg_class where oid = target),
         tenant_column
     );
-    -- A uuid in lower case, or null. A join evaluates this expression once, but a
-    -- subquery once for each table. A function would cost as much as a small query.
+    -- A uuid in lower case, or null. LIKE finds the length and four dashes. The regular
+    -- expression finds any other character and a fifth dash; it is short because
+    -- PostgreSQL builds its automaton at each evaluation. A function would cost as much
+    -- as a small query.
     session_tenant constant text := $policy$(
         case
             when current_setting('authority.tenant_id', true)
                 like '________-____-____-____-____________'
-            and translate(
-                current_setting('authority.tenant_id', true), '0123456789abcdef', ''
-            ) = '----'
+            and current_setting('authority.tenant_id', true)
+                !~ '[^0-9a-f-]|-.*-.*-.*-.*-'
                 then current_setting('authority.tenant_id', true)
         end
     )::uuid$policy$;
@@ -2777,11 +2990,11 @@ ALTER TABLE authority.license_seats ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY license_seats_tenant_id_policy ON authority.license_seats USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -2906,11 +3119,11 @@ CREATE POLICY license_usage_owner_policy ON authority.license_usage FOR SELECT T
 
 CREATE POLICY license_usage_tenant_id_policy ON authority.license_usage USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -2952,6 +3165,8 @@ COMMENT ON COLUMN authority.license_usage_totals.updated_at IS 'When the metric 
 ALTER TABLE ONLY authority.license_usage_totals
     ADD CONSTRAINT license_usage_totals_license_id_metric_period_start_pk PRIMARY KEY (tenant_id, license_id, metric, period_start);
 
+CREATE INDEX license_usage_totals_license_id_period_start_metric_idx ON authority.license_usage_totals USING btree (tenant_id, license_id, period_start, metric);
+
 ALTER TABLE ONLY authority.license_usage_totals
     ADD CONSTRAINT license_usage_totals_tenant_id_license_id_fk FOREIGN KEY (tenant_id, license_id) REFERENCES authority.licenses(tenant_id, id) ON DELETE CASCADE;
 
@@ -2959,11 +3174,11 @@ ALTER TABLE authority.license_usage_totals ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY license_usage_totals_tenant_id_policy ON authority.license_usage_totals USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -3046,13 +3261,56 @@ ALTER TABLE authority.licenses ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY licenses_tenant_id_policy ON authority.licenses USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
+
+-- limit_rows
+
+CREATE FUNCTION authority.limit_rows() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $_$
+declare
+    owner_column constant text := tg_argv[0];
+    most constant bigint := tg_argv[1];
+    counting constant text := format(
+        'select count(*) from (select from %s where tenant_id = $1 and %I = $2'
+        ' limit %s) as counted',
+        tg_relid::regclass, owner_column, most + 1
+    );
+    owner constant uuid := to_jsonb(new) ->> owner_column;
+    counted bigint;
+begin
+    execute counting into counted using new.tenant_id, owner;
+    if counted > most / 2 then
+        perform pg_advisory_xact_lock(
+            tg_relid::integer, hashtext(new.tenant_id::text || owner::text)
+        );
+        execute counting into counted using new.tenant_id, owner;
+    end if;
+    if counted > most then
+        raise exception using
+            errcode = 'check_violation',
+            message = format('%I has more than %s rows of one %I',
+                tg_table_name, most, owner_column),
+            schema = tg_table_schema,
+            table = tg_table_name,
+            constraint = tg_name;
+    end if;
+    return null;
+end
+$_$;
+
+COMMENT ON FUNCTION authority.limit_rows() IS 'A trigger after an insert that refuses more rows of one owner than its second argument;
+the first one is the column that names the owner. The error names the trigger as its
+constraint. Above half of the limit, inserts of one owner wait for each other.';
 
 -- list_audit_months
 
@@ -3405,9 +3663,9 @@ ALTER TABLE ONLY authority.login_attempts
 
 CREATE INDEX login_attempts_created_at_idx ON ONLY authority.login_attempts USING brin (created_at) WITH (autosummarize='on');
 
-CREATE INDEX login_attempts_tenant_id_address_created_at_idx ON ONLY authority.login_attempts USING btree (tenant_id, address, created_at DESC) WHERE (address IS NOT NULL);
+CREATE INDEX login_attempts_tenant_id_address_created_at_id_idx ON ONLY authority.login_attempts USING btree (tenant_id, address, created_at, id) WHERE (address IS NOT NULL);
 
-CREATE INDEX login_attempts_tenant_id_username_created_at_idx ON ONLY authority.login_attempts USING btree (tenant_id, username, created_at DESC);
+CREATE INDEX login_attempts_tenant_id_username_created_at_id_idx ON ONLY authority.login_attempts USING btree (tenant_id, username, created_at, id);
 
 ALTER TABLE authority.login_attempts
     ADD CONSTRAINT login_attempts_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
@@ -3418,11 +3676,11 @@ CREATE POLICY login_attempts_owner_policy ON authority.login_attempts FOR SELECT
 
 CREATE POLICY login_attempts_tenant_id_policy ON authority.login_attempts USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -3460,19 +3718,19 @@ ALTER TABLE ONLY authority.login_attempts_default
 
 CREATE INDEX login_attempts_default_created_at_idx ON authority.login_attempts_default USING brin (created_at) WITH (autosummarize='on');
 
-CREATE INDEX login_attempts_default_tenant_id_address_created_at_idx ON authority.login_attempts_default USING btree (tenant_id, address, created_at DESC) WHERE (address IS NOT NULL);
+CREATE INDEX login_attempts_default_tenant_id_address_created_at_id_idx ON authority.login_attempts_default USING btree (tenant_id, address, created_at, id) WHERE (address IS NOT NULL);
 
-CREATE INDEX login_attempts_default_tenant_id_username_created_at_idx ON authority.login_attempts_default USING btree (tenant_id, username, created_at DESC);
+CREATE INDEX login_attempts_default_tenant_id_username_created_at_id_idx ON authority.login_attempts_default USING btree (tenant_id, username, created_at, id);
 
 ALTER TABLE authority.login_attempts_default ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY login_attempts_default_tenant_id_policy ON authority.login_attempts_default USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -3484,13 +3742,13 @@ ALTER INDEX authority.login_attempts_created_at_idx ATTACH PARTITION authority.l
 
 ALTER INDEX authority.login_attempts_tenant_id_created_at_id_pk ATTACH PARTITION authority.login_attempts_default_pkey;
 
--- login_attempts_default_tenant_id_address_created_at_idx
+-- login_attempts_default_tenant_id_address_created_at_id_idx
 
-ALTER INDEX authority.login_attempts_tenant_id_address_created_at_idx ATTACH PARTITION authority.login_attempts_default_tenant_id_address_created_at_idx;
+ALTER INDEX authority.login_attempts_tenant_id_address_created_at_id_idx ATTACH PARTITION authority.login_attempts_default_tenant_id_address_created_at_id_idx;
 
--- login_attempts_default_tenant_id_username_created_at_idx
+-- login_attempts_default_tenant_id_username_created_at_id_idx
 
-ALTER INDEX authority.login_attempts_tenant_id_username_created_at_idx ATTACH PARTITION authority.login_attempts_default_tenant_id_username_created_at_idx;
+ALTER INDEX authority.login_attempts_tenant_id_username_created_at_id_idx ATTACH PARTITION authority.login_attempts_default_tenant_id_username_created_at_id_idx;
 
 -- login_throttles
 
@@ -3567,11 +3825,11 @@ CREATE POLICY login_throttles_owner_policy ON authority.login_throttles FOR SELE
 
 CREATE POLICY login_throttles_tenant_id_policy ON authority.login_throttles USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -3627,6 +3885,8 @@ CREATE INDEX logout_notices_tenant_id_client_uuid_idx ON authority.logout_notice
 
 CREATE INDEX logout_notices_tenant_id_next_attempt_at_idx ON authority.logout_notices USING btree (tenant_id, next_attempt_at) WHERE (status = 'waiting'::text);
 
+CREATE INDEX logout_notices_tenant_id_status_id_idx ON authority.logout_notices USING btree (tenant_id, status, id);
+
 ALTER TABLE ONLY authority.logout_notices
     ADD CONSTRAINT logout_notices_tenant_id_client_uuid_fk FOREIGN KEY (tenant_id, client_uuid) REFERENCES authority.clients(tenant_id, id) ON DELETE CASCADE;
 
@@ -3643,11 +3903,11 @@ CREATE POLICY logout_notices_owner_policy ON authority.logout_notices FOR SELECT
 
 CREATE POLICY logout_notices_tenant_id_policy ON authority.logout_notices USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -3849,11 +4109,11 @@ CREATE POLICY one_time_tokens_owner_policy ON authority.one_time_tokens FOR SELE
 
 CREATE POLICY one_time_tokens_tenant_id_policy ON authority.one_time_tokens USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -4236,11 +4496,11 @@ CREATE POLICY pushed_requests_owner_policy ON authority.pushed_requests FOR SELE
 
 CREATE POLICY pushed_requests_tenant_id_policy ON authority.pushed_requests USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -4384,11 +4644,11 @@ ALTER TABLE authority.recovery_codes ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY recovery_codes_tenant_id_policy ON authority.recovery_codes USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -4652,11 +4912,11 @@ CREATE POLICY revocation_sequences_owner_policy ON authority.revocation_sequence
 
 CREATE POLICY revocation_sequences_tenant_id_policy ON authority.revocation_sequences USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -4719,9 +4979,9 @@ ALTER TABLE ONLY authority.revocations
 
 CREATE INDEX revocations_expires_at_idx ON authority.revocations USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
-CREATE INDEX revocations_tenant_id_category_target_idx ON authority.revocations USING btree (tenant_id, category, target);
-
 CREATE INDEX revocations_tenant_id_category_target_sequence_idx ON authority.revocations USING btree (tenant_id, category, target, sequence) WHERE (expires_at IS NULL);
+
+CREATE INDEX revocations_tenant_id_target_sequence_idx ON authority.revocations USING btree (tenant_id, target, sequence);
 
 ALTER TABLE ONLY authority.revocations
     ADD CONSTRAINT revocations_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
@@ -4736,11 +4996,11 @@ CREATE POLICY revocations_owner_policy ON authority.revocations FOR SELECT TO pg
 
 CREATE POLICY revocations_tenant_id_policy ON authority.revocations USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -4781,11 +5041,11 @@ CREATE POLICY role_permissions_maintenance_policy ON authority.role_permissions 
 
 CREATE POLICY role_permissions_tenant_id_policy ON authority.role_permissions USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -4837,11 +5097,11 @@ CREATE POLICY roles_maintenance_policy ON authority.roles TO authority_maintenan
 
 CREATE POLICY roles_tenant_id_policy ON authority.roles USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -5069,11 +5329,11 @@ CREATE POLICY scopes_maintenance_policy ON authority.scopes TO authority_mainten
 
 CREATE POLICY scopes_tenant_id_policy ON authority.scopes USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -5236,11 +5496,11 @@ ALTER TABLE authority.service_accounts ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY service_accounts_tenant_id_policy ON authority.service_accounts USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -5276,11 +5536,11 @@ ALTER TABLE authority.session_clients ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY session_clients_tenant_id_policy ON authority.session_clients USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -5379,11 +5639,11 @@ CREATE POLICY sessions_owner_policy ON authority.sessions FOR SELECT TO pg_datab
 
 CREATE POLICY sessions_tenant_id_policy ON authority.sessions USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -5505,11 +5765,11 @@ CREATE POLICY signing_keys_owner_policy ON authority.signing_keys FOR SELECT TO 
 
 CREATE POLICY signing_keys_tenant_id_policy ON authority.signing_keys USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -5698,11 +5958,11 @@ ALTER TABLE authority.tenants ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY tenants_id_policy ON authority.tenants USING ((id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -5967,11 +6227,11 @@ CREATE POLICY tokens_owner_policy ON authority.tokens FOR SELECT TO pg_database_
 
 CREATE POLICY tokens_tenant_id_policy ON authority.tokens USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -6036,15 +6296,17 @@ ALTER TABLE ONLY authority.totp_credentials
 
 CREATE TRIGGER totp_credentials_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, user_id, secret_ciphertext, encryption_key_id, algorithm, digits, period, name, pending_until, confirmed_at ON authority.totp_credentials FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{secret_ciphertext}', '{tenant_id,created_at,updated_at,row_version,last_used_step,last_used_at}');
 
+CREATE TRIGGER totp_credentials_user_id_limit AFTER INSERT ON authority.totp_credentials FOR EACH ROW EXECUTE FUNCTION authority.limit_rows('user_id', '100');
+
 ALTER TABLE authority.totp_credentials ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY totp_credentials_tenant_id_policy ON authority.totp_credentials USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -6124,11 +6386,11 @@ CREATE POLICY used_jtis_owner_policy ON authority.used_jtis FOR SELECT TO pg_dat
 
 CREATE POLICY used_jtis_tenant_id_policy ON authority.used_jtis USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -6166,7 +6428,7 @@ COMMENT ON COLUMN authority.user_identities.updated_at IS 'When the profile was 
 ALTER TABLE ONLY authority.user_identities
     ADD CONSTRAINT user_identities_tenant_id_issuer_subject_pk PRIMARY KEY (tenant_id, issuer, subject);
 
-CREATE INDEX user_identities_tenant_id_user_id_idx ON authority.user_identities USING btree (tenant_id, user_id);
+CREATE INDEX user_identities_tenant_id_user_id_issuer_subject_idx ON authority.user_identities USING btree (tenant_id, user_id, issuer, subject);
 
 ALTER TABLE ONLY authority.user_identities
     ADD CONSTRAINT user_identities_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
@@ -6177,11 +6439,11 @@ ALTER TABLE authority.user_identities ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY user_identities_tenant_id_policy ON authority.user_identities USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -6213,7 +6475,7 @@ ALTER TABLE ONLY authority.user_roles
 
 CREATE INDEX user_roles_expires_at_idx ON authority.user_roles USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
-CREATE INDEX user_roles_tenant_id_role_id_idx ON authority.user_roles USING btree (tenant_id, role_id);
+CREATE INDEX user_roles_tenant_id_role_id_user_id_idx ON authority.user_roles USING btree (tenant_id, role_id, user_id);
 
 ALTER TABLE ONLY authority.user_roles
     ADD CONSTRAINT user_roles_tenant_id_role_id_fk FOREIGN KEY (tenant_id, role_id) REFERENCES authority.roles(tenant_id, id);
@@ -6222,6 +6484,8 @@ ALTER TABLE ONLY authority.user_roles
     ADD CONSTRAINT user_roles_tenant_id_user_id_fk FOREIGN KEY (tenant_id, user_id) REFERENCES authority.users(tenant_id, id) ON DELETE CASCADE;
 
 CREATE TRIGGER user_roles_audit_trigger AFTER INSERT OR DELETE OR UPDATE ON authority.user_roles FOR EACH ROW EXECUTE FUNCTION authority.record_change('{user_id,role_id}', '{granted_by}', '{tenant_id,created_at,updated_at,row_version}');
+
+CREATE TRIGGER user_roles_user_id_limit AFTER INSERT ON authority.user_roles FOR EACH ROW EXECUTE FUNCTION authority.limit_rows('user_id', '100');
 
 ALTER TABLE authority.user_roles ENABLE ROW LEVEL SECURITY;
 
@@ -6233,11 +6497,11 @@ CREATE POLICY user_roles_owner_policy ON authority.user_roles FOR SELECT TO pg_d
 
 CREATE POLICY user_roles_tenant_id_policy ON authority.user_roles USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -6254,7 +6518,7 @@ CREATE TABLE authority.users (
     email_verified boolean DEFAULT false NOT NULL,
     display_name text DEFAULT ''::text NOT NULL,
     password_hash text,
-    status text DEFAULT 'active'::text NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL COLLATE pg_catalog."C",
     tokens_valid_after timestamp with time zone,
     attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
@@ -6306,6 +6570,8 @@ ALTER TABLE ONLY authority.users
 
 CREATE UNIQUE INDEX users_tenant_id_email_key_key ON authority.users USING btree (tenant_id, email_key) WHERE email_verified;
 
+CREATE INDEX users_tenant_id_status_username_key_idx ON authority.users USING btree (tenant_id, status, username_key);
+
 ALTER TABLE ONLY authority.users
     ADD CONSTRAINT users_tenant_id_fk FOREIGN KEY (tenant_id) REFERENCES authority.tenants(id) ON DELETE RESTRICT;
 
@@ -6323,11 +6589,11 @@ ALTER TABLE authority.users ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY users_tenant_id_policy ON authority.users USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 
@@ -6806,15 +7072,17 @@ ALTER TABLE ONLY authority.webauthn_credentials
 
 CREATE TRIGGER webauthn_credentials_audit_trigger AFTER INSERT OR DELETE OR UPDATE OF id, user_id, credential_id, user_handle, public_key, aaguid, transports, discoverable, backup_eligible, uv_initialized, name, clone_suspected_at ON authority.webauthn_credentials FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version,sign_count,backed_up,last_used_at}');
 
+CREATE TRIGGER webauthn_credentials_user_id_limit AFTER INSERT ON authority.webauthn_credentials FOR EACH ROW EXECUTE FUNCTION authority.limit_rows('user_id', '100');
+
 ALTER TABLE authority.webauthn_credentials ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY webauthn_credentials_tenant_id_policy ON authority.webauthn_credentials USING ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid)) WITH CHECK ((tenant_id = (
 CASE
-    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (translate(current_setting('authority.tenant_id'::text, true), '0123456789abcdef'::text, ''::text) = '----'::text)) THEN current_setting('authority.tenant_id'::text, true)
+    WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
 

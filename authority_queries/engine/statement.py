@@ -38,6 +38,7 @@ class Statement:
         "is_sure",
         "label",
         "make_row",
+        "maker",
         "reading",
         "sending",
     )
@@ -50,6 +51,7 @@ class Statement:
         self.label = f"{path.stem}.{name}"
         self.is_sure = False
         self.make_row: BaseRowFactory[object] = tuple_row
+        self.maker: RowMaker[object] | None = None
         self.reading = ServerErrors(self.label)
         self.sending = SendingErrors(self.label)
 
@@ -63,6 +65,16 @@ class Statement:
         self.reading = ServerErrors(self.label, names)
         self.sending = SendingErrors(self.label, names)
 
+    def makes(self, make_row: BaseRowFactory[object]) -> None:
+        """Set what makes its records. The first execution sets the `maker` of rows."""
+        self.make_row, self.maker = make_row, None
+
+    @property
+    def row_factory(self) -> BaseRowFactory[object]:
+        """What makes its records with a cursor: quicker after the first execution."""
+        make = self.maker
+        return self.make_row if make is None else lambda _: make
+
     def promise(self, columns: Sequence[str], types: Mapping[str, object]) -> None:
         """Check in every row that columns are not null, or are of declared types.
 
@@ -73,7 +85,7 @@ class Statement:
         except TypeError as error:
             message = f"{self.label}: a type of @type changed: run authority generate"
             raise StaleModuleError(message) from error
-        self.make_row = _checked(self.make_row, columns, readers, self.label)
+        self.makes(_checked(self.make_row, columns, readers, self.label))
 
     def check(self, parameters: Mapping[str, object]) -> None:
         """Refuse to send a token string: PostgreSQL stores hashes and may log values.
@@ -97,20 +109,17 @@ def _checked(
     readers: Mapping[str, Reader],
     label: str,
 ) -> BaseRowFactory[object]:
-    names: list[str] = []
-
     def checked(cursor: "BaseCursor[Any, Any]") -> RowMaker[object]:
         make = make_row(cursor)
-        if not names and cursor.description:
-            # Once: psycopg takes longer to describe columns than to load a row.
-            names.extend(column.name for column in cursor.description)
-        places = [(name, names.index(name)) for name in columns] if names else []
+        # Once for a statement: psycopg takes longer to describe columns than to load.
+        names = [column.name for column in cursor.description or ()]
+        places = [names.index(name) for name in columns] if names else []
         reading = [(name, names.index(name), readers[name]) for name in readers]
 
         def row(values: Sequence[object]) -> object:
-            for name, place in places:
+            for place in places:
                 if values[place] is None:
-                    message = f"{label}: {name} is null against its @notnull"
+                    message = f"{label}: {names[place]} is null against its @notnull"
                     raise BrokenPromiseError(message)
             return make(_read(values, reading, label) if reading else values)
 

@@ -28,12 +28,12 @@ from authority_queries.records import (
 
 _TEXTS = {
     "record": "a9c10f9313b3",
-    "list_after": "a774619a5e08",
-    "list_before": "ab995e46e573",
-    "list_by_target_after": "7995415a4d70",
-    "list_by_target_before": "a3ace6672349",
-    "list_by_actor_after": "421a348fb0ee",
-    "list_by_actor_before": "5839bf5301c4",
+    "list_after": "438002b3ec06",
+    "list_before": "1a1dc075dedd",
+    "list_by_target_after": "aeab2d0237f8",
+    "list_by_target_before": "f8c753419479",
+    "list_by_actor_after": "a7cc45291c0c",
+    "list_by_actor_before": "8904a01b7196",
     "seal": "ef5bdd90dfb8",
     "list_months": "6f10b28a35e9",
     "verify": "f5ea79f43a00",
@@ -60,7 +60,7 @@ _record_async: AsyncCall[AuditEvent] = _ASYNC_QUERIES.sure_row(
 _list_after_takes = Parameters(
     "audit_events.list_after",
     tenant_id=checks.uuid,
-    after_time=checks.moment,
+    after_created_at=checks.moment,
     after_id=checks.uuid,
     page_size=checks.int8,
 )
@@ -77,7 +77,7 @@ _list_after_stream_async = _ASYNC_QUERIES.stream(
 _list_before_takes = Parameters(
     "audit_events.list_before",
     tenant_id=checks.uuid,
-    before_time=checks.moment,
+    before_created_at=checks.moment,
     before_id=checks.uuid,
     page_size=checks.int8,
 )
@@ -98,7 +98,7 @@ _list_by_target_after_takes = Parameters(
     tenant_id=checks.uuid,
     target_kind=checks.text(),
     target_id=checks.text(),
-    after_time=checks.moment,
+    after_created_at=checks.moment,
     after_id=checks.uuid,
     page_size=checks.int8,
 )
@@ -119,7 +119,7 @@ _list_by_target_before_takes = Parameters(
     tenant_id=checks.uuid,
     target_kind=checks.text(),
     target_id=checks.text(),
-    before_time=checks.moment,
+    before_created_at=checks.moment,
     before_id=checks.uuid,
     page_size=checks.int8,
 )
@@ -140,7 +140,7 @@ _list_by_actor_after_takes = Parameters(
     tenant_id=checks.uuid,
     actor_kind=checks.one_of("client", "login", "service_account", "user"),
     actor_id=checks.text(),
-    after_time=checks.moment,
+    after_created_at=checks.moment,
     after_id=checks.uuid,
     page_size=checks.int8,
 )
@@ -161,7 +161,7 @@ _list_by_actor_before_takes = Parameters(
     tenant_id=checks.uuid,
     actor_kind=checks.one_of("client", "login", "service_account", "user"),
     actor_id=checks.text(),
-    before_time=checks.moment,
+    before_created_at=checks.moment,
     before_id=checks.uuid,
     page_size=checks.int8,
 )
@@ -336,7 +336,7 @@ def list_after(
     connection: Connection[object],
     *,
     tenant_id: UUID,
-    after_time: datetime,
+    after_created_at: datetime,
     after_id: UUID,
     page_size: int,
 ) -> list[AuditEvent]:
@@ -350,7 +350,7 @@ def list_after(
     return _list_after(
         connection,
         tenant_id=tenant_id,
-        after_time=after_time,
+        after_created_at=after_created_at,
         after_id=after_id,
         page_size=page_size,
     )
@@ -360,7 +360,7 @@ async def list_after_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
-    after_time: datetime,
+    after_created_at: datetime,
     after_id: UUID,
     page_size: int,
 ) -> list[AuditEvent]:
@@ -374,7 +374,7 @@ async def list_after_async(
     return await _list_after_async(
         connection,
         tenant_id=tenant_id,
-        after_time=after_time,
+        after_created_at=after_created_at,
         after_id=after_id,
         page_size=page_size,
     )
@@ -385,7 +385,7 @@ def list_after_stream(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    after_time: datetime,
+    after_created_at: datetime,
     after_id: UUID,
     page_size: int,
 ) -> Stream[AuditEvent]:
@@ -403,7 +403,7 @@ def list_after_stream(
         connection,
         size,
         tenant_id=tenant_id,
-        after_time=after_time,
+        after_created_at=after_created_at,
         after_id=after_id,
         page_size=page_size,
     )
@@ -414,7 +414,7 @@ def list_after_stream_async(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    after_time: datetime,
+    after_created_at: datetime,
     after_id: UUID,
     page_size: int,
 ) -> AsyncStream[AuditEvent]:
@@ -432,7 +432,7 @@ def list_after_stream_async(
         connection,
         size,
         tenant_id=tenant_id,
-        after_time=after_time,
+        after_created_at=after_created_at,
         after_id=after_id,
         page_size=page_size,
     )
@@ -442,7 +442,7 @@ def list_before(
     connection: Connection[object],
     *,
     tenant_id: UUID,
-    before_time: datetime,
+    before_created_at: datetime,
     before_id: UUID,
     page_size: int,
 ) -> list[AuditEvent]:
@@ -451,12 +451,12 @@ def list_before(
     Args:
         tenant_id: Owner of the row.
 
-    queries/audit_events.sql:70
+    queries/audit_events.sql:71
     """
     return _list_before(
         connection,
         tenant_id=tenant_id,
-        before_time=before_time,
+        before_created_at=before_created_at,
         before_id=before_id,
         page_size=page_size,
     )
@@ -466,7 +466,7 @@ async def list_before_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
-    before_time: datetime,
+    before_created_at: datetime,
     before_id: UUID,
     page_size: int,
 ) -> list[AuditEvent]:
@@ -475,12 +475,12 @@ async def list_before_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/audit_events.sql:70
+    queries/audit_events.sql:71
     """
     return await _list_before_async(
         connection,
         tenant_id=tenant_id,
-        before_time=before_time,
+        before_created_at=before_created_at,
         before_id=before_id,
         page_size=page_size,
     )
@@ -491,7 +491,7 @@ def list_before_stream(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    before_time: datetime,
+    before_created_at: datetime,
     before_id: UUID,
     page_size: int,
 ) -> Stream[AuditEvent]:
@@ -503,13 +503,13 @@ def list_before_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/audit_events.sql:70
+    queries/audit_events.sql:71
     """
     return _list_before_stream(
         connection,
         size,
         tenant_id=tenant_id,
-        before_time=before_time,
+        before_created_at=before_created_at,
         before_id=before_id,
         page_size=page_size,
     )
@@ -520,7 +520,7 @@ def list_before_stream_async(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    before_time: datetime,
+    before_created_at: datetime,
     before_id: UUID,
     page_size: int,
 ) -> AsyncStream[AuditEvent]:
@@ -532,13 +532,13 @@ def list_before_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/audit_events.sql:70
+    queries/audit_events.sql:71
     """
     return _list_before_stream_async(
         connection,
         size,
         tenant_id=tenant_id,
-        before_time=before_time,
+        before_created_at=before_created_at,
         before_id=before_id,
         page_size=page_size,
     )
@@ -550,7 +550,7 @@ def list_by_target_after(
     tenant_id: UUID,
     target_kind: str,
     target_id: str,
-    after_time: datetime,
+    after_created_at: datetime,
     after_id: UUID,
     page_size: int,
 ) -> list[AuditEvent]:
@@ -562,14 +562,14 @@ def list_by_target_after(
         target_id: The primary key of the changed row without its tenant, joined by /;
             or the embedding service's own identifier.
 
-    queries/audit_events.sql:88
+    queries/audit_events.sql:89
     """
     return _list_by_target_after(
         connection,
         tenant_id=tenant_id,
         target_kind=target_kind,
         target_id=target_id,
-        after_time=after_time,
+        after_created_at=after_created_at,
         after_id=after_id,
         page_size=page_size,
     )
@@ -581,7 +581,7 @@ async def list_by_target_after_async(
     tenant_id: UUID,
     target_kind: str,
     target_id: str,
-    after_time: datetime,
+    after_created_at: datetime,
     after_id: UUID,
     page_size: int,
 ) -> list[AuditEvent]:
@@ -593,14 +593,14 @@ async def list_by_target_after_async(
         target_id: The primary key of the changed row without its tenant, joined by /;
             or the embedding service's own identifier.
 
-    queries/audit_events.sql:88
+    queries/audit_events.sql:89
     """
     return await _list_by_target_after_async(
         connection,
         tenant_id=tenant_id,
         target_kind=target_kind,
         target_id=target_id,
-        after_time=after_time,
+        after_created_at=after_created_at,
         after_id=after_id,
         page_size=page_size,
     )
@@ -613,7 +613,7 @@ def list_by_target_after_stream(
     tenant_id: UUID,
     target_kind: str,
     target_id: str,
-    after_time: datetime,
+    after_created_at: datetime,
     after_id: UUID,
     page_size: int,
 ) -> Stream[AuditEvent]:
@@ -628,7 +628,7 @@ def list_by_target_after_stream(
         target_id: The primary key of the changed row without its tenant, joined by /;
             or the embedding service's own identifier.
 
-    queries/audit_events.sql:88
+    queries/audit_events.sql:89
     """
     return _list_by_target_after_stream(
         connection,
@@ -636,7 +636,7 @@ def list_by_target_after_stream(
         tenant_id=tenant_id,
         target_kind=target_kind,
         target_id=target_id,
-        after_time=after_time,
+        after_created_at=after_created_at,
         after_id=after_id,
         page_size=page_size,
     )
@@ -649,7 +649,7 @@ def list_by_target_after_stream_async(
     tenant_id: UUID,
     target_kind: str,
     target_id: str,
-    after_time: datetime,
+    after_created_at: datetime,
     after_id: UUID,
     page_size: int,
 ) -> AsyncStream[AuditEvent]:
@@ -664,7 +664,7 @@ def list_by_target_after_stream_async(
         target_id: The primary key of the changed row without its tenant, joined by /;
             or the embedding service's own identifier.
 
-    queries/audit_events.sql:88
+    queries/audit_events.sql:89
     """
     return _list_by_target_after_stream_async(
         connection,
@@ -672,7 +672,7 @@ def list_by_target_after_stream_async(
         tenant_id=tenant_id,
         target_kind=target_kind,
         target_id=target_id,
-        after_time=after_time,
+        after_created_at=after_created_at,
         after_id=after_id,
         page_size=page_size,
     )
@@ -684,7 +684,7 @@ def list_by_target_before(
     tenant_id: UUID,
     target_kind: str,
     target_id: str,
-    before_time: datetime,
+    before_created_at: datetime,
     before_id: UUID,
     page_size: int,
 ) -> list[AuditEvent]:
@@ -696,14 +696,14 @@ def list_by_target_before(
         target_id: The primary key of the changed row without its tenant, joined by /;
             or the embedding service's own identifier.
 
-    queries/audit_events.sql:110
+    queries/audit_events.sql:112
     """
     return _list_by_target_before(
         connection,
         tenant_id=tenant_id,
         target_kind=target_kind,
         target_id=target_id,
-        before_time=before_time,
+        before_created_at=before_created_at,
         before_id=before_id,
         page_size=page_size,
     )
@@ -715,7 +715,7 @@ async def list_by_target_before_async(
     tenant_id: UUID,
     target_kind: str,
     target_id: str,
-    before_time: datetime,
+    before_created_at: datetime,
     before_id: UUID,
     page_size: int,
 ) -> list[AuditEvent]:
@@ -727,14 +727,14 @@ async def list_by_target_before_async(
         target_id: The primary key of the changed row without its tenant, joined by /;
             or the embedding service's own identifier.
 
-    queries/audit_events.sql:110
+    queries/audit_events.sql:112
     """
     return await _list_by_target_before_async(
         connection,
         tenant_id=tenant_id,
         target_kind=target_kind,
         target_id=target_id,
-        before_time=before_time,
+        before_created_at=before_created_at,
         before_id=before_id,
         page_size=page_size,
     )
@@ -747,7 +747,7 @@ def list_by_target_before_stream(
     tenant_id: UUID,
     target_kind: str,
     target_id: str,
-    before_time: datetime,
+    before_created_at: datetime,
     before_id: UUID,
     page_size: int,
 ) -> Stream[AuditEvent]:
@@ -762,7 +762,7 @@ def list_by_target_before_stream(
         target_id: The primary key of the changed row without its tenant, joined by /;
             or the embedding service's own identifier.
 
-    queries/audit_events.sql:110
+    queries/audit_events.sql:112
     """
     return _list_by_target_before_stream(
         connection,
@@ -770,7 +770,7 @@ def list_by_target_before_stream(
         tenant_id=tenant_id,
         target_kind=target_kind,
         target_id=target_id,
-        before_time=before_time,
+        before_created_at=before_created_at,
         before_id=before_id,
         page_size=page_size,
     )
@@ -783,7 +783,7 @@ def list_by_target_before_stream_async(
     tenant_id: UUID,
     target_kind: str,
     target_id: str,
-    before_time: datetime,
+    before_created_at: datetime,
     before_id: UUID,
     page_size: int,
 ) -> AsyncStream[AuditEvent]:
@@ -798,7 +798,7 @@ def list_by_target_before_stream_async(
         target_id: The primary key of the changed row without its tenant, joined by /;
             or the embedding service's own identifier.
 
-    queries/audit_events.sql:110
+    queries/audit_events.sql:112
     """
     return _list_by_target_before_stream_async(
         connection,
@@ -806,7 +806,7 @@ def list_by_target_before_stream_async(
         tenant_id=tenant_id,
         target_kind=target_kind,
         target_id=target_id,
-        before_time=before_time,
+        before_created_at=before_created_at,
         before_id=before_id,
         page_size=page_size,
     )
@@ -818,7 +818,7 @@ def list_by_actor_after(
     tenant_id: UUID,
     actor_kind: AuditEventActorKind,
     actor_id: str,
-    after_time: datetime,
+    after_created_at: datetime,
     after_id: UUID,
     page_size: int,
 ) -> list[AuditEvent]:
@@ -831,14 +831,14 @@ def list_by_actor_after(
         actor_id: Who acted, according to the service; without its word, the database
             login.
 
-    queries/audit_events.sql:132
+    queries/audit_events.sql:134
     """
     return _list_by_actor_after(
         connection,
         tenant_id=tenant_id,
         actor_kind=actor_kind,
         actor_id=actor_id,
-        after_time=after_time,
+        after_created_at=after_created_at,
         after_id=after_id,
         page_size=page_size,
     )
@@ -850,7 +850,7 @@ async def list_by_actor_after_async(
     tenant_id: UUID,
     actor_kind: AuditEventActorKind,
     actor_id: str,
-    after_time: datetime,
+    after_created_at: datetime,
     after_id: UUID,
     page_size: int,
 ) -> list[AuditEvent]:
@@ -863,14 +863,14 @@ async def list_by_actor_after_async(
         actor_id: Who acted, according to the service; without its word, the database
             login.
 
-    queries/audit_events.sql:132
+    queries/audit_events.sql:134
     """
     return await _list_by_actor_after_async(
         connection,
         tenant_id=tenant_id,
         actor_kind=actor_kind,
         actor_id=actor_id,
-        after_time=after_time,
+        after_created_at=after_created_at,
         after_id=after_id,
         page_size=page_size,
     )
@@ -883,7 +883,7 @@ def list_by_actor_after_stream(
     tenant_id: UUID,
     actor_kind: AuditEventActorKind,
     actor_id: str,
-    after_time: datetime,
+    after_created_at: datetime,
     after_id: UUID,
     page_size: int,
 ) -> Stream[AuditEvent]:
@@ -899,7 +899,7 @@ def list_by_actor_after_stream(
         actor_id: Who acted, according to the service; without its word, the database
             login.
 
-    queries/audit_events.sql:132
+    queries/audit_events.sql:134
     """
     return _list_by_actor_after_stream(
         connection,
@@ -907,7 +907,7 @@ def list_by_actor_after_stream(
         tenant_id=tenant_id,
         actor_kind=actor_kind,
         actor_id=actor_id,
-        after_time=after_time,
+        after_created_at=after_created_at,
         after_id=after_id,
         page_size=page_size,
     )
@@ -920,7 +920,7 @@ def list_by_actor_after_stream_async(
     tenant_id: UUID,
     actor_kind: AuditEventActorKind,
     actor_id: str,
-    after_time: datetime,
+    after_created_at: datetime,
     after_id: UUID,
     page_size: int,
 ) -> AsyncStream[AuditEvent]:
@@ -936,7 +936,7 @@ def list_by_actor_after_stream_async(
         actor_id: Who acted, according to the service; without its word, the database
             login.
 
-    queries/audit_events.sql:132
+    queries/audit_events.sql:134
     """
     return _list_by_actor_after_stream_async(
         connection,
@@ -944,7 +944,7 @@ def list_by_actor_after_stream_async(
         tenant_id=tenant_id,
         actor_kind=actor_kind,
         actor_id=actor_id,
-        after_time=after_time,
+        after_created_at=after_created_at,
         after_id=after_id,
         page_size=page_size,
     )
@@ -956,7 +956,7 @@ def list_by_actor_before(
     tenant_id: UUID,
     actor_kind: AuditEventActorKind,
     actor_id: str,
-    before_time: datetime,
+    before_created_at: datetime,
     before_id: UUID,
     page_size: int,
 ) -> list[AuditEvent]:
@@ -969,14 +969,14 @@ def list_by_actor_before(
         actor_id: Who acted, according to the service; without its word, the database
             login.
 
-    queries/audit_events.sql:153
+    queries/audit_events.sql:156
     """
     return _list_by_actor_before(
         connection,
         tenant_id=tenant_id,
         actor_kind=actor_kind,
         actor_id=actor_id,
-        before_time=before_time,
+        before_created_at=before_created_at,
         before_id=before_id,
         page_size=page_size,
     )
@@ -988,7 +988,7 @@ async def list_by_actor_before_async(
     tenant_id: UUID,
     actor_kind: AuditEventActorKind,
     actor_id: str,
-    before_time: datetime,
+    before_created_at: datetime,
     before_id: UUID,
     page_size: int,
 ) -> list[AuditEvent]:
@@ -1001,14 +1001,14 @@ async def list_by_actor_before_async(
         actor_id: Who acted, according to the service; without its word, the database
             login.
 
-    queries/audit_events.sql:153
+    queries/audit_events.sql:156
     """
     return await _list_by_actor_before_async(
         connection,
         tenant_id=tenant_id,
         actor_kind=actor_kind,
         actor_id=actor_id,
-        before_time=before_time,
+        before_created_at=before_created_at,
         before_id=before_id,
         page_size=page_size,
     )
@@ -1021,7 +1021,7 @@ def list_by_actor_before_stream(
     tenant_id: UUID,
     actor_kind: AuditEventActorKind,
     actor_id: str,
-    before_time: datetime,
+    before_created_at: datetime,
     before_id: UUID,
     page_size: int,
 ) -> Stream[AuditEvent]:
@@ -1037,7 +1037,7 @@ def list_by_actor_before_stream(
         actor_id: Who acted, according to the service; without its word, the database
             login.
 
-    queries/audit_events.sql:153
+    queries/audit_events.sql:156
     """
     return _list_by_actor_before_stream(
         connection,
@@ -1045,7 +1045,7 @@ def list_by_actor_before_stream(
         tenant_id=tenant_id,
         actor_kind=actor_kind,
         actor_id=actor_id,
-        before_time=before_time,
+        before_created_at=before_created_at,
         before_id=before_id,
         page_size=page_size,
     )
@@ -1058,7 +1058,7 @@ def list_by_actor_before_stream_async(
     tenant_id: UUID,
     actor_kind: AuditEventActorKind,
     actor_id: str,
-    before_time: datetime,
+    before_created_at: datetime,
     before_id: UUID,
     page_size: int,
 ) -> AsyncStream[AuditEvent]:
@@ -1074,7 +1074,7 @@ def list_by_actor_before_stream_async(
         actor_id: Who acted, according to the service; without its word, the database
             login.
 
-    queries/audit_events.sql:153
+    queries/audit_events.sql:156
     """
     return _list_by_actor_before_stream_async(
         connection,
@@ -1082,7 +1082,7 @@ def list_by_actor_before_stream_async(
         tenant_id=tenant_id,
         actor_kind=actor_kind,
         actor_id=actor_id,
-        before_time=before_time,
+        before_created_at=before_created_at,
         before_id=before_id,
         page_size=page_size,
     )
@@ -1092,7 +1092,7 @@ def seal(connection: Connection[object], *, batch_size: int) -> int:
     """The number of events of all tenants that were linked to their chains, at most
     batch_size. Less than that: no other committed event is left, except locked ones.
 
-    queries/audit_events.sql:174
+    queries/audit_events.sql:177
     """
     return _seal(connection, batch_size=batch_size)
 
@@ -1101,7 +1101,7 @@ async def seal_async(connection: AsyncConnection[object], *, batch_size: int) ->
     """The number of events of all tenants that were linked to their chains, at most
     batch_size. Less than that: no other committed event is left, except locked ones.
 
-    queries/audit_events.sql:174
+    queries/audit_events.sql:177
     """
     return await _seal_async(connection, batch_size=batch_size)
 
@@ -1109,7 +1109,7 @@ async def seal_async(connection: AsyncConnection[object], *, batch_size: int) ->
 def list_months(connection: Connection[object], *, tenant_id: UUID) -> list[AuditMonth]:
     """A month in which the tenant has a chain or sealed events, oldest first.
 
-    queries/audit_events.sql:182
+    queries/audit_events.sql:185
     """
     return _list_months(connection, tenant_id=tenant_id)
 
@@ -1119,7 +1119,7 @@ async def list_months_async(
 ) -> list[AuditMonth]:
     """A month in which the tenant has a chain or sealed events, oldest first.
 
-    queries/audit_events.sql:182
+    queries/audit_events.sql:185
     """
     return await _list_months_async(connection, tenant_id=tenant_id)
 
@@ -1132,7 +1132,7 @@ def list_months_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/audit_events.sql:182
+    queries/audit_events.sql:185
     """
     return _list_months_stream(connection, size, tenant_id=tenant_id)
 
@@ -1145,7 +1145,7 @@ def list_months_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/audit_events.sql:182
+    queries/audit_events.sql:185
     """
     return _list_months_stream_async(connection, size, tenant_id=tenant_id)
 
@@ -1163,7 +1163,7 @@ def verify(
     batch_size events, and whether the chain ends there; or the number of the first
     event with a problem.
 
-    queries/audit_events.sql:191
+    queries/audit_events.sql:194
     """
     return _verify(
         connection,
@@ -1188,7 +1188,7 @@ async def verify_async(
     batch_size events, and whether the chain ends there; or the number of the first
     event with a problem.
 
-    queries/audit_events.sql:191
+    queries/audit_events.sql:194
     """
     return await _verify_async(
         connection,
@@ -1204,7 +1204,7 @@ def create_partitions(connection: Connection[object], *, months_ahead: int) -> i
     """The number of missing monthly partitions of the events that were created, from
     this month to months_ahead months later.
 
-    queries/audit_events.sql:214
+    queries/audit_events.sql:219
     """
     return _create_partitions(connection, months_ahead=months_ahead)
 
@@ -1215,7 +1215,7 @@ async def create_partitions_async(
     """The number of missing monthly partitions of the events that were created, from
     this month to months_ahead months later.
 
-    queries/audit_events.sql:214
+    queries/audit_events.sql:219
     """
     return await _create_partitions_async(connection, months_ahead=months_ahead)
 
@@ -1224,7 +1224,7 @@ def drop_partitions(connection: Connection[object], *, retention: timedelta) -> 
     """The number of monthly partitions of the events that were dropped, with their
     chains, because they end before the retention begins.
 
-    queries/audit_events.sql:222
+    queries/audit_events.sql:227
     """
     return _drop_partitions(connection, retention=retention)
 
@@ -1235,7 +1235,7 @@ async def drop_partitions_async(
     """The number of monthly partitions of the events that were dropped, with their
     chains, because they end before the retention begins.
 
-    queries/audit_events.sql:222
+    queries/audit_events.sql:227
     """
     return await _drop_partitions_async(connection, retention=retention)
 
@@ -1246,7 +1246,7 @@ def prune_default(
     """The number of events older than the retention that were deleted from the default
     partition, which is never dropped.
 
-    queries/audit_events.sql:230
+    queries/audit_events.sql:235
     """
     return _prune_default(connection, retention=retention, batch_size=batch_size)
 
@@ -1257,7 +1257,7 @@ async def prune_default_async(
     """The number of events older than the retention that were deleted from the default
     partition, which is never dropped.
 
-    queries/audit_events.sql:230
+    queries/audit_events.sql:235
     """
     return await _prune_default_async(
         connection, retention=retention, batch_size=batch_size

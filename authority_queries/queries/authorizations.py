@@ -21,12 +21,13 @@ from authority_queries.engine.runtime import (
     checks,
 )
 from authority_queries.queries import FOLDER
-from authority_queries.records import Authorization
+from authority_queries.records import Authorization, FoundIds
 
 _TEXTS = {
     "get_by_id": "e5aba347f742",
-    "list_by_user": "b365bad47c70",
-    "list_by_client": "a1bb784e0f5b",
+    "find_by_user": "bdfd7dff027f",
+    "find_by_client": "845502319504",
+    "list_by_ids": "0563c048c91a",
     "create": "6aee02df5fa0",
     "revoke": "fc39819b1d4b",
     "prune_expired": "2ea746abb760",
@@ -45,41 +46,50 @@ _get_by_id: Call[Authorization | None] = _QUERIES.row(
 _get_by_id_async: AsyncCall[Authorization | None] = _ASYNC_QUERIES.row(
     "get_by_id", Authorization, takes=_get_by_id_takes
 )
-_list_by_user_takes = Parameters(
-    "authorizations.list_by_user",
+_find_by_user_takes = Parameters(
+    "authorizations.find_by_user",
     tenant_id=checks.uuid,
     user_id=checks.uuid,
-)
-_list_by_user: Call[list[Authorization]] = _QUERIES.rows(
-    "list_by_user", Authorization, takes=_list_by_user_takes
-)
-_list_by_user_async: AsyncCall[list[Authorization]] = _ASYNC_QUERIES.rows(
-    "list_by_user", Authorization, takes=_list_by_user_takes
-)
-_list_by_user_stream = _QUERIES.stream(
-    "list_by_user", Authorization, takes=_list_by_user_takes
-)
-_list_by_user_stream_async = _ASYNC_QUERIES.stream(
-    "list_by_user", Authorization, takes=_list_by_user_takes
-)
-_list_by_client_takes = Parameters(
-    "authorizations.list_by_client",
-    tenant_id=checks.uuid,
-    client_uuid=checks.uuid,
-    after=checks.optional(checks.uuid),
+    after=checks.uuid,
+    most=checks.int8,
     page_size=checks.int8,
 )
-_list_by_client: Call[list[Authorization]] = _QUERIES.rows(
-    "list_by_client", Authorization, takes=_list_by_client_takes
+_find_by_user: Call[FoundIds] = _QUERIES.sure_row(
+    "find_by_user", FoundIds, takes=_find_by_user_takes
 )
-_list_by_client_async: AsyncCall[list[Authorization]] = _ASYNC_QUERIES.rows(
-    "list_by_client", Authorization, takes=_list_by_client_takes
+_find_by_user_async: AsyncCall[FoundIds] = _ASYNC_QUERIES.sure_row(
+    "find_by_user", FoundIds, takes=_find_by_user_takes
 )
-_list_by_client_stream = _QUERIES.stream(
-    "list_by_client", Authorization, takes=_list_by_client_takes
+_find_by_client_takes = Parameters(
+    "authorizations.find_by_client",
+    tenant_id=checks.uuid,
+    client_uuid=checks.uuid,
+    after=checks.uuid,
+    most=checks.int8,
+    page_size=checks.int8,
 )
-_list_by_client_stream_async = _ASYNC_QUERIES.stream(
-    "list_by_client", Authorization, takes=_list_by_client_takes
+_find_by_client: Call[FoundIds] = _QUERIES.sure_row(
+    "find_by_client", FoundIds, takes=_find_by_client_takes
+)
+_find_by_client_async: AsyncCall[FoundIds] = _ASYNC_QUERIES.sure_row(
+    "find_by_client", FoundIds, takes=_find_by_client_takes
+)
+_list_by_ids_takes = Parameters(
+    "authorizations.list_by_ids",
+    tenant_id=checks.uuid,
+    ids=checks.array(checks.uuid),
+)
+_list_by_ids: Call[list[Authorization]] = _QUERIES.rows(
+    "list_by_ids", Authorization, takes=_list_by_ids_takes
+)
+_list_by_ids_async: AsyncCall[list[Authorization]] = _ASYNC_QUERIES.rows(
+    "list_by_ids", Authorization, takes=_list_by_ids_takes
+)
+_list_by_ids_stream = _QUERIES.stream(
+    "list_by_ids", Authorization, takes=_list_by_ids_takes
+)
+_list_by_ids_stream_async = _ASYNC_QUERIES.stream(
+    "list_by_ids", Authorization, takes=_list_by_ids_takes
 )
 _create_takes = Parameters(
     "authorizations.create",
@@ -151,70 +161,21 @@ async def get_by_id_async(
     )
 
 
-def list_by_user(
-    connection: Connection[object], *, tenant_id: UUID, user_id: UUID
-) -> list[Authorization]:
-    """One authorization of the user that is in force, in order of id. In force means:
-    neither the authorization nor its consent is revoked, it has not expired, and
-    not all of its tokens expired more than a day ago.
-
-    Args:
-        tenant_id: Owner of the row.
-        user_id: The user who granted it.
-
-    queries/authorizations.sql:31
-    """
-    return _list_by_user(connection, tenant_id=tenant_id, user_id=user_id)
-
-
-async def list_by_user_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
-) -> list[Authorization]:
-    """One authorization of the user that is in force, in order of id. In force means:
-    neither the authorization nor its consent is revoked, it has not expired, and
-    not all of its tokens expired more than a day ago.
-
-    Args:
-        tenant_id: Owner of the row.
-        user_id: The user who granted it.
-
-    queries/authorizations.sql:31
-    """
-    return await _list_by_user_async(connection, tenant_id=tenant_id, user_id=user_id)
-
-
-def list_by_user_stream(
-    connection: Connection[object], *, size: int = 1000, tenant_id: UUID, user_id: UUID
-) -> Stream[Authorization]:
-    """One authorization of the user that is in force, in order of id. In force means:
-    neither the authorization nor its consent is revoked, it has not expired, and
-    not all of its tokens expired more than a day ago.
-
-    A server-side cursor, read `size` rows at a time in the transaction that is
-    there, or in one of its own.
-
-    Args:
-        tenant_id: Owner of the row.
-        user_id: The user who granted it.
-
-    queries/authorizations.sql:31
-    """
-    return _list_by_user_stream(connection, size, tenant_id=tenant_id, user_id=user_id)
-
-
-def list_by_user_stream_async(
-    connection: AsyncConnection[object],
+def find_by_user(
+    connection: Connection[object],
     *,
-    size: int = 1000,
     tenant_id: UUID,
     user_id: UUID,
-) -> AsyncStream[Authorization]:
-    """One authorization of the user that is in force, in order of id. In force means:
-    neither the authorization nor its consent is revoked, it has not expired, and
-    not all of its tokens expired more than a day ago.
-
-    A server-side cursor, read `size` rows at a time in the transaction that is
-    there, or in one of its own.
+    after: UUID,
+    most: int,
+    page_size: int,
+) -> FoundIds:
+    """The ids of the user's authorizations that are in force, in order of id, starting
+    after the given id. In force means: neither the authorization nor its consent is
+    revoked, it has not expired, and not all of its tokens expired more than a day ago.
+    At most page_size ids, among the first `most` authorizations. If page_size was not
+    reached, examined_to is the id of the last of these, and null when all were
+    examined.
 
     Args:
         tenant_id: Owner of the row.
@@ -222,123 +183,168 @@ def list_by_user_stream_async(
 
     queries/authorizations.sql:31
     """
-    return _list_by_user_stream_async(
-        connection, size, tenant_id=tenant_id, user_id=user_id
+    return _find_by_user(
+        connection,
+        tenant_id=tenant_id,
+        user_id=user_id,
+        after=after,
+        most=most,
+        page_size=page_size,
     )
 
 
-def list_by_client(
+async def find_by_user_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    user_id: UUID,
+    after: UUID,
+    most: int,
+    page_size: int,
+) -> FoundIds:
+    """The ids of the user's authorizations that are in force, in order of id, starting
+    after the given id. In force means: neither the authorization nor its consent is
+    revoked, it has not expired, and not all of its tokens expired more than a day ago.
+    At most page_size ids, among the first `most` authorizations. If page_size was not
+    reached, examined_to is the id of the last of these, and null when all were
+    examined.
+
+    Args:
+        tenant_id: Owner of the row.
+        user_id: The user who granted it.
+
+    queries/authorizations.sql:31
+    """
+    return await _find_by_user_async(
+        connection,
+        tenant_id=tenant_id,
+        user_id=user_id,
+        after=after,
+        most=most,
+        page_size=page_size,
+    )
+
+
+def find_by_client(
     connection: Connection[object],
     *,
     tenant_id: UUID,
     client_uuid: UUID,
-    after: UUID | None,
+    after: UUID,
+    most: int,
     page_size: int,
-) -> list[Authorization]:
-    """One authorization of the client that is in force, as in list_by_user, in order
-    of id, starting after the given id.
+) -> FoundIds:
+    """The ids of the client's authorizations that are in force, otherwise as
+    find_by_user.
 
     Args:
         tenant_id: Owner of the row.
         client_uuid: The client's clients.id.
 
-    queries/authorizations.sql:66
+    queries/authorizations.sql:91
     """
-    return _list_by_client(
+    return _find_by_client(
         connection,
         tenant_id=tenant_id,
         client_uuid=client_uuid,
         after=after,
+        most=most,
         page_size=page_size,
     )
 
 
-async def list_by_client_async(
+async def find_by_client_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
     client_uuid: UUID,
-    after: UUID | None,
+    after: UUID,
+    most: int,
     page_size: int,
-) -> list[Authorization]:
-    """One authorization of the client that is in force, as in list_by_user, in order
-    of id, starting after the given id.
+) -> FoundIds:
+    """The ids of the client's authorizations that are in force, otherwise as
+    find_by_user.
 
     Args:
         tenant_id: Owner of the row.
         client_uuid: The client's clients.id.
 
-    queries/authorizations.sql:66
+    queries/authorizations.sql:91
     """
-    return await _list_by_client_async(
+    return await _find_by_client_async(
         connection,
         tenant_id=tenant_id,
         client_uuid=client_uuid,
         after=after,
+        most=most,
         page_size=page_size,
     )
 
 
-def list_by_client_stream(
+def list_by_ids(
+    connection: Connection[object], *, tenant_id: UUID, ids: Sequence[UUID]
+) -> list[Authorization]:
+    """One of these authorizations, in order of id.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/authorizations.sql:147
+    """
+    return _list_by_ids(connection, tenant_id=tenant_id, ids=ids)
+
+
+async def list_by_ids_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID, ids: Sequence[UUID]
+) -> list[Authorization]:
+    """One of these authorizations, in order of id.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/authorizations.sql:147
+    """
+    return await _list_by_ids_async(connection, tenant_id=tenant_id, ids=ids)
+
+
+def list_by_ids_stream(
     connection: Connection[object],
     *,
     size: int = 1000,
     tenant_id: UUID,
-    client_uuid: UUID,
-    after: UUID | None,
-    page_size: int,
+    ids: Sequence[UUID],
 ) -> Stream[Authorization]:
-    """One authorization of the client that is in force, as in list_by_user, in order
-    of id, starting after the given id.
+    """One of these authorizations, in order of id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
     Args:
         tenant_id: Owner of the row.
-        client_uuid: The client's clients.id.
 
-    queries/authorizations.sql:66
+    queries/authorizations.sql:147
     """
-    return _list_by_client_stream(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        client_uuid=client_uuid,
-        after=after,
-        page_size=page_size,
-    )
+    return _list_by_ids_stream(connection, size, tenant_id=tenant_id, ids=ids)
 
 
-def list_by_client_stream_async(
+def list_by_ids_stream_async(
     connection: AsyncConnection[object],
     *,
     size: int = 1000,
     tenant_id: UUID,
-    client_uuid: UUID,
-    after: UUID | None,
-    page_size: int,
+    ids: Sequence[UUID],
 ) -> AsyncStream[Authorization]:
-    """One authorization of the client that is in force, as in list_by_user, in order
-    of id, starting after the given id.
+    """One of these authorizations, in order of id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
     Args:
         tenant_id: Owner of the row.
-        client_uuid: The client's clients.id.
 
-    queries/authorizations.sql:66
+    queries/authorizations.sql:147
     """
-    return _list_by_client_stream_async(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        client_uuid=client_uuid,
-        after=after,
-        page_size=page_size,
-    )
+    return _list_by_ids_stream_async(connection, size, tenant_id=tenant_id, ids=ids)
 
 
 def create(
@@ -374,7 +380,7 @@ def create(
         amr: Methods of that sign-in (RFC 8176), such as pwd and otp.
         properties: Open object of the embedding service.
 
-    queries/authorizations.sql:101
+    queries/authorizations.sql:166
     """
     return _create(
         connection,
@@ -426,7 +432,7 @@ async def create_async(
         amr: Methods of that sign-in (RFC 8176), such as pwd and otp.
         properties: Open object of the embedding service.
 
-    queries/authorizations.sql:101
+    queries/authorizations.sql:166
     """
     return await _create_async(
         connection,
@@ -459,7 +465,7 @@ def revoke(
         tenant_id: Owner of the row.
         reason: Why it was revoked. token_reuse: a redeemed token was presented again.
 
-    queries/authorizations.sql:146
+    queries/authorizations.sql:211
     """
     return _revoke(
         connection,
@@ -483,7 +489,7 @@ async def revoke_async(
         tenant_id: Owner of the row.
         reason: Why it was revoked. token_reuse: a redeemed token was presented again.
 
-    queries/authorizations.sql:146
+    queries/authorizations.sql:211
     """
     return await _revoke_async(
         connection,
@@ -501,7 +507,7 @@ def prune_expired(
     (RFC 9700 section 4.14.2). Each row is checked again once it is locked: an
     authorization that a redemption prolongs meanwhile stays.
 
-    queries/authorizations.sql:160
+    queries/authorizations.sql:225
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -514,7 +520,7 @@ async def prune_expired_async(
     (RFC 9700 section 4.14.2). Each row is checked again once it is locked: an
     authorization that a redemption prolongs meanwhile stays.
 
-    queries/authorizations.sql:160
+    queries/authorizations.sql:225
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

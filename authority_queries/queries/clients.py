@@ -31,7 +31,7 @@ from authority_queries.records import (
 _TEXTS = {
     "get_by_id": "5b61140e49e2",
     "get_by_client_id": "6edeaa7d0e77",
-    "list_after": "0a9c6531f18a",
+    "list_after": "8e547afe4d8a",
     "list_before": "95d2d76b66f5",
     "create": "4db5313f107b",
     "update": "bb381cefb1bb",
@@ -66,7 +66,7 @@ _get_by_client_id_async: AsyncCall[Client | None] = _ASYNC_QUERIES.row(
 _list_after_takes = Parameters(
     "clients.list_after",
     tenant_id=checks.uuid,
-    after=checks.optional(checks.text()),
+    after=checks.text(),
     page_size=checks.int8,
 )
 _list_after: Call[list[Client]] = _QUERIES.rows(
@@ -258,11 +258,7 @@ async def get_by_client_id_async(
 
 
 def list_after(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    after: str | None,
-    page_size: int,
+    connection: Connection[object], *, tenant_id: UUID, after: str, page_size: int
 ) -> list[Client]:
     """One client, in order of client_id, starting after the given one.
 
@@ -277,11 +273,7 @@ def list_after(
 
 
 async def list_after_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    after: str | None,
-    page_size: int,
+    connection: AsyncConnection[object], *, tenant_id: UUID, after: str, page_size: int
 ) -> list[Client]:
     """One client, in order of client_id, starting after the given one.
 
@@ -300,7 +292,7 @@ def list_after_stream(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    after: str | None,
+    after: str,
     page_size: int,
 ) -> Stream[Client]:
     """One client, in order of client_id, starting after the given one.
@@ -323,7 +315,7 @@ def list_after_stream_async(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    after: str | None,
+    after: str,
     page_size: int,
 ) -> AsyncStream[Client]:
     """One client, in order of client_id, starting after the given one.

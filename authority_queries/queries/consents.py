@@ -25,7 +25,7 @@ from authority_queries.records import Consent
 
 _TEXTS = {
     "get": "c7158ac384bb",
-    "list_by_user": "0d2e9b627e78",
+    "list_by_user": "ac6b5684f8f8",
     "grant": "44cabfe62801",
     "narrow": "b71de243ed5b",
     "revoke": "100924d591fe",
@@ -48,7 +48,7 @@ _list_by_user_takes = Parameters(
     "consents.list_by_user",
     tenant_id=checks.uuid,
     user_id=checks.uuid,
-    after=checks.optional(checks.uuid),
+    after=checks.uuid,
     page_size=checks.int8,
 )
 _list_by_user: Call[list[Consent]] = _QUERIES.rows(
@@ -153,7 +153,7 @@ def list_by_user(
     *,
     tenant_id: UUID,
     user_id: UUID,
-    after: UUID | None,
+    after: UUID,
     page_size: int,
 ) -> list[Consent]:
     """One consent of the user, revoked or not, in order of id, starting after the
@@ -179,7 +179,7 @@ async def list_by_user_async(
     *,
     tenant_id: UUID,
     user_id: UUID,
-    after: UUID | None,
+    after: UUID,
     page_size: int,
 ) -> list[Consent]:
     """One consent of the user, revoked or not, in order of id, starting after the
@@ -206,7 +206,7 @@ def list_by_user_stream(
     size: int = 1000,
     tenant_id: UUID,
     user_id: UUID,
-    after: UUID | None,
+    after: UUID,
     page_size: int,
 ) -> Stream[Consent]:
     """One consent of the user, revoked or not, in order of id, starting after the
@@ -237,7 +237,7 @@ def list_by_user_stream_async(
     size: int = 1000,
     tenant_id: UUID,
     user_id: UUID,
-    after: UUID | None,
+    after: UUID,
     page_size: int,
 ) -> AsyncStream[Consent]:
     """One consent of the user, revoked or not, in order of id, starting after the

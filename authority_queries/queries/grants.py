@@ -32,6 +32,7 @@ from authority_queries.records import (
 _TEXTS = {
     "issue_code": "9bae39c8385d",
     "issue_to_client": "0ccd45c1ab31",
+    "issue_many": "7b4a4000fce0",
 }
 _QUERIES = QueryFile(FOLDER / "grants.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "grants.sql", texts=_TEXTS)
@@ -134,6 +135,40 @@ _issue_to_client: Call[ClientTokenIssuance] = _QUERIES.sure_row(
 )
 _issue_to_client_async: AsyncCall[ClientTokenIssuance] = _ASYNC_QUERIES.sure_row(
     "issue_to_client", _issue_to_client_row, takes=_issue_to_client_takes
+)
+_issue_many_row: Callable[..., ClientTokenIssuance] = by_case(
+    "grants.issue_many",
+    0,
+    (
+        ("issued",),
+        ClientTokenIssuanceIssued,
+        {"token_id": 1, "scopes": 2, "expires_at": 3},
+    ),
+    (
+        (
+            "client_inactive",
+            "client_not_authorized",
+            "client_public",
+            "grant_not_allowed",
+            "invalid_scope",
+            "invalid_target",
+            "service_account_inactive",
+            "tenant_inactive",
+        ),
+        ClientTokenIssuanceOtherwise,
+        {},
+    ),
+)
+_issue_many_takes = Parameters(
+    "grants.issue_many",
+    tenant_id=checks.uuid,
+    rows=checks.optional(checks.text()),
+)
+_issue_many: Call[list[ClientTokenIssuance]] = _QUERIES.rows(
+    "issue_many", _issue_many_row, takes=_issue_many_takes
+)
+_issue_many_async: AsyncCall[list[ClientTokenIssuance]] = _ASYNC_QUERIES.rows(
+    "issue_many", _issue_many_row, takes=_issue_many_takes
 )
 
 
@@ -457,3 +492,33 @@ async def issue_to_client_async(
         properties=properties,
         lifetime=lifetime,
     )
+
+
+def issue_many(
+    connection: Connection[object], *, tenant_id: UUID, rows: str | None
+) -> list[ClientTokenIssuance]:
+    """The outcome of each request, in their order: as issue_to_client, which has the
+    rules. One request that is refused does not affect the others. rows is a JSON array
+    of objects.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/grants.sql:406
+    """
+    return _issue_many(connection, tenant_id=tenant_id, rows=rows)
+
+
+async def issue_many_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID, rows: str | None
+) -> list[ClientTokenIssuance]:
+    """The outcome of each request, in their order: as issue_to_client, which has the
+    rules. One request that is refused does not affect the others. rows is a JSON array
+    of objects.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/grants.sql:406
+    """
+    return await _issue_many_async(connection, tenant_id=tenant_id, rows=rows)

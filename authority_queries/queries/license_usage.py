@@ -24,7 +24,8 @@ _TEXTS = {
     "record": "60c553ccbbfb",
     "correct": "2e2166f11007",
     "get_receipt": "7e90b9089767",
-    "list_totals": "82bf01034be0",
+    "list_totals": "ba55bc59c2f0",
+    "list_totals_of_metric": "971dccbc835d",
     "prune": "6d58c5273136",
 }
 _QUERIES = QueryFile(FOLDER / "license_usage.sql", texts=_TEXTS)
@@ -75,8 +76,10 @@ _list_totals_takes = Parameters(
     "license_usage.list_totals",
     tenant_id=checks.uuid,
     license_id=checks.uuid,
-    metric=checks.optional(checks.text()),
-    from_period=checks.optional(checks.date),
+    from_period=checks.date,
+    after_period_start=checks.date,
+    after_metric=checks.text(),
+    page_size=checks.int8,
 )
 _list_totals: Call[list[UsageTotal]] = _QUERIES.rows(
     "list_totals", UsageTotal, takes=_list_totals_takes
@@ -89,6 +92,27 @@ _list_totals_stream = _QUERIES.stream(
 )
 _list_totals_stream_async = _ASYNC_QUERIES.stream(
     "list_totals", UsageTotal, takes=_list_totals_takes
+)
+_list_totals_of_metric_takes = Parameters(
+    "license_usage.list_totals_of_metric",
+    tenant_id=checks.uuid,
+    license_id=checks.uuid,
+    metric=checks.text(),
+    from_period=checks.date,
+    after=checks.date,
+    page_size=checks.int8,
+)
+_list_totals_of_metric: Call[list[UsageTotal]] = _QUERIES.rows(
+    "list_totals_of_metric", UsageTotal, takes=_list_totals_of_metric_takes
+)
+_list_totals_of_metric_async: AsyncCall[list[UsageTotal]] = _ASYNC_QUERIES.rows(
+    "list_totals_of_metric", UsageTotal, takes=_list_totals_of_metric_takes
+)
+_list_totals_of_metric_stream = _QUERIES.stream(
+    "list_totals_of_metric", UsageTotal, takes=_list_totals_of_metric_takes
+)
+_list_totals_of_metric_stream_async = _ASYNC_QUERIES.stream(
+    "list_totals_of_metric", UsageTotal, takes=_list_totals_of_metric_takes
 )
 _prune_takes = Parameters(
     "license_usage.prune",
@@ -290,16 +314,17 @@ def list_totals(
     *,
     tenant_id: UUID,
     license_id: UUID,
-    metric: str | None,
-    from_period: date | None,
+    from_period: date,
+    after_period_start: date,
+    after_metric: str,
+    page_size: int,
 ) -> list[UsageTotal]:
-    """The total of one metric and period, newest period first. A metric that is null
-    keeps all; a from_period that is null, all periods.
+    """The total of one metric and period, newest period first, then in descending
+    order of metric, starting after the given ones. No period begins before from_period.
 
     Args:
         tenant_id: Owner of the row.
         license_id: The licence.
-        metric: A name in licenses.limits.
 
     queries/license_usage.sql:183
     """
@@ -307,8 +332,10 @@ def list_totals(
         connection,
         tenant_id=tenant_id,
         license_id=license_id,
-        metric=metric,
         from_period=from_period,
+        after_period_start=after_period_start,
+        after_metric=after_metric,
+        page_size=page_size,
     )
 
 
@@ -317,16 +344,17 @@ async def list_totals_async(
     *,
     tenant_id: UUID,
     license_id: UUID,
-    metric: str | None,
-    from_period: date | None,
+    from_period: date,
+    after_period_start: date,
+    after_metric: str,
+    page_size: int,
 ) -> list[UsageTotal]:
-    """The total of one metric and period, newest period first. A metric that is null
-    keeps all; a from_period that is null, all periods.
+    """The total of one metric and period, newest period first, then in descending
+    order of metric, starting after the given ones. No period begins before from_period.
 
     Args:
         tenant_id: Owner of the row.
         license_id: The licence.
-        metric: A name in licenses.limits.
 
     queries/license_usage.sql:183
     """
@@ -334,8 +362,10 @@ async def list_totals_async(
         connection,
         tenant_id=tenant_id,
         license_id=license_id,
-        metric=metric,
         from_period=from_period,
+        after_period_start=after_period_start,
+        after_metric=after_metric,
+        page_size=page_size,
     )
 
 
@@ -345,11 +375,13 @@ def list_totals_stream(
     size: int = 1000,
     tenant_id: UUID,
     license_id: UUID,
-    metric: str | None,
-    from_period: date | None,
+    from_period: date,
+    after_period_start: date,
+    after_metric: str,
+    page_size: int,
 ) -> Stream[UsageTotal]:
-    """The total of one metric and period, newest period first. A metric that is null
-    keeps all; a from_period that is null, all periods.
+    """The total of one metric and period, newest period first, then in descending
+    order of metric, starting after the given ones. No period begins before from_period.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -357,7 +389,6 @@ def list_totals_stream(
     Args:
         tenant_id: Owner of the row.
         license_id: The licence.
-        metric: A name in licenses.limits.
 
     queries/license_usage.sql:183
     """
@@ -366,8 +397,10 @@ def list_totals_stream(
         size,
         tenant_id=tenant_id,
         license_id=license_id,
-        metric=metric,
         from_period=from_period,
+        after_period_start=after_period_start,
+        after_metric=after_metric,
+        page_size=page_size,
     )
 
 
@@ -377,11 +410,110 @@ def list_totals_stream_async(
     size: int = 1000,
     tenant_id: UUID,
     license_id: UUID,
-    metric: str | None,
-    from_period: date | None,
+    from_period: date,
+    after_period_start: date,
+    after_metric: str,
+    page_size: int,
 ) -> AsyncStream[UsageTotal]:
-    """The total of one metric and period, newest period first. A metric that is null
-    keeps all; a from_period that is null, all periods.
+    """The total of one metric and period, newest period first, then in descending
+    order of metric, starting after the given ones. No period begins before from_period.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+
+    queries/license_usage.sql:183
+    """
+    return _list_totals_stream_async(
+        connection,
+        size,
+        tenant_id=tenant_id,
+        license_id=license_id,
+        from_period=from_period,
+        after_period_start=after_period_start,
+        after_metric=after_metric,
+        page_size=page_size,
+    )
+
+
+def list_totals_of_metric(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    license_id: UUID,
+    metric: str,
+    from_period: date,
+    after: date,
+    page_size: int,
+) -> list[UsageTotal]:
+    """The total of this metric in one period, newest period first, starting after the
+    given one. No period begins before from_period.
+
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        metric: A name in licenses.limits.
+
+    queries/license_usage.sql:207
+    """
+    return _list_totals_of_metric(
+        connection,
+        tenant_id=tenant_id,
+        license_id=license_id,
+        metric=metric,
+        from_period=from_period,
+        after=after,
+        page_size=page_size,
+    )
+
+
+async def list_totals_of_metric_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    license_id: UUID,
+    metric: str,
+    from_period: date,
+    after: date,
+    page_size: int,
+) -> list[UsageTotal]:
+    """The total of this metric in one period, newest period first, starting after the
+    given one. No period begins before from_period.
+
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        metric: A name in licenses.limits.
+
+    queries/license_usage.sql:207
+    """
+    return await _list_totals_of_metric_async(
+        connection,
+        tenant_id=tenant_id,
+        license_id=license_id,
+        metric=metric,
+        from_period=from_period,
+        after=after,
+        page_size=page_size,
+    )
+
+
+def list_totals_of_metric_stream(
+    connection: Connection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    license_id: UUID,
+    metric: str,
+    from_period: date,
+    after: date,
+    page_size: int,
+) -> Stream[UsageTotal]:
+    """The total of this metric in one period, newest period first, starting after the
+    given one. No period begins before from_period.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -391,15 +523,53 @@ def list_totals_stream_async(
         license_id: The licence.
         metric: A name in licenses.limits.
 
-    queries/license_usage.sql:183
+    queries/license_usage.sql:207
     """
-    return _list_totals_stream_async(
+    return _list_totals_of_metric_stream(
         connection,
         size,
         tenant_id=tenant_id,
         license_id=license_id,
         metric=metric,
         from_period=from_period,
+        after=after,
+        page_size=page_size,
+    )
+
+
+def list_totals_of_metric_stream_async(
+    connection: AsyncConnection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    license_id: UUID,
+    metric: str,
+    from_period: date,
+    after: date,
+    page_size: int,
+) -> AsyncStream[UsageTotal]:
+    """The total of this metric in one period, newest period first, starting after the
+    given one. No period begins before from_period.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        license_id: The licence.
+        metric: A name in licenses.limits.
+
+    queries/license_usage.sql:207
+    """
+    return _list_totals_of_metric_stream_async(
+        connection,
+        size,
+        tenant_id=tenant_id,
+        license_id=license_id,
+        metric=metric,
+        from_period=from_period,
+        after=after,
+        page_size=page_size,
     )
 
 
@@ -409,7 +579,7 @@ def prune(
     """Deletes uses of all tenants whose period ended at least this long ago. The
     totals stay. A deleted key can be recorded again.
 
-    queries/license_usage.sql:207
+    queries/license_usage.sql:228
     """
     return _prune(connection, older_than=older_than, batch_size=batch_size)
 
@@ -420,6 +590,6 @@ async def prune_async(
     """Deletes uses of all tenants whose period ended at least this long ago. The
     totals stay. A deleted key can be recorded again.
 
-    queries/license_usage.sql:207
+    queries/license_usage.sql:228
     """
     return await _prune_async(connection, older_than=older_than, batch_size=batch_size)

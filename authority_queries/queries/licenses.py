@@ -28,7 +28,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "create": "5443e45a5277",
+    "create": "919dc85dc366",
     "get_by_id": "a97d40199336",
     "get_by_key": "126216e48432",
     "validate": "01a36e49a960",
@@ -248,7 +248,7 @@ def get_by_id(
     Args:
         tenant_id: Owner of the row.
 
-    queries/licenses.sql:80
+    queries/licenses.sql:81
     """
     return _get_by_id(connection, tenant_id=tenant_id, license_id=license_id)
 
@@ -261,7 +261,7 @@ async def get_by_id_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/licenses.sql:80
+    queries/licenses.sql:81
     """
     return await _get_by_id_async(
         connection, tenant_id=tenant_id, license_id=license_id
@@ -277,7 +277,7 @@ def get_by_key(
         tenant_id: Owner of the row.
         key_hash: SHA-256 of the licence key, 32 octets.
 
-    queries/licenses.sql:94
+    queries/licenses.sql:95
     """
     return _get_by_key(connection, tenant_id=tenant_id, key_hash=key_hash)
 
@@ -291,7 +291,7 @@ async def get_by_key_async(
         tenant_id: Owner of the row.
         key_hash: SHA-256 of the licence key, 32 octets.
 
-    queries/licenses.sql:94
+    queries/licenses.sql:95
     """
     return await _get_by_key_async(connection, tenant_id=tenant_id, key_hash=key_hash)
 
@@ -307,7 +307,7 @@ def validate(
         tenant_id: Owner of the row.
         key_hash: SHA-256 of the licence key, 32 octets.
 
-    queries/licenses.sql:108
+    queries/licenses.sql:109
     """
     return _validate(connection, tenant_id=tenant_id, key_hash=key_hash)
 
@@ -323,7 +323,7 @@ async def validate_async(
         tenant_id: Owner of the row.
         key_hash: SHA-256 of the licence key, 32 octets.
 
-    queries/licenses.sql:108
+    queries/licenses.sql:109
     """
     return await _validate_async(connection, tenant_id=tenant_id, key_hash=key_hash)
 
@@ -368,7 +368,7 @@ def update(
             renewal of running leases; no seat is newly taken and no use is recorded.
         properties: Open object of the embedding service.
 
-    queries/licenses.sql:136
+    queries/licenses.sql:137
     """
     return _update(
         connection,
@@ -428,7 +428,7 @@ async def update_async(
             renewal of running leases; no seat is newly taken and no use is recorded.
         properties: Open object of the embedding service.
 
-    queries/licenses.sql:136
+    queries/licenses.sql:137
     """
     return await _update_async(
         connection,
@@ -464,7 +464,7 @@ def set_status(
         status: A suspended licence can become active again, a revoked one cannot.
         reason: Why it is suspended or revoked.
 
-    queries/licenses.sql:255
+    queries/licenses.sql:256
     """
     return _set_status(
         connection,
@@ -491,7 +491,7 @@ async def set_status_async(
         status: A suspended licence can become active again, a revoked one cannot.
         reason: Why it is suspended or revoked.
 
-    queries/licenses.sql:255
+    queries/licenses.sql:256
     """
     return await _set_status_async(
         connection,

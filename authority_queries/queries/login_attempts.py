@@ -2,7 +2,7 @@
 # Edit queries/login_attempts.sql instead, and generate again.
 """Queries of `queries/login_attempts.sql`."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
@@ -27,8 +27,9 @@ from authority_queries.records import (
 
 _TEXTS = {
     "record": "0666b1eb0f40",
-    "list_recent_by_username": "d1cebf19d9f2",
-    "list_recent_by_address": "12851664b32f",
+    "record_many": "ec740af7d597",
+    "list_recent_by_username": "64498975981c",
+    "list_recent_by_address": "e8bcb3d3fe50",
     "reserve": "a6822ce45650",
     "succeed": "2151e8d804fb",
     "prune_throttles": "3bdc2646e9b8",
@@ -56,11 +57,22 @@ _record: Call[LoginAttempt] = _QUERIES.sure_row(
 _record_async: AsyncCall[LoginAttempt] = _ASYNC_QUERIES.sure_row(
     "record", LoginAttempt, takes=_record_takes
 )
+_record_many_takes = Parameters(
+    "login_attempts.record_many",
+    tenant_id=checks.uuid,
+    rows=checks.optional(checks.text()),
+)
+_record_many: Call[int] = _QUERIES.count("record_many", takes=_record_many_takes)
+_record_many_async: AsyncCall[int] = _ASYNC_QUERIES.count(
+    "record_many", takes=_record_many_takes
+)
 _list_recent_by_username_takes = Parameters(
     "login_attempts.list_recent_by_username",
     tenant_id=checks.uuid,
     username_key=checks.text(),
     within=checks.duration,
+    after_created_at=checks.moment,
+    after_id=checks.uuid,
     page_size=checks.int8,
 )
 _list_recent_by_username: Call[list[LoginAttempt]] = _QUERIES.rows(
@@ -80,6 +92,8 @@ _list_recent_by_address_takes = Parameters(
     tenant_id=checks.uuid,
     address=checks.address,
     within=checks.duration,
+    after_created_at=checks.moment,
+    after_id=checks.uuid,
     page_size=checks.int8,
 )
 _list_recent_by_address: Call[list[LoginAttempt]] = _QUERIES.rows(
@@ -251,26 +265,61 @@ async def record_async(
     )
 
 
-def list_recent_by_username(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    username_key: str,
-    within: timedelta,
-    page_size: int,
-) -> list[LoginAttempt]:
-    """One attempt to sign in as this username within the given time, newest first.
+def record_many(
+    connection: Connection[object], *, tenant_id: UUID, rows: str | None
+) -> int:
+    """Logs attempts that were made elsewhere, each at its time: a null created_at or
+    one in the future means now. An attempt of a month without a partition is in the
+    default partition. rows is a JSON array of objects.
 
     Args:
         tenant_id: Owner of the row.
 
     queries/login_attempts.sql:37
     """
+    return _record_many(connection, tenant_id=tenant_id, rows=rows)
+
+
+async def record_many_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID, rows: str | None
+) -> int:
+    """Logs attempts that were made elsewhere, each at its time: a null created_at or
+    one in the future means now. An attempt of a month without a partition is in the
+    default partition. rows is a JSON array of objects.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/login_attempts.sql:37
+    """
+    return await _record_many_async(connection, tenant_id=tenant_id, rows=rows)
+
+
+def list_recent_by_username(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    username_key: str,
+    within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
+    page_size: int,
+) -> list[LoginAttempt]:
+    """One attempt to sign in as this username within the given time, newest first,
+    starting after the given one.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/login_attempts.sql:73
+    """
     return _list_recent_by_username(
         connection,
         tenant_id=tenant_id,
         username_key=username_key,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -281,20 +330,25 @@ async def list_recent_by_username_async(
     tenant_id: UUID,
     username_key: str,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> list[LoginAttempt]:
-    """One attempt to sign in as this username within the given time, newest first.
+    """One attempt to sign in as this username within the given time, newest first,
+    starting after the given one.
 
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:37
+    queries/login_attempts.sql:73
     """
     return await _list_recent_by_username_async(
         connection,
         tenant_id=tenant_id,
         username_key=username_key,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -306,9 +360,12 @@ def list_recent_by_username_stream(
     tenant_id: UUID,
     username_key: str,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> Stream[LoginAttempt]:
-    """One attempt to sign in as this username within the given time, newest first.
+    """One attempt to sign in as this username within the given time, newest first,
+    starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -316,7 +373,7 @@ def list_recent_by_username_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:37
+    queries/login_attempts.sql:73
     """
     return _list_recent_by_username_stream(
         connection,
@@ -324,6 +381,8 @@ def list_recent_by_username_stream(
         tenant_id=tenant_id,
         username_key=username_key,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -335,9 +394,12 @@ def list_recent_by_username_stream_async(
     tenant_id: UUID,
     username_key: str,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> AsyncStream[LoginAttempt]:
-    """One attempt to sign in as this username within the given time, newest first.
+    """One attempt to sign in as this username within the given time, newest first,
+    starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -345,7 +407,7 @@ def list_recent_by_username_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:37
+    queries/login_attempts.sql:73
     """
     return _list_recent_by_username_stream_async(
         connection,
@@ -353,6 +415,8 @@ def list_recent_by_username_stream_async(
         tenant_id=tenant_id,
         username_key=username_key,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -363,20 +427,25 @@ def list_recent_by_address(
     tenant_id: UUID,
     address: IPv4Address | IPv6Address,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> list[LoginAttempt]:
-    """One attempt from this network address within the given time, newest first.
+    """One attempt from this network address within the given time, newest first,
+    starting after the given one.
 
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:53
+    queries/login_attempts.sql:92
     """
     return _list_recent_by_address(
         connection,
         tenant_id=tenant_id,
         address=address,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -387,20 +456,25 @@ async def list_recent_by_address_async(
     tenant_id: UUID,
     address: IPv4Address | IPv6Address,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> list[LoginAttempt]:
-    """One attempt from this network address within the given time, newest first.
+    """One attempt from this network address within the given time, newest first,
+    starting after the given one.
 
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:53
+    queries/login_attempts.sql:92
     """
     return await _list_recent_by_address_async(
         connection,
         tenant_id=tenant_id,
         address=address,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -412,9 +486,12 @@ def list_recent_by_address_stream(
     tenant_id: UUID,
     address: IPv4Address | IPv6Address,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> Stream[LoginAttempt]:
-    """One attempt from this network address within the given time, newest first.
+    """One attempt from this network address within the given time, newest first,
+    starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -422,7 +499,7 @@ def list_recent_by_address_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:53
+    queries/login_attempts.sql:92
     """
     return _list_recent_by_address_stream(
         connection,
@@ -430,6 +507,8 @@ def list_recent_by_address_stream(
         tenant_id=tenant_id,
         address=address,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -441,9 +520,12 @@ def list_recent_by_address_stream_async(
     tenant_id: UUID,
     address: IPv4Address | IPv6Address,
     within: timedelta,
+    after_created_at: datetime,
+    after_id: UUID,
     page_size: int,
 ) -> AsyncStream[LoginAttempt]:
-    """One attempt from this network address within the given time, newest first.
+    """One attempt from this network address within the given time, newest first,
+    starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -451,7 +533,7 @@ def list_recent_by_address_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/login_attempts.sql:53
+    queries/login_attempts.sql:92
     """
     return _list_recent_by_address_stream_async(
         connection,
@@ -459,6 +541,8 @@ def list_recent_by_address_stream_async(
         tenant_id=tenant_id,
         address=address,
         within=within,
+        after_created_at=after_created_at,
+        after_id=after_id,
         page_size=page_size,
     )
 
@@ -483,7 +567,7 @@ def reserve(
     depends on whether the account exists (RFC 6819 sections 4.4.3.6 and 5.1.4.2.4;
     NIST SP 800-63B-4 section 3.2.2).
 
-    queries/login_attempts.sql:70
+    queries/login_attempts.sql:112
     """
     return _reserve(
         connection,
@@ -519,7 +603,7 @@ async def reserve_async(
     depends on whether the account exists (RFC 6819 sections 4.4.3.6 and 5.1.4.2.4;
     NIST SP 800-63B-4 section 3.2.2).
 
-    queries/login_attempts.sql:70
+    queries/login_attempts.sql:112
     """
     return await _reserve_async(
         connection,
@@ -554,7 +638,7 @@ def succeed(
         tenant_id: Owner of the row.
         factor: What is checked: password, totp, recovery_code, …
 
-    queries/login_attempts.sql:98
+    queries/login_attempts.sql:140
     """
     return _succeed(
         connection,
@@ -585,7 +669,7 @@ async def succeed_async(
         tenant_id: Owner of the row.
         factor: What is checked: password, totp, recovery_code, …
 
-    queries/login_attempts.sql:98
+    queries/login_attempts.sql:140
     """
     return await _succeed_async(
         connection,
@@ -601,7 +685,7 @@ def prune_throttles(connection: Connection[object], *, batch_size: int) -> int:
     """Deletes throttles of all tenants that are empty and no longer trusted, up to an
     hour after they became so.
 
-    queries/login_attempts.sql:213
+    queries/login_attempts.sql:255
     """
     return _prune_throttles(connection, batch_size=batch_size)
 
@@ -612,7 +696,7 @@ async def prune_throttles_async(
     """Deletes throttles of all tenants that are empty and no longer trusted, up to an
     hour after they became so.
 
-    queries/login_attempts.sql:213
+    queries/login_attempts.sql:255
     """
     return await _prune_throttles_async(connection, batch_size=batch_size)
 
@@ -621,7 +705,7 @@ def create_partitions(connection: Connection[object], *, months_ahead: int) -> i
     """The number of missing monthly partitions of the log that were created, from this
     month to months_ahead months later.
 
-    queries/login_attempts.sql:237
+    queries/login_attempts.sql:279
     """
     return _create_partitions(connection, months_ahead=months_ahead)
 
@@ -632,7 +716,7 @@ async def create_partitions_async(
     """The number of missing monthly partitions of the log that were created, from this
     month to months_ahead months later.
 
-    queries/login_attempts.sql:237
+    queries/login_attempts.sql:279
     """
     return await _create_partitions_async(connection, months_ahead=months_ahead)
 
@@ -641,7 +725,7 @@ def drop_partitions(connection: Connection[object], *, retention: timedelta) -> 
     """The number of monthly partitions of the log that were dropped because they end
     before the retention begins.
 
-    queries/login_attempts.sql:245
+    queries/login_attempts.sql:287
     """
     return _drop_partitions(connection, retention=retention)
 
@@ -652,7 +736,7 @@ async def drop_partitions_async(
     """The number of monthly partitions of the log that were dropped because they end
     before the retention begins.
 
-    queries/login_attempts.sql:245
+    queries/login_attempts.sql:287
     """
     return await _drop_partitions_async(connection, retention=retention)
 
@@ -663,7 +747,7 @@ def prune_default(
     """The number of attempts older than the retention that were deleted from the
     default partition, which is never dropped.
 
-    queries/login_attempts.sql:253
+    queries/login_attempts.sql:295
     """
     return _prune_default(connection, retention=retention, batch_size=batch_size)
 
@@ -674,7 +758,7 @@ async def prune_default_async(
     """The number of attempts older than the retention that were deleted from the
     default partition, which is never dropped.
 
-    queries/login_attempts.sql:253
+    queries/login_attempts.sql:295
     """
     return await _prune_default_async(
         connection, retention=retention, batch_size=batch_size

@@ -30,7 +30,8 @@ _TEXTS = {
     "claim": "8cf746bf2611",
     "record_delivery": "8911d22db587",
     "record_failure": "8c993c3a8bac",
-    "list_after": "2754b4eaaade",
+    "list_after": "9c0956e9a1b8",
+    "list_by_status_after": "dbca278c7e05",
     "list_tenants": "64a2187057dd",
     "prune_expired": "10b36cfe830b",
 }
@@ -82,8 +83,7 @@ _record_failure_async: AsyncCall[LogoutFailure | None] = _ASYNC_QUERIES.row(
 _list_after_takes = Parameters(
     "logout_notices.list_after",
     tenant_id=checks.uuid,
-    notice_status=checks.optional(checks.one_of("delivered", "given_up", "waiting")),
-    after=checks.optional(checks.uuid),
+    after=checks.uuid,
     page_size=checks.int8,
 )
 _list_after: Call[list[LogoutRecord]] = _QUERIES.rows(
@@ -97,6 +97,25 @@ _list_after_stream = _QUERIES.stream(
 )
 _list_after_stream_async = _ASYNC_QUERIES.stream(
     "list_after", LogoutRecord, takes=_list_after_takes
+)
+_list_by_status_after_takes = Parameters(
+    "logout_notices.list_by_status_after",
+    tenant_id=checks.uuid,
+    notice_status=checks.one_of("delivered", "given_up", "waiting"),
+    after=checks.uuid,
+    page_size=checks.int8,
+)
+_list_by_status_after: Call[list[LogoutRecord]] = _QUERIES.rows(
+    "list_by_status_after", LogoutRecord, takes=_list_by_status_after_takes
+)
+_list_by_status_after_async: AsyncCall[list[LogoutRecord]] = _ASYNC_QUERIES.rows(
+    "list_by_status_after", LogoutRecord, takes=_list_by_status_after_takes
+)
+_list_by_status_after_stream = _QUERIES.stream(
+    "list_by_status_after", LogoutRecord, takes=_list_by_status_after_takes
+)
+_list_by_status_after_stream_async = _ASYNC_QUERIES.stream(
+    "list_by_status_after", LogoutRecord, takes=_list_by_status_after_takes
 )
 _list_tenants_takes = Parameters(
     "logout_notices.list_tenants",
@@ -286,15 +305,9 @@ async def record_failure_async(
 
 
 def list_after(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    notice_status: LogoutNoticeStatus | None,
-    after: UUID | None,
-    page_size: int,
+    connection: Connection[object], *, tenant_id: UUID, after: UUID, page_size: int
 ) -> list[LogoutRecord]:
-    """One notice, in order of id, starting after the given id. A null notice_status
-    keeps all.
+    """One notice, in order of id, starting after the given id.
 
     Args:
         tenant_id: Owner of the row.
@@ -302,24 +315,14 @@ def list_after(
     queries/logout_notices.sql:147
     """
     return _list_after(
-        connection,
-        tenant_id=tenant_id,
-        notice_status=notice_status,
-        after=after,
-        page_size=page_size,
+        connection, tenant_id=tenant_id, after=after, page_size=page_size
     )
 
 
 async def list_after_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    notice_status: LogoutNoticeStatus | None,
-    after: UUID | None,
-    page_size: int,
+    connection: AsyncConnection[object], *, tenant_id: UUID, after: UUID, page_size: int
 ) -> list[LogoutRecord]:
-    """One notice, in order of id, starting after the given id. A null notice_status
-    keeps all.
+    """One notice, in order of id, starting after the given id.
 
     Args:
         tenant_id: Owner of the row.
@@ -327,11 +330,7 @@ async def list_after_async(
     queries/logout_notices.sql:147
     """
     return await _list_after_async(
-        connection,
-        tenant_id=tenant_id,
-        notice_status=notice_status,
-        after=after,
-        page_size=page_size,
+        connection, tenant_id=tenant_id, after=after, page_size=page_size
     )
 
 
@@ -340,12 +339,10 @@ def list_after_stream(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    notice_status: LogoutNoticeStatus | None,
-    after: UUID | None,
+    after: UUID,
     page_size: int,
 ) -> Stream[LogoutRecord]:
-    """One notice, in order of id, starting after the given id. A null notice_status
-    keeps all.
+    """One notice, in order of id, starting after the given id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -356,12 +353,7 @@ def list_after_stream(
     queries/logout_notices.sql:147
     """
     return _list_after_stream(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        notice_status=notice_status,
-        after=after,
-        page_size=page_size,
+        connection, size, tenant_id=tenant_id, after=after, page_size=page_size
     )
 
 
@@ -370,12 +362,10 @@ def list_after_stream_async(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    notice_status: LogoutNoticeStatus | None,
-    after: UUID | None,
+    after: UUID,
     page_size: int,
 ) -> AsyncStream[LogoutRecord]:
-    """One notice, in order of id, starting after the given id. A null notice_status
-    keeps all.
+    """One notice, in order of id, starting after the given id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -386,6 +376,107 @@ def list_after_stream_async(
     queries/logout_notices.sql:147
     """
     return _list_after_stream_async(
+        connection, size, tenant_id=tenant_id, after=after, page_size=page_size
+    )
+
+
+def list_by_status_after(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    notice_status: LogoutNoticeStatus,
+    after: UUID,
+    page_size: int,
+) -> list[LogoutRecord]:
+    """One notice with this status, otherwise as list_after.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/logout_notices.sql:169
+    """
+    return _list_by_status_after(
+        connection,
+        tenant_id=tenant_id,
+        notice_status=notice_status,
+        after=after,
+        page_size=page_size,
+    )
+
+
+async def list_by_status_after_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    notice_status: LogoutNoticeStatus,
+    after: UUID,
+    page_size: int,
+) -> list[LogoutRecord]:
+    """One notice with this status, otherwise as list_after.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/logout_notices.sql:169
+    """
+    return await _list_by_status_after_async(
+        connection,
+        tenant_id=tenant_id,
+        notice_status=notice_status,
+        after=after,
+        page_size=page_size,
+    )
+
+
+def list_by_status_after_stream(
+    connection: Connection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    notice_status: LogoutNoticeStatus,
+    after: UUID,
+    page_size: int,
+) -> Stream[LogoutRecord]:
+    """One notice with this status, otherwise as list_after.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/logout_notices.sql:169
+    """
+    return _list_by_status_after_stream(
+        connection,
+        size,
+        tenant_id=tenant_id,
+        notice_status=notice_status,
+        after=after,
+        page_size=page_size,
+    )
+
+
+def list_by_status_after_stream_async(
+    connection: AsyncConnection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    notice_status: LogoutNoticeStatus,
+    after: UUID,
+    page_size: int,
+) -> AsyncStream[LogoutRecord]:
+    """One notice with this status, otherwise as list_after.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/logout_notices.sql:169
+    """
+    return _list_by_status_after_stream_async(
         connection,
         size,
         tenant_id=tenant_id,
@@ -401,7 +492,7 @@ def list_tenants(
     """One tenant with notices that a worker can claim now. For a worker of many
     tenants, which then claims in a unit of work of each.
 
-    queries/logout_notices.sql:171
+    queries/logout_notices.sql:185
     """
     return _list_tenants(connection, page_size=page_size)
 
@@ -412,7 +503,7 @@ async def list_tenants_async(
     """One tenant with notices that a worker can claim now. For a worker of many
     tenants, which then claims in a unit of work of each.
 
-    queries/logout_notices.sql:171
+    queries/logout_notices.sql:185
     """
     return await _list_tenants_async(connection, page_size=page_size)
 
@@ -426,7 +517,7 @@ def list_tenants_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/logout_notices.sql:171
+    queries/logout_notices.sql:185
     """
     return _list_tenants_stream(connection, size, page_size=page_size)
 
@@ -440,7 +531,7 @@ def list_tenants_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/logout_notices.sql:171
+    queries/logout_notices.sql:185
     """
     return _list_tenants_stream_async(connection, size, page_size=page_size)
 
@@ -451,7 +542,7 @@ def prune_expired(
     """Deletes logout notices of all tenants that expired longer ago than older_than,
     delivered or not.
 
-    queries/logout_notices.sql:185
+    queries/logout_notices.sql:199
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -462,7 +553,7 @@ async def prune_expired_async(
     """Deletes logout notices of all tenants that expired longer ago than older_than,
     delivered or not.
 
-    queries/logout_notices.sql:185
+    queries/logout_notices.sql:199
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

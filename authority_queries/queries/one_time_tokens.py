@@ -35,7 +35,7 @@ from authority_queries.records import (
 _TEXTS = {
     "create": "ce31e4451e40",
     "get_by_token": "f14973251a36",
-    "list_by_purpose": "2fa982550544",
+    "list_by_purpose": "8336f49ecb05",
     "redeem": "63991d652238",
     "cancel": "58943c2206cc",
     "prune_expired": "410a798c6873",
@@ -104,7 +104,7 @@ _list_by_purpose_takes = Parameters(
     purpose=checks.one_of(
         "email_verification", "invitation", "password_reset", "sign_in"
     ),
-    after=checks.optional(checks.text()),
+    after=checks.text(),
     page_size=checks.int8,
 )
 _list_by_purpose: Call[list[OneTimeToken]] = _QUERIES.rows(
@@ -326,7 +326,7 @@ def list_by_purpose(
     *,
     tenant_id: UUID,
     purpose: OneTimeTokenPurpose,
-    after: str | None,
+    after: str,
     page_size: int,
 ) -> list[OneTimeToken]:
     """One token of this purpose, such as an invitation, used, expired or neither, in
@@ -353,7 +353,7 @@ async def list_by_purpose_async(
     *,
     tenant_id: UUID,
     purpose: OneTimeTokenPurpose,
-    after: str | None,
+    after: str,
     page_size: int,
 ) -> list[OneTimeToken]:
     """One token of this purpose, such as an invitation, used, expired or neither, in
@@ -381,7 +381,7 @@ def list_by_purpose_stream(
     size: int = 1000,
     tenant_id: UUID,
     purpose: OneTimeTokenPurpose,
-    after: str | None,
+    after: str,
     page_size: int,
 ) -> Stream[OneTimeToken]:
     """One token of this purpose, such as an invitation, used, expired or neither, in
@@ -413,7 +413,7 @@ def list_by_purpose_stream_async(
     size: int = 1000,
     tenant_id: UUID,
     purpose: OneTimeTokenPurpose,
-    after: str | None,
+    after: str,
     page_size: int,
 ) -> AsyncStream[OneTimeToken]:
     """One token of this purpose, such as an invitation, used, expired or neither, in

@@ -2,6 +2,7 @@
 # Edit queries/revocations.sql instead, and generate again.
 """Queries of `queries/revocations.sql`."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -19,14 +20,22 @@ from authority_queries.engine.runtime import (
     checks,
 )
 from authority_queries.queries import FOLDER
-from authority_queries.records import Revocation, RevocationCategory
+from authority_queries.records import (
+    FeedHead,
+    FoundSequences,
+    Revocation,
+    RevocationCategory,
+)
 
 _TEXTS = {
     "publish": "4945c5926a86",
     "list_since": "b4d58c6ce92c",
     "get_position": "1226136b5ac6",
+    "list_heads": "b88529fb4593",
     "listen": "59f5fcc38d7e",
-    "list_active": "147fdc3b1b8d",
+    "find_active": "8a1b59cd68e2",
+    "find_active_by_target": "36b109d2fa8f",
+    "list_by_sequences": "b5eb5a600dc3",
     "prune_expired": "ad87ec1a770d",
     "prune_superseded": "f9135225f236",
 }
@@ -78,31 +87,77 @@ _get_position: Call[int] = _QUERIES.sure_value(
 _get_position_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value(
     "get_position", takes=_get_position_takes
 )
+_list_heads_takes = Parameters(
+    "revocations.list_heads",
+    tenant_ids=checks.array(checks.uuid),
+)
+_list_heads: Call[list[FeedHead]] = _QUERIES.rows(
+    "list_heads", FeedHead, takes=_list_heads_takes
+)
+_list_heads_async: AsyncCall[list[FeedHead]] = _ASYNC_QUERIES.rows(
+    "list_heads", FeedHead, takes=_list_heads_takes
+)
+_list_heads_stream = _QUERIES.stream("list_heads", FeedHead, takes=_list_heads_takes)
+_list_heads_stream_async = _ASYNC_QUERIES.stream(
+    "list_heads", FeedHead, takes=_list_heads_takes
+)
+_QUERIES.promise("list_heads", "tenant_id", "last_sequence")
+_ASYNC_QUERIES.promise("list_heads", "tenant_id", "last_sequence")
 _listen: Call[None] = _QUERIES.script("listen")
 _listen_async: AsyncCall[None] = _ASYNC_QUERIES.script("listen")
-_list_active_takes = Parameters(
-    "revocations.list_active",
+_find_active_takes = Parameters(
+    "revocations.find_active",
     tenant_id=checks.uuid,
     category=checks.optional(
         checks.one_of(
             "authorization", "client", "key", "session", "subject", "tenant", "token"
         )
     ),
-    target=checks.optional(checks.text()),
     after=checks.int8,
+    most=checks.int8,
     page_size=checks.int8,
 )
-_list_active: Call[list[Revocation]] = _QUERIES.rows(
-    "list_active", Revocation, takes=_list_active_takes
+_find_active: Call[FoundSequences] = _QUERIES.sure_row(
+    "find_active", FoundSequences, takes=_find_active_takes
 )
-_list_active_async: AsyncCall[list[Revocation]] = _ASYNC_QUERIES.rows(
-    "list_active", Revocation, takes=_list_active_takes
+_find_active_async: AsyncCall[FoundSequences] = _ASYNC_QUERIES.sure_row(
+    "find_active", FoundSequences, takes=_find_active_takes
 )
-_list_active_stream = _QUERIES.stream(
-    "list_active", Revocation, takes=_list_active_takes
+_find_active_by_target_takes = Parameters(
+    "revocations.find_active_by_target",
+    tenant_id=checks.uuid,
+    category=checks.optional(
+        checks.one_of(
+            "authorization", "client", "key", "session", "subject", "tenant", "token"
+        )
+    ),
+    target=checks.text(),
+    after=checks.int8,
+    most=checks.int8,
+    page_size=checks.int8,
 )
-_list_active_stream_async = _ASYNC_QUERIES.stream(
-    "list_active", Revocation, takes=_list_active_takes
+_find_active_by_target: Call[FoundSequences] = _QUERIES.sure_row(
+    "find_active_by_target", FoundSequences, takes=_find_active_by_target_takes
+)
+_find_active_by_target_async: AsyncCall[FoundSequences] = _ASYNC_QUERIES.sure_row(
+    "find_active_by_target", FoundSequences, takes=_find_active_by_target_takes
+)
+_list_by_sequences_takes = Parameters(
+    "revocations.list_by_sequences",
+    tenant_id=checks.uuid,
+    sequences=checks.array(checks.int8),
+)
+_list_by_sequences: Call[list[Revocation]] = _QUERIES.rows(
+    "list_by_sequences", Revocation, takes=_list_by_sequences_takes
+)
+_list_by_sequences_async: AsyncCall[list[Revocation]] = _ASYNC_QUERIES.rows(
+    "list_by_sequences", Revocation, takes=_list_by_sequences_takes
+)
+_list_by_sequences_stream = _QUERIES.stream(
+    "list_by_sequences", Revocation, takes=_list_by_sequences_takes
+)
+_list_by_sequences_stream_async = _ASYNC_QUERIES.stream(
+    "list_by_sequences", Revocation, takes=_list_by_sequences_takes
 )
 _prune_expired_takes = Parameters(
     "revocations.prune_expired",
@@ -328,12 +383,66 @@ async def get_position_async(
     return await _get_position_async(connection, tenant_id=tenant_id)
 
 
+def list_heads(
+    connection: Connection[object], *, tenant_ids: Sequence[UUID]
+) -> list[FeedHead]:
+    """Where the feed of one of these tenants ends, for a verifier that follows many
+    tenants: the newest number (0 for an empty feed), when it was published, and the
+    server's clock. A tenant that is unknown, suspended or terminated has no row.
+
+    queries/revocations.sql:90
+    """
+    return _list_heads(connection, tenant_ids=tenant_ids)
+
+
+async def list_heads_async(
+    connection: AsyncConnection[object], *, tenant_ids: Sequence[UUID]
+) -> list[FeedHead]:
+    """Where the feed of one of these tenants ends, for a verifier that follows many
+    tenants: the newest number (0 for an empty feed), when it was published, and the
+    server's clock. A tenant that is unknown, suspended or terminated has no row.
+
+    queries/revocations.sql:90
+    """
+    return await _list_heads_async(connection, tenant_ids=tenant_ids)
+
+
+def list_heads_stream(
+    connection: Connection[object], *, size: int = 1000, tenant_ids: Sequence[UUID]
+) -> Stream[FeedHead]:
+    """Where the feed of one of these tenants ends, for a verifier that follows many
+    tenants: the newest number (0 for an empty feed), when it was published, and the
+    server's clock. A tenant that is unknown, suspended or terminated has no row.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    queries/revocations.sql:90
+    """
+    return _list_heads_stream(connection, size, tenant_ids=tenant_ids)
+
+
+def list_heads_stream_async(
+    connection: AsyncConnection[object], *, size: int = 1000, tenant_ids: Sequence[UUID]
+) -> AsyncStream[FeedHead]:
+    """Where the feed of one of these tenants ends, for a verifier that follows many
+    tenants: the newest number (0 for an empty feed), when it was published, and the
+    server's clock. A tenant that is unknown, suspended or terminated has no row.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    queries/revocations.sql:90
+    """
+    return _list_heads_stream_async(connection, size, tenant_ids=tenant_ids)
+
+
 def listen(connection: Connection[object]) -> None:
     """Subscribes the session to the notifications of all publications, which carry the
     tenant's id. Followers must not depend on them: a notification does not survive
     a lost connection.
 
-    queries/revocations.sql:90
+    queries/revocations.sql:105
     """
     _listen(connection)
 
@@ -343,53 +452,85 @@ async def listen_async(connection: AsyncConnection[object]) -> None:
     tenant's id. Followers must not depend on them: a notification does not survive
     a lost connection.
 
-    queries/revocations.sql:90
+    queries/revocations.sql:105
     """
     await _listen_async(connection)
 
 
-def list_active(
+def find_active(
     connection: Connection[object],
     *,
     tenant_id: UUID,
     category: RevocationCategory | None,
-    target: str | None,
     after: int,
+    most: int,
     page_size: int,
-) -> list[Revocation]:
-    """One entry that is in force now, in order of sequence, starting after the given
-    position. A null category or target keeps all.
+) -> FoundSequences:
+    """The sequences of entries that are in force now, in order, starting after the
+    given one: at most page_size, among the first `most` entries. If page_size was not
+    reached, examined_to is the sequence of the last of these, and null when all were
+    examined. A null category keeps all.
 
     Args:
         tenant_id: Owner of the row.
         category: What the target is: a token, authorization, session, subject, client,
             tenant, or key (for signing).
-        target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
-            depending on the category.
 
-    queries/revocations.sql:96
+    queries/revocations.sql:111
     """
-    return _list_active(
+    return _find_active(
         connection,
         tenant_id=tenant_id,
         category=category,
-        target=target,
         after=after,
+        most=most,
         page_size=page_size,
     )
 
 
-async def list_active_async(
+async def find_active_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
     category: RevocationCategory | None,
-    target: str | None,
     after: int,
+    most: int,
     page_size: int,
-) -> list[Revocation]:
-    """One entry that is in force now, in order of sequence, starting after the given
-    position. A null category or target keeps all.
+) -> FoundSequences:
+    """The sequences of entries that are in force now, in order, starting after the
+    given one: at most page_size, among the first `most` entries. If page_size was not
+    reached, examined_to is the sequence of the last of these, and null when all were
+    examined. A null category keeps all.
+
+    Args:
+        tenant_id: Owner of the row.
+        category: What the target is: a token, authorization, session, subject, client,
+            tenant, or key (for signing).
+
+    queries/revocations.sql:111
+    """
+    return await _find_active_async(
+        connection,
+        tenant_id=tenant_id,
+        category=category,
+        after=after,
+        most=most,
+        page_size=page_size,
+    )
+
+
+def find_active_by_target(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    category: RevocationCategory | None,
+    target: str,
+    after: int,
+    most: int,
+    page_size: int,
+) -> FoundSequences:
+    """The sequences of entries for this target that are in force now, otherwise as
+    find_active.
 
     Args:
         tenant_id: Owner of the row.
@@ -398,87 +539,121 @@ async def list_active_async(
         target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
             depending on the category.
 
-    queries/revocations.sql:96
+    queries/revocations.sql:157
     """
-    return await _list_active_async(
+    return _find_active_by_target(
         connection,
         tenant_id=tenant_id,
         category=category,
         target=target,
         after=after,
+        most=most,
         page_size=page_size,
     )
 
 
-def list_active_stream(
+async def find_active_by_target_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    category: RevocationCategory | None,
+    target: str,
+    after: int,
+    most: int,
+    page_size: int,
+) -> FoundSequences:
+    """The sequences of entries for this target that are in force now, otherwise as
+    find_active.
+
+    Args:
+        tenant_id: Owner of the row.
+        category: What the target is: a token, authorization, session, subject, client,
+            tenant, or key (for signing).
+        target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
+            depending on the category.
+
+    queries/revocations.sql:157
+    """
+    return await _find_active_by_target_async(
+        connection,
+        tenant_id=tenant_id,
+        category=category,
+        target=target,
+        after=after,
+        most=most,
+        page_size=page_size,
+    )
+
+
+def list_by_sequences(
+    connection: Connection[object], *, tenant_id: UUID, sequences: Sequence[int]
+) -> list[Revocation]:
+    """One of these entries, in order of sequence.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/revocations.sql:202
+    """
+    return _list_by_sequences(connection, tenant_id=tenant_id, sequences=sequences)
+
+
+async def list_by_sequences_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID, sequences: Sequence[int]
+) -> list[Revocation]:
+    """One of these entries, in order of sequence.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/revocations.sql:202
+    """
+    return await _list_by_sequences_async(
+        connection, tenant_id=tenant_id, sequences=sequences
+    )
+
+
+def list_by_sequences_stream(
     connection: Connection[object],
     *,
     size: int = 1000,
     tenant_id: UUID,
-    category: RevocationCategory | None,
-    target: str | None,
-    after: int,
-    page_size: int,
+    sequences: Sequence[int],
 ) -> Stream[Revocation]:
-    """One entry that is in force now, in order of sequence, starting after the given
-    position. A null category or target keeps all.
+    """One of these entries, in order of sequence.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
     Args:
         tenant_id: Owner of the row.
-        category: What the target is: a token, authorization, session, subject, client,
-            tenant, or key (for signing).
-        target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
-            depending on the category.
 
-    queries/revocations.sql:96
+    queries/revocations.sql:202
     """
-    return _list_active_stream(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        category=category,
-        target=target,
-        after=after,
-        page_size=page_size,
+    return _list_by_sequences_stream(
+        connection, size, tenant_id=tenant_id, sequences=sequences
     )
 
 
-def list_active_stream_async(
+def list_by_sequences_stream_async(
     connection: AsyncConnection[object],
     *,
     size: int = 1000,
     tenant_id: UUID,
-    category: RevocationCategory | None,
-    target: str | None,
-    after: int,
-    page_size: int,
+    sequences: Sequence[int],
 ) -> AsyncStream[Revocation]:
-    """One entry that is in force now, in order of sequence, starting after the given
-    position. A null category or target keeps all.
+    """One of these entries, in order of sequence.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
     Args:
         tenant_id: Owner of the row.
-        category: What the target is: a token, authorization, session, subject, client,
-            tenant, or key (for signing).
-        target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
-            depending on the category.
 
-    queries/revocations.sql:96
+    queries/revocations.sql:202
     """
-    return _list_active_stream_async(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        category=category,
-        target=target,
-        after=after,
-        page_size=page_size,
+    return _list_by_sequences_stream_async(
+        connection, size, tenant_id=tenant_id, sequences=sequences
     )
 
 
@@ -487,7 +662,7 @@ def prune_expired(
 ) -> int:
     """Deletes entries of all tenants that expired longer ago than older_than.
 
-    queries/revocations.sql:116
+    queries/revocations.sql:216
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -497,7 +672,7 @@ async def prune_expired_async(
 ) -> int:
     """Deletes entries of all tenants that expired longer ago than older_than.
 
-    queries/revocations.sql:116
+    queries/revocations.sql:216
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
@@ -512,7 +687,7 @@ def prune_superseded(
     everything that they refuse, is in force, and was published longer ago than
     older_than.
 
-    queries/revocations.sql:139
+    queries/revocations.sql:239
     """
     return _prune_superseded(connection, older_than=older_than, batch_size=batch_size)
 
@@ -525,7 +700,7 @@ async def prune_superseded_async(
     everything that they refuse, is in force, and was published longer ago than
     older_than.
 
-    queries/revocations.sql:139
+    queries/revocations.sql:239
     """
     return await _prune_superseded_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -23,12 +23,13 @@ from authority_queries.records import Permission, Role
 _TEXTS = {
     "get_by_id": "9d31dc05624d",
     "get_by_name": "ab664c4da934",
-    "list_all": "2881144243b4",
-    "create": "7ae0f7b64e8b",
-    "update": "af15dd9546d2",
+    "list_after": "084fbf3e3445",
+    "list_before": "0b436805d3ca",
+    "create": "1db2e60fc747",
+    "update": "3a0359005bd5",
     "delete": "541cd41208ae",
-    "list_permissions": "52033ef677cf",
-    "list_user_permissions": "cd5a8c5b32d7",
+    "list_permissions": "40e27fa0105f",
+    "list_user_permissions": "094259e3c84e",
 }
 _QUERIES = QueryFile(FOLDER / "roles.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "roles.sql", texts=_TEXTS)
@@ -53,16 +54,38 @@ _get_by_name: Call[Role | None] = _QUERIES.row(
 _get_by_name_async: AsyncCall[Role | None] = _ASYNC_QUERIES.row(
     "get_by_name", Role, takes=_get_by_name_takes
 )
-_list_all_takes = Parameters(
-    "roles.list_all",
+_list_after_takes = Parameters(
+    "roles.list_after",
     tenant_id=checks.uuid,
+    after=checks.text(),
+    page_size=checks.int8,
 )
-_list_all: Call[list[Role]] = _QUERIES.rows("list_all", Role, takes=_list_all_takes)
-_list_all_async: AsyncCall[list[Role]] = _ASYNC_QUERIES.rows(
-    "list_all", Role, takes=_list_all_takes
+_list_after: Call[list[Role]] = _QUERIES.rows(
+    "list_after", Role, takes=_list_after_takes
 )
-_list_all_stream = _QUERIES.stream("list_all", Role, takes=_list_all_takes)
-_list_all_stream_async = _ASYNC_QUERIES.stream("list_all", Role, takes=_list_all_takes)
+_list_after_async: AsyncCall[list[Role]] = _ASYNC_QUERIES.rows(
+    "list_after", Role, takes=_list_after_takes
+)
+_list_after_stream = _QUERIES.stream("list_after", Role, takes=_list_after_takes)
+_list_after_stream_async = _ASYNC_QUERIES.stream(
+    "list_after", Role, takes=_list_after_takes
+)
+_list_before_takes = Parameters(
+    "roles.list_before",
+    tenant_id=checks.uuid,
+    before=checks.text(),
+    page_size=checks.int8,
+)
+_list_before: Call[list[Role]] = _QUERIES.rows(
+    "list_before", Role, takes=_list_before_takes
+)
+_list_before_async: AsyncCall[list[Role]] = _ASYNC_QUERIES.rows(
+    "list_before", Role, takes=_list_before_takes
+)
+_list_before_stream = _QUERIES.stream("list_before", Role, takes=_list_before_takes)
+_list_before_stream_async = _ASYNC_QUERIES.stream(
+    "list_before", Role, takes=_list_before_takes
+)
 _create_takes = Parameters(
     "roles.create",
     tenant_id=checks.uuid,
@@ -98,6 +121,8 @@ _list_permissions_takes = Parameters(
     "roles.list_permissions",
     tenant_id=checks.uuid,
     role_id=checks.uuid,
+    after=checks.text(),
+    page_size=checks.int8,
 )
 _list_permissions: Call[list[Permission]] = _QUERIES.rows(
     "list_permissions", Permission, takes=_list_permissions_takes
@@ -115,6 +140,8 @@ _list_user_permissions_takes = Parameters(
     "roles.list_user_permissions",
     tenant_id=checks.uuid,
     user_id=checks.uuid,
+    after=checks.text(),
+    page_size=checks.int8,
 )
 _list_user_permissions: Call[list[Permission]] = _QUERIES.rows(
     "list_user_permissions", Permission, takes=_list_user_permissions_takes
@@ -184,34 +211,45 @@ async def get_by_name_async(
     return await _get_by_name_async(connection, tenant_id=tenant_id, name=name)
 
 
-def list_all(connection: Connection[object], *, tenant_id: UUID) -> list[Role]:
-    """One role of the tenant, in order of name.
-
-    Args:
-        tenant_id: Owner of the row.
-
-    queries/roles.sql:29
-    """
-    return _list_all(connection, tenant_id=tenant_id)
-
-
-async def list_all_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID
+def list_after(
+    connection: Connection[object], *, tenant_id: UUID, after: str, page_size: int
 ) -> list[Role]:
-    """One role of the tenant, in order of name.
+    """One role of the tenant, in order of name, starting after the given one.
 
     Args:
         tenant_id: Owner of the row.
 
     queries/roles.sql:29
     """
-    return await _list_all_async(connection, tenant_id=tenant_id)
+    return _list_after(
+        connection, tenant_id=tenant_id, after=after, page_size=page_size
+    )
 
 
-def list_all_stream(
-    connection: Connection[object], *, size: int = 1000, tenant_id: UUID
+async def list_after_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID, after: str, page_size: int
+) -> list[Role]:
+    """One role of the tenant, in order of name, starting after the given one.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/roles.sql:29
+    """
+    return await _list_after_async(
+        connection, tenant_id=tenant_id, after=after, page_size=page_size
+    )
+
+
+def list_after_stream(
+    connection: Connection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    after: str,
+    page_size: int,
 ) -> Stream[Role]:
-    """One role of the tenant, in order of name.
+    """One role of the tenant, in order of name, starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -221,13 +259,20 @@ def list_all_stream(
 
     queries/roles.sql:29
     """
-    return _list_all_stream(connection, size, tenant_id=tenant_id)
+    return _list_after_stream(
+        connection, size, tenant_id=tenant_id, after=after, page_size=page_size
+    )
 
 
-def list_all_stream_async(
-    connection: AsyncConnection[object], *, size: int = 1000, tenant_id: UUID
+def list_after_stream_async(
+    connection: AsyncConnection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    after: str,
+    page_size: int,
 ) -> AsyncStream[Role]:
-    """One role of the tenant, in order of name.
+    """One role of the tenant, in order of name, starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -237,7 +282,89 @@ def list_all_stream_async(
 
     queries/roles.sql:29
     """
-    return _list_all_stream_async(connection, size, tenant_id=tenant_id)
+    return _list_after_stream_async(
+        connection, size, tenant_id=tenant_id, after=after, page_size=page_size
+    )
+
+
+def list_before(
+    connection: Connection[object], *, tenant_id: UUID, before: str, page_size: int
+) -> list[Role]:
+    """One role of the tenant, in descending order of name, starting before the given
+    one.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/roles.sql:42
+    """
+    return _list_before(
+        connection, tenant_id=tenant_id, before=before, page_size=page_size
+    )
+
+
+async def list_before_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID, before: str, page_size: int
+) -> list[Role]:
+    """One role of the tenant, in descending order of name, starting before the given
+    one.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/roles.sql:42
+    """
+    return await _list_before_async(
+        connection, tenant_id=tenant_id, before=before, page_size=page_size
+    )
+
+
+def list_before_stream(
+    connection: Connection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    before: str,
+    page_size: int,
+) -> Stream[Role]:
+    """One role of the tenant, in descending order of name, starting before the given
+    one.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/roles.sql:42
+    """
+    return _list_before_stream(
+        connection, size, tenant_id=tenant_id, before=before, page_size=page_size
+    )
+
+
+def list_before_stream_async(
+    connection: AsyncConnection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    before: str,
+    page_size: int,
+) -> AsyncStream[Role]:
+    """One role of the tenant, in descending order of name, starting before the given
+    one.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/roles.sql:42
+    """
+    return _list_before_stream_async(
+        connection, size, tenant_id=tenant_id, before=before, page_size=page_size
+    )
 
 
 def create(
@@ -255,7 +382,7 @@ def create(
         name: Identifier in lower case, unique in the tenant.
         description: The users who need the role, in one sentence.
 
-    queries/roles.sql:39
+    queries/roles.sql:55
     """
     return _create(
         connection,
@@ -281,7 +408,7 @@ async def create_async(
         name: Identifier in lower case, unique in the tenant.
         description: The users who need the role, in one sentence.
 
-    queries/roles.sql:39
+    queries/roles.sql:55
     """
     return await _create_async(
         connection,
@@ -311,7 +438,7 @@ def update(
         name: Identifier in lower case, unique in the tenant.
         description: The users who need the role, in one sentence.
 
-    queries/roles.sql:65
+    queries/roles.sql:82
     """
     return _update(
         connection,
@@ -343,7 +470,7 @@ async def update_async(
         name: Identifier in lower case, unique in the tenant.
         description: The users who need the role, in one sentence.
 
-    queries/roles.sql:65
+    queries/roles.sql:82
     """
     return await _update_async(
         connection,
@@ -364,7 +491,7 @@ def delete(connection: Connection[object], *, tenant_id: UUID, role_id: UUID) ->
         tenant_id: Owner of the row.
         role_id: The role.
 
-    queries/roles.sql:111
+    queries/roles.sql:129
     """
     return _delete(connection, tenant_id=tenant_id, role_id=role_id)
 
@@ -379,45 +506,74 @@ async def delete_async(
         tenant_id: Owner of the row.
         role_id: The role.
 
-    queries/roles.sql:111
+    queries/roles.sql:129
     """
     return await _delete_async(connection, tenant_id=tenant_id, role_id=role_id)
 
 
 def list_permissions(
-    connection: Connection[object], *, tenant_id: UUID, role_id: UUID
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    role_id: UUID,
+    after: str,
+    page_size: int,
 ) -> list[Permission]:
-    """One permission that the role allows, in order of name.
+    """One permission that the role allows, in order of name, starting after the given
+    one.
 
     Args:
         tenant_id: Owner of the row.
         role_id: The role that has the permission.
 
-    queries/roles.sql:132
+    queries/roles.sql:150
     """
-    return _list_permissions(connection, tenant_id=tenant_id, role_id=role_id)
+    return _list_permissions(
+        connection,
+        tenant_id=tenant_id,
+        role_id=role_id,
+        after=after,
+        page_size=page_size,
+    )
 
 
 async def list_permissions_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, role_id: UUID
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    role_id: UUID,
+    after: str,
+    page_size: int,
 ) -> list[Permission]:
-    """One permission that the role allows, in order of name.
+    """One permission that the role allows, in order of name, starting after the given
+    one.
 
     Args:
         tenant_id: Owner of the row.
         role_id: The role that has the permission.
 
-    queries/roles.sql:132
+    queries/roles.sql:150
     """
     return await _list_permissions_async(
-        connection, tenant_id=tenant_id, role_id=role_id
+        connection,
+        tenant_id=tenant_id,
+        role_id=role_id,
+        after=after,
+        page_size=page_size,
     )
 
 
 def list_permissions_stream(
-    connection: Connection[object], *, size: int = 1000, tenant_id: UUID, role_id: UUID
+    connection: Connection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    role_id: UUID,
+    after: str,
+    page_size: int,
 ) -> Stream[Permission]:
-    """One permission that the role allows, in order of name.
+    """One permission that the role allows, in order of name, starting after the given
+    one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -426,10 +582,15 @@ def list_permissions_stream(
         tenant_id: Owner of the row.
         role_id: The role that has the permission.
 
-    queries/roles.sql:132
+    queries/roles.sql:150
     """
     return _list_permissions_stream(
-        connection, size, tenant_id=tenant_id, role_id=role_id
+        connection,
+        size,
+        tenant_id=tenant_id,
+        role_id=role_id,
+        after=after,
+        page_size=page_size,
     )
 
 
@@ -439,8 +600,11 @@ def list_permissions_stream_async(
     size: int = 1000,
     tenant_id: UUID,
     role_id: UUID,
+    after: str,
+    page_size: int,
 ) -> AsyncStream[Permission]:
-    """One permission that the role allows, in order of name.
+    """One permission that the role allows, in order of name, starting after the given
+    one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -449,48 +613,82 @@ def list_permissions_stream_async(
         tenant_id: Owner of the row.
         role_id: The role that has the permission.
 
-    queries/roles.sql:132
+    queries/roles.sql:150
     """
     return _list_permissions_stream_async(
-        connection, size, tenant_id=tenant_id, role_id=role_id
+        connection,
+        size,
+        tenant_id=tenant_id,
+        role_id=role_id,
+        after=after,
+        page_size=page_size,
     )
 
 
 def list_user_permissions(
-    connection: Connection[object], *, tenant_id: UUID, user_id: UUID
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    user_id: UUID,
+    after: str,
+    page_size: int,
 ) -> list[Permission]:
     """One permission that an active user has through the roles that it holds now, in
-    order of name.
+    order of name, starting after the given one. Reads at most page_size permissions of
+    each role.
 
     Args:
         tenant_id: Owner of the row.
 
-    queries/roles.sql:146
+    queries/roles.sql:177
     """
-    return _list_user_permissions(connection, tenant_id=tenant_id, user_id=user_id)
+    return _list_user_permissions(
+        connection,
+        tenant_id=tenant_id,
+        user_id=user_id,
+        after=after,
+        page_size=page_size,
+    )
 
 
 async def list_user_permissions_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    user_id: UUID,
+    after: str,
+    page_size: int,
 ) -> list[Permission]:
     """One permission that an active user has through the roles that it holds now, in
-    order of name.
+    order of name, starting after the given one. Reads at most page_size permissions of
+    each role.
 
     Args:
         tenant_id: Owner of the row.
 
-    queries/roles.sql:146
+    queries/roles.sql:177
     """
     return await _list_user_permissions_async(
-        connection, tenant_id=tenant_id, user_id=user_id
+        connection,
+        tenant_id=tenant_id,
+        user_id=user_id,
+        after=after,
+        page_size=page_size,
     )
 
 
 def list_user_permissions_stream(
-    connection: Connection[object], *, size: int = 1000, tenant_id: UUID, user_id: UUID
+    connection: Connection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    user_id: UUID,
+    after: str,
+    page_size: int,
 ) -> Stream[Permission]:
     """One permission that an active user has through the roles that it holds now, in
-    order of name.
+    order of name, starting after the given one. Reads at most page_size permissions of
+    each role.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -498,10 +696,15 @@ def list_user_permissions_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/roles.sql:146
+    queries/roles.sql:177
     """
     return _list_user_permissions_stream(
-        connection, size, tenant_id=tenant_id, user_id=user_id
+        connection,
+        size,
+        tenant_id=tenant_id,
+        user_id=user_id,
+        after=after,
+        page_size=page_size,
     )
 
 
@@ -511,9 +714,12 @@ def list_user_permissions_stream_async(
     size: int = 1000,
     tenant_id: UUID,
     user_id: UUID,
+    after: str,
+    page_size: int,
 ) -> AsyncStream[Permission]:
     """One permission that an active user has through the roles that it holds now, in
-    order of name.
+    order of name, starting after the given one. Reads at most page_size permissions of
+    each role.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -521,8 +727,13 @@ def list_user_permissions_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/roles.sql:146
+    queries/roles.sql:177
     """
     return _list_user_permissions_stream_async(
-        connection, size, tenant_id=tenant_id, user_id=user_id
+        connection,
+        size,
+        tenant_id=tenant_id,
+        user_id=user_id,
+        after=after,
+        page_size=page_size,
     )

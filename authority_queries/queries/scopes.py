@@ -24,7 +24,7 @@ from authority_queries.records import Scope
 _TEXTS = {
     "get_by_id": "015793e3c771",
     "get_by_name": "2a7f90245769",
-    "list_after": "6ec3381723c1",
+    "list_after": "15f0ba28e13a",
     "list_before": "26fe89c83d6c",
     "create": "59465570e2de",
     "update": "4bdfcabc7949",
@@ -59,7 +59,7 @@ _get_by_name_async: AsyncCall[Scope | None] = _ASYNC_QUERIES.row(
 _list_after_takes = Parameters(
     "scopes.list_after",
     tenant_id=checks.uuid,
-    after=checks.optional(checks.text()),
+    after=checks.text(),
     page_size=checks.int8,
 )
 _list_after: Call[list[Scope]] = _QUERIES.rows(
@@ -197,11 +197,7 @@ async def get_by_name_async(
 
 
 def list_after(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    after: str | None,
-    page_size: int,
+    connection: Connection[object], *, tenant_id: UUID, after: str, page_size: int
 ) -> list[Scope]:
     """One scope, in order of name, starting after the given one.
 
@@ -216,11 +212,7 @@ def list_after(
 
 
 async def list_after_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    after: str | None,
-    page_size: int,
+    connection: AsyncConnection[object], *, tenant_id: UUID, after: str, page_size: int
 ) -> list[Scope]:
     """One scope, in order of name, starting after the given one.
 
@@ -239,7 +231,7 @@ def list_after_stream(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    after: str | None,
+    after: str,
     page_size: int,
 ) -> Stream[Scope]:
     """One scope, in order of name, starting after the given one.
@@ -262,7 +254,7 @@ def list_after_stream_async(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    after: str | None,
+    after: str,
     page_size: int,
 ) -> AsyncStream[Scope]:
     """One scope, in order of name, starting after the given one.

@@ -24,7 +24,7 @@ from authority_queries.records import ServiceAccount
 _TEXTS = {
     "get_by_id": "18e2b7a84783",
     "get_by_account_id": "50d0e3d761ef",
-    "list_after": "1419362112b9",
+    "list_after": "e0dfc1d5c943",
     "list_before": "6092e1ba86ce",
     "create": "61a94f016158",
     "update": "79ad1e4d7204",
@@ -59,7 +59,7 @@ _get_by_account_id_async: AsyncCall[ServiceAccount | None] = _ASYNC_QUERIES.row(
 _list_after_takes = Parameters(
     "service_accounts.list_after",
     tenant_id=checks.uuid,
-    after=checks.optional(checks.text()),
+    after=checks.text(),
     page_size=checks.int8,
 )
 _list_after: Call[list[ServiceAccount]] = _QUERIES.rows(
@@ -211,11 +211,7 @@ async def get_by_account_id_async(
 
 
 def list_after(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    after: str | None,
-    page_size: int,
+    connection: Connection[object], *, tenant_id: UUID, after: str, page_size: int
 ) -> list[ServiceAccount]:
     """One service account, in order of account id, starting after the given one.
 
@@ -230,11 +226,7 @@ def list_after(
 
 
 async def list_after_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    after: str | None,
-    page_size: int,
+    connection: AsyncConnection[object], *, tenant_id: UUID, after: str, page_size: int
 ) -> list[ServiceAccount]:
     """One service account, in order of account id, starting after the given one.
 
@@ -253,7 +245,7 @@ def list_after_stream(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    after: str | None,
+    after: str,
     page_size: int,
 ) -> Stream[ServiceAccount]:
     """One service account, in order of account id, starting after the given one.
@@ -276,7 +268,7 @@ def list_after_stream_async(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    after: str | None,
+    after: str,
     page_size: int,
 ) -> AsyncStream[ServiceAccount]:
     """One service account, in order of account id, starting after the given one.

@@ -21,7 +21,13 @@ from authority_queries.engine.runtime import (
     checks,
 )
 from authority_queries.queries import FOLDER
-from authority_queries.records import EndedSession, LiveSession, Session, SessionClient
+from authority_queries.records import (
+    EndedSession,
+    FoundIds,
+    LiveSession,
+    Session,
+    SessionClient,
+)
 
 _TEXTS = {
     "start": "2935430a603b",
@@ -29,8 +35,9 @@ _TEXTS = {
     "step_up": "a5e156762171",
     "get_by_id": "ede2e97a9eb0",
     "get_by_sid": "6949e6cabe43",
-    "list_by_user": "a16a0d507902",
-    "list_clients": "760d004e0758",
+    "find_by_user": "b0f8961a9c4d",
+    "list_live_by_ids": "3e3b8a114bdf",
+    "list_clients": "ad5973b31c18",
     "end": "bd00e531f39b",
     "end_all": "2ad069a70fcd",
     "prune_expired": "920ee11ad9c9",
@@ -132,27 +139,43 @@ _get_by_sid: Call[Session | None] = _QUERIES.row(
 _get_by_sid_async: AsyncCall[Session | None] = _ASYNC_QUERIES.row(
     "get_by_sid", Session, takes=_get_by_sid_takes
 )
-_list_by_user_takes = Parameters(
-    "sessions.list_by_user",
+_find_by_user_takes = Parameters(
+    "sessions.find_by_user",
     tenant_id=checks.uuid,
     user_id=checks.uuid,
+    after=checks.uuid,
+    most=checks.int8,
+    page_size=checks.int8,
 )
-_list_by_user: Call[list[LiveSession]] = _QUERIES.rows(
-    "list_by_user", LiveSession, takes=_list_by_user_takes
+_find_by_user: Call[FoundIds] = _QUERIES.sure_row(
+    "find_by_user", FoundIds, takes=_find_by_user_takes
 )
-_list_by_user_async: AsyncCall[list[LiveSession]] = _ASYNC_QUERIES.rows(
-    "list_by_user", LiveSession, takes=_list_by_user_takes
+_find_by_user_async: AsyncCall[FoundIds] = _ASYNC_QUERIES.sure_row(
+    "find_by_user", FoundIds, takes=_find_by_user_takes
 )
-_list_by_user_stream = _QUERIES.stream(
-    "list_by_user", LiveSession, takes=_list_by_user_takes
+_list_live_by_ids_takes = Parameters(
+    "sessions.list_live_by_ids",
+    tenant_id=checks.uuid,
+    ids=checks.array(checks.uuid),
 )
-_list_by_user_stream_async = _ASYNC_QUERIES.stream(
-    "list_by_user", LiveSession, takes=_list_by_user_takes
+_list_live_by_ids: Call[list[LiveSession]] = _QUERIES.rows(
+    "list_live_by_ids", LiveSession, takes=_list_live_by_ids_takes
+)
+_list_live_by_ids_async: AsyncCall[list[LiveSession]] = _ASYNC_QUERIES.rows(
+    "list_live_by_ids", LiveSession, takes=_list_live_by_ids_takes
+)
+_list_live_by_ids_stream = _QUERIES.stream(
+    "list_live_by_ids", LiveSession, takes=_list_live_by_ids_takes
+)
+_list_live_by_ids_stream_async = _ASYNC_QUERIES.stream(
+    "list_live_by_ids", LiveSession, takes=_list_live_by_ids_takes
 )
 _list_clients_takes = Parameters(
     "sessions.list_clients",
     tenant_id=checks.uuid,
     session_id=checks.uuid,
+    after=checks.uuid,
+    page_size=checks.int8,
 )
 _list_clients: Call[list[SessionClient]] = _QUERIES.rows(
     "list_clients", SessionClient, takes=_list_clients_takes
@@ -468,10 +491,19 @@ async def get_by_sid_async(
     return await _get_by_sid_async(connection, tenant_id=tenant_id, sid=sid)
 
 
-def list_by_user(
-    connection: Connection[object], *, tenant_id: UUID, user_id: UUID
-) -> list[LiveSession]:
-    """One live session of the user, in order of id.
+def find_by_user(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    user_id: UUID,
+    after: UUID,
+    most: int,
+    page_size: int,
+) -> FoundIds:
+    """The ids of the user's live sessions, in order of id, starting after the given
+    id: at most page_size, among the first `most` sessions of the user, live or not. If
+    page_size was not reached, examined_to is the id of the last of these, and null when
+    all were examined.
 
     Args:
         tenant_id: Owner of the row.
@@ -479,13 +511,29 @@ def list_by_user(
 
     queries/sessions.sql:168
     """
-    return _list_by_user(connection, tenant_id=tenant_id, user_id=user_id)
+    return _find_by_user(
+        connection,
+        tenant_id=tenant_id,
+        user_id=user_id,
+        after=after,
+        most=most,
+        page_size=page_size,
+    )
 
 
-async def list_by_user_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
-) -> list[LiveSession]:
-    """One live session of the user, in order of id.
+async def find_by_user_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    user_id: UUID,
+    after: UUID,
+    most: int,
+    page_size: int,
+) -> FoundIds:
+    """The ids of the user's live sessions, in order of id, starting after the given
+    id: at most page_size, among the first `most` sessions of the user, live or not. If
+    page_size was not reached, examined_to is the id of the last of these, and null when
+    all were examined.
 
     Args:
         tenant_id: Owner of the row.
@@ -493,80 +541,137 @@ async def list_by_user_async(
 
     queries/sessions.sql:168
     """
-    return await _list_by_user_async(connection, tenant_id=tenant_id, user_id=user_id)
+    return await _find_by_user_async(
+        connection,
+        tenant_id=tenant_id,
+        user_id=user_id,
+        after=after,
+        most=most,
+        page_size=page_size,
+    )
 
 
-def list_by_user_stream(
-    connection: Connection[object], *, size: int = 1000, tenant_id: UUID, user_id: UUID
+def list_live_by_ids(
+    connection: Connection[object], *, tenant_id: UUID, ids: Sequence[UUID]
+) -> list[LiveSession]:
+    """One of these sessions that is live, in order of id.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/sessions.sql:213
+    """
+    return _list_live_by_ids(connection, tenant_id=tenant_id, ids=ids)
+
+
+async def list_live_by_ids_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID, ids: Sequence[UUID]
+) -> list[LiveSession]:
+    """One of these sessions that is live, in order of id.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/sessions.sql:213
+    """
+    return await _list_live_by_ids_async(connection, tenant_id=tenant_id, ids=ids)
+
+
+def list_live_by_ids_stream(
+    connection: Connection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    ids: Sequence[UUID],
 ) -> Stream[LiveSession]:
-    """One live session of the user, in order of id.
+    """One of these sessions that is live, in order of id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user who signed in.
 
-    queries/sessions.sql:168
+    queries/sessions.sql:213
     """
-    return _list_by_user_stream(connection, size, tenant_id=tenant_id, user_id=user_id)
+    return _list_live_by_ids_stream(connection, size, tenant_id=tenant_id, ids=ids)
 
 
-def list_by_user_stream_async(
+def list_live_by_ids_stream_async(
     connection: AsyncConnection[object],
     *,
     size: int = 1000,
     tenant_id: UUID,
-    user_id: UUID,
+    ids: Sequence[UUID],
 ) -> AsyncStream[LiveSession]:
-    """One live session of the user, in order of id.
+    """One of these sessions that is live, in order of id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user who signed in.
 
-    queries/sessions.sql:168
+    queries/sessions.sql:213
     """
-    return _list_by_user_stream_async(
-        connection, size, tenant_id=tenant_id, user_id=user_id
+    return _list_live_by_ids_stream_async(
+        connection, size, tenant_id=tenant_id, ids=ids
     )
 
 
 def list_clients(
-    connection: Connection[object], *, tenant_id: UUID, session_id: UUID
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    session_id: UUID,
+    after: UUID,
+    page_size: int,
 ) -> list[SessionClient]:
     """One client that received a code in the session, over or not, in order of
-    client_id. The page of a sign-out loads each frontchannel_logout_uri (OpenID Connect
+    client_uuid, starting after the given one.
+    The page of a sign-out loads each frontchannel_logout_uri (OpenID Connect
     Front-Channel Logout section 2).
 
     Args:
         tenant_id: Owner of the row.
         session_id: The session.
 
-    queries/sessions.sql:183
+    queries/sessions.sql:228
     """
-    return _list_clients(connection, tenant_id=tenant_id, session_id=session_id)
+    return _list_clients(
+        connection,
+        tenant_id=tenant_id,
+        session_id=session_id,
+        after=after,
+        page_size=page_size,
+    )
 
 
 async def list_clients_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, session_id: UUID
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    session_id: UUID,
+    after: UUID,
+    page_size: int,
 ) -> list[SessionClient]:
     """One client that received a code in the session, over or not, in order of
-    client_id. The page of a sign-out loads each frontchannel_logout_uri (OpenID Connect
+    client_uuid, starting after the given one.
+    The page of a sign-out loads each frontchannel_logout_uri (OpenID Connect
     Front-Channel Logout section 2).
 
     Args:
         tenant_id: Owner of the row.
         session_id: The session.
 
-    queries/sessions.sql:183
+    queries/sessions.sql:228
     """
     return await _list_clients_async(
-        connection, tenant_id=tenant_id, session_id=session_id
+        connection,
+        tenant_id=tenant_id,
+        session_id=session_id,
+        after=after,
+        page_size=page_size,
     )
 
 
@@ -576,9 +681,12 @@ def list_clients_stream(
     size: int = 1000,
     tenant_id: UUID,
     session_id: UUID,
+    after: UUID,
+    page_size: int,
 ) -> Stream[SessionClient]:
     """One client that received a code in the session, over or not, in order of
-    client_id. The page of a sign-out loads each frontchannel_logout_uri (OpenID Connect
+    client_uuid, starting after the given one.
+    The page of a sign-out loads each frontchannel_logout_uri (OpenID Connect
     Front-Channel Logout section 2).
 
     A server-side cursor, read `size` rows at a time in the transaction that is
@@ -588,10 +696,15 @@ def list_clients_stream(
         tenant_id: Owner of the row.
         session_id: The session.
 
-    queries/sessions.sql:183
+    queries/sessions.sql:228
     """
     return _list_clients_stream(
-        connection, size, tenant_id=tenant_id, session_id=session_id
+        connection,
+        size,
+        tenant_id=tenant_id,
+        session_id=session_id,
+        after=after,
+        page_size=page_size,
     )
 
 
@@ -601,9 +714,12 @@ def list_clients_stream_async(
     size: int = 1000,
     tenant_id: UUID,
     session_id: UUID,
+    after: UUID,
+    page_size: int,
 ) -> AsyncStream[SessionClient]:
     """One client that received a code in the session, over or not, in order of
-    client_id. The page of a sign-out loads each frontchannel_logout_uri (OpenID Connect
+    client_uuid, starting after the given one.
+    The page of a sign-out loads each frontchannel_logout_uri (OpenID Connect
     Front-Channel Logout section 2).
 
     A server-side cursor, read `size` rows at a time in the transaction that is
@@ -613,10 +729,15 @@ def list_clients_stream_async(
         tenant_id: Owner of the row.
         session_id: The session.
 
-    queries/sessions.sql:183
+    queries/sessions.sql:228
     """
     return _list_clients_stream_async(
-        connection, size, tenant_id=tenant_id, session_id=session_id
+        connection,
+        size,
+        tenant_id=tenant_id,
+        session_id=session_id,
+        after=after,
+        page_size=page_size,
     )
 
 
@@ -629,7 +750,7 @@ def end(
     backchannel_logout_uri, also when the session was idle for too long. It waits for
     codes that are being issued in the session, and notifies their clients too.
 
-    queries/sessions.sql:208
+    queries/sessions.sql:274
     """
     return _end(connection, tenant_id=tenant_id, session_id=session_id, reason=reason)
 
@@ -647,7 +768,7 @@ async def end_async(
     backchannel_logout_uri, also when the session was idle for too long. It waits for
     codes that are being issued in the session, and notifies their clients too.
 
-    queries/sessions.sql:208
+    queries/sessions.sql:274
     """
     return await _end_async(
         connection, tenant_id=tenant_id, session_id=session_id, reason=reason
@@ -670,7 +791,7 @@ def end_all(
         tenant_id: Owner of the row.
         user_id: The user who signed in.
 
-    queries/sessions.sql:230
+    queries/sessions.sql:296
     """
     return _end_all(
         connection,
@@ -697,7 +818,7 @@ async def end_all_async(
         tenant_id: Owner of the row.
         user_id: The user who signed in.
 
-    queries/sessions.sql:230
+    queries/sessions.sql:296
     """
     return await _end_all_async(
         connection,
@@ -728,7 +849,7 @@ def end_all_stream(
         tenant_id: Owner of the row.
         user_id: The user who signed in.
 
-    queries/sessions.sql:230
+    queries/sessions.sql:296
     """
     return _end_all_stream(
         connection,
@@ -760,7 +881,7 @@ def end_all_stream_async(
         tenant_id: Owner of the row.
         user_id: The user who signed in.
 
-    queries/sessions.sql:230
+    queries/sessions.sql:296
     """
     return _end_all_stream_async(
         connection,
@@ -780,7 +901,7 @@ def prune_expired(
     until then, and one with logout notices until they are pruned. A family that ends
     with its session is dead without the row.
 
-    queries/sessions.sql:257
+    queries/sessions.sql:323
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -793,7 +914,7 @@ async def prune_expired_async(
     until then, and one with logout notices until they are pruned. A family that ends
     with its session is dead without the row.
 
-    queries/sessions.sql:257
+    queries/sessions.sql:323
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

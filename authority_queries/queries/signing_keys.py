@@ -42,7 +42,7 @@ _TEXTS = {
     "publish": "c67b5ce2affe",
     "get_signing": "f4abecd4e4ca",
     "get_jwks": "e2046afd698a",
-    "list_states": "9809b0a0d77f",
+    "list_states": "e2641d0da90f",
     "rotate": "7bfc70e4cfd4",
     "withdraw_compromised": "d18404248981",
     "list_encrypted_otherwise": "ee3f6b082f94",
@@ -131,6 +131,8 @@ _get_jwks_async: AsyncCall[JsonWebKeySet] = _ASYNC_QUERIES.sure_row(
 _list_states_takes = Parameters(
     "signing_keys.list_states",
     tenant_id=checks.uuid,
+    after=checks.text(),
+    page_size=checks.int8,
 )
 _list_states: Call[list[SigningKeyState]] = _QUERIES.rows(
     "list_states", SigningKeyState, takes=_list_states_takes
@@ -392,35 +394,44 @@ async def get_jwks_async(
 
 
 def list_states(
-    connection: Connection[object], *, tenant_id: UUID
+    connection: Connection[object], *, tenant_id: UUID, after: str, page_size: int
 ) -> list[SigningKeyState]:
-    """One key with its state, in order of algorithm, newest first.
+    """One key with its state, in order of kid, starting after the given one.
 
     Args:
         tenant_id: Owner of the row.
 
     queries/signing_keys.sql:105
     """
-    return _list_states(connection, tenant_id=tenant_id)
+    return _list_states(
+        connection, tenant_id=tenant_id, after=after, page_size=page_size
+    )
 
 
 async def list_states_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID
+    connection: AsyncConnection[object], *, tenant_id: UUID, after: str, page_size: int
 ) -> list[SigningKeyState]:
-    """One key with its state, in order of algorithm, newest first.
+    """One key with its state, in order of kid, starting after the given one.
 
     Args:
         tenant_id: Owner of the row.
 
     queries/signing_keys.sql:105
     """
-    return await _list_states_async(connection, tenant_id=tenant_id)
+    return await _list_states_async(
+        connection, tenant_id=tenant_id, after=after, page_size=page_size
+    )
 
 
 def list_states_stream(
-    connection: Connection[object], *, size: int = 1000, tenant_id: UUID
+    connection: Connection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    after: str,
+    page_size: int,
 ) -> Stream[SigningKeyState]:
-    """One key with its state, in order of algorithm, newest first.
+    """One key with its state, in order of kid, starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -430,13 +441,20 @@ def list_states_stream(
 
     queries/signing_keys.sql:105
     """
-    return _list_states_stream(connection, size, tenant_id=tenant_id)
+    return _list_states_stream(
+        connection, size, tenant_id=tenant_id, after=after, page_size=page_size
+    )
 
 
 def list_states_stream_async(
-    connection: AsyncConnection[object], *, size: int = 1000, tenant_id: UUID
+    connection: AsyncConnection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    after: str,
+    page_size: int,
 ) -> AsyncStream[SigningKeyState]:
-    """One key with its state, in order of algorithm, newest first.
+    """One key with its state, in order of kid, starting after the given one.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -446,7 +464,9 @@ def list_states_stream_async(
 
     queries/signing_keys.sql:105
     """
-    return _list_states_stream_async(connection, size, tenant_id=tenant_id)
+    return _list_states_stream_async(
+        connection, size, tenant_id=tenant_id, after=after, page_size=page_size
+    )
 
 
 def rotate(

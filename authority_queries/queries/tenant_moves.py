@@ -281,7 +281,7 @@ def load_rows(
     """The number of rows that were inserted into this table. The lines are those of
     dump_rows.
 
-    queries/tenant_moves.sql:49
+    queries/tenant_moves.sql:50
     """
     return _load_rows(
         connection,
@@ -303,7 +303,7 @@ async def load_rows_async(
     """The number of rows that were inserted into this table. The lines are those of
     dump_rows.
 
-    queries/tenant_moves.sql:49
+    queries/tenant_moves.sql:50
     """
     return await _load_rows_async(
         connection,
@@ -319,7 +319,7 @@ def advance_feed(
 ) -> int:
     """The newest number of the tenant's feed after it skipped this many.
 
-    queries/tenant_moves.sql:60
+    queries/tenant_moves.sql:61
     """
     return _advance_feed(connection, tenant_id=tenant_id, entries=entries)
 
@@ -329,6 +329,6 @@ async def advance_feed_async(
 ) -> int:
     """The newest number of the tenant's feed after it skipped this many.
 
-    queries/tenant_moves.sql:60
+    queries/tenant_moves.sql:61
     """
     return await _advance_feed_async(connection, tenant_id=tenant_id, entries=entries)

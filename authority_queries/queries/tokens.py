@@ -21,7 +21,14 @@ from authority_queries.engine.runtime import (
     checks,
 )
 from authority_queries.queries import FOLDER
-from authority_queries.records import Token, TokenDiagnosis, TokenType, VerifiedToken
+from authority_queries.records import (
+    FoundIds,
+    FoundToken,
+    Token,
+    TokenDiagnosis,
+    TokenType,
+    VerifiedToken,
+)
 
 _TEXTS = {
     "get_by_id": "92ac6cd87a12",
@@ -29,11 +36,15 @@ _TEXTS = {
     "diagnose": "dcdb0c448984",
     "verify": "2c5293da1820",
     "verify_by_token": "f1adb03668d4",
+    "verify_many": "cc510e5c0da6",
+    "verify_many_by_token": "fa4c0025c48c",
     "create": "63b5c15ac2d3",
     "revoke": "247b13f4ef7f",
     "revoke_by_id": "7a9416536c88",
-    "list_active_by_subject": "2c3b952c324f",
-    "list_active_by_client": "73b439673d72",
+    "find_live_by_user": "ae38de82bff4",
+    "find_live_by_service_account": "33a3b6a7b7a0",
+    "find_live_by_client": "a99b55b5d51f",
+    "list_by_ids": "69c87a8e1765",
     "prune_expired": "7059b75b8da1",
     "prune_refresh_tokens": "12c3d099974c",
 }
@@ -127,6 +138,74 @@ _ASYNC_QUERIES.promise(
     "created_at",
     "expires_at",
 )
+_verify_many_takes = Parameters(
+    "tokens.verify_many",
+    tenant_id=checks.uuid,
+    token_hashes=checks.array(checks.octets()),
+    type=checks.one_of("access", "authorization_code", "device_code", "refresh"),
+    resource=checks.optional(checks.text()),
+)
+_verify_many: Call[list[FoundToken]] = _QUERIES.rows(
+    "verify_many", FoundToken, takes=_verify_many_takes
+)
+_verify_many_async: AsyncCall[list[FoundToken]] = _ASYNC_QUERIES.rows(
+    "verify_many", FoundToken, takes=_verify_many_takes
+)
+_verify_many_stream = _QUERIES.stream(
+    "verify_many", FoundToken, takes=_verify_many_takes
+)
+_verify_many_stream_async = _ASYNC_QUERIES.stream(
+    "verify_many", FoundToken, takes=_verify_many_takes
+)
+_verify_many_by_token_takes = Parameters(
+    "tokens.verify_many_by_token",
+    tenant_ids=checks.array(checks.uuid),
+    token_hashes=checks.array(checks.octets()),
+    type=checks.optional(checks.text()),
+    resource=checks.optional(checks.text()),
+)
+_verify_many_by_token: Call[list[FoundToken]] = _QUERIES.rows(
+    "verify_many_by_token", FoundToken, takes=_verify_many_by_token_takes
+)
+_verify_many_by_token_async: AsyncCall[list[FoundToken]] = _ASYNC_QUERIES.rows(
+    "verify_many_by_token", FoundToken, takes=_verify_many_by_token_takes
+)
+_verify_many_by_token_stream = _QUERIES.stream(
+    "verify_many_by_token", FoundToken, takes=_verify_many_by_token_takes
+)
+_verify_many_by_token_stream_async = _ASYNC_QUERIES.stream(
+    "verify_many_by_token", FoundToken, takes=_verify_many_by_token_takes
+)
+_QUERIES.promise(
+    "verify_many_by_token",
+    "token_hash",
+    "tenant_id",
+    "id",
+    "type",
+    "client_id",
+    "scopes",
+    "resources",
+    "authorization_details",
+    "properties",
+    "authenticated_at",
+    "created_at",
+    "expires_at",
+)
+_ASYNC_QUERIES.promise(
+    "verify_many_by_token",
+    "token_hash",
+    "tenant_id",
+    "id",
+    "type",
+    "client_id",
+    "scopes",
+    "resources",
+    "authorization_details",
+    "properties",
+    "authenticated_at",
+    "created_at",
+    "expires_at",
+)
 _create_takes = Parameters(
     "tokens.create",
     tenant_id=checks.uuid,
@@ -172,44 +251,62 @@ _revoke_by_id: Call[int] = _QUERIES.count("revoke_by_id", takes=_revoke_by_id_ta
 _revoke_by_id_async: AsyncCall[int] = _ASYNC_QUERIES.count(
     "revoke_by_id", takes=_revoke_by_id_takes
 )
-_list_active_by_subject_takes = Parameters(
-    "tokens.list_active_by_subject",
+_find_live_by_user_takes = Parameters(
+    "tokens.find_live_by_user",
     tenant_id=checks.uuid,
-    user_id=checks.optional(checks.uuid),
-    service_account_id=checks.optional(checks.uuid),
-    after=checks.optional(checks.uuid),
+    user_id=checks.uuid,
+    after=checks.uuid,
+    most=checks.int8,
     page_size=checks.int8,
 )
-_list_active_by_subject: Call[list[Token]] = _QUERIES.rows(
-    "list_active_by_subject", Token, takes=_list_active_by_subject_takes
+_find_live_by_user: Call[FoundIds] = _QUERIES.sure_row(
+    "find_live_by_user", FoundIds, takes=_find_live_by_user_takes
 )
-_list_active_by_subject_async: AsyncCall[list[Token]] = _ASYNC_QUERIES.rows(
-    "list_active_by_subject", Token, takes=_list_active_by_subject_takes
+_find_live_by_user_async: AsyncCall[FoundIds] = _ASYNC_QUERIES.sure_row(
+    "find_live_by_user", FoundIds, takes=_find_live_by_user_takes
 )
-_list_active_by_subject_stream = _QUERIES.stream(
-    "list_active_by_subject", Token, takes=_list_active_by_subject_takes
+_find_live_by_service_account_takes = Parameters(
+    "tokens.find_live_by_service_account",
+    tenant_id=checks.uuid,
+    service_account_id=checks.uuid,
+    after=checks.uuid,
+    most=checks.int8,
+    page_size=checks.int8,
 )
-_list_active_by_subject_stream_async = _ASYNC_QUERIES.stream(
-    "list_active_by_subject", Token, takes=_list_active_by_subject_takes
+_find_live_by_service_account: Call[FoundIds] = _QUERIES.sure_row(
+    "find_live_by_service_account", FoundIds, takes=_find_live_by_service_account_takes
 )
-_list_active_by_client_takes = Parameters(
-    "tokens.list_active_by_client",
+_find_live_by_service_account_async: AsyncCall[FoundIds] = _ASYNC_QUERIES.sure_row(
+    "find_live_by_service_account", FoundIds, takes=_find_live_by_service_account_takes
+)
+_find_live_by_client_takes = Parameters(
+    "tokens.find_live_by_client",
     tenant_id=checks.uuid,
     client_uuid=checks.uuid,
-    after=checks.optional(checks.uuid),
+    after=checks.uuid,
+    most=checks.int8,
     page_size=checks.int8,
 )
-_list_active_by_client: Call[list[Token]] = _QUERIES.rows(
-    "list_active_by_client", Token, takes=_list_active_by_client_takes
+_find_live_by_client: Call[FoundIds] = _QUERIES.sure_row(
+    "find_live_by_client", FoundIds, takes=_find_live_by_client_takes
 )
-_list_active_by_client_async: AsyncCall[list[Token]] = _ASYNC_QUERIES.rows(
-    "list_active_by_client", Token, takes=_list_active_by_client_takes
+_find_live_by_client_async: AsyncCall[FoundIds] = _ASYNC_QUERIES.sure_row(
+    "find_live_by_client", FoundIds, takes=_find_live_by_client_takes
 )
-_list_active_by_client_stream = _QUERIES.stream(
-    "list_active_by_client", Token, takes=_list_active_by_client_takes
+_list_by_ids_takes = Parameters(
+    "tokens.list_by_ids",
+    tenant_id=checks.uuid,
+    ids=checks.array(checks.uuid),
 )
-_list_active_by_client_stream_async = _ASYNC_QUERIES.stream(
-    "list_active_by_client", Token, takes=_list_active_by_client_takes
+_list_by_ids: Call[list[Token]] = _QUERIES.rows(
+    "list_by_ids", Token, takes=_list_by_ids_takes
+)
+_list_by_ids_async: AsyncCall[list[Token]] = _ASYNC_QUERIES.rows(
+    "list_by_ids", Token, takes=_list_by_ids_takes
+)
+_list_by_ids_stream = _QUERIES.stream("list_by_ids", Token, takes=_list_by_ids_takes)
+_list_by_ids_stream_async = _ASYNC_QUERIES.stream(
+    "list_by_ids", Token, takes=_list_by_ids_takes
 )
 _prune_expired_takes = Parameters(
     "tokens.prune_expired",
@@ -425,6 +522,218 @@ async def verify_by_token_async(
     )
 
 
+def verify_many(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    token_hashes: Sequence[bytes],
+    type: TokenType,
+    resource: str | None,
+) -> list[FoundToken]:
+    """A live token with one of these hashes, as from verify, and its hash. Other
+    hashes have no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        type: access, refresh, authorization_code or device_code.
+
+    queries/tokens.sql:142
+    """
+    return _verify_many(
+        connection,
+        tenant_id=tenant_id,
+        token_hashes=token_hashes,
+        type=type,
+        resource=resource,
+    )
+
+
+async def verify_many_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    token_hashes: Sequence[bytes],
+    type: TokenType,
+    resource: str | None,
+) -> list[FoundToken]:
+    """A live token with one of these hashes, as from verify, and its hash. Other
+    hashes have no row.
+
+    Args:
+        tenant_id: Owner of the row.
+        type: access, refresh, authorization_code or device_code.
+
+    queries/tokens.sql:142
+    """
+    return await _verify_many_async(
+        connection,
+        tenant_id=tenant_id,
+        token_hashes=token_hashes,
+        type=type,
+        resource=resource,
+    )
+
+
+def verify_many_stream(
+    connection: Connection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    token_hashes: Sequence[bytes],
+    type: TokenType,
+    resource: str | None,
+) -> Stream[FoundToken]:
+    """A live token with one of these hashes, as from verify, and its hash. Other
+    hashes have no row.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        type: access, refresh, authorization_code or device_code.
+
+    queries/tokens.sql:142
+    """
+    return _verify_many_stream(
+        connection,
+        size,
+        tenant_id=tenant_id,
+        token_hashes=token_hashes,
+        type=type,
+        resource=resource,
+    )
+
+
+def verify_many_stream_async(
+    connection: AsyncConnection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    token_hashes: Sequence[bytes],
+    type: TokenType,
+    resource: str | None,
+) -> AsyncStream[FoundToken]:
+    """A live token with one of these hashes, as from verify, and its hash. Other
+    hashes have no row.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        type: access, refresh, authorization_code or device_code.
+
+    queries/tokens.sql:142
+    """
+    return _verify_many_stream_async(
+        connection,
+        size,
+        tenant_id=tenant_id,
+        token_hashes=token_hashes,
+        type=type,
+        resource=resource,
+    )
+
+
+def verify_many_by_token(
+    connection: Connection[object],
+    *,
+    tenant_ids: Sequence[UUID],
+    token_hashes: Sequence[bytes],
+    type: str | None,
+    resource: str | None,
+) -> list[FoundToken]:
+    """As verify_many, in one trip, for tokens of any tenants: the n-th hash is of the
+    n-th tenant. For a transaction that works for no tenant yet.
+
+    queries/tokens.sql:180
+    """
+    return _verify_many_by_token(
+        connection,
+        tenant_ids=tenant_ids,
+        token_hashes=token_hashes,
+        type=type,
+        resource=resource,
+    )
+
+
+async def verify_many_by_token_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_ids: Sequence[UUID],
+    token_hashes: Sequence[bytes],
+    type: str | None,
+    resource: str | None,
+) -> list[FoundToken]:
+    """As verify_many, in one trip, for tokens of any tenants: the n-th hash is of the
+    n-th tenant. For a transaction that works for no tenant yet.
+
+    queries/tokens.sql:180
+    """
+    return await _verify_many_by_token_async(
+        connection,
+        tenant_ids=tenant_ids,
+        token_hashes=token_hashes,
+        type=type,
+        resource=resource,
+    )
+
+
+def verify_many_by_token_stream(
+    connection: Connection[object],
+    *,
+    size: int = 1000,
+    tenant_ids: Sequence[UUID],
+    token_hashes: Sequence[bytes],
+    type: str | None,
+    resource: str | None,
+) -> Stream[FoundToken]:
+    """As verify_many, in one trip, for tokens of any tenants: the n-th hash is of the
+    n-th tenant. For a transaction that works for no tenant yet.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    queries/tokens.sql:180
+    """
+    return _verify_many_by_token_stream(
+        connection,
+        size,
+        tenant_ids=tenant_ids,
+        token_hashes=token_hashes,
+        type=type,
+        resource=resource,
+    )
+
+
+def verify_many_by_token_stream_async(
+    connection: AsyncConnection[object],
+    *,
+    size: int = 1000,
+    tenant_ids: Sequence[UUID],
+    token_hashes: Sequence[bytes],
+    type: str | None,
+    resource: str | None,
+) -> AsyncStream[FoundToken]:
+    """As verify_many, in one trip, for tokens of any tenants: the n-th hash is of the
+    n-th tenant. For a transaction that works for no tenant yet.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    queries/tokens.sql:180
+    """
+    return _verify_many_by_token_stream_async(
+        connection,
+        size,
+        tenant_ids=tenant_ids,
+        token_hashes=token_hashes,
+        type=type,
+        resource=resource,
+    )
+
+
 def create(
     connection: Connection[object],
     *,
@@ -476,7 +785,7 @@ def create(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/tokens.sql:142
+    queries/tokens.sql:205
     """
     return _create(
         connection,
@@ -553,7 +862,7 @@ async def create_async(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/tokens.sql:142
+    queries/tokens.sql:205
     """
     return await _create_async(
         connection,
@@ -599,7 +908,7 @@ def revoke(
             tenant.
         reason: Why it was revoked.
 
-    queries/tokens.sql:218
+    queries/tokens.sql:281
     """
     return _revoke(
         connection,
@@ -630,7 +939,7 @@ async def revoke_async(
             tenant.
         reason: Why it was revoked.
 
-    queries/tokens.sql:218
+    queries/tokens.sql:281
     """
     return await _revoke_async(
         connection,
@@ -656,7 +965,7 @@ def revoke_by_id(
         tenant_id: Owner of the row.
         reason: Why it was revoked.
 
-    queries/tokens.sql:279
+    queries/tokens.sql:342
     """
     return _revoke_by_id(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -678,251 +987,257 @@ async def revoke_by_id_async(
         tenant_id: Owner of the row.
         reason: Why it was revoked.
 
-    queries/tokens.sql:279
+    queries/tokens.sql:342
     """
     return await _revoke_by_id_async(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
     )
 
 
-def list_active_by_subject(
+def find_live_by_user(
     connection: Connection[object],
     *,
     tenant_id: UUID,
-    user_id: UUID | None,
-    service_account_id: UUID | None,
-    after: UUID | None,
+    user_id: UUID,
+    after: UUID,
+    most: int,
     page_size: int,
-) -> list[Token]:
-    """One live token that speaks for this user or service account (the other id is
-    null), in order of id, starting after the given id.
+) -> FoundIds:
+    """The ids of live tokens of this user, in order of id, starting after
+    the given id: at most page_size, among the first `most` tokens, live or not. If
+    page_size was not reached, examined_to is the id of the last of these, and null when
+    all were examined.
 
     Args:
         tenant_id: Owner of the row.
         user_id: The user whom it represents.
-        service_account_id: The service account that it represents.
 
-    queries/tokens.sql:292
+    queries/tokens.sql:355
     """
-    return _list_active_by_subject(
+    return _find_live_by_user(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        service_account_id=service_account_id,
         after=after,
+        most=most,
         page_size=page_size,
     )
 
 
-async def list_active_by_subject_async(
+async def find_live_by_user_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
-    user_id: UUID | None,
-    service_account_id: UUID | None,
-    after: UUID | None,
+    user_id: UUID,
+    after: UUID,
+    most: int,
     page_size: int,
-) -> list[Token]:
-    """One live token that speaks for this user or service account (the other id is
-    null), in order of id, starting after the given id.
+) -> FoundIds:
+    """The ids of live tokens of this user, in order of id, starting after
+    the given id: at most page_size, among the first `most` tokens, live or not. If
+    page_size was not reached, examined_to is the id of the last of these, and null when
+    all were examined.
 
     Args:
         tenant_id: Owner of the row.
         user_id: The user whom it represents.
-        service_account_id: The service account that it represents.
 
-    queries/tokens.sql:292
+    queries/tokens.sql:355
     """
-    return await _list_active_by_subject_async(
+    return await _find_live_by_user_async(
         connection,
         tenant_id=tenant_id,
         user_id=user_id,
-        service_account_id=service_account_id,
         after=after,
+        most=most,
         page_size=page_size,
     )
 
 
-def list_active_by_subject_stream(
+def find_live_by_service_account(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    service_account_id: UUID,
+    after: UUID,
+    most: int,
+    page_size: int,
+) -> FoundIds:
+    """The ids of live tokens of this service account, in order of id, starting after
+    the given id: at most page_size, among the first `most` tokens, live or not. If
+    page_size was not reached, examined_to is the id of the last of these, and null when
+    all were examined.
+
+    Args:
+        tenant_id: Owner of the row.
+        service_account_id: The service account that it represents.
+
+    queries/tokens.sql:407
+    """
+    return _find_live_by_service_account(
+        connection,
+        tenant_id=tenant_id,
+        service_account_id=service_account_id,
+        after=after,
+        most=most,
+        page_size=page_size,
+    )
+
+
+async def find_live_by_service_account_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    service_account_id: UUID,
+    after: UUID,
+    most: int,
+    page_size: int,
+) -> FoundIds:
+    """The ids of live tokens of this service account, in order of id, starting after
+    the given id: at most page_size, among the first `most` tokens, live or not. If
+    page_size was not reached, examined_to is the id of the last of these, and null when
+    all were examined.
+
+    Args:
+        tenant_id: Owner of the row.
+        service_account_id: The service account that it represents.
+
+    queries/tokens.sql:407
+    """
+    return await _find_live_by_service_account_async(
+        connection,
+        tenant_id=tenant_id,
+        service_account_id=service_account_id,
+        after=after,
+        most=most,
+        page_size=page_size,
+    )
+
+
+def find_live_by_client(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    client_uuid: UUID,
+    after: UUID,
+    most: int,
+    page_size: int,
+) -> FoundIds:
+    """The ids of live tokens of this client, in order of id, starting after
+    the given id: at most page_size, among the first `most` tokens, live or not. If
+    page_size was not reached, examined_to is the id of the last of these, and null when
+    all were examined.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_uuid: clients.id of the client that it was issued to.
+
+    queries/tokens.sql:459
+    """
+    return _find_live_by_client(
+        connection,
+        tenant_id=tenant_id,
+        client_uuid=client_uuid,
+        after=after,
+        most=most,
+        page_size=page_size,
+    )
+
+
+async def find_live_by_client_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    client_uuid: UUID,
+    after: UUID,
+    most: int,
+    page_size: int,
+) -> FoundIds:
+    """The ids of live tokens of this client, in order of id, starting after
+    the given id: at most page_size, among the first `most` tokens, live or not. If
+    page_size was not reached, examined_to is the id of the last of these, and null when
+    all were examined.
+
+    Args:
+        tenant_id: Owner of the row.
+        client_uuid: clients.id of the client that it was issued to.
+
+    queries/tokens.sql:459
+    """
+    return await _find_live_by_client_async(
+        connection,
+        tenant_id=tenant_id,
+        client_uuid=client_uuid,
+        after=after,
+        most=most,
+        page_size=page_size,
+    )
+
+
+def list_by_ids(
+    connection: Connection[object], *, tenant_id: UUID, ids: Sequence[UUID]
+) -> list[Token]:
+    """One of these tokens, live or not, in order of id.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/tokens.sql:511
+    """
+    return _list_by_ids(connection, tenant_id=tenant_id, ids=ids)
+
+
+async def list_by_ids_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID, ids: Sequence[UUID]
+) -> list[Token]:
+    """One of these tokens, live or not, in order of id.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/tokens.sql:511
+    """
+    return await _list_by_ids_async(connection, tenant_id=tenant_id, ids=ids)
+
+
+def list_by_ids_stream(
     connection: Connection[object],
     *,
     size: int = 1000,
     tenant_id: UUID,
-    user_id: UUID | None,
-    service_account_id: UUID | None,
-    after: UUID | None,
-    page_size: int,
+    ids: Sequence[UUID],
 ) -> Stream[Token]:
-    """One live token that speaks for this user or service account (the other id is
-    null), in order of id, starting after the given id.
+    """One of these tokens, live or not, in order of id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user whom it represents.
-        service_account_id: The service account that it represents.
 
-    queries/tokens.sql:292
+    queries/tokens.sql:511
     """
-    return _list_active_by_subject_stream(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        user_id=user_id,
-        service_account_id=service_account_id,
-        after=after,
-        page_size=page_size,
-    )
+    return _list_by_ids_stream(connection, size, tenant_id=tenant_id, ids=ids)
 
 
-def list_active_by_subject_stream_async(
+def list_by_ids_stream_async(
     connection: AsyncConnection[object],
     *,
     size: int = 1000,
     tenant_id: UUID,
-    user_id: UUID | None,
-    service_account_id: UUID | None,
-    after: UUID | None,
-    page_size: int,
+    ids: Sequence[UUID],
 ) -> AsyncStream[Token]:
-    """One live token that speaks for this user or service account (the other id is
-    null), in order of id, starting after the given id.
+    """One of these tokens, live or not, in order of id.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
     Args:
         tenant_id: Owner of the row.
-        user_id: The user whom it represents.
-        service_account_id: The service account that it represents.
 
-    queries/tokens.sql:292
+    queries/tokens.sql:511
     """
-    return _list_active_by_subject_stream_async(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        user_id=user_id,
-        service_account_id=service_account_id,
-        after=after,
-        page_size=page_size,
-    )
-
-
-def list_active_by_client(
-    connection: Connection[object],
-    *,
-    tenant_id: UUID,
-    client_uuid: UUID,
-    after: UUID | None,
-    page_size: int,
-) -> list[Token]:
-    """One live token that was issued to this client (clients.id), in order of id,
-    starting after the given id.
-
-    Args:
-        tenant_id: Owner of the row.
-        client_uuid: clients.id of the client that it was issued to.
-
-    queries/tokens.sql:320
-    """
-    return _list_active_by_client(
-        connection,
-        tenant_id=tenant_id,
-        client_uuid=client_uuid,
-        after=after,
-        page_size=page_size,
-    )
-
-
-async def list_active_by_client_async(
-    connection: AsyncConnection[object],
-    *,
-    tenant_id: UUID,
-    client_uuid: UUID,
-    after: UUID | None,
-    page_size: int,
-) -> list[Token]:
-    """One live token that was issued to this client (clients.id), in order of id,
-    starting after the given id.
-
-    Args:
-        tenant_id: Owner of the row.
-        client_uuid: clients.id of the client that it was issued to.
-
-    queries/tokens.sql:320
-    """
-    return await _list_active_by_client_async(
-        connection,
-        tenant_id=tenant_id,
-        client_uuid=client_uuid,
-        after=after,
-        page_size=page_size,
-    )
-
-
-def list_active_by_client_stream(
-    connection: Connection[object],
-    *,
-    size: int = 1000,
-    tenant_id: UUID,
-    client_uuid: UUID,
-    after: UUID | None,
-    page_size: int,
-) -> Stream[Token]:
-    """One live token that was issued to this client (clients.id), in order of id,
-    starting after the given id.
-
-    A server-side cursor, read `size` rows at a time in the transaction that is
-    there, or in one of its own.
-
-    Args:
-        tenant_id: Owner of the row.
-        client_uuid: clients.id of the client that it was issued to.
-
-    queries/tokens.sql:320
-    """
-    return _list_active_by_client_stream(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        client_uuid=client_uuid,
-        after=after,
-        page_size=page_size,
-    )
-
-
-def list_active_by_client_stream_async(
-    connection: AsyncConnection[object],
-    *,
-    size: int = 1000,
-    tenant_id: UUID,
-    client_uuid: UUID,
-    after: UUID | None,
-    page_size: int,
-) -> AsyncStream[Token]:
-    """One live token that was issued to this client (clients.id), in order of id,
-    starting after the given id.
-
-    A server-side cursor, read `size` rows at a time in the transaction that is
-    there, or in one of its own.
-
-    Args:
-        tenant_id: Owner of the row.
-        client_uuid: clients.id of the client that it was issued to.
-
-    queries/tokens.sql:320
-    """
-    return _list_active_by_client_stream_async(
-        connection,
-        size,
-        tenant_id=tenant_id,
-        client_uuid=client_uuid,
-        after=after,
-        page_size=page_size,
-    )
+    return _list_by_ids_stream_async(connection, size, tenant_id=tenant_id, ids=ids)
 
 
 def prune_expired(
@@ -932,7 +1247,7 @@ def prune_expired(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:343
+    queries/tokens.sql:529
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -944,7 +1259,7 @@ async def prune_expired_async(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:343
+    queries/tokens.sql:529
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
@@ -958,7 +1273,7 @@ def prune_refresh_tokens(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:368
+    queries/tokens.sql:554
     """
     return _prune_refresh_tokens(
         connection, older_than=older_than, batch_size=batch_size
@@ -972,7 +1287,7 @@ async def prune_refresh_tokens_async(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:368
+    queries/tokens.sql:554
     """
     return await _prune_refresh_tokens_async(
         connection, older_than=older_than, batch_size=batch_size

@@ -26,7 +26,7 @@ from authority_queries.records import (
 
 _TEXTS = {
     "link": "d6e3f054e7b1",
-    "list_by_user": "571bb9f4484b",
+    "list_by_user": "8bbe3ff86fa0",
     "find": "eb1fe1bfd7d7",
     "sign_in": "93e67a3d4f9c",
     "unlink": "c0ec7d300161",
@@ -50,6 +50,9 @@ _list_by_user_takes = Parameters(
     "user_identities.list_by_user",
     tenant_id=checks.uuid,
     user_id=checks.uuid,
+    after_issuer=checks.text(),
+    after_subject=checks.text(),
+    page_size=checks.int8,
 )
 _list_by_user: Call[list[UserIdentity]] = _QUERIES.rows(
     "list_by_user", UserIdentity, takes=_list_by_user_takes
@@ -171,10 +174,16 @@ async def link_async(
 
 
 def list_by_user(
-    connection: Connection[object], *, tenant_id: UUID, user_id: UUID
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    user_id: UUID,
+    after_issuer: str,
+    after_subject: str,
+    page_size: int,
 ) -> list[UserIdentity]:
     """One account at another provider that is linked to the user, in order of issuer
-    and subject.
+    and subject, starting after the given account.
 
     Args:
         tenant_id: Owner of the row.
@@ -182,14 +191,27 @@ def list_by_user(
 
     queries/user_identities.sql:22
     """
-    return _list_by_user(connection, tenant_id=tenant_id, user_id=user_id)
+    return _list_by_user(
+        connection,
+        tenant_id=tenant_id,
+        user_id=user_id,
+        after_issuer=after_issuer,
+        after_subject=after_subject,
+        page_size=page_size,
+    )
 
 
 async def list_by_user_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, user_id: UUID
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    user_id: UUID,
+    after_issuer: str,
+    after_subject: str,
+    page_size: int,
 ) -> list[UserIdentity]:
     """One account at another provider that is linked to the user, in order of issuer
-    and subject.
+    and subject, starting after the given account.
 
     Args:
         tenant_id: Owner of the row.
@@ -197,14 +219,28 @@ async def list_by_user_async(
 
     queries/user_identities.sql:22
     """
-    return await _list_by_user_async(connection, tenant_id=tenant_id, user_id=user_id)
+    return await _list_by_user_async(
+        connection,
+        tenant_id=tenant_id,
+        user_id=user_id,
+        after_issuer=after_issuer,
+        after_subject=after_subject,
+        page_size=page_size,
+    )
 
 
 def list_by_user_stream(
-    connection: Connection[object], *, size: int = 1000, tenant_id: UUID, user_id: UUID
+    connection: Connection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    user_id: UUID,
+    after_issuer: str,
+    after_subject: str,
+    page_size: int,
 ) -> Stream[UserIdentity]:
     """One account at another provider that is linked to the user, in order of issuer
-    and subject.
+    and subject, starting after the given account.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -215,7 +251,15 @@ def list_by_user_stream(
 
     queries/user_identities.sql:22
     """
-    return _list_by_user_stream(connection, size, tenant_id=tenant_id, user_id=user_id)
+    return _list_by_user_stream(
+        connection,
+        size,
+        tenant_id=tenant_id,
+        user_id=user_id,
+        after_issuer=after_issuer,
+        after_subject=after_subject,
+        page_size=page_size,
+    )
 
 
 def list_by_user_stream_async(
@@ -224,9 +268,12 @@ def list_by_user_stream_async(
     size: int = 1000,
     tenant_id: UUID,
     user_id: UUID,
+    after_issuer: str,
+    after_subject: str,
+    page_size: int,
 ) -> AsyncStream[UserIdentity]:
     """One account at another provider that is linked to the user, in order of issuer
-    and subject.
+    and subject, starting after the given account.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -238,7 +285,13 @@ def list_by_user_stream_async(
     queries/user_identities.sql:22
     """
     return _list_by_user_stream_async(
-        connection, size, tenant_id=tenant_id, user_id=user_id
+        connection,
+        size,
+        tenant_id=tenant_id,
+        user_id=user_id,
+        after_issuer=after_issuer,
+        after_subject=after_subject,
+        page_size=page_size,
     )
 
 
@@ -254,7 +307,7 @@ def find(
             the entityID of a SAML provider.
         subject: The sub of the provider's ID tokens, or a persistent NameID of SAML.
 
-    queries/user_identities.sql:36
+    queries/user_identities.sql:39
     """
     return _find(connection, tenant_id=tenant_id, issuer=issuer, subject=subject)
 
@@ -271,7 +324,7 @@ async def find_async(
             the entityID of a SAML provider.
         subject: The sub of the provider's ID tokens, or a persistent NameID of SAML.
 
-    queries/user_identities.sql:36
+    queries/user_identities.sql:39
     """
     return await _find_async(
         connection, tenant_id=tenant_id, issuer=issuer, subject=subject
@@ -297,7 +350,7 @@ def sign_in(
         subject: The sub of the provider's ID tokens, or a persistent NameID of SAML.
         profile: Claims that the provider sent last, such as name and picture.
 
-    queries/user_identities.sql:62
+    queries/user_identities.sql:65
     """
     return _sign_in(
         connection, tenant_id=tenant_id, issuer=issuer, subject=subject, profile=profile
@@ -323,7 +376,7 @@ async def sign_in_async(
         subject: The sub of the provider's ID tokens, or a persistent NameID of SAML.
         profile: Claims that the provider sent last, such as name and picture.
 
-    queries/user_identities.sql:62
+    queries/user_identities.sql:65
     """
     return await _sign_in_async(
         connection, tenant_id=tenant_id, issuer=issuer, subject=subject, profile=profile
@@ -357,7 +410,7 @@ def unlink(
         subject: The sub of the provider's ID tokens, or a persistent NameID of SAML.
         is_last_allowed: unlink the last one too
 
-    queries/user_identities.sql:95
+    queries/user_identities.sql:98
     """
     return _unlink(
         connection,
@@ -396,7 +449,7 @@ async def unlink_async(
         subject: The sub of the provider's ID tokens, or a persistent NameID of SAML.
         is_last_allowed: unlink the last one too
 
-    queries/user_identities.sql:95
+    queries/user_identities.sql:98
     """
     return await _unlink_async(
         connection,

@@ -2,6 +2,7 @@
 # Edit queries/users.sql instead, and generate again.
 """Queries of `queries/users.sql`."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
@@ -18,15 +19,19 @@ from authority_queries.engine.runtime import (
     checks,
 )
 from authority_queries.queries import FOLDER
-from authority_queries.records import User, UserStatus
+from authority_queries.records import FoundIds, User, UserStatus
 
 _TEXTS = {
     "get_by_id": "88f0cc5f9bda",
     "get_by_username": "2213198cfc22",
     "get_by_verified_email": "3b3d00664361",
     "get_by_subject_id": "64644cd3af11",
-    "list_after": "06097c8832db",
-    "list_before": "4a4bb9e78a0b",
+    "list_after": "6092e1a93803",
+    "list_before": "f96a33d4abca",
+    "list_by_status_after": "873a95b6a8d6",
+    "list_by_status_before": "03f0146aa19b",
+    "find_by_role": "124cdfd8672f",
+    "list_by_ids": "7dd7e07d02a6",
     "create": "954598a90ced",
     "update": "79efba64033e",
     "verify_email": "9ba3ba0692c3",
@@ -82,10 +87,9 @@ _get_by_subject_id_async: AsyncCall[User | None] = _ASYNC_QUERIES.row(
 _list_after_takes = Parameters(
     "users.list_after",
     tenant_id=checks.uuid,
-    status=checks.optional(checks.one_of("active", "pending", "suspended")),
-    prefix=checks.optional(checks.text()),
-    role_id=checks.optional(checks.uuid),
-    after=checks.optional(checks.text()),
+    first=checks.text(),
+    below=checks.text(),
+    after=checks.text(),
     page_size=checks.int8,
 )
 _list_after: Call[list[User]] = _QUERIES.rows(
@@ -101,9 +105,8 @@ _list_after_stream_async = _ASYNC_QUERIES.stream(
 _list_before_takes = Parameters(
     "users.list_before",
     tenant_id=checks.uuid,
-    status=checks.optional(checks.one_of("active", "pending", "suspended")),
-    prefix=checks.optional(checks.text()),
-    role_id=checks.optional(checks.uuid),
+    first=checks.text(),
+    below=checks.text(),
     before=checks.text(),
     page_size=checks.int8,
 )
@@ -116,6 +119,77 @@ _list_before_async: AsyncCall[list[User]] = _ASYNC_QUERIES.rows(
 _list_before_stream = _QUERIES.stream("list_before", User, takes=_list_before_takes)
 _list_before_stream_async = _ASYNC_QUERIES.stream(
     "list_before", User, takes=_list_before_takes
+)
+_list_by_status_after_takes = Parameters(
+    "users.list_by_status_after",
+    tenant_id=checks.uuid,
+    status=checks.one_of("active", "pending", "suspended"),
+    first=checks.text(),
+    below=checks.text(),
+    after=checks.text(),
+    page_size=checks.int8,
+)
+_list_by_status_after: Call[list[User]] = _QUERIES.rows(
+    "list_by_status_after", User, takes=_list_by_status_after_takes
+)
+_list_by_status_after_async: AsyncCall[list[User]] = _ASYNC_QUERIES.rows(
+    "list_by_status_after", User, takes=_list_by_status_after_takes
+)
+_list_by_status_after_stream = _QUERIES.stream(
+    "list_by_status_after", User, takes=_list_by_status_after_takes
+)
+_list_by_status_after_stream_async = _ASYNC_QUERIES.stream(
+    "list_by_status_after", User, takes=_list_by_status_after_takes
+)
+_list_by_status_before_takes = Parameters(
+    "users.list_by_status_before",
+    tenant_id=checks.uuid,
+    status=checks.one_of("active", "pending", "suspended"),
+    first=checks.text(),
+    below=checks.text(),
+    before=checks.text(),
+    page_size=checks.int8,
+)
+_list_by_status_before: Call[list[User]] = _QUERIES.rows(
+    "list_by_status_before", User, takes=_list_by_status_before_takes
+)
+_list_by_status_before_async: AsyncCall[list[User]] = _ASYNC_QUERIES.rows(
+    "list_by_status_before", User, takes=_list_by_status_before_takes
+)
+_list_by_status_before_stream = _QUERIES.stream(
+    "list_by_status_before", User, takes=_list_by_status_before_takes
+)
+_list_by_status_before_stream_async = _ASYNC_QUERIES.stream(
+    "list_by_status_before", User, takes=_list_by_status_before_takes
+)
+_find_by_role_takes = Parameters(
+    "users.find_by_role",
+    tenant_id=checks.uuid,
+    role_id=checks.uuid,
+    after=checks.uuid,
+    most=checks.int8,
+    page_size=checks.int8,
+)
+_find_by_role: Call[FoundIds] = _QUERIES.sure_row(
+    "find_by_role", FoundIds, takes=_find_by_role_takes
+)
+_find_by_role_async: AsyncCall[FoundIds] = _ASYNC_QUERIES.sure_row(
+    "find_by_role", FoundIds, takes=_find_by_role_takes
+)
+_list_by_ids_takes = Parameters(
+    "users.list_by_ids",
+    tenant_id=checks.uuid,
+    ids=checks.array(checks.uuid),
+)
+_list_by_ids: Call[list[User]] = _QUERIES.rows(
+    "list_by_ids", User, takes=_list_by_ids_takes
+)
+_list_by_ids_async: AsyncCall[list[User]] = _ASYNC_QUERIES.rows(
+    "list_by_ids", User, takes=_list_by_ids_takes
+)
+_list_by_ids_stream = _QUERIES.stream("list_by_ids", User, takes=_list_by_ids_takes)
+_list_by_ids_stream_async = _ASYNC_QUERIES.stream(
+    "list_by_ids", User, takes=_list_by_ids_takes
 )
 _create_takes = Parameters(
     "users.create",
@@ -319,29 +393,25 @@ def list_after(
     connection: Connection[object],
     *,
     tenant_id: UUID,
-    status: UserStatus | None,
-    prefix: str | None,
-    role_id: UUID | None,
-    after: str | None,
+    first: str,
+    below: str,
+    after: str,
     page_size: int,
 ) -> list[User]:
-    """One user, in order of username_key, starting after the given key. A null filter
-    keeps all users; role_id keeps those who hold the role now.
+    """One user, in order of username_key, starting after the given key.
 
     Args:
         tenant_id: Owner of the row.
-        status: Only an active user signs in, and only the tokens of an active user
-            verify.
-        role_id: The role.
+        first: no key of the list is lower
+        below: all keys of the list are lower
 
     queries/users.sql:65
     """
     return _list_after(
         connection,
         tenant_id=tenant_id,
-        status=status,
-        prefix=prefix,
-        role_id=role_id,
+        first=first,
+        below=below,
         after=after,
         page_size=page_size,
     )
@@ -351,29 +421,25 @@ async def list_after_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
-    status: UserStatus | None,
-    prefix: str | None,
-    role_id: UUID | None,
-    after: str | None,
+    first: str,
+    below: str,
+    after: str,
     page_size: int,
 ) -> list[User]:
-    """One user, in order of username_key, starting after the given key. A null filter
-    keeps all users; role_id keeps those who hold the role now.
+    """One user, in order of username_key, starting after the given key.
 
     Args:
         tenant_id: Owner of the row.
-        status: Only an active user signs in, and only the tokens of an active user
-            verify.
-        role_id: The role.
+        first: no key of the list is lower
+        below: all keys of the list are lower
 
     queries/users.sql:65
     """
     return await _list_after_async(
         connection,
         tenant_id=tenant_id,
-        status=status,
-        prefix=prefix,
-        role_id=role_id,
+        first=first,
+        below=below,
         after=after,
         page_size=page_size,
     )
@@ -384,23 +450,20 @@ def list_after_stream(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    status: UserStatus | None,
-    prefix: str | None,
-    role_id: UUID | None,
-    after: str | None,
+    first: str,
+    below: str,
+    after: str,
     page_size: int,
 ) -> Stream[User]:
-    """One user, in order of username_key, starting after the given key. A null filter
-    keeps all users; role_id keeps those who hold the role now.
+    """One user, in order of username_key, starting after the given key.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
     Args:
         tenant_id: Owner of the row.
-        status: Only an active user signs in, and only the tokens of an active user
-            verify.
-        role_id: The role.
+        first: no key of the list is lower
+        below: all keys of the list are lower
 
     queries/users.sql:65
     """
@@ -408,9 +471,8 @@ def list_after_stream(
         connection,
         size,
         tenant_id=tenant_id,
-        status=status,
-        prefix=prefix,
-        role_id=role_id,
+        first=first,
+        below=below,
         after=after,
         page_size=page_size,
     )
@@ -421,23 +483,20 @@ def list_after_stream_async(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    status: UserStatus | None,
-    prefix: str | None,
-    role_id: UUID | None,
-    after: str | None,
+    first: str,
+    below: str,
+    after: str,
     page_size: int,
 ) -> AsyncStream[User]:
-    """One user, in order of username_key, starting after the given key. A null filter
-    keeps all users; role_id keeps those who hold the role now.
+    """One user, in order of username_key, starting after the given key.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
     Args:
         tenant_id: Owner of the row.
-        status: Only an active user signs in, and only the tokens of an active user
-            verify.
-        role_id: The role.
+        first: no key of the list is lower
+        below: all keys of the list are lower
 
     queries/users.sql:65
     """
@@ -445,9 +504,8 @@ def list_after_stream_async(
         connection,
         size,
         tenant_id=tenant_id,
-        status=status,
-        prefix=prefix,
-        role_id=role_id,
+        first=first,
+        below=below,
         after=after,
         page_size=page_size,
     )
@@ -457,29 +515,25 @@ def list_before(
     connection: Connection[object],
     *,
     tenant_id: UUID,
-    status: UserStatus | None,
-    prefix: str | None,
-    role_id: UUID | None,
+    first: str,
+    below: str,
     before: str,
     page_size: int,
 ) -> list[User]:
     """One user, in descending order of username_key, starting before the given key.
-    The filters are those of list_after.
 
     Args:
         tenant_id: Owner of the row.
-        status: Only an active user signs in, and only the tokens of an active user
-            verify.
-        role_id: The role.
+        first: no key of the list is lower
+        below: all keys of the list are lower
 
-    queries/users.sql:100
+    queries/users.sql:84
     """
     return _list_before(
         connection,
         tenant_id=tenant_id,
-        status=status,
-        prefix=prefix,
-        role_id=role_id,
+        first=first,
+        below=below,
         before=before,
         page_size=page_size,
     )
@@ -489,29 +543,25 @@ async def list_before_async(
     connection: AsyncConnection[object],
     *,
     tenant_id: UUID,
-    status: UserStatus | None,
-    prefix: str | None,
-    role_id: UUID | None,
+    first: str,
+    below: str,
     before: str,
     page_size: int,
 ) -> list[User]:
     """One user, in descending order of username_key, starting before the given key.
-    The filters are those of list_after.
 
     Args:
         tenant_id: Owner of the row.
-        status: Only an active user signs in, and only the tokens of an active user
-            verify.
-        role_id: The role.
+        first: no key of the list is lower
+        below: all keys of the list are lower
 
-    queries/users.sql:100
+    queries/users.sql:84
     """
     return await _list_before_async(
         connection,
         tenant_id=tenant_id,
-        status=status,
-        prefix=prefix,
-        role_id=role_id,
+        first=first,
+        below=below,
         before=before,
         page_size=page_size,
     )
@@ -522,33 +572,29 @@ def list_before_stream(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    status: UserStatus | None,
-    prefix: str | None,
-    role_id: UUID | None,
+    first: str,
+    below: str,
     before: str,
     page_size: int,
 ) -> Stream[User]:
     """One user, in descending order of username_key, starting before the given key.
-    The filters are those of list_after.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
     Args:
         tenant_id: Owner of the row.
-        status: Only an active user signs in, and only the tokens of an active user
-            verify.
-        role_id: The role.
+        first: no key of the list is lower
+        below: all keys of the list are lower
 
-    queries/users.sql:100
+    queries/users.sql:84
     """
     return _list_before_stream(
         connection,
         size,
         tenant_id=tenant_id,
-        status=status,
-        prefix=prefix,
-        role_id=role_id,
+        first=first,
+        below=below,
         before=before,
         page_size=page_size,
     )
@@ -559,14 +605,110 @@ def list_before_stream_async(
     *,
     size: int = 1000,
     tenant_id: UUID,
-    status: UserStatus | None,
-    prefix: str | None,
-    role_id: UUID | None,
+    first: str,
+    below: str,
     before: str,
     page_size: int,
 ) -> AsyncStream[User]:
     """One user, in descending order of username_key, starting before the given key.
-    The filters are those of list_after.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        first: no key of the list is lower
+        below: all keys of the list are lower
+
+    queries/users.sql:84
+    """
+    return _list_before_stream_async(
+        connection,
+        size,
+        tenant_id=tenant_id,
+        first=first,
+        below=below,
+        before=before,
+        page_size=page_size,
+    )
+
+
+def list_by_status_after(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    status: UserStatus,
+    first: str,
+    below: str,
+    after: str,
+    page_size: int,
+) -> list[User]:
+    """One user with this status, otherwise as list_after.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        first: no key of the list is lower
+        below: all keys of the list are lower
+
+    queries/users.sql:103
+    """
+    return _list_by_status_after(
+        connection,
+        tenant_id=tenant_id,
+        status=status,
+        first=first,
+        below=below,
+        after=after,
+        page_size=page_size,
+    )
+
+
+async def list_by_status_after_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    status: UserStatus,
+    first: str,
+    below: str,
+    after: str,
+    page_size: int,
+) -> list[User]:
+    """One user with this status, otherwise as list_after.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        first: no key of the list is lower
+        below: all keys of the list are lower
+
+    queries/users.sql:103
+    """
+    return await _list_by_status_after_async(
+        connection,
+        tenant_id=tenant_id,
+        status=status,
+        first=first,
+        below=below,
+        after=after,
+        page_size=page_size,
+    )
+
+
+def list_by_status_after_stream(
+    connection: Connection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    status: UserStatus,
+    first: str,
+    below: str,
+    after: str,
+    page_size: int,
+) -> Stream[User]:
+    """One user with this status, otherwise as list_after.
 
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
@@ -575,20 +717,322 @@ def list_before_stream_async(
         tenant_id: Owner of the row.
         status: Only an active user signs in, and only the tokens of an active user
             verify.
-        role_id: The role.
+        first: no key of the list is lower
+        below: all keys of the list are lower
 
-    queries/users.sql:100
+    queries/users.sql:103
     """
-    return _list_before_stream_async(
+    return _list_by_status_after_stream(
         connection,
         size,
         tenant_id=tenant_id,
         status=status,
-        prefix=prefix,
-        role_id=role_id,
+        first=first,
+        below=below,
+        after=after,
+        page_size=page_size,
+    )
+
+
+def list_by_status_after_stream_async(
+    connection: AsyncConnection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    status: UserStatus,
+    first: str,
+    below: str,
+    after: str,
+    page_size: int,
+) -> AsyncStream[User]:
+    """One user with this status, otherwise as list_after.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        first: no key of the list is lower
+        below: all keys of the list are lower
+
+    queries/users.sql:103
+    """
+    return _list_by_status_after_stream_async(
+        connection,
+        size,
+        tenant_id=tenant_id,
+        status=status,
+        first=first,
+        below=below,
+        after=after,
+        page_size=page_size,
+    )
+
+
+def list_by_status_before(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    status: UserStatus,
+    first: str,
+    below: str,
+    before: str,
+    page_size: int,
+) -> list[User]:
+    """One user with this status, otherwise as list_before.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        first: no key of the list is lower
+        below: all keys of the list are lower
+
+    queries/users.sql:123
+    """
+    return _list_by_status_before(
+        connection,
+        tenant_id=tenant_id,
+        status=status,
+        first=first,
+        below=below,
         before=before,
         page_size=page_size,
     )
+
+
+async def list_by_status_before_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    status: UserStatus,
+    first: str,
+    below: str,
+    before: str,
+    page_size: int,
+) -> list[User]:
+    """One user with this status, otherwise as list_before.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        first: no key of the list is lower
+        below: all keys of the list are lower
+
+    queries/users.sql:123
+    """
+    return await _list_by_status_before_async(
+        connection,
+        tenant_id=tenant_id,
+        status=status,
+        first=first,
+        below=below,
+        before=before,
+        page_size=page_size,
+    )
+
+
+def list_by_status_before_stream(
+    connection: Connection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    status: UserStatus,
+    first: str,
+    below: str,
+    before: str,
+    page_size: int,
+) -> Stream[User]:
+    """One user with this status, otherwise as list_before.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        first: no key of the list is lower
+        below: all keys of the list are lower
+
+    queries/users.sql:123
+    """
+    return _list_by_status_before_stream(
+        connection,
+        size,
+        tenant_id=tenant_id,
+        status=status,
+        first=first,
+        below=below,
+        before=before,
+        page_size=page_size,
+    )
+
+
+def list_by_status_before_stream_async(
+    connection: AsyncConnection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    status: UserStatus,
+    first: str,
+    below: str,
+    before: str,
+    page_size: int,
+) -> AsyncStream[User]:
+    """One user with this status, otherwise as list_before.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+        status: Only an active user signs in, and only the tokens of an active user
+            verify.
+        first: no key of the list is lower
+        below: all keys of the list are lower
+
+    queries/users.sql:123
+    """
+    return _list_by_status_before_stream_async(
+        connection,
+        size,
+        tenant_id=tenant_id,
+        status=status,
+        first=first,
+        below=below,
+        before=before,
+        page_size=page_size,
+    )
+
+
+def find_by_role(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    role_id: UUID,
+    after: UUID,
+    most: int,
+    page_size: int,
+) -> FoundIds:
+    """The ids of users who hold the role now, in order of id, starting after the given
+    id: at most page_size, among the first `most` who were assigned it. If page_size was
+    not reached, examined_to is the id of the last of these, and null when all were
+    examined.
+
+    Args:
+        tenant_id: Owner of the row.
+        role_id: The role.
+
+    queries/users.sql:143
+    """
+    return _find_by_role(
+        connection,
+        tenant_id=tenant_id,
+        role_id=role_id,
+        after=after,
+        most=most,
+        page_size=page_size,
+    )
+
+
+async def find_by_role_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    role_id: UUID,
+    after: UUID,
+    most: int,
+    page_size: int,
+) -> FoundIds:
+    """The ids of users who hold the role now, in order of id, starting after the given
+    id: at most page_size, among the first `most` who were assigned it. If page_size was
+    not reached, examined_to is the id of the last of these, and null when all were
+    examined.
+
+    Args:
+        tenant_id: Owner of the row.
+        role_id: The role.
+
+    queries/users.sql:143
+    """
+    return await _find_by_role_async(
+        connection,
+        tenant_id=tenant_id,
+        role_id=role_id,
+        after=after,
+        most=most,
+        page_size=page_size,
+    )
+
+
+def list_by_ids(
+    connection: Connection[object], *, tenant_id: UUID, ids: Sequence[UUID]
+) -> list[User]:
+    """One of these users, in order of id.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/users.sql:184
+    """
+    return _list_by_ids(connection, tenant_id=tenant_id, ids=ids)
+
+
+async def list_by_ids_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID, ids: Sequence[UUID]
+) -> list[User]:
+    """One of these users, in order of id.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/users.sql:184
+    """
+    return await _list_by_ids_async(connection, tenant_id=tenant_id, ids=ids)
+
+
+def list_by_ids_stream(
+    connection: Connection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    ids: Sequence[UUID],
+) -> Stream[User]:
+    """One of these users, in order of id.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/users.sql:184
+    """
+    return _list_by_ids_stream(connection, size, tenant_id=tenant_id, ids=ids)
+
+
+def list_by_ids_stream_async(
+    connection: AsyncConnection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    ids: Sequence[UUID],
+) -> AsyncStream[User]:
+    """One of these users, in order of id.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    Args:
+        tenant_id: Owner of the row.
+
+    queries/users.sql:184
+    """
+    return _list_by_ids_stream_async(connection, size, tenant_id=tenant_id, ids=ids)
 
 
 def create(
@@ -624,7 +1068,7 @@ def create(
             verify.
         attributes: Open object of the embedding service for claims.
 
-    queries/users.sql:135
+    queries/users.sql:198
     """
     return _create(
         connection,
@@ -674,7 +1118,7 @@ async def create_async(
             verify.
         attributes: Open object of the embedding service for claims.
 
-    queries/users.sql:135
+    queries/users.sql:198
     """
     return await _create_async(
         connection,
@@ -719,7 +1163,7 @@ def update(
             verify.
         attributes: Open object of the embedding service for claims.
 
-    queries/users.sql:181
+    queries/users.sql:244
     """
     return _update(
         connection,
@@ -763,7 +1207,7 @@ async def update_async(
             verify.
         attributes: Open object of the embedding service for claims.
 
-    queries/users.sql:181
+    queries/users.sql:244
     """
     return await _update_async(
         connection,
@@ -788,7 +1232,7 @@ def verify_email(
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:207
+    queries/users.sql:270
     """
     return _verify_email(connection, tenant_id=tenant_id, user_id=user_id, email=email)
 
@@ -802,7 +1246,7 @@ async def verify_email_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:207
+    queries/users.sql:270
     """
     return await _verify_email_async(
         connection, tenant_id=tenant_id, user_id=user_id, email=email
@@ -815,7 +1259,7 @@ def delete(connection: Connection[object], *, tenant_id: UUID, user_id: UUID) ->
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:226
+    queries/users.sql:289
     """
     return _delete(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -828,7 +1272,7 @@ async def delete_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:226
+    queries/users.sql:289
     """
     return await _delete_async(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -849,7 +1293,7 @@ def set_password_hash(
         row_version: Optimistic lock: an update names the version that it read.
         password_hash: Argon2id hash with its own salt and parameters.
 
-    queries/users.sql:233
+    queries/users.sql:296
     """
     return _set_password_hash(
         connection,
@@ -876,7 +1320,7 @@ async def set_password_hash_async(
         row_version: Optimistic lock: an update names the version that it read.
         password_hash: Argon2id hash with its own salt and parameters.
 
-    queries/users.sql:233
+    queries/users.sql:296
     """
     return await _set_password_hash_async(
         connection,
@@ -898,7 +1342,7 @@ def revoke_tokens(
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:252
+    queries/users.sql:315
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -914,6 +1358,6 @@ async def revoke_tokens_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:252
+    queries/users.sql:315
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, user_id=user_id)

@@ -37,9 +37,9 @@ _LSN: Final = re.compile(r"[1-9][0-9]{0,8}:[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}")
 _text: Final = text()
 
 
-def check_limit(limit: object) -> int:
+def check_page_size(page_size: object) -> int:
     """Return a page size from 1 to 1000."""
-    return check_within("limit", limit, 1, MAX_PAGE_SIZE)
+    return check_within("page_size", page_size, 1, MAX_PAGE_SIZE)
 
 
 def check_within(name: str, value: object, least: int, most: int) -> int:

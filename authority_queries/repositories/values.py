@@ -2,12 +2,13 @@
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from operator import attrgetter
+from typing import Final, Generic, TypeVar
 
 from authority_queries.engine.refusals import wrong_type
-from authority_queries.records import VerifiedToken
+from authority_queries.records import FoundToken, VerifiedToken
 from authority_queries.repositories.arguments import check_digest, check_positive
 
 Item = TypeVar("Item")
@@ -17,7 +18,11 @@ Item = TypeVar("Item")
 class Page(Generic[Item]):
     """A page of a list. `next` and `previous` are cursors for `after` and `before`.
 
-    A cursor is None at the end of the list.
+    A cursor is None at the end of the list, and `previous` also where the list has no
+    `before`. A cursor is an opaque text for the same list: it has the position of a
+    row, such as a username, so it is no secret, but not for strangers either. Each
+    page reads the list as it is then. Continue while `next` is not None: a list of
+    rows that are live may have pages with few rows, or none.
     """
 
     items: Sequence[Item]
@@ -47,6 +52,14 @@ def check_new_tokens(**tokens: object) -> None:
     for name, token in tokens.items():
         if not isinstance(token, NewToken | None):
             raise wrong_type(name, "a NewToken", token)
+
+
+_verified_values: Final = attrgetter(*(each.name for each in fields(VerifiedToken)))
+
+
+def verified(found: FoundToken) -> VerifiedToken:
+    """Return the token without its hash."""
+    return VerifiedToken(*_verified_values(found))
 
 
 def is_confirmed(

@@ -1,12 +1,26 @@
-"""Sleeping, waking another task or thread, and pinging a server, in both forms."""
+"""Sleeping, waking, work beside the caller, and pinging a server, in both forms."""
 
 import asyncio
+import os
 import time
-from threading import Lock
+from collections.abc import Awaitable, Callable
+from contextvars import Context
+from threading import Lock, Thread
 
 from psycopg.pq import PGconn, Ping
 
-__all__ = ["AsyncBell", "Bell", "pause", "pause_async", "ping", "ping_async"]
+__all__ = [
+    "AsyncBell",
+    "AsyncWorker",
+    "Bell",
+    "Worker",
+    "pause",
+    "pause_async",
+    "ping",
+    "ping_async",
+]
+
+_FAREWELL = 1.0  # seconds for a thread to end
 
 pause = time.sleep
 pause_async = asyncio.sleep
@@ -52,6 +66,52 @@ class Bell:
     def wait(self, seconds: float) -> None:
         """Wait for a ring, at most `seconds`."""
         self._silence.acquire(timeout=seconds)
+
+
+class AsyncWorker:
+    """Runs a function in a task, without the context of the caller."""
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[None] | None = None
+        self._process = os.getpid()
+
+    def start(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Start the function."""
+
+        async def run() -> None:
+            await work()
+
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(run(), context=Context())
+        self._process = os.getpid()
+
+    async def stop(self) -> None:
+        """Cancel the function, and wait for its end."""
+        task, self._task = self._task, None
+        if task is not None and self._process == os.getpid():
+            task.cancel()
+            await asyncio.wait([task])
+
+
+class Worker:
+    """Runs a function in a daemon thread, without the context of the caller."""
+
+    def __init__(self) -> None:
+        self._thread: Thread | None = None
+
+    def start(self, work: Callable[[], None]) -> None:
+        """Start the function."""
+        name = "authority-verifier"
+        self._thread = Thread(
+            target=Context().run, args=(work,), name=name, daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Wait for the end of the function, which was told to end, a moment."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join(_FAREWELL)
 
 
 def ping(conninfo: str) -> Ping:

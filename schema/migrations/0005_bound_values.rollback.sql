@@ -3,6 +3,7 @@ set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
 call authority.guard_rollback('0005_bound_values');
+drop function if exists authority.limit_rows();
 drop function if exists authority.is_visible(text);
 drop function if exists authority.is_bounded_json(jsonb);
 drop function if exists authority.is_details_list(jsonb);

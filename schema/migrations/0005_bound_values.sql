@@ -172,7 +172,51 @@ invisible characters, spaces other than U+0020, and spaces at either end. The co
 points are listed, so that neither a locale nor a version of Unicode changes the
 result.';
 
+create or replace function authority.limit_rows()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+declare
+    owner_column constant text := tg_argv[0];
+    most constant bigint := tg_argv[1];
+    counting constant text := format(
+        'select count(*) from (select from %s where tenant_id = $1 and %I = $2'
+        ' limit %s) as counted',
+        tg_relid::regclass, owner_column, most + 1
+    );
+    owner constant uuid := to_jsonb(new) ->> owner_column;
+    counted bigint;
+begin
+    execute counting into counted using new.tenant_id, owner;
+    if counted > most / 2 then
+        perform pg_advisory_xact_lock(
+            tg_relid::integer, hashtext(new.tenant_id::text || owner::text)
+        );
+        execute counting into counted using new.tenant_id, owner;
+    end if;
+    if counted > most then
+        raise exception using
+            errcode = 'check_violation',
+            message = format('%I has more than %s rows of one %I',
+                tg_table_name, most, owner_column),
+            schema = tg_table_schema,
+            table = tg_table_name,
+            constraint = tg_name;
+    end if;
+    return null;
+end
+$$;
+
+comment on function authority.limit_rows() is
+'A trigger after an insert that refuses more rows of one owner than its second argument;
+the first one is the column that names the owner. The error names the trigger as its
+constraint. Above half of the limit, inserts of one owner wait for each other.';
+
 revoke execute on function
+authority.limit_rows(),
 authority.is_text_list(text[], bigint, bigint),
 authority.is_scope_list(text[]),
 authority.is_resource_list(text[]),

@@ -84,7 +84,7 @@ create table if not exists authority.users (
     email_verified boolean not null default false,
     display_name text not null default '',
     password_hash text,
-    status text not null default 'active',
+    status text collate "C" not null default 'active',
     tokens_valid_after timestamptz,
     attributes jsonb not null default '{}',
     created_at timestamptz not null default authority.clock(),
@@ -173,6 +173,9 @@ comment on column authority.users.row_version is
 -- Serves users.get_by_verified_email.
 create unique index if not exists users_tenant_id_email_key_key
 on authority.users (tenant_id, email_key) where email_verified;
+-- Serves users.list_by_status_after and users.list_by_status_before.
+create index if not exists users_tenant_id_status_username_key_idx
+on authority.users (tenant_id, status, username_key);
 
 call authority.isolate_tenants('authority.users');
 

@@ -41,12 +41,17 @@ comment on column authority.user_roles.expires_at is
 comment on column authority.user_roles.created_at is
 'When the role was first assigned.';
 
--- Serves the foreign key: roles.delete, and users filtered by role.
-create index if not exists user_roles_tenant_id_role_id_idx
-on authority.user_roles (tenant_id, role_id);
+-- Serves users.find_by_role, and the foreign key: roles.delete.
+create index if not exists user_roles_tenant_id_role_id_user_id_idx
+on authority.user_roles (tenant_id, role_id, user_id);
 -- Serves user_roles.prune_expired.
 create index if not exists user_roles_expires_at_idx
 on authority.user_roles (expires_at) where expires_at is not null;
+
+-- Bounds user_roles.list_by_user and roles.list_user_permissions.
+create or replace trigger user_roles_user_id_limit
+after insert on authority.user_roles
+for each row execute function authority.limit_rows('user_id', '100');
 
 call authority.isolate_tenants('authority.user_roles');
 call authority.let_operators_prune('authority.user_roles');

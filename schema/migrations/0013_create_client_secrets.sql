@@ -74,6 +74,11 @@ comment on column authority.client_secrets.created_at is 'When the row was inser
 create index if not exists client_secrets_tenant_id_client_uuid_idx
 on authority.client_secrets (tenant_id, client_uuid);
 
+-- Bounds client_secrets.list_live and client_secrets.list_by_client.
+create or replace trigger client_secrets_client_uuid_limit
+after insert on authority.client_secrets
+for each row execute function authority.limit_rows('client_uuid', '100');
+
 call authority.isolate_tenants('authority.client_secrets');
 
 alter table authority.client_secrets

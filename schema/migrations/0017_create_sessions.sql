@@ -122,7 +122,7 @@ ended.';
 comment on column authority.sessions.revocation_reason is 'Why it was ended.';
 comment on column authority.sessions.created_at is 'When the row was inserted.';
 
--- Serves sessions.list_by_user, sessions.end_all and the foreign key.
+-- Serves sessions.find_by_user, sessions.end_all and the foreign key.
 create index if not exists sessions_tenant_id_user_id_id_idx
 on authority.sessions (tenant_id, user_id, id);
 -- Serves sessions.prune_expired.

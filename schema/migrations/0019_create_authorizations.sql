@@ -140,10 +140,10 @@ comment on column authority.authorizations.updated_at is 'When the row last chan
 comment on column authority.authorizations.row_version is
 'Increases with each change of the row.';
 
--- Serves authorizations.list_by_client and the foreign key.
+-- Serves authorizations.find_by_client and the foreign key.
 create index if not exists authorizations_tenant_id_client_uuid_id_idx
 on authority.authorizations (tenant_id, client_uuid, id);
--- Serves authorizations.list_by_user and the foreign key.
+-- Serves authorizations.find_by_user and the foreign key.
 create index if not exists authorizations_tenant_id_user_id_id_idx
 on authority.authorizations (tenant_id, user_id, id) where user_id is not null;
 -- Serves the foreign key: service_accounts.delete.

@@ -204,13 +204,13 @@ comment on column authority.tokens.created_at is 'When it was issued (iat).';
 create index if not exists tokens_tenant_id_authorization_id_client_uuid_idx
 on authority.tokens (tenant_id, authorization_id, client_uuid)
 where authorization_id is not null;
--- Serves tokens.list_active_by_client and the foreign key.
+-- Serves tokens.find_live_by_client and the foreign key.
 create index if not exists tokens_tenant_id_client_uuid_id_idx
 on authority.tokens (tenant_id, client_uuid, id);
--- Serves tokens.list_active_by_subject and the foreign key.
+-- Serves tokens.find_live_by_user and the foreign key.
 create index if not exists tokens_tenant_id_user_id_id_idx
 on authority.tokens (tenant_id, user_id, id) where user_id is not null;
--- Serves tokens.list_active_by_subject and the foreign key.
+-- Serves tokens.find_live_by_service_account and the foreign key.
 create index if not exists tokens_tenant_id_service_account_id_id_idx
 on authority.tokens (tenant_id, service_account_id, id)
 where service_account_id is not null;

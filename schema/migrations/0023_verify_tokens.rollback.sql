@@ -3,7 +3,6 @@ set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
 call authority.guard_rollback('0023_verify_tokens');
-drop function if exists authority.find_live_token(uuid, bytea, text, text);
 drop view if exists authority.verified_tokens;
 drop function if exists authority.find_dependencies(uuid, uuid[]);
 drop function if exists authority.find_sid(uuid, uuid);

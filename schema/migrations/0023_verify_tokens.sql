@@ -1,5 +1,4 @@
--- Creates the view of live tokens for resource servers, and the function that looks one
--- up.
+-- Creates the view of live tokens for resource servers.
 --
 -- Locks: none on tables in use.
 
@@ -118,47 +117,3 @@ comment on column authority.verified_tokens.depends_on is
 category:target of authority.revocations. Null: not exchanged.';
 
 grant select on authority.verified_tokens to authority_app;
-
-create or replace function authority.find_live_token(
-    tenant_id uuid, token_hash bytea, type text, resource text
-)
-returns setof authority.verified_tokens
-language plpgsql
-rows 1
-set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
-set datestyle = 'ISO'
-set row_security = on
-as $$
-declare
-    tenant_before constant text := current_setting('authority.tenant_id', true);
-    tenant_now constant text
-        := set_config('authority.tenant_id', tenant_id::text, true);
-    tenant_after text;
-begin
-    return query
-    select verified_tokens.*
-    from authority.verified_tokens
-    where
-        verified_tokens.tenant_id = find_live_token.tenant_id
-        and verified_tokens.token_hash = find_live_token.token_hash
-        and verified_tokens.type = find_live_token.type
-        and (
-            find_live_token.resource is null
-            or find_live_token.resource = any(verified_tokens.resources)
-        );
-    -- An assignment, because PERFORM would run a query.
-    tenant_after := set_config('authority.tenant_id', tenant_before, true);
-end
-$$;
-
-comment on function authority.find_live_token(uuid, bytea, text, text) is
-'Returns the live token of this tenant, hash and type. If resource is not null, the
-token must name that resource. Sets the tenant during the call,
-then restores the previous one, so that a caller that knows only a token needs one round
-trip.';
-
-revoke execute on function authority.find_live_token(uuid, bytea, text, text)
-from public;
-grant execute on function authority.find_live_token(uuid, bytea, text, text)
-to authority_app;

@@ -124,9 +124,9 @@ comment on column authority.revocations.expires_at is
 pruned. Null: no such time. Required for a token and an authorization.';
 comment on column authority.revocations.created_at is 'When it was published.';
 
--- Serves the plans of revocations.list_active for a given target.
-create index if not exists revocations_tenant_id_category_target_idx
-on authority.revocations (tenant_id, category, target);
+-- Serves revocations.find_active_by_target.
+create index if not exists revocations_tenant_id_target_sequence_idx
+on authority.revocations (tenant_id, target, sequence);
 -- Serves revocations.prune_superseded.
 create index if not exists revocations_tenant_id_category_target_sequence_idx
 on authority.revocations (tenant_id, category, target, sequence)

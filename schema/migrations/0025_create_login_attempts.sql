@@ -86,11 +86,11 @@ comment on column authority.login_attempts.created_at is
 'When the attempt was made. Determines the partition.';
 
 -- Serves login_attempts.list_recent_by_username.
-create index if not exists login_attempts_tenant_id_username_created_at_idx
-on authority.login_attempts (tenant_id, username, created_at desc);
+create index if not exists login_attempts_tenant_id_username_created_at_id_idx
+on authority.login_attempts (tenant_id, username, created_at, id);
 -- Serves login_attempts.list_recent_by_address.
-create index if not exists login_attempts_tenant_id_address_created_at_idx
-on authority.login_attempts (tenant_id, address, created_at desc)
+create index if not exists login_attempts_tenant_id_address_created_at_id_idx
+on authority.login_attempts (tenant_id, address, created_at, id)
 where address is not null;
 
 -- Serves monitoring.list_work. The log is in the order of time, so that a range of

@@ -120,6 +120,10 @@ comment on column authority.license_usage_totals.created_at is
 comment on column authority.license_usage_totals.updated_at is
 'When the metric was last used in the period.';
 
+-- Serves license_usage.list_totals.
+create index if not exists license_usage_totals_license_id_period_start_metric_idx
+on authority.license_usage_totals (tenant_id, license_id, period_start, metric);
+
 call authority.isolate_tenants('authority.license_usage');
 call authority.isolate_tenants('authority.license_usage_totals');
 call authority.let_operators_prune('authority.license_usage');

@@ -82,6 +82,9 @@ on authority.logout_notices (finished_at) where status = 'given_up';
 -- Serves the foreign key: clients.delete.
 create index if not exists logout_notices_tenant_id_client_uuid_idx
 on authority.logout_notices (tenant_id, client_uuid);
+-- Serves logout_notices.list_by_status_after.
+create index if not exists logout_notices_tenant_id_status_id_idx
+on authority.logout_notices (tenant_id, status, id);
 -- Serves logout_notices.prune_expired.
 create index if not exists logout_notices_expires_at_idx
 on authority.logout_notices (expires_at);

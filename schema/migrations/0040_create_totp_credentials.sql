@@ -113,6 +113,11 @@ on authority.totp_credentials (tenant_id, user_id);
 create unique index if not exists totp_credentials_tenant_id_user_id_key
 on authority.totp_credentials (tenant_id, user_id) where confirmed_at is null;
 
+-- Bounds totp_credentials.list_confirmed and user_credentials.list_by_user.
+create or replace trigger totp_credentials_user_id_limit
+after insert on authority.totp_credentials
+for each row execute function authority.limit_rows('user_id', '100');
+
 call authority.isolate_tenants('authority.totp_credentials');
 
 alter table authority.totp_credentials

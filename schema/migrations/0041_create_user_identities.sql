@@ -53,8 +53,8 @@ comment on column authority.user_identities.updated_at is
 'When the profile was last stored.';
 
 -- Serves user_identities.list_by_user, unlink and the foreign key: users.delete.
-create index if not exists user_identities_tenant_id_user_id_idx
-on authority.user_identities (tenant_id, user_id);
+create index if not exists user_identities_tenant_id_user_id_issuer_subject_idx
+on authority.user_identities (tenant_id, user_id, issuer, subject);
 
 call authority.isolate_tenants('authority.user_identities');
 

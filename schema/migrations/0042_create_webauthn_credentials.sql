@@ -102,6 +102,11 @@ comment on column authority.webauthn_credentials.created_at is
 create index if not exists webauthn_credentials_tenant_id_user_id_idx
 on authority.webauthn_credentials (tenant_id, user_id);
 
+-- Bounds webauthn_credentials.list_by_user and user_credentials.list_by_user.
+create or replace trigger webauthn_credentials_user_id_limit
+after insert on authority.webauthn_credentials
+for each row execute function authority.limit_rows('user_id', '100');
+
 call authority.isolate_tenants('authority.webauthn_credentials');
 
 alter table authority.webauthn_credentials

@@ -265,13 +265,13 @@ def test_lists_are_pages(authority: Authority, tenant_id: UUID) -> None:
             ),
         ]
         for expected, pages in lists:
-            page = pages(limit=3)
+            page = pages(page_size=3)
             seen = [*page.items]
             assert page.previous is None
             while page.next is not None:
-                newer, page = page, pages(limit=3, after=page.next)
+                newer, page = page, pages(page_size=3, after=page.next)
                 seen += page.items
-                assert pages(limit=3, before=page.previous) == newer
+                assert pages(page_size=3, before=page.previous) == newer
             times = [(event.created_at, event.id) for event in seen]
             assert times == sorted(times, reverse=True)
             assert len({*times}) == expected

@@ -12,9 +12,9 @@ from authority_queries.codegen.errors import GenerationError
 from authority_queries.codegen.filling.column_lists import Statement
 from authority_queries.codegen.filling.fill import lists_of_folder, texts_with
 from authority_queries.codegen.filling.wanted_columns import FilledList
-from authority_queries.codegen.reading.folder import read_folder
 from authority_queries.codegen.reading.source import Source, split
 from authority_queries.resources import QUERIES
+from tests.own_queries import own_queries
 
 pytestmark = pytest.mark.one_version
 
@@ -247,7 +247,7 @@ def test_a_column_that_is_added_to_a_row_or_removed_is_so_in_every_list(
 
 
 def test_a_query_that_returns_the_columns_of_a_row_says_which_row() -> None:
-    queries = {(query.path, query.name): query for query in read_folder(QUERIES)}
+    queries = {(query.path, query.name): query for query in own_queries()}
     untold, rows = {}, set()
     for path in QUERIES.glob("*.sql"):
         for block in split(Source.read(path)):

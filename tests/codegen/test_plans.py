@@ -18,9 +18,9 @@ from authority_queries.codegen.plans.condition_text import (
     with_names,
 )
 from authority_queries.codegen.plans.text import plan_difference
-from authority_queries.codegen.reading.folder import read_folder
-from authority_queries.resources import MIGRATIONS, QUERIES
+from authority_queries.resources import MIGRATIONS
 from tests.codegen.plan_reports import found, plan_settings, plans_of, report_on
+from tests.own_queries import own_queries
 
 pytestmark = pytest.mark.one_version
 
@@ -213,7 +213,7 @@ def test_an_unknown_or_unneeded_exception_is_found(
         ("a", "@plan cross_tenant: the plan does not do this"),
         ("b", "@plan seq_scan shop.notes: the plan does not do this"),
         ("c", "@plan seqscan shop.notes: no such exception"),
-        ("d", "@plan seq_scan: names no table or index"),
+        ("d", "@plan seq_scan: names no table, index or cursor"),
         ("e", "reads all of shop.drafts"),
         ("e", "@plan seq_scan drafts: the plan does not do this"),
     ]
@@ -408,8 +408,28 @@ def test_the_rules_find_a_query_that_only_row_level_security_restricts(
 def test_only_queries_of_operators_may_read_across() -> None:
     roles = {
         f"{query.path.stem}.{query.name}": query.tags.role
-        for query in read_folder(QUERIES)
+        for query in own_queries()
         if any(known.permitted.startswith("cross_") for known in query.tags.plans)
     }
     assert roles
     assert roles == dict.fromkeys(roles, "authority_maintenance")
+
+
+def test_a_list_that_does_not_begin_at_its_cursor_is_found(
+    settings: PlanSettings,
+) -> None:
+    of = "select id from shop.notes where tenant_id = :tenant_id"
+    report = report_on(
+        settings,
+        f"good(tenant_id, after, size) | {of} and id > :after order by id limit :size;",
+        f"optional(tenant_id, after, size) | {of}"
+        " and (:after::int is null or id > :after) order by id limit :size;",
+        f"unsorted(tenant_id, before_id, size) | {of}"
+        " and id < :before_id order by body limit :size;",
+        f"named(tenant_id, afterwards) | {of} and body > :afterwards;",
+    )
+    assert found(report) == [
+        ("optional", "no index condition has the cursor :after"),
+        ("unsorted", "sorts all rows beyond the cursor :before_id"),
+    ]
+    assert "-- @plan cursor after -- why" in report.findings[0].remedy

@@ -93,7 +93,7 @@ def new_token(kind: Any, tenant_id: UUID) -> NewToken:
 def live_tokens(store: Store, client: Client) -> int:
     tokens = store.tokens.list_active_by_client(
         tenant_id=client.tenant_id, client_uuid=client.id
-    )
+    ).items
     return len(tokens)
 
 

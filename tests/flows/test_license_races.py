@@ -122,7 +122,7 @@ def test_all_16_meterers_beyond_a_limit_that_allows_it_are_recorded(
     assert used(dba) == [(25, 25)]
     (total,) = store.license_usage.list_totals(
         tenant_id=license_.tenant_id, license_id=license_.id
-    )
+    ).items
     assert (total.used, total.allowance, total.overage) == (25, 10, 15)
 
 
@@ -253,7 +253,7 @@ def test_8_pruners_beside_4_meterers_leave_the_totals_and_the_running_period(
         assert sum(metered) == 200
     totals = store.license_usage.list_totals(
         tenant_id=license_.tenant_id, license_id=license_.id
-    )
+    ).items
     assert [total.used for total in totals] == [200, yesterday]
     assert not use(store, license_, "0-0").recorded
     assert store.license_usage.prune(older_than=timedelta(0)) == 0

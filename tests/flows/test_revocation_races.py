@@ -156,7 +156,7 @@ def revoker(grants: Sequence[Grant], revoke: Revoke) -> Callable[[Store, int], s
         assert revoke(store, grant)
         left = store.tokens.list_active_by_client(
             tenant_id=grant.tenant_id, client_uuid=grant.client.id
-        )
+        ).items
         return "survived" if left else "revoked"
 
     return run

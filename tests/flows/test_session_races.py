@@ -204,7 +204,9 @@ def test_8_workers_deliver_1000_notices_once_beside_killed_workers(
         return sent
 
     def waiting_here(store: Store) -> Sequence[object]:
-        return store.logout_notices.list(tenant_id=tenant_id, status="waiting", limit=1)
+        return store.logout_notices.list(
+            tenant_id=tenant_id, status="waiting", page_size=1
+        ).items
 
     sent = race(logins, tenant_id, [work] * RACERS)
     times = Counter(chain.from_iterable(sent))

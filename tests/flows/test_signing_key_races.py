@@ -27,7 +27,7 @@ def publish(store: Store, tenant_id: UUID) -> Any:
 
 
 def states(store: Store, tenant_id: UUID) -> Counter[str]:
-    listed = store.signing_keys.list_states(tenant_id=tenant_id)
+    listed = store.signing_keys.list_states(tenant_id=tenant_id).items
     return Counter(key.state for key in listed)
 
 

@@ -62,6 +62,8 @@ def test_eight_requests_that_unlink_all_accounts_leave_one(
             link(tenant_id, user, account)(store)
         runs = [unlink(tenant_id, user, account) for account in accounts]
         outcomes.update(race(logins, tenant_id, runs, autocommit=autocommit))
-        kept = store.user_identities.list_by_user(tenant_id=tenant_id, user_id=user)
+        kept = store.user_identities.list_by_user(
+            tenant_id=tenant_id, user_id=user
+        ).items
         assert len(kept) == 1
     assert outcomes == {"unlinked": ROUNDS * (RACERS - 1), "last_sign_in": ROUNDS}

@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 # The settings of docs/tenant_isolation.md, and one connection for all clients.
 _CONFIGURATION = """
 [databases]
-* = host={host} port={port}
+{databases}
 
 [pgbouncer]
 listen_addr = 127.0.0.1
@@ -38,15 +38,22 @@ def program() -> str | None:
 
 @contextmanager
 def pooled(
-    conninfo: str, passwords: Mapping[str, str], *settings: str
+    conninfo: str,
+    passwords: Mapping[str, str],
+    *settings: str,
+    databases: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
     """Run PgBouncer for these logins; yield the connection string through it.
 
-    It holds one connection to the server for each login.
+    It holds one connection to the server for each login. `databases` has the connection
+    string of each database; by default every database is that server's.
     """
     with tempfile.TemporaryDirectory(prefix="authority-bouncer-") as folder:
         port = _free_port()
-        path = _configure(Path(folder), port, conninfo, passwords, settings)
+        servers = databases or {"*": _address(conninfo)}
+        path = _configure(
+            Path(folder), port, conninfo, passwords, (_lines(servers), settings)
+        )
         command = [program() or "pgbouncer", str(path)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             try:
@@ -63,10 +70,11 @@ def _configure(
     port: int,
     conninfo: str,
     passwords: Mapping[str, str],
-    settings: Sequence[str],
+    lines: tuple[str, Sequence[str]],
 ) -> Path:
     parameters = conninfo_to_dict(conninfo)
     host = str(parameters.get("host", "localhost"))
+    databases, settings = lines
     more = [*settings]
     if os.getuid() == 0:
         more.append(f"user = {_weaker_user(host)}")
@@ -76,14 +84,24 @@ def _configure(
     path = folder / "pgbouncer.ini"
     path.write_text(
         _CONFIGURATION.format(
-            host=host,
-            port=parameters.get("port", 5432),
+            databases=databases,
             listen_port=port,
             folder=folder,
             more="\n".join(more),
         )
     )
     return path
+
+
+def _address(conninfo: str) -> str:
+    parameters = conninfo_to_dict(conninfo)
+    return make_conninfo(
+        host=parameters.get("host", "localhost"), port=parameters.get("port", 5432)
+    )
+
+
+def _lines(databases: Mapping[str, str]) -> str:
+    return "\n".join(f"{name} = {server}" for name, server in databases.items())
 
 
 def _weaker_user(host: str) -> str:

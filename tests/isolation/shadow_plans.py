@@ -43,6 +43,7 @@ _VALUES_BY_NAME: Final[Mapping[str, object]] = {
     "category": "token",
     "notice_status": "waiting",
     "purpose": "sign_in",
+    "rows": "[]",
     "status": "active",
     "type": "authorization_code",
 }

@@ -43,8 +43,8 @@ def live(store: Store, tenant_id: UUID) -> None:
         tenant_id=tenant_id, name="team", permissions=["users:read"]
     )
     store.user_roles.assign(tenant_id=tenant_id, user_id=user.id, role_id=role.id)
-    assert store.users.list(tenant_id=tenant_id, role_id=role.id).items
-    assert store.roles.list_user_permissions(tenant_id=tenant_id, user_id=user.id)
+    assert store.users.list_by_role(tenant_id=tenant_id, role_id=role.id).items
+    assert store.roles.list_user_permissions(tenant_id=tenant_id, user_id=user.id).items
     client = make_client(store, tenant_id, redirect_uris=["https://app.example/cb"])
     make_client_secret(store, client)
     assert store.client_secrets.list_live(
@@ -96,7 +96,7 @@ def _use_a_session(store: Store, user: User) -> None:
     )
     assert stepped is not None
     store.sessions.list_clients(**ids, session_id=session.id)
-    assert store.sessions.list_by_user(**ids, user_id=user.id)
+    assert store.sessions.list_by_user(**ids, user_id=user.id).items
     assert store.sessions.end(**ids, session_id=session.id, reason="signed_out")
     store.logout_notices.claim(**ids)
 

@@ -9,11 +9,10 @@ from typing import Any
 import psycopg
 
 from authority_queries.codegen.query import Query
-from authority_queries.codegen.reading.folder import read_folder
-from authority_queries.resources import QUERIES
+from tests.own_queries import own_queries
 
 LIST = Path(__file__).resolve().parents[2] / "docs" / "cross_tenant_queries.md"
-ALL = read_folder(QUERIES)
+ALL = own_queries()
 SERVICES = "authority_app"
 SAY_WHY = "SAY WHY"
 

@@ -46,6 +46,7 @@ MAY_SET: Final = {
     "login_attempts.prune_default",
     "monitoring.list_backlogs",  # it sets authority.is_watching, and no tenant
     "monitoring.list_work",  # it too
+    "revocations.list_heads",
     "sessions.verify",
     "tenant_moves.advance_feed",
     "tenant_moves.dump_rows",
@@ -55,6 +56,7 @@ MAY_SET: Final = {
     "tenants.begin_alone",  # it sets the isolation, and no tenant
     "tenants.enter",
     "tokens.verify_by_token",
+    "tokens.verify_many_by_token",
 }
 _SETS: Final = re.compile(
     r"\bset_config\b|\bpg_settings\b|\bauthority\.tenant_id\b"

@@ -54,6 +54,12 @@ SPARE = {
         "a passkey counts only for a user without a password, and no user here is one"
     ),
     "clients.update: users.tenant_id = :tenant_id (2)": _RENAMED,
+    "imports.import_tokens: authorizations.tenant_id = :tenant_id (2)": (
+        "a foreign family with the same id only repeats the token, which is skipped"
+    ),
+    "imports.import_users: clients.tenant_id = :tenant_id (1)": (
+        "both tenants have a client of each client_id"
+    ),
     "consents.narrow: clients.tenant_id = :tenant_id (2)": _NAMESAKE,
     "consents.revoke: clients.tenant_id = :tenant_id (2)": _NAMESAKE,
     "redemptions.redeem: service_accounts.tenant_id = :tenant_id (4)": (
@@ -125,6 +131,7 @@ UNBOUND = {
     "exports.list_rows": "it passes the tenant to a function",
     "licenses.create": _WRITTEN,
     "login_attempts.record": _WRITTEN,
+    "login_attempts.record_many": _WRITTEN,
     "login_attempts.reserve": "it passes the tenant to a function",
     "revocations.publish": _WRITTEN,
     "roles.create": _WRITTEN,

@@ -17,9 +17,8 @@ from psycopg.conninfo import make_conninfo
 
 from authority_queries import Store, migrate
 from authority_queries.codegen.query import Query
-from authority_queries.codegen.reading.folder import read_folder
 from authority_queries.errors import MigrationError
-from authority_queries.resources import MIGRATIONS, QUERIES
+from authority_queries.resources import MIGRATIONS
 from tests.conftest import Server
 from tests.isolation.shadow import (
     create_shadow,
@@ -30,10 +29,9 @@ from tests.isolation.shadow import (
 from tests.isolation.shadow_database import Shadow, partition_number, shadow_of
 from tests.isolation.shadow_plans import MODES
 from tests.isolation.tenant_life import live
+from tests.own_queries import own_queries
 
-TENANT_QUERIES = [
-    query for query in read_folder(QUERIES) if "tenant_id" in query.parameters
-]
+TENANT_QUERIES = [query for query in own_queries() if "tenant_id" in query.parameters]
 # These read no sharded table, as far as EXPLAIN shows.
 NO_SHARDS = {
     "audit_events.list_months": "calls a function, whose statements name the tenant",

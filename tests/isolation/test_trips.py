@@ -8,8 +8,9 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from authority_queries import Actor
+from authority_queries import Actor, mint_token
 from authority_queries.credentials import verify_password
+from authority_queries.errors import InvalidArgumentError
 from authority_queries.secrets import TokenString
 from tests.factories import make_client, make_tenant, make_token, make_user
 from tests.isolation.services import SyncService, running, settings_for
@@ -140,6 +141,55 @@ def test_a_verification_and_a_look_up_are_a_trip(
     if authority.settings.prepared_statements:
         expected[SIXTH] = (2, 2)
     assert seen == expected
+
+
+def test_many_tokens_of_two_tenants_are_verified_in_one_trip(
+    authority: Any, trips: Trips, acme: tuple[UUID, TokenString], logins: Logins
+) -> None:
+    tenant_id, token = acme
+    with routed_store(logins) as store:
+        client = make_client(store, make_tenant(store).id)
+        other, _ = make_token(store, client, resources=["https://a.b"])
+    # Of a tenant that does not have it, no token at all, and one with another kind.
+    stray = mint_token("access", client.tenant_id).token
+    refresh = mint_token("refresh", tenant_id).token
+    asked = [other.token, "aq_at_nonsense", token.token, stray, refresh, other.token]
+    one = {each: authority.verify_token(each) for each in asked}
+    named = {each: authority.verify_token(each, tenant_id=tenant_id) for each in asked}
+    of_a_b = {
+        each: authority.verify_token(each, resource="https://a.b") for each in asked
+    }
+    spent = Spent(trips)
+    seen = []
+    for _ in range(ROUNDS):
+        found = authority.verify_tokens(asked)
+        assert found == [one[each] for each in asked]
+        seen.append(spent())
+    assert [each is not None for each in found] == [
+        True,
+        False,
+        True,
+        False,
+        False,
+        True,
+    ]
+    expected = [1] * ROUNDS
+    if authority.settings.prepared_statements:
+        expected[SIXTH] = 2
+    assert seen == expected
+    found = authority.verify_tokens(asked, tenant_id=tenant_id)
+    assert found == [named[each] for each in asked]
+    found = authority.verify_tokens(asked, resource="https://a.b")
+    assert found == [of_a_b[each] for each in asked]
+    spent()
+    assert authority.verify_tokens([]) == []
+    assert authority.verify_tokens(["aq_at_nonsense"]) == [None]
+    assert spent() == 0
+    with pytest.raises(InvalidArgumentError, match="tokens must have at most 1000"):
+        authority.verify_tokens([token.token] * 1001)
+    with pytest.raises(InvalidArgumentError, match="tokens must be a sequence"):
+        authority.verify_tokens(token.token)
+    assert spent() == 0
 
 
 def try_password(store: Any, tenant_id: UUID, username: str) -> str:

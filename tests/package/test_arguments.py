@@ -42,6 +42,7 @@ WRONG: Final[Mapping[str, tuple[object, ...]]] = {
     "Sequence[str]": ("abc", 5, {"a"}, [1], [None], [_NUL], [_SURROGATE], [_HUGE]),
     "Sequence[bytes]": (b"abc", 5, ["a"], [None], [bytearray(32)]),
     "Sequence[UUID]": (_ID, str(_ID), [str(_ID)], [None]),
+    "Sequence[int]": ([2**63], ["1"], [None], 1),
     "Sequence[Literal]": ("active", ["nothing"], [1]),
     "bytes": ("a", bytearray(32), memoryview(bytes(32)), [1], _HUGE.encode()),
     "bool": (1, 0, "true"),

@@ -35,8 +35,8 @@ CALLS: dict[str, Call] = {
     "tokens.verify": lambda store, tenant: store.tokens.verify(
         tenant_id=tenant, token_hash=bytes(32)
     ),
-    "consents.list_by_user": lambda store, tenant: store.consents.list_by_user(
-        tenant_id=tenant, user_id=uuid4()
+    "consents.list_by_user": lambda store, tenant: (
+        store.consents.list_by_user(tenant_id=tenant, user_id=uuid4()).items
     ),
     "grants.issue_code": lambda store, tenant: store.grants.issue_code(
         tenant_id=tenant,

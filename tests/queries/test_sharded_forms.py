@@ -12,10 +12,9 @@ import pytest
 from aiosql.types import SQLOperationType
 
 from authority_queries.codegen.query import Query
-from authority_queries.codegen.reading.folder import read_folder
-from authority_queries.resources import QUERIES
+from tests.own_queries import own_queries
 
-ALL = read_folder(QUERIES)
+ALL = own_queries()
 _STRING: Final = re.compile(r"'(?:[^']|'')*'")
 _PIECE: Final = re.compile(
     r"authority\.clock\(\)|\b(?:case|end|coalesce(?=\s*\())\b|[()]", re.I

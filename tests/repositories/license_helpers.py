@@ -95,4 +95,4 @@ def use(
 
 
 def totals(store: Store, license_: License, **filters: Any) -> list[UsageTotal]:
-    return [*store.license_usage.list_totals(**key_of(license_), **filters)]
+    return [*store.license_usage.list_totals(**key_of(license_), **filters).items]

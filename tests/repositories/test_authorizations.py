@@ -30,6 +30,7 @@ from tests.repositories.grant_helpers import (
     make_grant,
     make_party,
 )
+from tests.repositories.paging import pages_of
 
 Fields: TypeAlias = dict[str, Any]
 
@@ -163,9 +164,9 @@ def test_families_of_a_user_are_listed_by_id(store: Store) -> None:
     mine = [in_force(store, client, user_id=user.id) for _ in range(3)]
     in_order = sorted(mine, key=lambda one: one.id)
     key: Fields = {"tenant_id": client.tenant_id, "user_id": user.id}
-    assert store.authorizations.list_by_user(**key) == in_order
+    assert store.authorizations.list_by_user(**key).items == in_order
     revoke(store, in_order[1])
-    assert store.authorizations.list_by_user(**key) == [in_order[0], in_order[2]]
+    assert store.authorizations.list_by_user(**key).items == [in_order[0], in_order[2]]
 
 
 def test_families_of_a_client_are_listed_by_id(store: Store) -> None:
@@ -175,13 +176,10 @@ def test_families_of_a_client_are_listed_by_id(store: Store) -> None:
     in_order = sorted(of_client, key=lambda one: one.id)
     revoke(store, in_order.pop(1))
     key: Fields = {"tenant_id": client.tenant_id, "client_uuid": client.id}
-    first = store.authorizations.list_by_client(**key, limit=2)
-    assert first == in_order[:2]
-    rest = store.authorizations.list_by_client(**key, after=first[-1].id)
-    assert rest == in_order[2:]
-    assert store.authorizations.list_by_client(**key, after=rest[-1].id) == []
-    with pytest.raises(InvalidArgumentError, match="limit must be 1 to 1000"):
-        store.authorizations.list_by_client(**key, limit=0)
+    pages = pages_of(store.authorizations.list_by_client, **key, page_size=2)
+    assert pages == [in_order[:2], in_order[2:]]
+    with pytest.raises(InvalidArgumentError, match="page_size must be 1 to 1000"):
+        store.authorizations.list_by_client(**key, page_size=0)
 
 
 def test_ended_families_are_not_listed(store: Store, clock: Clock) -> None:
@@ -190,8 +188,8 @@ def test_ended_families_are_not_listed(store: Store, clock: Clock) -> None:
     of_client: Fields = {"tenant_id": party.tenant_id, "client_uuid": party.client.id}
 
     def listed() -> list[UUID]:
-        families = store.authorizations.list_by_user(**of_user)
-        assert families == store.authorizations.list_by_client(**of_client)
+        families = store.authorizations.list_by_user(**of_user).items
+        assert families == store.authorizations.list_by_client(**of_client).items
         return [family.id for family in families]
 
     abandoned = family_of(store, make_code(store, party)).id
@@ -241,8 +239,8 @@ def test_another_tenant_cannot_reach_an_authorization(store: Store) -> None:
     by_id: Fields = {**other, "authorization_id": consent.id}
     assert authorizations.get_by_id(**by_id) is None
     assert not authorizations.revoke(**by_id, reason="r")
-    assert authorizations.list_by_user(**other, user_id=user.id) == []
-    assert authorizations.list_by_client(**other, client_uuid=client.id) == []
+    assert authorizations.list_by_user(**other, user_id=user.id).items == []
+    assert authorizations.list_by_client(**other, client_uuid=client.id).items == []
     assert get(store, consent) == consent
 
 

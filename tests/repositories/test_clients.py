@@ -30,6 +30,7 @@ from tests.factories import (
     make_token,
 )
 from tests.refusals import refusal_of
+from tests.repositories.paging import cursor_at
 from tests.repositories.test_client_secrets import list_secrets, live_secrets
 
 DAY = timedelta(days=1)
@@ -192,13 +193,13 @@ def test_pages_lead_forward_and_back(store: Store) -> None:
     tenant_id = make_tenant(store).id
     clients = [make_client(store, tenant_id, client_id=f"c{n}") for n in range(5)]
     list_ = store.clients.list
-    first = list_(tenant_id=tenant_id, limit=2)
-    second = list_(tenant_id=tenant_id, after=first.next, limit=2)
-    last = list_(tenant_id=tenant_id, after=second.next, limit=2)
+    first = list_(tenant_id=tenant_id, page_size=2)
+    second = list_(tenant_id=tenant_id, after=first.next, page_size=2)
+    last = list_(tenant_id=tenant_id, after=second.next, page_size=2)
     assert [*first.items, *second.items, *last.items] == clients
     assert (first.previous, last.next) == (None, None)
-    assert list_(tenant_id=tenant_id, before=last.previous, limit=2) == second
-    assert list_(tenant_id=tenant_id, before=second.previous, limit=2) == first
+    assert list_(tenant_id=tenant_id, before=last.previous, page_size=2) == second
+    assert list_(tenant_id=tenant_id, before=second.previous, page_size=2) == first
 
 
 def test_an_update_requires_the_version_that_was_read(store: Store) -> None:
@@ -265,7 +266,8 @@ def test_another_tenant_cannot_reach_a_client(store: Store) -> None:
     )
     assert found is None
     assert store.clients.list(tenant_id=tenant_id).items == []
-    assert store.clients.list(tenant_id=tenant_id, before="~").items == []
+    beyond = cursor_at("~", "clients.list")
+    assert store.clients.list(tenant_id=tenant_id, before=beyond).items == []
     assert list_secrets(store, foreign) == live_secrets(store, foreign) == []
     with pytest.raises(NotFoundError):
         store.clients.update(row_version=1, **keys, **EDIT)

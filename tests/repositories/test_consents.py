@@ -23,6 +23,7 @@ from tests.repositories.grant_helpers import (
     redeem_code,
     refresh,
 )
+from tests.repositories.paging import pages_of
 from tests.repositories.token_helpers import Dba, Fields, diagnose
 
 
@@ -126,7 +127,9 @@ def test_a_revoked_consent_stays_revoked_after_a_new_grant(store: Store) -> None
     again = make_grant(store, grant)
     assert family_of(store, again.refresh).consent_id == fresh.id
     assert is_alive(store, again.access)
-    mine = store.consents.list_by_user(tenant_id=grant.tenant_id, user_id=grant.user.id)
+    mine = store.consents.list_by_user(
+        tenant_id=grant.tenant_id, user_id=grant.user.id
+    ).items
     assert len(mine) == 2
     (revoked,) = (consent for consent in mine if consent.id != fresh.id)
     assert revoked.revoked_at is not None
@@ -173,14 +176,10 @@ def test_the_consents_of_a_user_are_listed_by_id(store: Store) -> None:
         tenant_id=tenant_id, user_id=user.id, client_id=clients[0].client_id, reason="r"
     )
     key: Fields = {"tenant_id": tenant_id, "user_id": user.id}
-    pages = [
-        store.consents.list_by_user(**key, limit=3),
-        store.consents.list_by_user(**key, after=ids[2], limit=3),
-        store.consents.list_by_user(**key, after=ids[3]),
-    ]
-    assert [[one.id for one in page] for page in pages] == [ids[:3], ids[3:], []]
-    with pytest.raises(InvalidArgumentError, match="limit must be 1 to 1000"):
-        store.consents.list_by_user(**key, limit=0)
+    pages = pages_of(store.consents.list_by_user, **key, page_size=3)
+    assert [[one.id for one in page] for page in pages] == [ids[:3], ids[3:]]
+    with pytest.raises(InvalidArgumentError, match="page_size must be 1 to 1000"):
+        store.consents.list_by_user(**key, page_size=0)
 
 
 def test_a_consent_names_only_what_exists_in_its_tenant(store: Store) -> None:
@@ -209,7 +208,7 @@ def test_another_tenant_cannot_reach_a_consent(store: Store) -> None:
     assert consents.narrow(**elsewhere, scopes=[]) is None
     assert not consents.revoke(**elsewhere, reason="r")
     of_user = {name: elsewhere[name] for name in ("tenant_id", "user_id")}
-    assert consents.list_by_user(**of_user) == []
+    assert consents.list_by_user(**of_user).items == []
     assert is_alive(store, grant.access)
 
 

@@ -224,7 +224,7 @@ def test_another_tenant_cannot_reach_a_licence(store: Store) -> None:
     assert licenses.validate(**by_key) is None
     assert store.license_seats.renew(**key, holder="ann") is None
     assert not store.license_seats.check_in(**key, holder="ann")
-    assert store.license_usage.list_totals(**key) == []
+    assert store.license_usage.list_totals(**key).items == []
     with pytest.raises(LicenseNotUsableError):
         licenses.revoke(**key, reason="r")
     with pytest.raises(LicenseNotUsableError):

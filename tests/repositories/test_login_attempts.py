@@ -18,6 +18,7 @@ from authority_queries.records import LoginAttempt
 from tests.clock import Clock
 from tests.factories import HOUR, make_tenant
 from tests.refusals import refusal_of
+from tests.repositories.paging import pages_of
 from tests.stores import Logins
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
@@ -92,7 +93,7 @@ def test_an_attempt_is_logged_as_given(
     assert {name: getattr(attempt, name) for name in fields} == fields
     assert attempt.tenant_id == tenant.id
     key: Fields = {"tenant_id": tenant.id, "username": "ann"}
-    assert store.login_attempts.list_recent_by_username(**key) == [attempt]
+    assert store.login_attempts.list_recent_by_username(**key).items == [attempt]
 
 
 def test_all_spellings_of_an_address_are_one_host(sync_store: Store, dba: Dba) -> None:
@@ -112,7 +113,7 @@ def test_all_spellings_of_an_address_are_one_host(sync_store: Store, dba: Dba) -
         for address in addresses:
             assert record(store, tenant.id, address=address).address == addresses[0]
         for address in addresses:
-            assert len(recent(address=address)) == len(addresses)
+            assert len(recent(address=address).items) == len(addresses)
     for text in ("::ffff:192.0.2.1", "64:ff9b::192.0.2.1", "192.0.2.0/24"):
         with pytest.raises(psycopg.errors.CheckViolation) as caught:
             dba.execute(
@@ -136,7 +137,7 @@ def test_a_username_is_normalised_in_the_log_and_in_searches(store: Store) -> No
     assert attempt.user_id is None
     for typed in ("ann@example", "Ann@EXAMPLE"):
         key: Fields = {"tenant_id": tenant.id, "username": typed}
-        assert store.login_attempts.list_recent_by_username(**key) == [attempt]
+        assert store.login_attempts.list_recent_by_username(**key).items == [attempt]
 
 
 def test_an_attempt_that_cannot_be_stored_is_refused(store: Store) -> None:
@@ -160,14 +161,15 @@ def test_attempts_are_listed_newest_first(store: Store, dba: Dba, by: str) -> No
     key: Fields = {"tenant_id": tenant.id}
     key |= {"username": "ann"} if by == "username" else {"address": HERE}
     list_ = getattr(store.login_attempts, f"list_recent_by_{by}")
-    assert [attempt.id for attempt in list_(**key)] == ids[:3]
-    assert [attempt.id for attempt in list_(**key, limit=2)] == ids[:2]
-    assert [attempt.id for attempt in list_(**key, within=2 * HOUR)] == ids[:1]
-    assert [a.id for a in list_(**key, within=timedelta(days=7))] == ids
-    with pytest.raises(InvalidArgumentError, match="limit must be 1 to 1000"):
-        list_(**key, limit=0)
+    assert [attempt.id for attempt in list_(**key).items] == ids[:3]
+    pages = pages_of(list_, **key, page_size=2)
+    assert [[attempt.id for attempt in page] for page in pages] == [ids[:2], ids[2:3]]
+    assert [attempt.id for attempt in list_(**key, within=2 * HOUR).items] == ids[:1]
+    assert [a.id for a in list_(**key, within=timedelta(days=7)).items] == ids
+    with pytest.raises(InvalidArgumentError, match="page_size must be 1 to 1000"):
+        list_(**key, page_size=0)
     other: Fields = {**key, "tenant_id": make_tenant(store).id}
-    assert list_(**other) == []
+    assert list_(**other).items == []
 
 
 def test_missing_partitions_are_created_once(store: Store) -> None:

@@ -351,7 +351,7 @@ def test_invalid_usernames_share_one_unknown_account(sync_store: Store) -> None:
         store.login_attempts.succeed(**guess)
         attempt = store.login_attempts.record(**fields, outcome="failed")
         assert attempt.username == "INVALID"
-        listed = store.login_attempts.list_recent_by_username(**fields)
+        listed = store.login_attempts.list_recent_by_username(**fields).items
         assert len(listed) == number + 1
         with pytest.raises(InvalidArgumentError, match="username must be 1 to 256"):
             store.users.create(**fields)

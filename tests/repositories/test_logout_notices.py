@@ -9,6 +9,7 @@ from authority_queries.records import LogoutNotice, Session
 from tests.clock import Clock
 from tests.factories import HOUR, MINUTE, make_session, make_tenant, make_user
 from tests.refusals import refusal_of
+from tests.repositories.paging import pages_of
 from tests.repositories.session_helpers import Dba, use_client
 
 SECOND = timedelta(seconds=1)
@@ -54,11 +55,12 @@ def test_a_notice_is_claimed_by_one_worker_and_delivered_once(
         assert notice.attempts == 1
         assert record(tenant_id=notice.tenant_id, notice_id=notice.id)
         assert not record(tenant_id=notice.tenant_id, notice_id=notice.id)
-    listed = store.logout_notices.list(tenant_id=session.tenant_id)
+    listed = store.logout_notices.list(tenant_id=session.tenant_id).items
     assert [one.status for one in listed] == ["delivered"] * 3
     tenant: dict[str, Any] = {"tenant_id": session.tenant_id}
-    assert store.logout_notices.list(**tenant, status="waiting") == []
-    assert store.logout_notices.list(**tenant, after=listed[0].id) == listed[1:]
+    assert store.logout_notices.list(**tenant, status="waiting").items == []
+    pages = pages_of(store.logout_notices.list, **tenant, page_size=1)
+    assert pages == [[each] for each in listed]
 
 
 def test_a_notice_of_a_killed_worker_comes_back_after_its_lease(
@@ -102,7 +104,7 @@ def test_a_failed_notice_waits_ever_longer_and_is_given_up(
         clock.freeze(failure.next_attempt_at)
     (record,) = store.logout_notices.list(
         tenant_id=session.tenant_id, status="given_up"
-    )
+    ).items
     assert (record.attempts, record.last_error) == (11, "503")
     assert record.finished_at is not None
     clock.advance(HOUR)
@@ -134,7 +136,7 @@ def test_a_notice_that_nobody_can_send_is_given_up(
     assert claim(store, session, most_attempts=1) == []
     (record,) = store.logout_notices.list(
         tenant_id=session.tenant_id, status="given_up"
-    )
+    ).items
     assert (
         record.last_error
         == {
@@ -151,7 +153,7 @@ def test_a_worker_of_all_tenants_finds_those_with_notices(
     first, second = queue(store, dba, clients=2), queue(store, dba)
     both = sorted([first.tenant_id, second.tenant_id])
     assert store.logout_notices.list_tenants() == both
-    assert store.logout_notices.list_tenants(limit=1) == both[:1]
+    assert store.logout_notices.list_tenants(page_size=1) == both[:1]
     assert len(claim(store, first)) == 2
     assert store.logout_notices.list_tenants() == [second.tenant_id]
     clock.advance(HOUR)

@@ -17,6 +17,7 @@ from authority_queries.records import OneTimeTokenPurpose, User
 from authority_queries.secrets import hash_one_time_code
 from tests.clock import Clock
 from tests.factories import PHC, make_session, make_tenant, make_user
+from tests.repositories.paging import pages_of
 from tests.stores import Logins
 
 MINUTE = timedelta(minutes=1)
@@ -286,14 +287,11 @@ def test_an_address_without_a_user_is_invited(store: Store) -> None:
     second, _ = send(store, nobody, "invitation", user_id=None, email="new@Example.com")
     other, _ = send(store, nobody, "invitation", user_id=None, email="b@example.com")
     assert redeem(store, nobody, first, "invitation") == "invalid"
-    listed = store.one_time_tokens.list_by_purpose(
-        tenant_id=tenant_id, purpose="invitation"
-    )
+    list_ = store.one_time_tokens.list_by_purpose
+    key: dict[str, Any] = {"tenant_id": tenant_id, "purpose": "invitation"}
+    listed = list_(**key).items
     assert [each.email for each in listed] == ["b@example.com", "new@Example.com"]
-    rest = store.one_time_tokens.list_by_purpose(
-        tenant_id=tenant_id, purpose="invitation", after=listed[0].recipient
-    )
-    assert rest == listed[1:]
+    assert pages_of(list_, **key, page_size=1) == [listed[:1], listed[1:]]
     redeemed = store.one_time_tokens.redeem(
         tenant_id=tenant_id, purpose="invitation", token_hash=second
     )

@@ -18,6 +18,7 @@ from authority_queries.records import (
 from tests.clock import Clock
 from tests.factories import HOUR, make_tenant
 from tests.refusals import refusal_of
+from tests.repositories.paging import pages_of
 from tests.stores import Logins
 
 Dba: TypeAlias = "psycopg.Connection[Any]"
@@ -37,7 +38,7 @@ def sequences(store: Store, tenant_id: UUID, **follower: Any) -> list[int]:
 
 
 def active(store: Store, tenant_id: UUID, **filters: Any) -> list[int]:
-    entries = store.revocations.list_active(tenant_id=tenant_id, **filters)
+    entries = store.revocations.list_active(tenant_id=tenant_id, **filters).items
     return [entry.sequence for entry in entries]
 
 
@@ -91,18 +92,18 @@ def test_a_follower_resumes_after_its_last_entry(store: Store) -> None:
     tenant = make_tenant(store)
     for _ in range(5):
         publish(store, tenant.id)
-    assert sequences(store, tenant.id, limit=2) == [1, 2]
-    assert sequences(store, tenant.id, sequence=2, limit=2) == [3, 4]
-    assert sequences(store, tenant.id, sequence=4, limit=2) == [5]
+    assert sequences(store, tenant.id, page_size=2) == [1, 2]
+    assert sequences(store, tenant.id, sequence=2, page_size=2) == [3, 4]
+    assert sequences(store, tenant.id, sequence=4, page_size=2) == [5]
     assert sequences(store, tenant.id, sequence=5) == []
 
 
 @pytest.mark.parametrize("limit", [0, 1001])
 def test_a_page_has_1_to_1000_entries(store: Store, limit: int) -> None:
-    with pytest.raises(InvalidArgumentError, match="limit must be 1 to 1000"):
-        sequences(store, uuid4(), limit=limit)
-    with pytest.raises(InvalidArgumentError, match="limit must be 1 to 1000"):
-        active(store, uuid4(), limit=limit)
+    with pytest.raises(InvalidArgumentError, match="page_size must be 1 to 1000"):
+        sequences(store, uuid4(), page_size=limit)
+    with pytest.raises(InvalidArgumentError, match="page_size must be 1 to 1000"):
+        active(store, uuid4(), page_size=limit)
 
 
 def test_entries_in_force_are_filtered_by_category_and_target(store: Store) -> None:
@@ -115,8 +116,8 @@ def test_entries_in_force_are_filtered_by_category_and_target(store: Store) -> N
     assert active(store, tenant.id, target="a") == [1, 2]
     assert active(store, tenant.id, category="subject", target="a") == [2]
     assert active(store, tenant.id, category="client") == []
-    assert active(store, tenant.id, after=1, limit=1) == [2]
-    assert active(store, tenant.id, after=3) == []
+    pages = pages_of(store.revocations.list_active, tenant_id=tenant.id, page_size=2)
+    assert [[each.sequence for each in page] for page in pages] == [[1, 2], [3]]
 
 
 def test_entries_not_yet_or_no_longer_in_force_are_not_active(store: Store) -> None:

@@ -56,14 +56,14 @@ def system_role(store: Store, tenant_id: UUID) -> Role:
 def allowed(store: Store, role: Role) -> list[str]:
     permissions = store.roles.list_permissions(
         tenant_id=role.tenant_id, role_id=role.id
-    )
+    ).items
     return [permission.name for permission in permissions]
 
 
 def may(store: Store, user: User) -> list[str]:
     permissions = store.roles.list_user_permissions(
         tenant_id=user.tenant_id, user_id=user.id
-    )
+    ).items
     return [permission.name for permission in permissions]
 
 
@@ -99,7 +99,7 @@ def test_a_created_role_is_found_and_has_each_permission_once(store: Store) -> N
     assert store.roles.get_by_id(tenant_id=tenant_id, role_id=role.id) == role
     assert store.roles.get_by_name(tenant_id=tenant_id, name="helper") == role
     assert allowed(store, role) == ["audit:read", "users:write"]
-    names = [listed.name for listed in store.roles.list(tenant_id=tenant_id)]
+    names = [listed.name for listed in store.roles.list(tenant_id=tenant_id).items]
     assert names == ["admin", "auditor", "helper", "operator"]
 
 
@@ -113,7 +113,9 @@ def test_an_unknown_role_is_not_found(store: Store) -> None:
     tenant_id, nothing = make_tenant(store).id, uuid4()
     assert store.roles.get_by_id(tenant_id=tenant_id, role_id=nothing) is None
     assert store.roles.get_by_name(tenant_id=tenant_id, name="nothing") is None
-    assert store.roles.list_permissions(tenant_id=tenant_id, role_id=nothing) == []
+    assert (
+        store.roles.list_permissions(tenant_id=tenant_id, role_id=nothing).items == []
+    )
     user = replace(make_user(store, tenant_id), id=nothing)
     assert may(store, user) == []
     assert held(store, user) == []
@@ -332,11 +334,13 @@ def test_another_tenant_cannot_reach_a_role(store: Store) -> None:
     foreign_user = replace(user, tenant_id=tenant_id)
     assert store.roles.get_by_id(**foreign) is None
     assert store.roles.get_by_name(tenant_id=tenant_id, name="reader") is None
-    assert role not in store.roles.list(tenant_id=tenant_id)
-    assert store.roles.list_permissions(**foreign) == []
+    assert role not in store.roles.list(tenant_id=tenant_id).items
+    assert (
+        store.roles.list_permissions(tenant_id=tenant_id, role_id=role.id).items == []
+    )
     assert may(store, foreign_user) == []
     assert held(store, foreign_user) == []
-    assert store.users.list(tenant_id=tenant_id, role_id=role.id).items == []
+    assert store.users.list_by_role(tenant_id=tenant_id, role_id=role.id).items == []
     with pytest.raises(NotFoundError):
         store.roles.update(**foreign, row_version=1, **EDIT)
     assert not store.roles.delete(**foreign)

@@ -20,6 +20,7 @@ from authority_queries.records import (
 )
 from tests.factories import make_tenant
 from tests.refusals import refusal_of
+from tests.repositories.paging import cursor_at
 
 # scope-token = 1*( %x21 / %x23-5B / %x5D-7E ), RFC 6749 section 3.3.
 SCOPE_TOKEN_CHARACTERS = [chr(0x21), *map(chr, range(0x23, 0x5C))] + [
@@ -137,9 +138,9 @@ def test_pages_lead_forward_and_back(store: Store) -> None:
     tenant_id = make_tenant(store).id
     make_scope(store, tenant_id, "zebra")
     list_ = store.scopes.list
-    first = list_(tenant_id=tenant_id, limit=3)
-    second = list_(tenant_id=tenant_id, after=first.next, limit=3)
-    last = list_(tenant_id=tenant_id, after=second.next, limit=3)
+    first = list_(tenant_id=tenant_id, page_size=3)
+    second = list_(tenant_id=tenant_id, after=first.next, page_size=3)
+    last = list_(tenant_id=tenant_id, after=second.next, page_size=3)
     shown = [[scope.name for scope in page.items] for page in (first, second, last)]
     assert shown == [
         ["address", "email", "offline_access"],
@@ -147,8 +148,8 @@ def test_pages_lead_forward_and_back(store: Store) -> None:
         ["zebra"],
     ]
     assert (first.previous, last.next) == (None, None)
-    assert list_(tenant_id=tenant_id, before=last.previous, limit=3) == second
-    assert list_(tenant_id=tenant_id, before=second.previous, limit=3) == first
+    assert list_(tenant_id=tenant_id, before=last.previous, page_size=3) == second
+    assert list_(tenant_id=tenant_id, before=second.previous, page_size=3) == first
 
 
 def test_many_names_are_resolved_at_once_without_unknown_ones(
@@ -216,7 +217,8 @@ def test_another_tenant_cannot_reach_a_scope(store: Store) -> None:
     assert store.scopes.get_by_name(tenant_id=tenant_id, name="orders") is None
     assert store.scopes.resolve(tenant_id=tenant_id, names=["orders"]) == []
     assert scope not in store.scopes.list(tenant_id=tenant_id).items
-    assert scope not in store.scopes.list(tenant_id=tenant_id, before="z").items
+    beyond = cursor_at("z", "scopes.list")
+    assert scope not in store.scopes.list(tenant_id=tenant_id, before=beyond).items
     with pytest.raises(NotFoundError):
         store.scopes.update(row_version=1, **foreign, **EDIT)
     assert not store.scopes.delete(**foreign)

@@ -22,6 +22,7 @@ from tests.factories import (
     make_token,
 )
 from tests.refusals import refusal_of
+from tests.repositories.paging import cursor_at
 
 
 class Edit(TypedDict):
@@ -136,13 +137,13 @@ def test_pages_lead_forward_and_back(store: Store) -> None:
         make_service_account(store, tenant_id, account_id=f"job{n}") for n in range(5)
     ]
     list_ = store.service_accounts.list
-    first = list_(tenant_id=tenant_id, limit=2)
-    second = list_(tenant_id=tenant_id, after=first.next, limit=2)
-    last = list_(tenant_id=tenant_id, after=second.next, limit=2)
+    first = list_(tenant_id=tenant_id, page_size=2)
+    second = list_(tenant_id=tenant_id, after=first.next, page_size=2)
+    last = list_(tenant_id=tenant_id, after=second.next, page_size=2)
     assert [*first.items, *second.items, *last.items] == accounts
     assert (first.previous, last.next) == (None, None)
-    assert list_(tenant_id=tenant_id, before=last.previous, limit=2) == second
-    assert list_(tenant_id=tenant_id, before=second.previous, limit=2) == first
+    assert list_(tenant_id=tenant_id, before=last.previous, page_size=2) == second
+    assert list_(tenant_id=tenant_id, before=second.previous, page_size=2) == first
 
 
 def test_an_update_requires_the_version_that_was_read(store: Store) -> None:
@@ -197,8 +198,10 @@ def test_another_tenant_cannot_reach_a_service_account(store: Store) -> None:
         tenant_id=tenant_id, account_id="job"
     )
     assert found is None
-    assert store.service_accounts.list(tenant_id=tenant_id).items == []
-    assert store.service_accounts.list(tenant_id=tenant_id, before="z").items == []
+    list_ = store.service_accounts.list
+    assert list_(tenant_id=tenant_id).items == []
+    beyond = cursor_at("z", "service_accounts.list")
+    assert list_(tenant_id=tenant_id, before=beyond).items == []
     with pytest.raises(NotFoundError):
         store.service_accounts.update(row_version=1, **foreign, **EDIT)
     assert not store.service_accounts.delete(**foreign)

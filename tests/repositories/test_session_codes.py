@@ -47,7 +47,7 @@ def code_in(store: Store, party: Party, session_id: UUID, **fields: Any) -> str:
 def family_of(store: Store, party: Party) -> Authorization:
     (family,) = store.authorizations.list_by_user(
         tenant_id=party.tenant_id, user_id=party.user.id
-    )
+    ).items
     return family
 
 
@@ -76,7 +76,7 @@ def test_a_code_has_the_sign_in_of_its_session(store: Store, clock: Clock) -> No
     assert code_in(store, party, session.id) == "issued"
     (client,) = store.sessions.list_clients(
         tenant_id=party.tenant_id, session_id=session.id
-    )
+    ).items
     assert client.client_uuid == party.client.id
     assert end(store, session) == 1
     assert diagnose(store, code).dead_because == "session_ended"
@@ -113,7 +113,7 @@ def test_a_family_with_offline_access_outlives_its_session(
         family.ends_with_session: family
         for family in store.authorizations.list_by_user(
             tenant_id=party.tenant_id, user_id=party.user.id
-        )
+        ).items
     }
     assert families[False].session_id == families[True].session_id == session.id
     assert families[False].expires_at is None
@@ -150,7 +150,9 @@ def test_a_session_that_is_not_live_asks_for_a_new_sign_in(
     assert code_in(store, party, session_id) == "login_required"
     assert code_in(store, party, session_id, scopes=OFFLINE) == "login_required"
     assert (
-        store.sessions.list_clients(tenant_id=party.tenant_id, session_id=session_id)
+        store.sessions.list_clients(
+            tenant_id=party.tenant_id, session_id=session_id
+        ).items
         == []
     )
 

@@ -76,7 +76,9 @@ def test_a_session_is_found_by_its_cookie_its_id_and_its_sid(store: Store) -> No
     assert sessions.get_by_sid(**tenant, sid=session.sid) == session
     assert sessions.get_by_sid(**tenant, sid=session.id) is None
     assert sessions.get_by_id(**tenant, session_id=session.sid) is None
-    assert sessions.list_by_user(**tenant, user_id=user.id) == [live]
+    assert sessions.list_by_user(tenant_id=user.tenant_id, user_id=user.id).items == [
+        live
+    ]
     assert str(cookie.hash) not in repr(session)
 
 
@@ -190,7 +192,10 @@ def test_a_session_is_over_with_its_user(store: Store, dba: Dba, what: str) -> N
         assert store.users.delete(**tenant, user_id=user.id)
     assert verify(store, cookie) is None
     assert verify_token(store, bound) is None
-    assert store.sessions.list_by_user(**tenant, user_id=user.id) == []
+    assert (
+        store.sessions.list_by_user(tenant_id=user.tenant_id, user_id=user.id).items
+        == []
+    )
     refused = store.sessions.step_up(
         **tenant,
         cookie_hash=cookie.hash,
@@ -285,7 +290,7 @@ def test_a_session_ends_once_with_its_families_and_notifies_its_clients(
     )
     listed = store.sessions.list_clients(
         tenant_id=user.tenant_id, session_id=session.id
-    )
+    ).items
     assert [(one.client_uuid, one.client_id) for one in listed] == [
         (shop.id, "shop"),
         (silent.id, "silent"),

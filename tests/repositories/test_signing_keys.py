@@ -56,7 +56,7 @@ def published_kids(store: Store, tenant_id: UUID) -> set[object]:
 
 
 def states(store: Store, tenant_id: UUID) -> dict[str, str]:
-    listed = store.signing_keys.list_states(tenant_id=tenant_id)
+    listed = store.signing_keys.list_states(tenant_id=tenant_id).items
     return {key.kid: key.state for key in listed}
 
 

@@ -16,6 +16,7 @@ from authority_queries.errors import (
 )
 from tests.factories import make_tenant
 from tests.refusals import refusal_of
+from tests.repositories.paging import cursor_at
 
 
 class Edit(TypedDict):
@@ -39,12 +40,12 @@ def test_a_new_tenant_has_system_roles_permissions_and_scopes(
     store: Store,
 ) -> None:
     tenant = make_tenant(store)
-    roles = {role.name: role for role in store.roles.list(tenant_id=tenant.id)}
+    roles = {role.name: role for role in store.roles.list(tenant_id=tenant.id).items}
     assert set(roles) == {"admin", "auditor", "operator"}
     assert all(role.is_system for role in roles.values())
     allowed = store.roles.list_permissions(
         tenant_id=tenant.id, role_id=roles["auditor"].id
-    )
+    ).items
     assert "audit:read" in {permission.name for permission in allowed}
     assert "users:write" not in {permission.name for permission in allowed}
     scopes = store.scopes.list(tenant_id=tenant.id).items
@@ -60,27 +61,27 @@ def test_a_new_tenant_has_system_roles_permissions_and_scopes(
 
 def test_pages_lead_forward_and_back(store: Store) -> None:
     codes = [make_tenant(store, code=f"t{n}").code for n in range(5)]
-    first = store.tenants.list(limit=2)
+    first = store.tenants.list(page_size=2)
     assert [t.code for t in first.items] == codes[:2]
     assert first.previous is None
-    second = store.tenants.list(after=first.next, limit=2)
-    last = store.tenants.list(after=second.next, limit=2)
+    second = store.tenants.list(after=first.next, page_size=2)
+    last = store.tenants.list(after=second.next, page_size=2)
     assert [t.code for t in last.items] == codes[4:]
     assert last.next is None
-    back = store.tenants.list(before=last.previous, limit=2)
+    back = store.tenants.list(before=last.previous, page_size=2)
     assert back == second
-    start = store.tenants.list(before=back.previous, limit=2)
+    start = store.tenants.list(before=back.previous, page_size=2)
     assert start.items == first.items
     assert start.previous is None
     assert start.next == first.next
-    assert store.tenants.list(after="zzz").items == []
+    assert store.tenants.list(after=cursor_at("zzz", "tenants.list")).items == []
 
 
 def test_a_page_has_1_to_1000_rows_and_one_direction(store: Store) -> None:
-    with pytest.raises(InvalidArgumentError, match="limit must be 1 to 1000"):
-        store.tenants.list(limit=0)
-    with pytest.raises(InvalidArgumentError, match="limit must be 1 to 1000"):
-        store.tenants.list(limit=1001)
+    with pytest.raises(InvalidArgumentError, match="page_size must be 1 to 1000"):
+        store.tenants.list(page_size=0)
+    with pytest.raises(InvalidArgumentError, match="page_size must be 1 to 1000"):
+        store.tenants.list(page_size=1001)
     with pytest.raises(InvalidArgumentError, match="either after or before"):
         store.tenants.list(after="a", before="b")
 

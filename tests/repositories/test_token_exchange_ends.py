@@ -159,10 +159,10 @@ def test_an_exchanged_token_dies_with_each_token_behind_it(
         key: Fields = {**at.tenant, "user_id": at.subject.user.id}
         dead = [at.first, at.second] if name in BOTH else [at.second]
         ids = {token_of(sync_store, minted).id for minted in dead}
-        before = sync_store.tokens.list_active_by_subject(**key)
+        before = sync_store.tokens.list_active_by_subject(**key).items
         assert ids <= {token.id for token in before}
         end(at)
-        after = sync_store.tokens.list_active_by_subject(**key)
+        after = sync_store.tokens.list_active_by_subject(**key).items
         assert not ids & {token.id for token in after}, name
         for minted in dead:
             assert verify(sync_store, minted) is None, name

@@ -13,6 +13,7 @@ from tests.factories import (
     make_token,
     make_user,
 )
+from tests.repositories.paging import pages_of
 from tests.repositories.token_helpers import Fields, active_ids
 
 
@@ -36,22 +37,18 @@ def test_live_tokens_of_a_subject_are_listed_by_id(store: Store, kind: str) -> N
     ids = sorted(make_token(store, client, **subject)[1].id for _ in range(5))
     make_token(store, client)
     key: Fields = {"tenant_id": client.tenant_id, **subject}
-    pages = [
-        store.tokens.list_active_by_subject(**key, limit=2),
-        store.tokens.list_active_by_subject(**key, after=ids[1], limit=2),
-        store.tokens.list_active_by_subject(**key, after=ids[3], limit=2),
-        store.tokens.list_active_by_subject(**key, after=ids[4]),
-    ]
-    assert [[t.id for t in page] for page in pages] == [ids[:2], ids[2:4], ids[4:], []]
-    with pytest.raises(InvalidArgumentError, match="limit must be 1 to 1000"):
-        store.tokens.list_active_by_subject(**key, limit=0)
+    pages = pages_of(store.tokens.list_active_by_subject, **key, page_size=2)
+    assert [[t.id for t in page] for page in pages] == [ids[:2], ids[2:4], ids[4:]]
+    with pytest.raises(InvalidArgumentError, match="page_size must be 1 to 1000"):
+        store.tokens.list_active_by_subject(**key, page_size=0)
 
 
 def test_live_tokens_of_a_client_are_listed_by_id(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
     make_token(store, make_client(store, client.tenant_id))
     ids = sorted(make_token(store, client)[1].id for _ in range(3))
-    assert active_ids(store, client, limit=2) == ids[:2]
-    assert active_ids(store, client, after=ids[1]) == ids[2:]
-    with pytest.raises(InvalidArgumentError, match="limit must be 1 to 1000"):
-        active_ids(store, client, limit=1001)
+    key: Fields = {"tenant_id": client.tenant_id, "client_uuid": client.id}
+    pages = pages_of(store.tokens.list_active_by_client, **key, page_size=2)
+    assert [[token.id for token in page] for page in pages] == [ids[:2], ids[2:]]
+    with pytest.raises(InvalidArgumentError, match="page_size must be 1 to 1000"):
+        active_ids(store, client, page_size=1001)

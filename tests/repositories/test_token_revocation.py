@@ -134,8 +134,8 @@ def test_another_tenant_cannot_reach_a_token(store: Store) -> None:
     assert tokens.get_by_hash(**by_hash) is None
     assert tokens.diagnose(**by_hash) is None
     assert tokens.verify(**by_hash) is None
-    assert tokens.list_active_by_subject(**of_user) == []
-    assert tokens.list_active_by_client(**of_client) == []
+    assert tokens.list_active_by_subject(**of_user).items == []
+    assert tokens.list_active_by_client(**of_client).items == []
     assert not tokens.revoke(**by_hash, client_id=at.client.client_id, reason="r")
     assert not tokens.revoke_by_id(**by_id, reason="r")
     assert verify(store, at.minted) is not None

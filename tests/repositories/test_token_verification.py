@@ -167,10 +167,10 @@ def test_no_dead_token_is_listed(
     at = live(store, dba, clock, is_account=DEATHS[name].is_accounts)
     key: Fields = {"tenant_id": at.tenant_id, **at.subject}
     ids = sorted(token.id for token in at.tokens.values())
-    assert [each.id for each in store.tokens.list_active_by_subject(**key)] == ids
+    assert [each.id for each in store.tokens.list_active_by_subject(**key).items] == ids
     assert active_ids(store, at.client) == ids
     DEATHS[name].die(at)
-    assert store.tokens.list_active_by_subject(**key) == []
+    assert store.tokens.list_active_by_subject(**key).items == []
     assert active_ids(store, at.client) == []
 
 

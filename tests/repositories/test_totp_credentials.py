@@ -253,7 +253,7 @@ def test_secrets_move_to_a_new_key(store: Store, user: User, dba: Dba) -> None:
     pages = 0
     while (
         after := store.totp_credentials.reencrypt(
-            tenant_id=user.tenant_id, keyring=both, after=after, limit=2
+            tenant_id=user.tenant_id, keyring=both, after=after, page_size=2
         )
     ) is not None:
         pages += 1

@@ -42,7 +42,7 @@ def unlink(store: Store, user: User, subject: str = "1", **fields: Any) -> str:
 def subjects(store: Store, user: User) -> list[str]:
     listed = store.user_identities.list_by_user(
         tenant_id=user.tenant_id, user_id=user.id
-    )
+    ).items
     return [identity.subject for identity in listed]
 
 

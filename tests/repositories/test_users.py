@@ -32,6 +32,7 @@ from tests.factories import (
     make_user,
 )
 from tests.refusals import refusal_of
+from tests.repositories.paging import cursor_at, pages_of
 from tests.stores import Logins
 
 FUTURE = datetime(2999, 1, 1, tzinfo=UTC)
@@ -164,34 +165,17 @@ def test_the_longest_username_and_email_fit(store: Store) -> None:
     assert (user.username, user.email) == (username, email)
 
 
-def test_filtered_pages_lead_forward_and_back(
-    store: Store, dba: "psycopg.Connection[Any]"
-) -> None:
+def test_filtered_pages_lead_forward_and_back(store: Store) -> None:
     tenant_id = make_tenant(store).id
-    role = store.roles.create(tenant_id=tenant_id, name="editor")
-    make_user(store, tenant_id, username="ann0")
-    names = ["abe", "ann1", "ANN2", "Ann3", "ann4", "ann5", "ann6", "ann7", "bob"]
+    names = ["abe", "ann1", "ANN2", "Ann3", "ann4", "ann5", "ann7", "bob"]
     for username in names:
-        user = make_user(
-            store,
-            tenant_id,
-            username=username,
-            status="suspended" if username == "ann4" else "active",
-        )
-        store.user_roles.assign(
-            tenant_id=tenant_id, user_id=user.id, role_id=role.id, expires_at=FUTURE
-        )
-        if username == "ann6":
-            dba.execute(
-                "update authority.user_roles set expires_at = now() where user_id = %s",
-                [user.id],
-            )
+        status: UserStatus = "suspended" if username == "ann4" else "active"
+        make_user(store, tenant_id, username=username, status=status)
     wanted: dict[str, Any] = {
         "tenant_id": tenant_id,
         "status": "active",
         "prefix": "aNN",
-        "role_id": role.id,
-        "limit": 2,
+        "page_size": 2,
     }
     first = store.users.list(**wanted)
     second = store.users.list(after=first.next, **wanted)
@@ -201,7 +185,31 @@ def test_filtered_pages_lead_forward_and_back(
     assert (first.previous, last.next) == (None, None)
     assert store.users.list(before=last.previous, **wanted) == second
     assert store.users.list(before=second.previous, **wanted) == first
-    assert sorted(usernames(store, tenant_id)) == sorted(["ann0", *names])
+    assert usernames(store, tenant_id, prefix="anN", before=last.previous) == names[1:6]
+    assert sorted(usernames(store, tenant_id)) == sorted(names)
+
+
+def test_pages_of_a_role_pass_over_assignments_that_ended(
+    store: Store, dba: "psycopg.Connection[Any]"
+) -> None:
+    tenant_id = make_tenant(store).id
+    role = store.roles.create(tenant_id=tenant_id, name="editor")
+    users = [make_user(store, tenant_id) for _ in range(25)]
+    for user in users:
+        store.user_roles.assign(
+            tenant_id=tenant_id, user_id=user.id, role_id=role.id, expires_at=FUTURE
+        )
+    users.sort(key=lambda user: user.id)
+    holders = [users[0], users[22], users[24]]
+    dba.execute(
+        "update authority.user_roles set expires_at = now() where user_id <> all(%s)",
+        [[user.id for user in holders]],
+    )
+    pages = pages_of(
+        store.users.list_by_role, tenant_id=tenant_id, role_id=role.id, page_size=1
+    )
+    # The first page examined 10 assignments, as the second one.
+    assert pages == [[holders[0]], [], [holders[1]], [holders[2]]]
 
 
 def test_a_prefix_is_taken_literally_in_any_case(store: Store) -> None:
@@ -337,7 +345,8 @@ def test_another_tenant_cannot_reach_a_user(store: Store) -> None:
     )
     assert found is None
     assert usernames(store, tenant_id) == []
-    assert usernames(store, tenant_id, before="z") == []
+    beyond = cursor_at("z", "users.list")
+    assert usernames(store, tenant_id, before=beyond) == []
     with pytest.raises(NotFoundError):
         store.users.update(**foreign, row_version=1, **EDIT)
     with pytest.raises(NotFoundError):

@@ -7,6 +7,7 @@ from uuid import UUID
 import psycopg
 
 from authority_queries import Store
+from authority_queries.queries import tokens
 from authority_queries.records import (
     Client,
     Token,
@@ -56,18 +57,29 @@ def sign_in(store: Store, **fields: Any) -> SignIn:
 
 
 def active_ids(store: Store, client: Client, **page: Any) -> list[UUID]:
-    tokens = store.tokens.list_active_by_client(
+    page_of_tokens = store.tokens.list_active_by_client(
         tenant_id=client.tenant_id, client_uuid=client.id, **page
-    )
-    return [token.id for token in tokens]
+    ).items
+    return [token.id for token in page_of_tokens]
 
 
 def verify(
     store: Store, minted: TokenString, type: TokenType = "access"
 ) -> VerifiedToken | None:
-    return store.tokens.verify(
+    """Verify the token by the view, and if synchronous by the function too."""
+    by_view = store.tokens.verify(
         tenant_id=minted.tenant_id, token_hash=minted.hash, type=type
     )
+    if isinstance(store.connection, psycopg.Connection):
+        by_function = tokens.verify_by_token(
+            store.connection,
+            tenant_id=minted.tenant_id,
+            token_hash=minted.hash,
+            type=type,
+            resource=None,
+        )
+        assert by_function == by_view
+    return by_view
 
 
 def diagnose(store: Store, minted: TokenString) -> TokenDiagnosis:

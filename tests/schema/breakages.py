@@ -52,8 +52,8 @@ BREAKAGES = {
     "foreign_keys_are_indexed": [
         "drop index authority.role_permissions_permission_idx",
         """
-        drop index authority.user_roles_tenant_id_role_id_idx;
-        create index user_roles_tenant_id_role_id_idx
+        drop index authority.user_roles_tenant_id_role_id_user_id_idx;
+        create index user_roles_tenant_id_role_id_user_id_idx
         on authority.user_roles (tenant_id, role_id) where expires_at is null
         """,
     ],

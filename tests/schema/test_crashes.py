@@ -25,10 +25,8 @@ pytestmark = pytest.mark.one_version
 
 Dba = psycopg.Connection[Any]
 
-SCRIPTS: Final = [
-    Script.read(path)
-    for path in sorted(MIGRATIONS.glob("*.sql"))
-    if ".rollback" not in path.name
+MIGRATION_FILES: Final = [
+    path for path in sorted(MIGRATIONS.glob("*.sql")) if ".rollback" not in path.name
 ]
 KILLS: Final = 5
 
@@ -40,14 +38,15 @@ def test_each_migration_runs_again_after_each_of_its_statements(
     with psycopg.connect(blank_conninfo, autocommit=True) as dba:
         dba.execute("create schema authority_yoyo")
         stopper = Stopper(dba, compare=everywhere)
-        for script in SCRIPTS:
+        scripts = [Script.read(path) for path in MIGRATION_FILES]
+        for script in scripts:
             stopper.apply(script)
         figures.append(
-            f"{stopper.stops} stops in {len(SCRIPTS)} migrations, "
+            f"{stopper.stops} stops in {len(scripts)} migrations, "
             f"{len(stopper.faults)} faults"
         )
         assert stopper.faults == []
-        assert stopper.stops == sum(len(script.statements) for script in SCRIPTS)
+        assert stopper.stops == sum(len(script.statements) for script in scripts)
         dba.execute("reset role; set search_path = pg_catalog")
         assert privileges(dba) == PRIVILEGES.read_text(encoding="utf-8")
     assert dump(blank_conninfo) == SNAPSHOT.read_text(encoding="utf-8")
@@ -155,7 +154,7 @@ def test_a_killed_job_is_continued_by_the_next_one(
         dba.execute("create schema authority_yoyo")
         for part in range(KILLS):
             job = start_yoyo(blank_conninfo)
-            until(partial(are_marked, dba, len(SCRIPTS) * part // KILLS))
+            until(partial(are_marked, dba, len(MIGRATION_FILES) * part // KILLS))
             time.sleep(chance.uniform(0, 0.05))
             job.kill()
             assert job.wait() == -signal.SIGKILL
@@ -163,7 +162,7 @@ def test_a_killed_job_is_continued_by_the_next_one(
             killed.append(marked(dba))
             if part < KILLS - 1:
                 dba.execute("delete from authority_yoyo.yoyo_lock")  # as break-lock
-    figures.append(f"killed with {killed} of {len(SCRIPTS)} migrations marked")
+    figures.append(f"killed with {killed} of {len(MIGRATION_FILES)} migrations marked")
     left = packaged_migrations()[killed[-1] :]
     assert migrate(blank_conninfo) == left  # and releases the last lock
     assert dump(blank_conninfo) == SNAPSHOT.read_text(encoding="utf-8")

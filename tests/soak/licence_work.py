@@ -182,9 +182,11 @@ async def audit_usage(desk: Desk) -> None:
         for license_ in (home.license, home.limited):
             with desk.ledger.call("license_usage.list_totals") as call:
                 async with desk.door.unit(home.tenant_id) as store:
-                    totals = await store.license_usage.list_totals(
-                        tenant_id=home.tenant_id, license_id=license_.id
-                    )
+                    totals = (
+                        await store.license_usage.list_totals(
+                            tenant_id=home.tenant_id, license_id=license_.id
+                        )
+                    ).items
             if not call.is_acknowledged:
                 continue
             used = sum(total.used for total in totals)

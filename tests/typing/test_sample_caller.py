@@ -47,7 +47,7 @@ def register(authority: Authority, tenant_id: UUID, username: str) -> User | Non
 def first_page(authority: Authority, tenant_id: UUID) -> list[str]:
     with authority.tenant(tenant_id, autocommit=True) as store:
         assert_type(store, Store)
-        page = store.users.list(tenant_id=tenant_id, status="active", limit=10)
+        page = store.users.list(tenant_id=tenant_id, status="active", page_size=10)
         assert_type(page, Page[User])
         assert_type(page.next, str | None)
         return [user.username for user in page.items]

@@ -64,11 +64,11 @@ def sign_in(store: Store, narrator: Narrator, acme: Sample) -> User:
         permissions = store.roles.list_user_permissions(
             tenant_id=acme.tenant_id, user_id=user.id
         )
-        step.row("what she may do", f"{len(permissions)} permissions")
+        step.row("what she may do", f"{len(permissions.items)} permissions")
         attempts = store.login_attempts.list_recent_by_username(
             tenant_id=acme.tenant_id, username="ann"
         )
-        step.row("the log's last two", ", ".join(a.outcome for a in attempts[:2]))
+        step.row("the log's last two", ", ".join(a.outcome for a in attempts.items[:2]))
     return user
 
 
@@ -115,7 +115,7 @@ def meter_license(store: Store, narrator: Narrator, acme: Sample) -> None:
         for metric, allowed in bought.limits.items():
             _use_up(store, step, keys, metric, allowed)
         totals = store.license_usage.list_totals(**keys)
-        used = ", ".join(f"{t.metric} {t.used} of {t.allowance}" for t in totals)
+        used = ", ".join(f"{t.metric} {t.used} of {t.allowance}" for t in totals.items)
         step.row("totals of the period", used)
 
 

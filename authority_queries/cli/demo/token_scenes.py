@@ -174,7 +174,7 @@ def sign_out_everywhere(
         active = store.tokens.list_active_by_subject(
             tenant_id=acme.tenant_id, user_id=ann.id
         )
-        step.row("Ann's live tokens", str(len(active)))
+        step.row("Ann's live tokens", str(len(active.items)))
         store.users.revoke_tokens(tenant_id=acme.tenant_id, user_id=ann.id)
         step.row("her epoch moves", "one row changed")
         _verify(store, step, "one of them", tokens[0])

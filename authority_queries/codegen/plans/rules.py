@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from authority_queries.codegen.plans.conditions import in_context
+from authority_queries.codegen.plans.cursors import cursor_faults
 from authority_queries.codegen.plans.plan_node import PlanNode
 from authority_queries.codegen.plans.tenancy import tenancy_of
 from authority_queries.codegen.query import PlanException, Query
@@ -18,6 +19,7 @@ _REMEDIES: Final = {
     "seq_scan": "add an index for its conditions",
     "full_index_scan": "make a condition on its first columns",
     "cross_tenant": "compare the tenant's column with =, and index it first",
+    "cursor": "compare an indexed column with it alone: `id > coalesce(:after, …)`",
 }
 
 
@@ -64,6 +66,7 @@ def judge(
     found = [
         *(_whole_reads(plan, rules) if plan else ()),
         *(_cross_tenant_reads(apart, rules) if apart else ()),
+        *(_lost_cursors(plan, query) if plan else ()),
     ]
     violations = list(dict.fromkeys(found))
     for violation in violations:
@@ -94,7 +97,10 @@ def _fault(
     if rule not in _REMEDIES:
         return "no such exception", f"there are {', '.join(_REMEDIES)}"
     if not target and rule != "cross_tenant":
-        return "names no table or index", "name the table with its schema, or the index"
+        return (
+            "names no table, index or cursor",
+            "name the table with its schema, the index or the cursor",
+        )
     if not any(_permits(exception, violation) for violation in violations):
         return "the plan does not do this", "remove the tag"
     return None
@@ -108,6 +114,11 @@ def _cross_tenant_reads(plan: PlanNode, rules: PlanRules) -> Iterator[_Violation
             if column and not tenancy.is_bound(node, column, known):
                 what = f"reads {node.table} with no {column} in its index condition"
                 yield _Violation("cross_tenant", node.table, what)
+
+
+def _lost_cursors(plan: PlanNode, query: Query) -> Iterator[_Violation]:
+    for cursor, what in cursor_faults(plan, query.parameters):
+        yield _Violation("cursor", cursor, what)
 
 
 def _is_ours(table: str) -> bool:

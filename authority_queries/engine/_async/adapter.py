@@ -6,25 +6,24 @@ from functools import partial
 from pathlib import Path
 
 from aiosql.types import SQLOperationType
-from psycopg import AsyncConnection, AsyncCursor
-from psycopg.pq import Format
+from psycopg import AsyncConnection
 
 from authority_queries.engine._async.cursors import AsyncOwnCursor, AsyncQueueingCursor
 from authority_queries.engine._async.custom_types import AsyncCustomTypes
+from authority_queries.engine._async.execution import admit, changed, fetched
 from authority_queries.engine._async.pipelines import pipeline, queue
-from authority_queries.engine._async.pooler_detection import look, prepares
+from authority_queries.engine._async.pooler_detection import look
+from authority_queries.engine._async.together import received_together, send_together
 from authority_queries.engine._async.transactions import (
-    finish_pipeline,
     opened_stream,
     own_transaction,
-    trip,
 )
-from authority_queries.engine._async.unit import AsyncUnit, unit_of
 from authority_queries.engine.calls import AsyncStream
 from authority_queries.engine.direct_connections import is_direct
 from authority_queries.engine.errors import CardinalityError
 from authority_queries.engine.sql_text import processed
 from authority_queries.engine.statement import Statement
+from authority_queries.engine.telemetry import TELEMETRY
 
 
 class AsyncAdapter:
@@ -61,10 +60,7 @@ class AsyncAdapter:
         _record_class: None = None,
     ) -> list[object]:
         """Return all rows."""
-        statement = self.by_name[query_name]
-        cursor = await self._execute(conn, statement, sql, parameters)
-        with statement.reading:
-            return await cursor.fetchall()
+        return await self._rows(conn, self.by_name[query_name], sql, parameters)
 
     async def select_one(
         self,
@@ -76,17 +72,14 @@ class AsyncAdapter:
     ) -> object:
         """Return the only row, or None. Raises CardinalityError."""
         statement = self.by_name[query_name]
-        cursor = await self._execute(conn, statement, sql, parameters)
-        with statement.reading:
-            row = await cursor.fetchone()
+        rows = await self._rows(conn, statement, sql, parameters)
+        if len(rows) > 1:
+            count = len(rows)
+            message = f"{statement.label}: the statement returned {count} rows, not one"
+            raise CardinalityError(message)
+        row = rows[0] if rows else None
         if row is None and statement.is_sure:
             message = f"{statement.label}: the statement returned no row, not one"
-            raise CardinalityError(message)
-        # Not rowcount: some statements that return rows do not set it.
-        result = cursor.pgresult
-        if result is not None and result.ntuples > 1:
-            count = result.ntuples
-            message = f"{statement.label}: the statement returned {count} rows, not one"
             raise CardinalityError(message)
         return row
 
@@ -113,11 +106,17 @@ class AsyncAdapter:
     ) -> int:
         """Return the number of changed rows, 0 for a statement without a count."""
         statement = self.by_name[query_name]
-        cursor = await self._execute(conn, statement, sql, parameters)
-        if cursor.pgresult is None:
-            with statement.reading:
-                await finish_pipeline(conn)
-        return max(cursor.rowcount, 0)
+        if received := received_together(statement):
+            return max(received.rowcount, 0)
+        unit = admit(conn, statement, parameters)
+        if self._types:
+            await self._types.learn(conn)
+        if unit is not None:
+            await send_together(conn, statement, sql, parameters)
+        if TELEMETRY.observer is None:
+            return await changed(conn, statement, unit, sql, parameters)
+        with TELEMETRY.observe(statement.label, conn):
+            return await changed(conn, statement, unit, sql, parameters)
 
     async def insert_update_delete_many(
         self,
@@ -137,10 +136,11 @@ class AsyncAdapter:
             # psycopg prepares the statement of a batch.
             with statement.sending:
                 await look(conn)
-        cursor = AsyncOwnCursor(conn)
-        with statement.sending:
-            async with own_transaction(conn), pipeline(conn):
-                await cursor.executemany(sql, batch)
+        with TELEMETRY.observe(statement.label, conn):
+            cursor = AsyncOwnCursor(conn)
+            with statement.sending:
+                async with own_transaction(conn), pipeline(conn):
+                    await cursor.executemany(sql, batch)
         return max(cursor.rowcount, 0)
 
     async def copy(
@@ -154,21 +154,22 @@ class AsyncAdapter:
         """Return the number of written rows: all are written or none."""
         statement = self.by_name[query_name]
         await self._prepare(conn, statement, {})
-        cursor = AsyncOwnCursor(conn)
-        with statement.reading:
-            async with cursor.copy(sql) as copy:
-                if types:
-                    copy.set_types(types)
-                for row in rows:
-                    with statement.sending:
-                        await copy.write_row(row)
+        with TELEMETRY.observe(statement.label, conn):
+            cursor = AsyncOwnCursor(conn)
+            with statement.reading:
+                async with cursor.copy(sql) as copy:
+                    if types:
+                        copy.set_types(types)
+                    for row in rows:
+                        with statement.sending:
+                            await copy.write_row(row)
         return cursor.rowcount
 
     async def execute_script(self, conn: AsyncConnection[object], sql: str) -> None:
         """Execute several statements at once, without parameters."""
         statement = self._by_script[sql]
         await self._prepare(conn, statement, {})
-        with statement.sending:
+        with TELEMETRY.observe(statement.label, conn), statement.sending:
             await AsyncOwnCursor(conn).execute(sql, prepare=False)
 
     async def send(
@@ -202,26 +203,28 @@ class AsyncAdapter:
         async with opened_stream(conn, statement, sql, parameters, size) as rows:
             yield rows
 
-    async def _execute(
+    async def _rows(
         self,
         conn: AsyncConnection[object],
         statement: Statement,
         sql: str,
         parameters: Mapping[str, object],
-    ) -> AsyncCursor[object]:
-        unit = _admit(conn, statement, parameters)
+    ) -> list[object]:
+        if received := received_together(statement):
+            with statement.reading:
+                return await received.fetchall()
+        unit = admit(conn, statement, parameters)
         if self._types:
             await self._types.learn(conn)
-        kind = AsyncOwnCursor if unit is None else AsyncQueueingCursor
-        cursor = kind(conn, row_factory=statement.make_row)
-        cursor.format = Format.BINARY
-        with statement.sending:
-            if unit is None:
-                prepare = None if await prepares(conn) else False
-                return await cursor.execute(sql, parameters, prepare=prepare)
-            async with unit.turn, trip(conn, unit):
-                prepare = None if is_direct(conn) else False
-                return await cursor.execute(sql, parameters, prepare=prepare)
+        if unit is not None:
+            await send_together(conn, statement, sql, parameters)
+        if TELEMETRY.observer is None:
+            return await fetched(conn, statement, unit, sql, parameters)
+        with TELEMETRY.observe(statement.label, conn) as operation:
+            rows = await fetched(conn, statement, unit, sql, parameters)
+            if operation is not None:
+                operation.returned(rows)
+            return rows
 
     async def _prepare(
         self,
@@ -230,21 +233,8 @@ class AsyncAdapter:
         *rows: Mapping[str, object],
     ) -> None:
         """Check and announce a statement that is not executed by `_execute`."""
-        if unit := _admit(conn, statement, *rows):
+        if unit := admit(conn, statement, *rows):
             with statement.sending:
                 await unit.settle()
         if self._types:
             await self._types.learn(conn)
-
-
-def _admit(
-    conn: AsyncConnection[object], statement: Statement, *rows: Mapping[str, object]
-) -> AsyncUnit | None:
-    """Announce the statement, check its parameters, and return the open unit."""
-    statement.announce()
-    unit = unit_of(conn)
-    for parameters in rows:
-        statement.check(parameters)
-        if unit is not None:
-            unit.check(statement.label, parameters)
-    return unit

@@ -15,6 +15,7 @@ from authority_queries.engine._async.cursors import AsyncOwnCursor
 from authority_queries.engine._async.pooler_detection import look
 from authority_queries.engine.direct_connections import is_direct
 from authority_queries.engine.errors import StaleModuleError
+from authority_queries.engine.exchanges import forget_exchanges
 from authority_queries.engine.loaders import adapters_of
 
 # The types that each connection knows, of all query files.
@@ -55,6 +56,8 @@ class AsyncCustomTypes:
             if isinstance(kind, str):
                 base = await _oid(connection, kind)
                 _read_as(adapters_of(connection), oids[name], base)
+        if new:
+            forget_exchanges(connection)
         known.update(new)
 
 

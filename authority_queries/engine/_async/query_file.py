@@ -80,7 +80,7 @@ class AsyncQueryFile:
             SQLOperationType.INSERT_RETURNING,
             takes=takes,
         )
-        self._statements.by_name[name].make_row = args_row(record)
+        self._statements.by_name[name].makes(args_row(record))
         return call
 
     def sure_row(
@@ -106,7 +106,7 @@ class AsyncQueryFile:
         call: AsyncCall[list[Record]] = self._function(
             name, SQLOperationType.SELECT, takes=takes
         )
-        self._statements.by_name[name].make_row = args_row(record)
+        self._statements.by_name[name].makes(args_row(record))
         return call
 
     def stream(
@@ -145,7 +145,7 @@ class AsyncQueryFile:
         call: AsyncCall[Value | None] = self._function(
             name, SQLOperationType.SELECT_VALUE, takes=takes
         )
-        self._statements.by_name[name].make_row = scalar_row
+        self._statements.by_name[name].makes(scalar_row)
         return call
 
     def sure_value(

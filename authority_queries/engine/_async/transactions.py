@@ -14,6 +14,7 @@ from authority_queries.engine._async.pipelines import pipeline
 from authority_queries.engine._async.unit import OPENING, AsyncUnit, unit_of
 from authority_queries.engine.errors import InvalidArgumentError
 from authority_queries.engine.statement import Statement
+from authority_queries.engine.telemetry import TELEMETRY
 
 _numbers: Final = count(1)
 
@@ -133,7 +134,7 @@ async def opened_stream(
             conn, f"authority_{next(_numbers)}", row_factory=statement.make_row
         ) as cursor,
     ):
-        with statement.sending:
+        with TELEMETRY.observe(statement.label, conn), statement.sending:
             await cursor.execute(sql, parameters, binary=True)
         async with aclosing(_fetched(cursor, statement, size)) as rows:
             yield rows

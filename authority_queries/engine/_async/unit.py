@@ -26,6 +26,7 @@ from authority_queries.engine.errors import (
 )
 from authority_queries.engine.forks import check_process, process_of
 from authority_queries.engine.statement import ServerErrors
+from authority_queries.engine.telemetry import TELEMETRY
 
 OPENING: Final = ServerErrors("tenants.enter")
 ENDING: Final = ServerErrors("commit")
@@ -117,7 +118,9 @@ class AsyncUnit:
                 "is kept: put what may fail in `store.connection.transaction()`"
             )
             raise UnitAbortedError(message)
-        with ENDING:
+        if self._status == TransactionStatus.IDLE:
+            return
+        with TELEMETRY.observe("commit", self._connection), ENDING:
             await self._connection.commit()
 
     async def leave(self) -> None:

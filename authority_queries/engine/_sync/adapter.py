@@ -7,25 +7,24 @@ from functools import partial
 from pathlib import Path
 
 from aiosql.types import SQLOperationType
-from psycopg import Connection, Cursor
-from psycopg.pq import Format
+from psycopg import Connection
 
 from authority_queries.engine._sync.cursors import OwnCursor, QueueingCursor
 from authority_queries.engine._sync.custom_types import CustomTypes
+from authority_queries.engine._sync.execution import admit, changed, fetched
 from authority_queries.engine._sync.pipelines import pipeline, queue
-from authority_queries.engine._sync.pooler_detection import look, prepares
+from authority_queries.engine._sync.pooler_detection import look
+from authority_queries.engine._sync.together import received_together, send_together
 from authority_queries.engine._sync.transactions import (
-    finish_pipeline,
     opened_stream,
     own_transaction,
-    trip,
 )
-from authority_queries.engine._sync.unit import Unit, unit_of
 from authority_queries.engine.calls import Stream
 from authority_queries.engine.direct_connections import is_direct
 from authority_queries.engine.errors import CardinalityError
 from authority_queries.engine.sql_text import processed
 from authority_queries.engine.statement import Statement
+from authority_queries.engine.telemetry import TELEMETRY
 
 
 class Adapter:
@@ -62,10 +61,7 @@ class Adapter:
         _record_class: None = None,
     ) -> list[object]:
         """Return all rows."""
-        statement = self.by_name[query_name]
-        cursor = self._execute(conn, statement, sql, parameters)
-        with statement.reading:
-            return cursor.fetchall()
+        return self._rows(conn, self.by_name[query_name], sql, parameters)
 
     def select_one(
         self,
@@ -77,17 +73,14 @@ class Adapter:
     ) -> object:
         """Return the only row, or None. Raises CardinalityError."""
         statement = self.by_name[query_name]
-        cursor = self._execute(conn, statement, sql, parameters)
-        with statement.reading:
-            row = cursor.fetchone()
+        rows = self._rows(conn, statement, sql, parameters)
+        if len(rows) > 1:
+            count = len(rows)
+            message = f"{statement.label}: the statement returned {count} rows, not one"
+            raise CardinalityError(message)
+        row = rows[0] if rows else None
         if row is None and statement.is_sure:
             message = f"{statement.label}: the statement returned no row, not one"
-            raise CardinalityError(message)
-        # Not rowcount: some statements that return rows do not set it.
-        result = cursor.pgresult
-        if result is not None and result.ntuples > 1:
-            count = result.ntuples
-            message = f"{statement.label}: the statement returned {count} rows, not one"
             raise CardinalityError(message)
         return row
 
@@ -114,11 +107,17 @@ class Adapter:
     ) -> int:
         """Return the number of changed rows, 0 for a statement without a count."""
         statement = self.by_name[query_name]
-        cursor = self._execute(conn, statement, sql, parameters)
-        if cursor.pgresult is None:
-            with statement.reading:
-                finish_pipeline(conn)
-        return max(cursor.rowcount, 0)
+        if received := received_together(statement):
+            return max(received.rowcount, 0)
+        unit = admit(conn, statement, parameters)
+        if self._types:
+            self._types.learn(conn)
+        if unit is not None:
+            send_together(conn, statement, sql, parameters)
+        if TELEMETRY.observer is None:
+            return changed(conn, statement, unit, sql, parameters)
+        with TELEMETRY.observe(statement.label, conn):
+            return changed(conn, statement, unit, sql, parameters)
 
     def insert_update_delete_many(
         self,
@@ -138,9 +137,10 @@ class Adapter:
             # psycopg prepares the statement of a batch.
             with statement.sending:
                 look(conn)
-        cursor = OwnCursor(conn)
-        with statement.sending, own_transaction(conn), pipeline(conn):
-            cursor.executemany(sql, batch)
+        with TELEMETRY.observe(statement.label, conn):
+            cursor = OwnCursor(conn)
+            with statement.sending, own_transaction(conn), pipeline(conn):
+                cursor.executemany(sql, batch)
         return max(cursor.rowcount, 0)
 
     def copy(
@@ -154,20 +154,21 @@ class Adapter:
         """Return the number of written rows: all are written or none."""
         statement = self.by_name[query_name]
         self._prepare(conn, statement, {})
-        cursor = OwnCursor(conn)
-        with statement.reading, cursor.copy(sql) as copy:
-            if types:
-                copy.set_types(types)
-            for row in rows:
-                with statement.sending:
-                    copy.write_row(row)
+        with TELEMETRY.observe(statement.label, conn):
+            cursor = OwnCursor(conn)
+            with statement.reading, cursor.copy(sql) as copy:
+                if types:
+                    copy.set_types(types)
+                for row in rows:
+                    with statement.sending:
+                        copy.write_row(row)
         return cursor.rowcount
 
     def execute_script(self, conn: Connection[object], sql: str) -> None:
         """Execute several statements at once, without parameters."""
         statement = self._by_script[sql]
         self._prepare(conn, statement, {})
-        with statement.sending:
+        with TELEMETRY.observe(statement.label, conn), statement.sending:
             OwnCursor(conn).execute(sql, prepare=False)
 
     def send(
@@ -201,26 +202,28 @@ class Adapter:
         with opened_stream(conn, statement, sql, parameters, size) as rows:
             yield rows
 
-    def _execute(
+    def _rows(
         self,
         conn: Connection[object],
         statement: Statement,
         sql: str,
         parameters: Mapping[str, object],
-    ) -> Cursor[object]:
-        unit = _admit(conn, statement, parameters)
+    ) -> list[object]:
+        if received := received_together(statement):
+            with statement.reading:
+                return received.fetchall()
+        unit = admit(conn, statement, parameters)
         if self._types:
             self._types.learn(conn)
-        kind = OwnCursor if unit is None else QueueingCursor
-        cursor = kind(conn, row_factory=statement.make_row)
-        cursor.format = Format.BINARY
-        with statement.sending:
-            if unit is None:
-                prepare = None if prepares(conn) else False
-                return cursor.execute(sql, parameters, prepare=prepare)
-            with unit.turn, trip(conn, unit):
-                prepare = None if is_direct(conn) else False
-                return cursor.execute(sql, parameters, prepare=prepare)
+        if unit is not None:
+            send_together(conn, statement, sql, parameters)
+        if TELEMETRY.observer is None:
+            return fetched(conn, statement, unit, sql, parameters)
+        with TELEMETRY.observe(statement.label, conn) as operation:
+            rows = fetched(conn, statement, unit, sql, parameters)
+            if operation is not None:
+                operation.returned(rows)
+            return rows
 
     def _prepare(
         self,
@@ -229,21 +232,8 @@ class Adapter:
         *rows: Mapping[str, object],
     ) -> None:
         """Check and announce a statement that is not executed by `_execute`."""
-        if unit := _admit(conn, statement, *rows):
+        if unit := admit(conn, statement, *rows):
             with statement.sending:
                 unit.settle()
         if self._types:
             self._types.learn(conn)
-
-
-def _admit(
-    conn: Connection[object], statement: Statement, *rows: Mapping[str, object]
-) -> Unit | None:
-    """Announce the statement, check its parameters, and return the open unit."""
-    statement.announce()
-    unit = unit_of(conn)
-    for parameters in rows:
-        statement.check(parameters)
-        if unit is not None:
-            unit.check(statement.label, parameters)
-    return unit

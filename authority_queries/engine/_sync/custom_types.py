@@ -16,6 +16,7 @@ from authority_queries.engine._sync.cursors import OwnCursor
 from authority_queries.engine._sync.pooler_detection import look
 from authority_queries.engine.direct_connections import is_direct
 from authority_queries.engine.errors import StaleModuleError
+from authority_queries.engine.exchanges import forget_exchanges
 from authority_queries.engine.loaders import adapters_of
 
 # The types that each connection knows, of all query files.
@@ -52,6 +53,8 @@ class CustomTypes:
             if isinstance(kind, str):
                 base = _oid(connection, kind)
                 _read_as(adapters_of(connection), oids[name], base)
+        if new:
+            forget_exchanges(connection)
         known.update(new)
 
 

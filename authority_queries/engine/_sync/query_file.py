@@ -81,7 +81,7 @@ class QueryFile:
             SQLOperationType.INSERT_RETURNING,
             takes=takes,
         )
-        self._statements.by_name[name].make_row = args_row(record)
+        self._statements.by_name[name].makes(args_row(record))
         return call
 
     def sure_row(
@@ -107,7 +107,7 @@ class QueryFile:
         call: Call[list[Record]] = self._function(
             name, SQLOperationType.SELECT, takes=takes
         )
-        self._statements.by_name[name].make_row = args_row(record)
+        self._statements.by_name[name].makes(args_row(record))
         return call
 
     def stream(
@@ -146,7 +146,7 @@ class QueryFile:
         call: Call[Value | None] = self._function(
             name, SQLOperationType.SELECT_VALUE, takes=takes
         )
-        self._statements.by_name[name].make_row = scalar_row
+        self._statements.by_name[name].makes(scalar_row)
         return call
 
     def sure_value(self, name: str, *, takes: Parameters | None = None) -> Call[Value]:

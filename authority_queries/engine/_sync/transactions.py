@@ -15,6 +15,7 @@ from authority_queries.engine._sync.pipelines import pipeline
 from authority_queries.engine._sync.unit import OPENING, Unit, unit_of
 from authority_queries.engine.errors import InvalidArgumentError
 from authority_queries.engine.statement import Statement
+from authority_queries.engine.telemetry import TELEMETRY
 
 _numbers: Final = count(1)
 
@@ -128,7 +129,7 @@ def opened_stream(
             conn, f"authority_{next(_numbers)}", row_factory=statement.make_row
         ) as cursor,
     ):
-        with statement.sending:
+        with TELEMETRY.observe(statement.label, conn), statement.sending:
             cursor.execute(sql, parameters, binary=True)
         with closing(_fetched(cursor, statement, size)) as rows:
             yield rows

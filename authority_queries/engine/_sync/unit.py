@@ -27,6 +27,7 @@ from authority_queries.engine.errors import (
 )
 from authority_queries.engine.forks import check_process, process_of
 from authority_queries.engine.statement import ServerErrors
+from authority_queries.engine.telemetry import TELEMETRY
 
 OPENING: Final = ServerErrors("tenants.enter")
 ENDING: Final = ServerErrors("commit")
@@ -118,7 +119,9 @@ class Unit:
                 "is kept: put what may fail in `store.connection.transaction()`"
             )
             raise UnitAbortedError(message)
-        with ENDING:
+        if self._status == TransactionStatus.IDLE:
+            return
+        with TELEMETRY.observe("commit", self._connection), ENDING:
             self._connection.commit()
 
     def leave(self) -> None:

@@ -48,7 +48,7 @@ def _checked(
         if not isinstance(value, types) or (kind and isinstance(value, str)):
             raise wrong_type(name, allowed, value)
         _check_within(name, value, most)
-        text = standard.dumps(value, ensure_ascii=False, default=_plain)
+        text = _encode(value)
         if len(text.encode()) > most:
             raise _too_large(name, most)
         return make(text)
@@ -63,7 +63,10 @@ def _check_within(name: str, value: object, most: int) -> None:
     for _ in range(MAX_DEPTH):
         below: list[object] = []
         for item in level:
-            below += _checked_parts(name, item)
+            if type(item) is str:
+                _check_text(name, item)
+            else:
+                below += _checked_parts(name, item)
         count += len(below)
         if count > most:
             raise _too_large(name, most)
@@ -111,6 +114,10 @@ def _too_large(name: str, most: int) -> Exception:
 
 def _plain(item: Mapping[str, object] | Sequence[object]) -> object:
     return {**item} if isinstance(item, Mapping) else [*item]
+
+
+# Made once: `json.dumps` with options makes an encoder for each document.
+_encode: Final = standard.JSONEncoder(ensure_ascii=False, default=_plain).encode
 
 
 def _as_it_is(text: str) -> str:

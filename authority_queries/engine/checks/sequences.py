@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeGuard, TypeVar
 
 from authority_queries.engine.checks.scalars import Check, text
 from authority_queries.engine.errors import InvalidArgumentError
@@ -25,10 +25,7 @@ def array(element: Check[Sent], most: int = _MAX_ELEMENTS) -> Check[list[Sent]]:
     """Return the check of a sequence. It returns a list: psycopg sends no other."""
 
     def check(name: str, value: object) -> list[Sent]:
-        # A str would become an array of its characters.
-        if isinstance(value, str | bytes | bytearray | memoryview) or not isinstance(
-            value, Sequence
-        ):
+        if not isinstance(value, list | tuple) and not _is_sequence(value):
             raise wrong_type(name, "a sequence", value)
         if len(value) > most:
             raise refusal(name, f"must have at most {most} elements")
@@ -39,6 +36,12 @@ def array(element: Check[Sent], most: int = _MAX_ELEMENTS) -> Check[list[Sent]]:
             raise InvalidArgumentError(message, argument=name) from None
 
     return check
+
+
+def _is_sequence(value: object) -> TypeGuard[Sequence[object]]:
+    # A str would become an array of its characters.
+    is_text = isinstance(value, str | bytes | bytearray | memoryview)
+    return isinstance(value, Sequence) and not is_text
 
 
 def composite(type_: type[Row], /, **fields: Check[object]) -> Check[Row]:

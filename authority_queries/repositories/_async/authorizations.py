@@ -2,18 +2,25 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
+from typing import Final
 from uuid import UUID
 
 from authority_queries.engine.runtime import JsonArray, JsonObject
 from authority_queries.errors import TenantInactiveError
 from authority_queries.queries import authorizations as queries
 from authority_queries.records import Authorization
+from authority_queries.repositories._async.pages import found_page
 from authority_queries.repositories._async.repository import AsyncRepository
 from authority_queries.repositories.arguments import (
-    check_limit,
     check_not_negative,
     check_optional_positive,
 )
+from authority_queries.repositories.cursors import by_id
+from authority_queries.repositories.values import Page
+
+_BY_USER: Final = by_id("authorizations.list_by_user")
+_BY_CLIENT: Final = by_id("authorizations.list_by_client")
 
 
 class AsyncAuthorizations(AsyncRepository):
@@ -30,16 +37,31 @@ class AsyncAuthorizations(AsyncRepository):
         )
 
     async def list_by_user(
-        self, *, tenant_id: UUID, user_id: UUID
-    ) -> Sequence[Authorization]:
-        """List the user's families in force: one per sign-in at a client.
+        self,
+        *,
+        tenant_id: UUID,
+        user_id: UUID,
+        after: str | None = None,
+        page_size: int = 50,
+    ) -> Page[Authorization]:
+        """List the user's families in force, in order of id: one per sign-in.
 
         Such a family is not revoked, nor is its consent; it has not ended; and not all
         of its tokens expired more than a day ago. The list ignores what stops all
-        families at once, such as an epoch or a suspended user.
+        families at once, such as an epoch or a suspended user. A page may have fewer
+        families than `page_size`, even none, and a `next`.
         """
-        return await queries.list_by_user_async(
-            self._connection, tenant_id=tenant_id, user_id=user_id
+        return await found_page(
+            partial(
+                queries.find_by_user_async,
+                self._connection,
+                tenant_id=tenant_id,
+                user_id=user_id,
+            ),
+            partial(self._list, tenant_id),
+            _BY_USER,
+            after=after,
+            page_size=page_size,
         )
 
     async def list_by_client(
@@ -47,16 +69,21 @@ class AsyncAuthorizations(AsyncRepository):
         *,
         tenant_id: UUID,
         client_uuid: UUID,
-        after: UUID | None = None,
-        limit: int = 50,
-    ) -> Sequence[Authorization]:
-        """List the client's families in force, in order of id."""
-        return await queries.list_by_client_async(
-            self._connection,
-            tenant_id=tenant_id,
-            client_uuid=client_uuid,
+        after: str | None = None,
+        page_size: int = 50,
+    ) -> Page[Authorization]:
+        """List the client's families in force, as `list_by_user` does."""
+        return await found_page(
+            partial(
+                queries.find_by_client_async,
+                self._connection,
+                tenant_id=tenant_id,
+                client_uuid=client_uuid,
+            ),
+            partial(self._list, tenant_id),
+            _BY_CLIENT,
             after=after,
-            page_size=check_limit(limit),
+            page_size=page_size,
         )
 
     async def create(
@@ -131,4 +158,11 @@ class AsyncAuthorizations(AsyncRepository):
             self._connection,
             older_than=check_not_negative("older_than", older_than),
             batch_size=batch_size,
+        )
+
+    async def _list(
+        self, tenant_id: UUID, ids: Sequence[UUID]
+    ) -> Sequence[Authorization]:
+        return await queries.list_by_ids_async(
+            self._connection, tenant_id=tenant_id, ids=ids
         )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from authority_queries.engine.runtime import JsonObject
@@ -14,13 +15,16 @@ from authority_queries.records import (
     ClientTokenEndpointAuthMethod,
     ClientType,
 )
+from authority_queries.repositories._async.pages import page
 from authority_queries.repositories._async.repository import (
     AsyncRepository,
-    page,
     shared_sub,
     stale,
 )
+from authority_queries.repositories.cursors import by_text
 from authority_queries.repositories.values import Page
+
+_ORDER: Final = by_text("clients.list", "client_id")
 
 
 class AsyncClients(AsyncRepository):
@@ -49,16 +53,16 @@ class AsyncClients(AsyncRepository):
         tenant_id: UUID,
         after: str | None = None,
         before: str | None = None,
-        limit: int = 50,
+        page_size: int = 50,
     ) -> Page[Client]:
         """List clients in order of client_id."""
         return await page(
             partial(queries.list_after_async, self._connection, tenant_id=tenant_id),
             partial(queries.list_before_async, self._connection, tenant_id=tenant_id),
-            "client_id",
+            _ORDER,
             after=after,
             before=before,
-            limit=limit,
+            page_size=page_size,
         )
 
     async def create(

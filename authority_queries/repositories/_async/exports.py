@@ -8,7 +8,7 @@ from authority_queries.names.usernames import lookup_key
 from authority_queries.queries import exports as queries
 from authority_queries.records import ExportedRow
 from authority_queries.repositories._async.repository import AsyncRepository
-from authority_queries.repositories.arguments import check_limit
+from authority_queries.repositories.arguments import check_page_size
 
 
 class AsyncExports(AsyncRepository):
@@ -37,7 +37,7 @@ class AsyncExports(AsyncRepository):
         other_names: Sequence[str] = (),
         table_name: str,
         after: JsonValue = None,
-        limit: int = 1000,
+        page_size: int = 1000,
     ) -> Sequence[ExportedRow]:
         """List rows of one table in the order of its primary key, after this key.
 
@@ -51,5 +51,5 @@ class AsyncExports(AsyncRepository):
             other_names=[*other_names],
             table_name=table_name,
             after=after,
-            page_size=check_limit(limit),
+            page_size=check_page_size(page_size),
         )

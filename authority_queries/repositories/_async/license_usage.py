@@ -1,10 +1,12 @@
 """The ledger of licences' usage, and its totals."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 from typing import Final, TypedDict
 from uuid import UUID
 
+from authority_queries.engine.calls import AsyncCall
 from authority_queries.errors import (
     AuthorityError,
     IdempotencyKeyReusedError,
@@ -13,10 +15,25 @@ from authority_queries.errors import (
 )
 from authority_queries.queries import license_usage as queries
 from authority_queries.records import UsageReceipt, UsageTotal
+from authority_queries.repositories._async.pages import page_after
 from authority_queries.repositories._async.repository import AsyncRepository
 from authority_queries.repositories.arguments import check_not_negative
+from authority_queries.repositories.cursors import LAST_DATE, Order, read_text
+from authority_queries.repositories.values import Page
 
 _MONTH: Final = timedelta(days=30)
+
+_FIRST_DATE: Final = date(1900, 1, 1)
+_ORDER: Final = Order(
+    name="license_usage.list_totals",
+    fields={"period_start": date.fromisoformat, "metric": read_text},
+    start=(LAST_DATE, ""),
+)
+_ORDER_OF_METRIC: Final = Order(
+    name="license_usage.list_totals metric",
+    fields={"period_start": date.fromisoformat},
+    start=(LAST_DATE,),
+)
 
 
 class _Entry(TypedDict):
@@ -148,18 +165,28 @@ class AsyncLicenseUsage(AsyncRepository):
         license_id: UUID,
         metric: str | None = None,
         from_period: date | None = None,
-    ) -> Sequence[UsageTotal]:
-        """List totals by metric and period, newest period first.
+        after: str | None = None,
+        page_size: int = 50,
+    ) -> Page[UsageTotal]:
+        """List totals, newest period first, and of a period in descending metric.
 
         `period_start` is the first day of the period and `period_end` the day after the
         last one, in UTC.
         """
-        return await queries.list_totals_async(
-            self._connection,
-            tenant_id=tenant_id,
-            license_id=license_id,
-            metric=metric,
-            from_period=from_period,
+        call: AsyncCall[list[UsageTotal]] = queries.list_totals_async
+        if metric is not None:
+            call = partial(queries.list_totals_of_metric_async, metric=metric)
+        return await page_after(
+            partial(
+                call,
+                self._connection,
+                tenant_id=tenant_id,
+                license_id=license_id,
+                from_period=_FIRST_DATE if from_period is None else from_period,
+            ),
+            _ORDER if metric is None else _ORDER_OF_METRIC,
+            after=after,
+            page_size=page_size,
         )
 
     async def prune(

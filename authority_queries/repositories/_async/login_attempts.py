@@ -14,16 +14,19 @@ from authority_queries.records import (
     LoginAttemptOutcome,
     ThrottleDecision,
 )
-from authority_queries.repositories._async.repository import AsyncRepository
+from authority_queries.repositories._async.login_attempt_lists import (
+    AsyncLoginAttemptLists,
+)
 from authority_queries.repositories.arguments import (
     MAX_MONTHS_AHEAD,
     check_count,
     check_host,
-    check_limit,
     check_not_negative,
     check_positive,
     check_within,
 )
+from authority_queries.repositories.row_batches import encode_rows
+from authority_queries.repositories.rows import PastLoginAttempt
 
 _DAY = timedelta(days=1)
 _MONTH = timedelta(days=30)
@@ -36,7 +39,7 @@ _ACCOUNT_LIMITS: Final = {"totp": 5}
 _ACCOUNT_LIMIT: Final = 50
 
 
-class AsyncLoginAttempts(AsyncRepository):
+class AsyncLoginAttempts(AsyncLoginAttemptLists):
     """Queries of `queries/login_attempts.sql`."""
 
     async def record(
@@ -75,38 +78,19 @@ class AsyncLoginAttempts(AsyncRepository):
             correlation_id=correlation_id,
         )
 
-    async def list_recent_by_username(
-        self,
-        *,
-        tenant_id: UUID,
-        username: str,
-        within: timedelta = _DAY,
-        limit: int = 100,
-    ) -> Sequence[LoginAttempt]:
-        """List attempts to sign in with this username, newest first."""
-        return await queries.list_recent_by_username_async(
-            self._connection,
-            tenant_id=tenant_id,
-            username_key=lookup_key(username),
-            within=within,
-            page_size=check_limit(limit),
-        )
+    async def record_many(
+        self, *, tenant_id: UUID, attempts: Sequence[PastLoginAttempt]
+    ) -> int:
+        """Log attempts that were made elsewhere, and return how many: all or none.
 
-    async def list_recent_by_address(
-        self,
-        *,
-        tenant_id: UUID,
-        address: IPv4Address | IPv6Address,
-        within: timedelta = _DAY,
-        limit: int = 100,
-    ) -> Sequence[LoginAttempt]:
-        """List attempts from this host, newest first. All spellings are equal."""
-        return await queries.list_recent_by_address_async(
+        For the history of another system, or an edge that reports in batches: at most
+        1000. Throttles do not count them. A repetition logs them again. An error names
+        the attempt, from 0, and its field: `attempts[17].address`. Raises as `record`.
+        """
+        return await queries.record_many_async(
             self._connection,
             tenant_id=tenant_id,
-            address=check_host("address", address),
-            within=within,
-            page_size=check_limit(limit),
+            rows=encode_rows("attempts", attempts, PastLoginAttempt),
         )
 
     async def reserve(

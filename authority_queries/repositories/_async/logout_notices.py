@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
+from authority_queries.engine.calls import AsyncCall
 from authority_queries.queries import logout_notices as queries
 from authority_queries.records import (
     LogoutFailure,
@@ -12,19 +14,24 @@ from authority_queries.records import (
     LogoutNoticeStatus,
     LogoutRecord,
 )
+from authority_queries.repositories._async.pages import page_after
 from authority_queries.repositories._async.repository import AsyncRepository
 from authority_queries.repositories.arguments import (
-    check_limit,
     check_not_negative,
+    check_page_size,
     check_positive,
     check_within,
 )
+from authority_queries.repositories.cursors import by_id
+from authority_queries.repositories.values import Page
 
 _LEASE: Final = timedelta(minutes=1)
 _FIRST_PAUSE: Final = timedelta(seconds=10)
 _LONGEST_PAUSE: Final = timedelta(hours=1)
 _MOST_ATTEMPTS: Final = 10
 _LONGEST_ERROR: Final = 2000
+
+_ORDER: Final = by_id("logout_notices.list")
 
 
 class AsyncLogoutNotices(AsyncRepository):
@@ -105,25 +112,27 @@ class AsyncLogoutNotices(AsyncRepository):
         *,
         tenant_id: UUID,
         status: LogoutNoticeStatus | None = None,
-        after: UUID | None = None,
-        limit: int = 50,
-    ) -> Sequence[LogoutRecord]:
+        after: str | None = None,
+        page_size: int = 50,
+    ) -> Page[LogoutRecord]:
         """List notices, finished or not, in order of id."""
-        return await queries.list_after_async(
-            self._connection,
-            tenant_id=tenant_id,
-            notice_status=status,
+        call: AsyncCall[list[LogoutRecord]] = queries.list_after_async
+        if status is not None:
+            call = partial(queries.list_by_status_after_async, notice_status=status)
+        return await page_after(
+            partial(call, self._connection, tenant_id=tenant_id),
+            _ORDER,
             after=after,
-            page_size=check_limit(limit),
+            page_size=page_size,
         )
 
-    async def list_tenants(self, *, limit: int = 1000) -> Sequence[UUID]:
+    async def list_tenants(self, *, page_size: int = 1000) -> Sequence[UUID]:
         """List tenants with notices to claim now, for a worker of many tenants.
 
         For a connection of `authority_maintenance`.
         """
         found = await queries.list_tenants_async(
-            self._connection, page_size=check_limit(limit)
+            self._connection, page_size=check_page_size(page_size)
         )
         return [tenant.tenant_id for tenant in found]
 

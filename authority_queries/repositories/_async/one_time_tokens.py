@@ -1,7 +1,8 @@
 """Links and codes that are sent to an e-mail address, and used once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -16,25 +17,28 @@ from authority_queries.records import (
     OneTimeTokenPurpose,
     OneTimeTokenRedemption,
 )
+from authority_queries.repositories._async.pages import page_after
 from authority_queries.repositories._async.repository import AsyncRepository
 from authority_queries.repositories.arguments import (
     check_digest,
-    check_limit,
     check_not_negative,
     check_optional_digest,
     check_password_hash,
     check_positive,
 )
+from authority_queries.repositories.cursors import by_text
+from authority_queries.repositories.values import Page
 
-_MINUTE: Final = timedelta(minutes=1)
 _DAY: Final = timedelta(days=1)
-_CODE_LIFETIME: Final = 10 * _MINUTE
+_CODE_LIFETIME: Final = timedelta(minutes=10)
 _LIFETIMES: Final[Mapping[OneTimeTokenPurpose, timedelta]] = {
     "email_verification": _DAY,
     "invitation": 7 * _DAY,
-    "password_reset": 60 * _MINUTE,
-    "sign_in": 10 * _MINUTE,
+    "password_reset": timedelta(hours=1),
+    "sign_in": _CODE_LIFETIME,
 }
+
+_ORDER: Final = by_text("one_time_tokens.list_by_purpose", "recipient")
 
 
 class AsyncOneTimeTokens(AsyncRepository):
@@ -58,7 +62,7 @@ class AsyncOneTimeTokens(AsyncRepository):
         max_attempts: int = 5,
         properties: JsonObject | None = None,
         lifetime: timedelta | None = None,
-        resend_after: timedelta = _MINUTE,
+        resend_after: timedelta = timedelta(minutes=1),
     ) -> OneTimeTokenCreation:
         """Create a token with a link, a code or both, and end the one before.
 
@@ -108,15 +112,15 @@ class AsyncOneTimeTokens(AsyncRepository):
         tenant_id: UUID,
         purpose: OneTimeTokenPurpose,
         after: str | None = None,
-        limit: int = 100,
-    ) -> Sequence[OneTimeToken]:
-        """List tokens that are not pruned, such as invitations, after a recipient."""
-        return await queries.list_by_purpose_async(
-            self._connection,
-            tenant_id=tenant_id,
-            purpose=purpose,
+        page_size: int = 50,
+    ) -> Page[OneTimeToken]:
+        """List tokens that are not pruned, such as invitations, by recipient."""
+        call = partial(queries.list_by_purpose_async, self._connection)
+        return await page_after(
+            partial(call, tenant_id=tenant_id, purpose=purpose),
+            _ORDER,
             after=after,
-            page_size=check_limit(limit),
+            page_size=page_size,
         )
 
     async def redeem(

@@ -1,30 +1,22 @@
-"""The base of the repositories: the connection, pages, stale updates."""
+"""The base of the repositories: the connection, stale updates."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from operator import attrgetter
-from typing import TypeVar
 
 from psycopg import AsyncConnection
 from psycopg.pq import PipelineStatus, TransactionStatus
 
 from authority_queries.engine._async.unit import unit_of
-from authority_queries.engine.calls import AsyncCall
 from authority_queries.engine.forks import check_process, process_of
 from authority_queries.errors import (
     AuthorityError,
     ConcurrencyConflictError,
     DuplicateError,
-    InvalidArgumentError,
     NotFoundError,
     OpenTransactionError,
     UnitEndedError,
 )
 from authority_queries.repositories._async.transactions import single_transaction
-from authority_queries.repositories.arguments import check_limit
-from authority_queries.repositories.values import Page
-
-Record = TypeVar("Record")
 
 
 class AsyncLease:
@@ -88,40 +80,6 @@ class AsyncRepository:
                 yield
         else:
             yield
-
-
-async def page(
-    list_after: AsyncCall[list[Record]],
-    list_before: AsyncCall[list[Record]],
-    cursor: str | Callable[[Record], str],
-    *,
-    after: str | None,
-    before: str | None,
-    limit: int,
-) -> Page[Record]:
-    """Return a page of the list that the two queries read in either direction.
-
-    Reads one row more than `limit`, to know whether the list goes on. `cursor` names
-    the field that the list is ordered by, or returns a row's position.
-    """
-    if after is not None and before is not None:
-        message = "pass either after or before, not both"
-        raise InvalidArgumentError(message, argument="before")
-    size = check_limit(limit)
-    position = attrgetter(cursor) if isinstance(cursor, str) else cursor
-    if before is None:
-        items = await list_after(after=after, page_size=size + 1)
-        has_next, has_previous = len(items) > size, after is not None
-        items = items[:size]
-    else:
-        items = await list_before(before=before, page_size=size + 1)
-        has_next, has_previous = True, len(items) > size
-        items = items[:size][::-1]
-    return Page(
-        items=items,
-        next=position(items[-1]) if items and has_next else None,
-        previous=position(items[0]) if items and has_previous else None,
-    )
 
 
 def shared_sub(query: str, argument: str) -> DuplicateError:

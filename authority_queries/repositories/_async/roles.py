@@ -1,6 +1,8 @@
 """Roles and their permissions."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Final
 from uuid import UUID
 
 from authority_queries.errors import SystemRowError
@@ -9,7 +11,14 @@ from authority_queries.records import (
     Permission,
     Role,
 )
+from authority_queries.repositories._async.pages import page, page_after
 from authority_queries.repositories._async.repository import AsyncRepository, stale
+from authority_queries.repositories.cursors import by_text
+from authority_queries.repositories.values import Page
+
+_ORDER: Final = by_text("roles.list", "name")
+_PERMISSIONS: Final = by_text("roles.list_permissions", "name")
+_USER_PERMISSIONS: Final = by_text("roles.list_user_permissions", "name")
 
 
 class AsyncRoles(AsyncRepository):
@@ -27,9 +36,23 @@ class AsyncRoles(AsyncRepository):
             self._connection, tenant_id=tenant_id, name=name
         )
 
-    async def list(self, *, tenant_id: UUID) -> Sequence[Role]:
-        """List all roles of the tenant, in order of name."""
-        return await queries.list_all_async(self._connection, tenant_id=tenant_id)
+    async def list(
+        self,
+        *,
+        tenant_id: UUID,
+        after: str | None = None,
+        before: str | None = None,
+        page_size: int = 50,
+    ) -> Page[Role]:
+        """List the roles of the tenant, in order of name."""
+        return await page(
+            partial(queries.list_after_async, self._connection, tenant_id=tenant_id),
+            partial(queries.list_before_async, self._connection, tenant_id=tenant_id),
+            _ORDER,
+            after=after,
+            before=before,
+            page_size=page_size,
+        )
 
     async def create(
         self,
@@ -94,19 +117,45 @@ class AsyncRoles(AsyncRepository):
         return False
 
     async def list_permissions(
-        self, *, tenant_id: UUID, role_id: UUID
-    ) -> Sequence[Permission]:
+        self,
+        *,
+        tenant_id: UUID,
+        role_id: UUID,
+        after: str | None = None,
+        page_size: int = 50,
+    ) -> Page[Permission]:
         """List the permissions of a role, in order of name."""
-        return await queries.list_permissions_async(
-            self._connection, tenant_id=tenant_id, role_id=role_id
+        return await page_after(
+            partial(
+                queries.list_permissions_async,
+                self._connection,
+                tenant_id=tenant_id,
+                role_id=role_id,
+            ),
+            _PERMISSIONS,
+            after=after,
+            page_size=page_size,
         )
 
     async def list_user_permissions(
-        self, *, tenant_id: UUID, user_id: UUID
-    ) -> Sequence[Permission]:
+        self,
+        *,
+        tenant_id: UUID,
+        user_id: UUID,
+        after: str | None = None,
+        page_size: int = 50,
+    ) -> Page[Permission]:
         """List the permissions of an active user, through all roles held now."""
-        return await queries.list_user_permissions_async(
-            self._connection, tenant_id=tenant_id, user_id=user_id
+        return await page_after(
+            partial(
+                queries.list_user_permissions_async,
+                self._connection,
+                tenant_id=tenant_id,
+                user_id=user_id,
+            ),
+            _USER_PERMISSIONS,
+            after=after,
+            page_size=page_size,
         )
 
     async def _refuse_system(self, tenant_id: UUID, role_id: UUID) -> Role | None:

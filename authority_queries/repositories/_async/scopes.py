@@ -2,18 +2,22 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from authority_queries.engine.runtime import JsonObject
 from authority_queries.errors import SystemRowError
 from authority_queries.queries import scopes as queries
 from authority_queries.records import Scope
+from authority_queries.repositories._async.pages import page
 from authority_queries.repositories._async.repository import (
     AsyncRepository,
-    page,
     stale,
 )
+from authority_queries.repositories.cursors import by_text
 from authority_queries.repositories.values import Page
+
+_ORDER: Final = by_text("scopes.list", "name")
 
 
 class AsyncScopes(AsyncRepository):
@@ -37,16 +41,16 @@ class AsyncScopes(AsyncRepository):
         tenant_id: UUID,
         after: str | None = None,
         before: str | None = None,
-        limit: int = 50,
+        page_size: int = 50,
     ) -> Page[Scope]:
         """List scopes in order of name."""
         return await page(
             partial(queries.list_after_async, self._connection, tenant_id=tenant_id),
             partial(queries.list_before_async, self._connection, tenant_id=tenant_id),
-            "name",
+            _ORDER,
             after=after,
             before=before,
-            limit=limit,
+            page_size=page_size,
         )
 
     async def create(

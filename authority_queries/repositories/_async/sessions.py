@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 from uuid import UUID
@@ -14,6 +15,7 @@ from authority_queries.records import (
     Session,
     SessionClient,
 )
+from authority_queries.repositories._async.pages import found_page, page_after
 from authority_queries.repositories._async.repository import AsyncRepository
 from authority_queries.repositories.arguments import (
     check_digest,
@@ -21,11 +23,16 @@ from authority_queries.repositories.arguments import (
     check_not_negative,
     check_positive,
 )
+from authority_queries.repositories.cursors import by_id
+from authority_queries.repositories.values import Page
 
 # NIST SP 800-63B section 4.2.3, for two factors.
 _IDLE_TIMEOUT: Final = timedelta(minutes=30)
 _LIFETIME: Final = timedelta(hours=12)
 _LONGEST_USER_AGENT: Final = 1024
+
+_ORDER: Final = by_id("sessions.list_by_user")
+_CLIENTS: Final = by_id("sessions.list_clients", "client_uuid")
 
 
 class AsyncSessions(AsyncRepository):
@@ -132,19 +139,54 @@ class AsyncSessions(AsyncRepository):
         )
 
     async def list_by_user(
-        self, *, tenant_id: UUID, user_id: UUID
-    ) -> Sequence[LiveSession]:
-        """List the sessions in which the user is signed in."""
-        return await queries.list_by_user_async(
-            self._connection, tenant_id=tenant_id, user_id=user_id
+        self,
+        *,
+        tenant_id: UUID,
+        user_id: UUID,
+        after: str | None = None,
+        page_size: int = 50,
+    ) -> Page[LiveSession]:
+        """List the sessions in which the user is signed in, in order of id.
+
+        A page may have fewer sessions than `page_size`, even none, and a `next`.
+        """
+        return await found_page(
+            partial(
+                queries.find_by_user_async,
+                self._connection,
+                tenant_id=tenant_id,
+                user_id=user_id,
+            ),
+            lambda ids: queries.list_live_by_ids_async(
+                self._connection, tenant_id=tenant_id, ids=ids
+            ),
+            _ORDER,
+            after=after,
+            page_size=page_size,
         )
 
     async def list_clients(
-        self, *, tenant_id: UUID, session_id: UUID
-    ) -> Sequence[SessionClient]:
-        """List the clients that received a code in a session, over or not."""
-        return await queries.list_clients_async(
-            self._connection, tenant_id=tenant_id, session_id=session_id
+        self,
+        *,
+        tenant_id: UUID,
+        session_id: UUID,
+        after: str | None = None,
+        page_size: int = 50,
+    ) -> Page[SessionClient]:
+        """List the clients that received a code in a session, over or not.
+
+        In order of `client_uuid`.
+        """
+        return await page_after(
+            partial(
+                queries.list_clients_async,
+                self._connection,
+                tenant_id=tenant_id,
+                session_id=session_id,
+            ),
+            _CLIENTS,
+            after=after,
+            page_size=page_size,
         )
 
     async def end(

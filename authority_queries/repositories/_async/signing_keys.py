@@ -1,7 +1,7 @@
 """Keys that sign tokens: published ahead, rotated, retired, withdrawn."""
 
-from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -15,8 +15,11 @@ from authority_queries.records import (
     SigningKeyState,
     SigningKeyWithdrawal,
 )
+from authority_queries.repositories._async.pages import page_after
 from authority_queries.repositories._async.repository import AsyncRepository
 from authority_queries.repositories.arguments import check_not_negative, check_positive
+from authority_queries.repositories.cursors import by_text
+from authority_queries.repositories.values import Page
 from authority_queries.secrets.encryption import Encrypted, Keyring
 from authority_queries.secrets.signing_keys import (
     SigningAlgorithm,
@@ -25,6 +28,8 @@ from authority_queries.secrets.signing_keys import (
 )
 
 _DAY: Final = timedelta(days=1)
+
+_ORDER: Final = by_text("signing_keys.list_states", "kid")
 
 
 class AsyncSigningKeys(AsyncRepository):
@@ -93,9 +98,27 @@ class AsyncSigningKeys(AsyncRepository):
         """
         return await queries.get_jwks_async(self._connection, tenant_id=tenant_id)
 
-    async def list_states(self, *, tenant_id: UUID) -> Sequence[SigningKeyState]:
-        """List all keys with their states and times, without private keys."""
-        return await queries.list_states_async(self._connection, tenant_id=tenant_id)
+    async def list_states(
+        self,
+        *,
+        tenant_id: UUID,
+        after: str | None = None,
+        page_size: int = 50,
+    ) -> Page[SigningKeyState]:
+        """List all keys with their states and times, in order of kid.
+
+        Without private keys.
+        """
+        return await page_after(
+            partial(
+                queries.list_states_async,
+                self._connection,
+                tenant_id=tenant_id,
+            ),
+            _ORDER,
+            after=after,
+            page_size=page_size,
+        )
 
     async def rotate(
         self, *, tenant_id: UUID, alg: SigningAlgorithm, tokens_live_for: timedelta

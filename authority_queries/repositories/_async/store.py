@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Self
+from typing import Self, TypeVar, overload
 from uuid import UUID
 
 from psycopg import AsyncConnection
 
+from authority_queries.engine._async.together import AsyncTogether
+from authority_queries.engine.calls import AsyncCall
 from authority_queries.repositories._async.audit_events import AsyncAuditEvents
 from authority_queries.repositories._async.client_registrations import (
     AsyncClientRegistrations,
@@ -16,6 +18,7 @@ from authority_queries.repositories._async.clients import AsyncClients
 from authority_queries.repositories._async.erasures import AsyncErasures
 from authority_queries.repositories._async.exports import AsyncExports
 from authority_queries.repositories._async.grant_store import AsyncGrantStore
+from authority_queries.repositories._async.imports import AsyncImports
 from authority_queries.repositories._async.license_seats import AsyncLicenseSeats
 from authority_queries.repositories._async.license_usage import AsyncLicenseUsage
 from authority_queries.repositories._async.licenses import AsyncLicenses
@@ -33,6 +36,11 @@ from authority_queries.repositories._async.transactions import unit_of_work
 from authority_queries.repositories._async.user_roles import AsyncUserRoles
 from authority_queries.repositories._async.users import AsyncUsers
 from authority_queries.repositories.actors import Actor
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
 
 
 class AsyncStore(AsyncGrantStore, AsyncSignInStore):
@@ -66,6 +74,7 @@ class AsyncStore(AsyncGrantStore, AsyncSignInStore):
         self.audit_events = AsyncAuditEvents(lease)
         self.erasures = AsyncErasures(lease)
         self.exports = AsyncExports(lease)
+        self.imports = AsyncImports(lease)
         self.monitoring = AsyncMonitoring(lease)
         self.tenant_moves = AsyncTenantMoves(lease)
         self.server = AsyncServer(lease)
@@ -74,6 +83,33 @@ class AsyncStore(AsyncGrantStore, AsyncSignInStore):
     def connection(self) -> AsyncConnection[object]:
         """The connection. Raises UnitEndedError after the block of `lent` or `unit`."""
         return self._lease.connection
+
+    @overload
+    async def together(self, a: AsyncCall[A], b: AsyncCall[B], /) -> tuple[A, B]: ...
+
+    @overload
+    async def together(
+        self, a: AsyncCall[A], b: AsyncCall[B], c: AsyncCall[C], /
+    ) -> tuple[A, B, C]: ...
+
+    @overload
+    async def together(
+        self, a: AsyncCall[A], b: AsyncCall[B], c: AsyncCall[C], d: AsyncCall[D], /
+    ) -> tuple[A, B, C, D]: ...
+
+    @overload
+    async def together(self, *calls: AsyncCall[A]) -> tuple[A, ...]: ...
+
+    async def together(self, *calls: AsyncCall[object]) -> tuple[object, ...]:
+        """Return the results of independent reads of this unit of work, in one trip.
+
+        Pass functions without arguments, each of which makes one call of this store.
+        Each function runs twice: first to send its statement, then to return the
+        result. The statements are executed in their order, in one transaction also in
+        an autocommit unit. Raises the first statement's error, and
+        InvalidArgumentError outside a unit of work.
+        """
+        return (*await AsyncTogether().run(self.connection, calls),)
 
     @classmethod
     @asynccontextmanager

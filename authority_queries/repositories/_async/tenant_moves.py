@@ -7,7 +7,7 @@ from authority_queries.engine.runtime import JsonValue
 from authority_queries.queries import tenant_moves as queries
 from authority_queries.records import DumpedRows, MovedTable
 from authority_queries.repositories._async.repository import AsyncRepository
-from authority_queries.repositories.arguments import check_limit
+from authority_queries.repositories.arguments import check_page_size
 
 
 class AsyncTenantMoves(AsyncRepository):
@@ -37,7 +37,7 @@ class AsyncTenantMoves(AsyncRepository):
         tenant_id: UUID,
         table_name: str,
         after: JsonValue = None,
-        limit: int = 1000,
+        page_size: int = 1000,
     ) -> DumpedRows:
         """Return the next rows of one table as lines, after this key."""
         return await queries.dump_rows_async(
@@ -45,7 +45,7 @@ class AsyncTenantMoves(AsyncRepository):
             tenant_id=tenant_id,
             table_name=table_name,
             after=after,
-            page_size=check_limit(limit),
+            page_size=check_page_size(page_size),
         )
 
     async def load_rows(

@@ -9,13 +9,15 @@ from authority_queries.engine.runtime import JsonObject
 from authority_queries.errors import NotFoundError, TenantInactiveError
 from authority_queries.queries import tenants as queries
 from authority_queries.records import Tenant, TenantStatus
+from authority_queries.repositories._async.pages import page
 from authority_queries.repositories._async.repository import (
     AsyncRepository,
-    page,
     stale,
 )
+from authority_queries.repositories.cursors import by_text
 from authority_queries.repositories.values import Page
 
+_ORDER: Final = by_text("tenants.list", "code")
 _OPEN: Final = ["active", "trial"]
 
 
@@ -31,16 +33,20 @@ class AsyncTenants(AsyncRepository):
         return await queries.get_by_code_async(self._connection, code=code)
 
     async def list(
-        self, *, after: str | None = None, before: str | None = None, limit: int = 50
+        self,
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        page_size: int = 50,
     ) -> Page[Tenant]:
         """List tenants in order of code."""
         return await page(
             partial(queries.list_after_async, self._connection),
             partial(queries.list_before_async, self._connection),
-            "code",
+            _ORDER,
             after=after,
             before=before,
-            limit=limit,
+            page_size=page_size,
         )
 
     async def create(

@@ -1,4 +1,4 @@
-"""Tokens: verification, introspection, revocation, lists, pruning."""
+"""Tokens: creation, revocation, lists, pruning."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,22 +9,21 @@ from authority_queries.errors import TenantInactiveError
 from authority_queries.queries import tokens as queries
 from authority_queries.records import (
     Token,
-    TokenDiagnosis,
     TokenType,
-    VerifiedToken,
 )
-from authority_queries.repositories._async.repository import AsyncRepository
+from authority_queries.repositories._async.token_lists import AsyncTokenLists
+from authority_queries.repositories._async.token_verification import (
+    AsyncTokenVerification,
+)
 from authority_queries.repositories.arguments import (
     check_code_challenge,
     check_digest,
-    check_limit,
     check_not_negative,
-    check_one_subject,
     check_positive,
 )
 
 
-class AsyncTokens(AsyncRepository):
+class AsyncTokens(AsyncTokenVerification, AsyncTokenLists):
     """Queries of `queries/tokens.sql`.
 
     Tokens are passed as the SHA-256 of their string (`parse_token(…).hash`), never as
@@ -43,45 +42,6 @@ class AsyncTokens(AsyncRepository):
             self._connection,
             tenant_id=tenant_id,
             token_hash=check_digest("token_hash", token_hash),
-        )
-
-    async def diagnose(
-        self, *, tenant_id: UUID, token_hash: bytes
-    ) -> TokenDiagnosis | None:
-        """Return why a token is dead, for an operator. None if there is no such token.
-
-        `dead_because` is the first reason, or None for a live token. Do not show it to
-        callers: they must not learn why a token was rejected (RFC 7662 section 2.2).
-        """
-        return await queries.diagnose_async(
-            self._connection,
-            tenant_id=tenant_id,
-            token_hash=check_digest("token_hash", token_hash),
-        )
-
-    async def verify(
-        self,
-        *,
-        tenant_id: UUID,
-        token_hash: bytes,
-        type: TokenType = "access",
-        resource: str | None = None,
-    ) -> VerifiedToken | None:
-        """Return a token if it is live, else None: the one check of a request.
-
-        Judges the token itself, its tenant, client, authorization, and user (with
-        epoch) or service account, by the database's clock. None does not
-        include the reason (RFC 7662 section 2.2). With `resource`, returns only a token
-        that names this resource (RFC 8707). For a token that is bound to a key or a
-        certificate, check `is_confirmed` too (RFC 9449, RFC 8705). For what needs a
-        strong or fresh sign-in, check `is_sign_in_sufficient` (RFC 9470).
-        """
-        return await queries.verify_async(
-            self._connection,
-            tenant_id=tenant_id,
-            token_hash=check_digest("token_hash", token_hash),
-            type=type,
-            resource=resource,
         )
 
     async def create(
@@ -172,43 +132,6 @@ class AsyncTokens(AsyncRepository):
             await queries.revoke_by_id_async(
                 self._connection, tenant_id=tenant_id, token_id=token_id, reason=reason
             )
-        )
-
-    async def list_active_by_subject(
-        self,
-        *,
-        tenant_id: UUID,
-        user_id: UUID | None = None,
-        service_account_id: UUID | None = None,
-        after: UUID | None = None,
-        limit: int = 50,
-    ) -> Sequence[Token]:
-        """List the live tokens of a user or a service account, in order of id."""
-        check_one_subject(user_id, service_account_id)
-        return await queries.list_active_by_subject_async(
-            self._connection,
-            tenant_id=tenant_id,
-            user_id=user_id,
-            service_account_id=service_account_id,
-            after=after,
-            page_size=check_limit(limit),
-        )
-
-    async def list_active_by_client(
-        self,
-        *,
-        tenant_id: UUID,
-        client_uuid: UUID,
-        after: UUID | None = None,
-        limit: int = 50,
-    ) -> Sequence[Token]:
-        """List the live tokens of a client (`Client.id`), in order of id."""
-        return await queries.list_active_by_client_async(
-            self._connection,
-            tenant_id=tenant_id,
-            client_uuid=client_uuid,
-            after=after,
-            page_size=check_limit(limit),
         )
 
     async def prune_expired(

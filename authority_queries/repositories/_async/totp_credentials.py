@@ -15,7 +15,7 @@ from authority_queries.records import (
 )
 from authority_queries.repositories._async.repository import AsyncRepository
 from authority_queries.repositories.arguments import (
-    check_limit,
+    check_page_size,
     check_positive,
     check_within,
 )
@@ -142,7 +142,7 @@ class AsyncTotpCredentials(AsyncRepository):
         tenant_id: UUID,
         keyring: Keyring,
         after: UUID | None = None,
-        limit: int = 100,
+        page_size: int = 100,
     ) -> UUID | None:
         """Encrypt a page of secrets under the current key, one trip each.
 
@@ -155,7 +155,7 @@ class AsyncTotpCredentials(AsyncRepository):
             tenant_id=tenant_id,
             encryption_key_id=_keyring("keyring", keyring).current,
             after=_BEGINNING if after is None else after,
-            page_size=check_limit(limit),
+            page_size=check_page_size(page_size),
         )
         for each in page:
             encrypted = keyring.reencrypt(

@@ -1,6 +1,7 @@
 """Accounts of users at other identity providers."""
 
-from collections.abc import Sequence
+from functools import partial
+from typing import Final
 from uuid import UUID
 
 from authority_queries.engine.runtime import JsonObject
@@ -11,7 +12,16 @@ from authority_queries.records import (
     UserIdentity,
     UserIdentityUnlinking,
 )
+from authority_queries.repositories._async.pages import page_after
 from authority_queries.repositories._async.repository import AsyncRepository
+from authority_queries.repositories.cursors import Order, read_text
+from authority_queries.repositories.values import Page
+
+_ORDER: Final = Order(
+    name="user_identities.list_by_user",
+    fields={"issuer": read_text, "subject": read_text},
+    start=("", ""),
+)
 
 
 class AsyncUserIdentities(AsyncRepository):
@@ -54,11 +64,24 @@ class AsyncUserIdentities(AsyncRepository):
         return linked
 
     async def list_by_user(
-        self, *, tenant_id: UUID, user_id: UUID
-    ) -> Sequence[UserIdentity]:
+        self,
+        *,
+        tenant_id: UUID,
+        user_id: UUID,
+        after: str | None = None,
+        page_size: int = 50,
+    ) -> Page[UserIdentity]:
         """List the user's accounts in order of issuer and subject."""
-        return await queries.list_by_user_async(
-            self._connection, tenant_id=tenant_id, user_id=user_id
+        return await page_after(
+            partial(
+                queries.list_by_user_async,
+                self._connection,
+                tenant_id=tenant_id,
+                user_id=user_id,
+            ),
+            _ORDER,
+            after=after,
+            page_size=page_size,
         )
 
     async def find(

@@ -14,7 +14,7 @@ class AsyncUserRoles(AsyncRepository):
     """Queries of `queries/user_roles.sql`."""
 
     async def list_by_user(self, *, tenant_id: UUID, user_id: UUID) -> Sequence[Role]:
-        """List the roles that the user holds now, in order of name."""
+        """List the roles that the user holds now, in order of name: at most 100."""
         return await queries.list_by_user_async(
             self._connection, tenant_id=tenant_id, user_id=user_id
         )
@@ -30,7 +30,8 @@ class AsyncUserRoles(AsyncRepository):
     ) -> UserRole:
         """Assign a role, or replace granter and expiry of its assignment.
 
-        Raises MissingReferenceError for an unknown user or role.
+        Raises MissingReferenceError for an unknown user or role, LimitReachedError
+        for more than 100 assignments of a user.
         """
         return await queries.assign_async(
             self._connection,

@@ -1,31 +1,20 @@
 """Users."""
 
-from functools import partial
-from typing import TypedDict
 from uuid import UUID
 
 from authority_queries.engine.runtime import JsonObject
-from authority_queries.names import check_email, lookup_key, prefix_key, username_key
+from authority_queries.names import check_email, lookup_key, username_key
 from authority_queries.queries import users as queries
 from authority_queries.records import User, UserStatus
 from authority_queries.repositories._async.repository import (
-    AsyncRepository,
-    page,
     shared_sub,
     stale,
 )
+from authority_queries.repositories._async.user_lists import AsyncUserLists
 from authority_queries.repositories.arguments import check_password_hash
-from authority_queries.repositories.values import Page
 
 
-class _Filters(TypedDict):
-    tenant_id: UUID
-    status: UserStatus | None
-    prefix: str | None
-    role_id: UUID | None
-
-
-class AsyncUsers(AsyncRepository):
+class AsyncUsers(AsyncUserLists):
     """Queries of `queries/users.sql`."""
 
     async def get_by_id(self, *, tenant_id: UUID, user_id: UUID) -> User | None:
@@ -60,37 +49,6 @@ class AsyncUsers(AsyncRepository):
         """Get a user by the claim sub."""
         return await queries.get_by_subject_id_async(
             self._connection, tenant_id=tenant_id, subject_id=subject_id
-        )
-
-    async def list(
-        self,
-        *,
-        tenant_id: UUID,
-        status: UserStatus | None = None,
-        prefix: str | None = None,
-        role_id: UUID | None = None,
-        after: str | None = None,
-        before: str | None = None,
-        limit: int = 50,
-    ) -> Page[User]:
-        """List users in order of `username_key`.
-
-        `prefix` selects usernames that start with it, in any case; `role_id` selects
-        users who hold the role now.
-        """
-        filters = _Filters(
-            tenant_id=tenant_id,
-            status=status,
-            prefix=None if prefix is None else prefix_key(prefix),
-            role_id=role_id,
-        )
-        return await page(
-            partial(queries.list_after_async, self._connection, **filters),
-            partial(queries.list_before_async, self._connection, **filters),
-            "username_key",
-            after=after,
-            before=before,
-            limit=limit,
         )
 
     async def create(

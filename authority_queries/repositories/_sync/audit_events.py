@@ -2,38 +2,39 @@
 """The audit events: who did what to which row, and the chains that seal them."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from authority_queries.engine.calls import Call
 from authority_queries.engine.runtime import JsonObject
-from authority_queries.errors import InvalidArgumentError
 from authority_queries.queries import audit_events as queries
 from authority_queries.records import (
     AuditEvent,
     AuditEventActorKind,
     AuditVerification,
 )
-from authority_queries.repositories._sync.repository import Repository, page
+from authority_queries.repositories._sync.pages import page
+from authority_queries.repositories._sync.repository import Repository
 from authority_queries.repositories.arguments import (
     MAX_MONTHS_AHEAD,
     check_count,
     check_not_negative,
     check_within,
 )
+from authority_queries.repositories.cursors import newest_first
 from authority_queries.repositories.values import Page
 
 _RETENTION: Final = timedelta(days=400)
-# No event is newer.
-_END: Final = (datetime(8999, 12, 31, tzinfo=UTC), UUID(int=2**128 - 1))
+_ORDER: Final = newest_first("audit_events.list")
+_BY_TARGET: Final = newest_first("audit_events.list_by_target")
+_BY_ACTOR: Final = newest_first("audit_events.list_by_actor")
 
 
 class AuditEvents(Repository):
     """Queries of `queries/audit_events.sql`.
 
-    A list is newest first. Its cursors are opaque texts.
+    A list is newest first.
     """
 
     def record(
@@ -68,15 +69,16 @@ class AuditEvents(Repository):
         tenant_id: UUID,
         after: str | None = None,
         before: str | None = None,
-        limit: int = 50,
+        page_size: int = 50,
     ) -> Page[AuditEvent]:
         """List a page of all events of the tenant."""
-        return _events(
+        return page(
             partial(queries.list_after, self._connection, tenant_id=tenant_id),
             partial(queries.list_before, self._connection, tenant_id=tenant_id),
+            _ORDER,
             after=after,
             before=before,
-            limit=limit,
+            page_size=page_size,
         )
 
     def list_by_target(
@@ -87,7 +89,7 @@ class AuditEvents(Repository):
         target_id: str,
         after: str | None = None,
         before: str | None = None,
-        limit: int = 50,
+        page_size: int = 50,
     ) -> Page[AuditEvent]:
         """List a page of the events of one row: the name of its table, and its key.
 
@@ -99,12 +101,13 @@ class AuditEvents(Repository):
             "target_kind": target_kind,
             "target_id": target_id,
         }
-        return _events(
+        return page(
             partial(queries.list_by_target_after, self._connection, **filters),
             partial(queries.list_by_target_before, self._connection, **filters),
+            _BY_TARGET,
             after=after,
             before=before,
-            limit=limit,
+            page_size=page_size,
         )
 
     def list_by_actor(
@@ -115,7 +118,7 @@ class AuditEvents(Repository):
         actor_id: str,
         after: str | None = None,
         before: str | None = None,
-        limit: int = 50,
+        page_size: int = 50,
     ) -> Page[AuditEvent]:
         """List a page of what one actor did.
 
@@ -127,12 +130,13 @@ class AuditEvents(Repository):
             "actor_kind": actor_kind,
             "actor_id": actor_id,
         }
-        return _events(
+        return page(
             partial(queries.list_by_actor_after, self._connection, **filters),
             partial(queries.list_by_actor_before, self._connection, **filters),
+            _BY_ACTOR,
             after=after,
             before=before,
-            limit=limit,
+            page_size=page_size,
         )
 
     def seal(self, *, batch_size: int = 1000) -> int:
@@ -204,37 +208,3 @@ class AuditEvents(Repository):
             retention=check_not_negative("retention", retention),
             batch_size=batch_size,
         )
-
-
-def _events(
-    list_after: Call[list[AuditEvent]],
-    list_before: Call[list[AuditEvent]],
-    *,
-    after: str | None,
-    before: str | None,
-    limit: int,
-) -> Page[AuditEvent]:
-    def older(*, after: str | None, page_size: int) -> list[AuditEvent]:
-        time, key = _position("after", after)
-        return list_after(after_time=time, after_id=key, page_size=page_size)
-
-    def newer(*, before: str | None, page_size: int) -> list[AuditEvent]:
-        time, key = _position("before", before)
-        return list_before(before_time=time, before_id=key, page_size=page_size)
-
-    return page(older, newer, _cursor, after=after, before=before, limit=limit)
-
-
-def _cursor(event: AuditEvent) -> str:
-    return f"{event.created_at.isoformat()}/{event.id}"
-
-
-def _position(argument: str, cursor: str | None) -> tuple[datetime, UUID]:
-    if cursor is None:
-        return _END
-    try:
-        time, _, identifier = cursor.partition("/")
-        return datetime.fromisoformat(time), UUID(identifier)
-    except (AttributeError, TypeError, ValueError):
-        message = f"{argument} must be a cursor of a page of this list"
-        raise InvalidArgumentError(message, argument=argument) from None

@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from authority_queries.engine.runtime import JsonObject
@@ -15,13 +16,16 @@ from authority_queries.records import (
     ClientTokenEndpointAuthMethod,
     ClientType,
 )
+from authority_queries.repositories._sync.pages import page
 from authority_queries.repositories._sync.repository import (
     Repository,
-    page,
     shared_sub,
     stale,
 )
+from authority_queries.repositories.cursors import by_text
 from authority_queries.repositories.values import Page
+
+_ORDER: Final = by_text("clients.list", "client_id")
 
 
 class Clients(Repository):
@@ -48,16 +52,16 @@ class Clients(Repository):
         tenant_id: UUID,
         after: str | None = None,
         before: str | None = None,
-        limit: int = 50,
+        page_size: int = 50,
     ) -> Page[Client]:
         """List clients in order of client_id."""
         return page(
             partial(queries.list_after, self._connection, tenant_id=tenant_id),
             partial(queries.list_before, self._connection, tenant_id=tenant_id),
-            "client_id",
+            _ORDER,
             after=after,
             before=before,
-            limit=limit,
+            page_size=page_size,
         )
 
     def create(

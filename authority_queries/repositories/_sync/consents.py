@@ -3,16 +3,23 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
+from typing import Final
 from uuid import UUID
 
 from authority_queries.engine.runtime import JsonArray, JsonObject
 from authority_queries.errors import MissingReferenceError
 from authority_queries.queries import consents as queries
 from authority_queries.records import Consent
+from authority_queries.repositories._sync.pages import page_after
 from authority_queries.repositories._sync.repository import Repository
-from authority_queries.repositories.arguments import check_limit, check_not_negative
+from authority_queries.repositories.arguments import check_not_negative
+from authority_queries.repositories.cursors import by_id
+from authority_queries.repositories.values import Page
 
 _RETENTION = timedelta(days=400)
+
+_ORDER: Final = by_id("consents.list_by_user")
 
 
 class Consents(Repository):
@@ -32,16 +39,20 @@ class Consents(Repository):
         *,
         tenant_id: UUID,
         user_id: UUID,
-        after: UUID | None = None,
-        limit: int = 50,
-    ) -> Sequence[Consent]:
+        after: str | None = None,
+        page_size: int = 50,
+    ) -> Page[Consent]:
         """List all consents of the user, revoked or not, in order of id."""
-        return queries.list_by_user(
-            self._connection,
-            tenant_id=tenant_id,
-            user_id=user_id,
+        return page_after(
+            partial(
+                queries.list_by_user,
+                self._connection,
+                tenant_id=tenant_id,
+                user_id=user_id,
+            ),
+            _ORDER,
             after=after,
-            page_size=check_limit(limit),
+            page_size=page_size,
         )
 
     def grant(

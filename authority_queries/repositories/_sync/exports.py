@@ -9,7 +9,7 @@ from authority_queries.names.usernames import lookup_key
 from authority_queries.queries import exports as queries
 from authority_queries.records import ExportedRow
 from authority_queries.repositories._sync.repository import Repository
-from authority_queries.repositories.arguments import check_limit
+from authority_queries.repositories.arguments import check_page_size
 
 
 class Exports(Repository):
@@ -38,7 +38,7 @@ class Exports(Repository):
         other_names: Sequence[str] = (),
         table_name: str,
         after: JsonValue = None,
-        limit: int = 1000,
+        page_size: int = 1000,
     ) -> Sequence[ExportedRow]:
         """List rows of one table in the order of its primary key, after this key.
 
@@ -52,5 +52,5 @@ class Exports(Repository):
             other_names=[*other_names],
             table_name=table_name,
             after=after,
-            page_size=check_limit(limit),
+            page_size=check_page_size(page_size),
         )

@@ -21,6 +21,8 @@ from authority_queries.repositories.arguments import (
     check_optional_positive,
     check_positive,
 )
+from authority_queries.repositories.row_batches import encode_rows
+from authority_queries.repositories.rows import ClientTokenRequest
 
 _CODE_LIFETIME: Final = timedelta(minutes=1)
 
@@ -150,4 +152,20 @@ class Grants(Repository):
             payload=payload,
             properties={} if properties is None else properties,
             lifetime=check_positive("lifetime", lifetime),
+        )
+
+    def issue_many(
+        self, *, tenant_id: UUID, requests: Sequence[ClientTokenRequest]
+    ) -> list[ClientTokenIssuance]:
+        """Return for each request, in their order, the outcome of `issue_to_client`.
+
+        This is one statement for at most 1000 requests. A refusal does not affect the
+        other requests. An error issues nothing: InvalidArgumentError, which names the
+        request, from 0, and its field: `requests[17].scopes`; DuplicateError,
+        InvalidValueError.
+        """
+        return queries.issue_many(
+            self._connection,
+            tenant_id=tenant_id,
+            rows=encode_rows("requests", requests, ClientTokenRequest),
         )

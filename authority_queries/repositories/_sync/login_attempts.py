@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 from uuid import UUID
@@ -15,16 +16,20 @@ from authority_queries.records import (
     LoginAttemptOutcome,
     ThrottleDecision,
 )
+from authority_queries.repositories._sync.pages import page_after
 from authority_queries.repositories._sync.repository import Repository
 from authority_queries.repositories.arguments import (
     MAX_MONTHS_AHEAD,
     check_count,
     check_host,
-    check_limit,
     check_not_negative,
     check_positive,
     check_within,
 )
+from authority_queries.repositories.cursors import newest_first
+from authority_queries.repositories.row_batches import encode_rows
+from authority_queries.repositories.rows import PastLoginAttempt
+from authority_queries.repositories.values import Page
 
 _DAY = timedelta(days=1)
 _MONTH = timedelta(days=30)
@@ -35,6 +40,9 @@ _TENANT_LIMITS: Final = {"user_code": 100}
 # Three codes of six digits are right at any time.
 _ACCOUNT_LIMITS: Final = {"totp": 5}
 _ACCOUNT_LIMIT: Final = 50
+
+_BY_USERNAME: Final = newest_first("login_attempts.list_recent_by_username")
+_BY_ADDRESS: Final = newest_first("login_attempts.list_recent_by_address")
 
 
 class LoginAttempts(Repository):
@@ -76,21 +84,42 @@ class LoginAttempts(Repository):
             correlation_id=correlation_id,
         )
 
+    def record_many(
+        self, *, tenant_id: UUID, attempts: Sequence[PastLoginAttempt]
+    ) -> int:
+        """Log attempts that were made elsewhere, and return how many: all or none.
+
+        For the history of another system, or an edge that reports in batches: at most
+        1000. Throttles do not count them. A repetition logs them again. An error names
+        the attempt, from 0, and its field: `attempts[17].address`. Raises as `record`.
+        """
+        return queries.record_many(
+            self._connection,
+            tenant_id=tenant_id,
+            rows=encode_rows("attempts", attempts, PastLoginAttempt),
+        )
+
     def list_recent_by_username(
         self,
         *,
         tenant_id: UUID,
         username: str,
         within: timedelta = _DAY,
-        limit: int = 100,
-    ) -> Sequence[LoginAttempt]:
+        after: str | None = None,
+        page_size: int = 50,
+    ) -> Page[LoginAttempt]:
         """List attempts to sign in with this username, newest first."""
-        return queries.list_recent_by_username(
-            self._connection,
-            tenant_id=tenant_id,
-            username_key=lookup_key(username),
-            within=within,
-            page_size=check_limit(limit),
+        return page_after(
+            partial(
+                queries.list_recent_by_username,
+                self._connection,
+                tenant_id=tenant_id,
+                username_key=lookup_key(username),
+                within=within,
+            ),
+            _BY_USERNAME,
+            after=after,
+            page_size=page_size,
         )
 
     def list_recent_by_address(
@@ -99,15 +128,21 @@ class LoginAttempts(Repository):
         tenant_id: UUID,
         address: IPv4Address | IPv6Address,
         within: timedelta = _DAY,
-        limit: int = 100,
-    ) -> Sequence[LoginAttempt]:
+        after: str | None = None,
+        page_size: int = 50,
+    ) -> Page[LoginAttempt]:
         """List attempts from this host, newest first. All spellings are equal."""
-        return queries.list_recent_by_address(
-            self._connection,
-            tenant_id=tenant_id,
-            address=check_host("address", address),
-            within=within,
-            page_size=check_limit(limit),
+        return page_after(
+            partial(
+                queries.list_recent_by_address,
+                self._connection,
+                tenant_id=tenant_id,
+                address=check_host("address", address),
+                within=within,
+            ),
+            _BY_ADDRESS,
+            after=after,
+            page_size=page_size,
         )
 
     def reserve(

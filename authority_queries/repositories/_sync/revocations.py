@@ -3,16 +3,25 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
 from uuid import UUID
 
+from authority_queries.engine.calls import Call
 from authority_queries.engine.runtime import JsonObject
 from authority_queries.queries import revocations as queries
 from authority_queries.records import (
+    FeedHead,
     Revocation,
     RevocationCategory,
 )
+from authority_queries.repositories._sync.pages import Found, found_page
 from authority_queries.repositories._sync.repository import Repository
-from authority_queries.repositories.arguments import check_limit, check_not_negative
+from authority_queries.repositories.arguments import check_not_negative, check_page_size
+from authority_queries.repositories.cursors import by_sequence
+from authority_queries.repositories.values import Page
+
+_ORDER: Final = by_sequence("revocations.list_active")
 
 
 class Revocations(Repository):
@@ -60,19 +69,26 @@ class Revocations(Repository):
         )
 
     def list_since(
-        self, *, tenant_id: UUID, sequence: int = 0, limit: int = 100
+        self, *, tenant_id: UUID, sequence: int = 0, page_size: int = 100
     ) -> Sequence[Revocation]:
         """List entries after `sequence`, the last one that a follower has, in order."""
         return queries.list_since(
             self._connection,
             tenant_id=tenant_id,
             sequence=sequence,
-            page_size=check_limit(limit),
+            page_size=check_page_size(page_size),
         )
 
     def get_position(self, *, tenant_id: UUID) -> int:
         """Return the sequence of the newest entry, pruned or not; 0 if none was."""
         return queries.get_position(self._connection, tenant_id=tenant_id)
+
+    def list_heads(self, *, tenant_ids: Sequence[UUID]) -> Sequence[FeedHead]:
+        """List where the feed of each of these tenants ends, active tenants only.
+
+        Call it outside of a unit of work, which is of one tenant.
+        """
+        return queries.list_heads(self._connection, tenant_ids=tenant_ids)
 
     def list_active(
         self,
@@ -80,17 +96,25 @@ class Revocations(Repository):
         tenant_id: UUID,
         category: RevocationCategory | None = None,
         target: str | None = None,
-        after: int = 0,
-        limit: int = 100,
-    ) -> Sequence[Revocation]:
-        """List the entries in force now, in order of sequence."""
-        return queries.list_active(
-            self._connection,
-            tenant_id=tenant_id,
-            category=category,
-            target=target,
+        after: str | None = None,
+        page_size: int = 50,
+    ) -> Page[Revocation]:
+        """List the entries in force now, in order of sequence.
+
+        A page may have fewer entries than `page_size`, even none, and a `next`: it
+        examines entries of all categories, and those that expired.
+        """
+        find: Call[Found] = queries.find_active
+        if target is not None:
+            find = partial(queries.find_active_by_target, target=target)
+        return found_page(
+            partial(find, self._connection, tenant_id=tenant_id, category=category),
+            lambda sequences: queries.list_by_sequences(
+                self._connection, tenant_id=tenant_id, sequences=sequences
+            ),
+            _ORDER,
             after=after,
-            page_size=check_limit(limit),
+            page_size=page_size,
         )
 
     def prune_expired(

@@ -2,6 +2,8 @@
 """Roles and their permissions."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Final
 from uuid import UUID
 
 from authority_queries.errors import SystemRowError
@@ -10,7 +12,14 @@ from authority_queries.records import (
     Permission,
     Role,
 )
+from authority_queries.repositories._sync.pages import page, page_after
 from authority_queries.repositories._sync.repository import Repository, stale
+from authority_queries.repositories.cursors import by_text
+from authority_queries.repositories.values import Page
+
+_ORDER: Final = by_text("roles.list", "name")
+_PERMISSIONS: Final = by_text("roles.list_permissions", "name")
+_USER_PERMISSIONS: Final = by_text("roles.list_user_permissions", "name")
 
 
 class Roles(Repository):
@@ -24,9 +33,23 @@ class Roles(Repository):
         """Get a role by name."""
         return queries.get_by_name(self._connection, tenant_id=tenant_id, name=name)
 
-    def list(self, *, tenant_id: UUID) -> Sequence[Role]:
-        """List all roles of the tenant, in order of name."""
-        return queries.list_all(self._connection, tenant_id=tenant_id)
+    def list(
+        self,
+        *,
+        tenant_id: UUID,
+        after: str | None = None,
+        before: str | None = None,
+        page_size: int = 50,
+    ) -> Page[Role]:
+        """List the roles of the tenant, in order of name."""
+        return page(
+            partial(queries.list_after, self._connection, tenant_id=tenant_id),
+            partial(queries.list_before, self._connection, tenant_id=tenant_id),
+            _ORDER,
+            after=after,
+            before=before,
+            page_size=page_size,
+        )
 
     def create(
         self,
@@ -89,19 +112,45 @@ class Roles(Repository):
         return False
 
     def list_permissions(
-        self, *, tenant_id: UUID, role_id: UUID
-    ) -> Sequence[Permission]:
+        self,
+        *,
+        tenant_id: UUID,
+        role_id: UUID,
+        after: str | None = None,
+        page_size: int = 50,
+    ) -> Page[Permission]:
         """List the permissions of a role, in order of name."""
-        return queries.list_permissions(
-            self._connection, tenant_id=tenant_id, role_id=role_id
+        return page_after(
+            partial(
+                queries.list_permissions,
+                self._connection,
+                tenant_id=tenant_id,
+                role_id=role_id,
+            ),
+            _PERMISSIONS,
+            after=after,
+            page_size=page_size,
         )
 
     def list_user_permissions(
-        self, *, tenant_id: UUID, user_id: UUID
-    ) -> Sequence[Permission]:
+        self,
+        *,
+        tenant_id: UUID,
+        user_id: UUID,
+        after: str | None = None,
+        page_size: int = 50,
+    ) -> Page[Permission]:
         """List the permissions of an active user, through all roles held now."""
-        return queries.list_user_permissions(
-            self._connection, tenant_id=tenant_id, user_id=user_id
+        return page_after(
+            partial(
+                queries.list_user_permissions,
+                self._connection,
+                tenant_id=tenant_id,
+                user_id=user_id,
+            ),
+            _USER_PERMISSIONS,
+            after=after,
+            page_size=page_size,
         )
 
     def _refuse_system(self, tenant_id: UUID, role_id: UUID) -> Role | None:

@@ -3,18 +3,22 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from authority_queries.engine.runtime import JsonObject
 from authority_queries.errors import SystemRowError
 from authority_queries.queries import scopes as queries
 from authority_queries.records import Scope
+from authority_queries.repositories._sync.pages import page
 from authority_queries.repositories._sync.repository import (
     Repository,
-    page,
     stale,
 )
+from authority_queries.repositories.cursors import by_text
 from authority_queries.repositories.values import Page
+
+_ORDER: Final = by_text("scopes.list", "name")
 
 
 class Scopes(Repository):
@@ -36,16 +40,16 @@ class Scopes(Repository):
         tenant_id: UUID,
         after: str | None = None,
         before: str | None = None,
-        limit: int = 50,
+        page_size: int = 50,
     ) -> Page[Scope]:
         """List scopes in order of name."""
         return page(
             partial(queries.list_after, self._connection, tenant_id=tenant_id),
             partial(queries.list_before, self._connection, tenant_id=tenant_id),
-            "name",
+            _ORDER,
             after=after,
             before=before,
-            limit=limit,
+            page_size=page_size,
         )
 
     def create(

@@ -3,18 +3,22 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from authority_queries.engine.runtime import JsonObject
 from authority_queries.queries import service_accounts as queries
 from authority_queries.records import ServiceAccount
+from authority_queries.repositories._sync.pages import page
 from authority_queries.repositories._sync.repository import (
     Repository,
-    page,
     shared_sub,
     stale,
 )
+from authority_queries.repositories.cursors import by_text
 from authority_queries.repositories.values import Page
+
+_ORDER: Final = by_text("service_accounts.list", "account_id")
 
 
 class ServiceAccounts(Repository):
@@ -46,16 +50,16 @@ class ServiceAccounts(Repository):
         tenant_id: UUID,
         after: str | None = None,
         before: str | None = None,
-        limit: int = 50,
+        page_size: int = 50,
     ) -> Page[ServiceAccount]:
         """List service accounts in order of account id."""
         return page(
             partial(queries.list_after, self._connection, tenant_id=tenant_id),
             partial(queries.list_before, self._connection, tenant_id=tenant_id),
-            "account_id",
+            _ORDER,
             after=after,
             before=before,
-            limit=limit,
+            page_size=page_size,
         )
 
     def create(

@@ -3,11 +3,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Self
+from typing import Self, TypeVar, overload
 from uuid import UUID
 
 from psycopg import Connection
 
+from authority_queries.engine._sync.together import Together
+from authority_queries.engine.calls import Call
 from authority_queries.repositories._sync.audit_events import AuditEvents
 from authority_queries.repositories._sync.client_registrations import (
     ClientRegistrations,
@@ -17,6 +19,7 @@ from authority_queries.repositories._sync.clients import Clients
 from authority_queries.repositories._sync.erasures import Erasures
 from authority_queries.repositories._sync.exports import Exports
 from authority_queries.repositories._sync.grant_store import GrantStore
+from authority_queries.repositories._sync.imports import Imports
 from authority_queries.repositories._sync.license_seats import LicenseSeats
 from authority_queries.repositories._sync.license_usage import LicenseUsage
 from authority_queries.repositories._sync.licenses import Licenses
@@ -34,6 +37,11 @@ from authority_queries.repositories._sync.transactions import unit_of_work
 from authority_queries.repositories._sync.user_roles import UserRoles
 from authority_queries.repositories._sync.users import Users
 from authority_queries.repositories.actors import Actor
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
 
 
 class Store(GrantStore, SignInStore):
@@ -67,6 +75,7 @@ class Store(GrantStore, SignInStore):
         self.audit_events = AuditEvents(lease)
         self.erasures = Erasures(lease)
         self.exports = Exports(lease)
+        self.imports = Imports(lease)
         self.monitoring = Monitoring(lease)
         self.tenant_moves = TenantMoves(lease)
         self.server = Server(lease)
@@ -75,6 +84,31 @@ class Store(GrantStore, SignInStore):
     def connection(self) -> Connection[object]:
         """The connection. Raises UnitEndedError after the block of `lent` or `unit`."""
         return self._lease.connection
+
+    @overload
+    def together(self, a: Call[A], b: Call[B], /) -> tuple[A, B]: ...
+
+    @overload
+    def together(self, a: Call[A], b: Call[B], c: Call[C], /) -> tuple[A, B, C]: ...
+
+    @overload
+    def together(
+        self, a: Call[A], b: Call[B], c: Call[C], d: Call[D], /
+    ) -> tuple[A, B, C, D]: ...
+
+    @overload
+    def together(self, *calls: Call[A]) -> tuple[A, ...]: ...
+
+    def together(self, *calls: Call[object]) -> tuple[object, ...]:
+        """Return the results of independent reads of this unit of work, in one trip.
+
+        Pass functions without arguments, each of which makes one call of this store.
+        Each function runs twice: first to send its statement, then to return the
+        result. The statements are executed in their order, in one transaction also in
+        an autocommit unit. Raises the first statement's error, and
+        InvalidArgumentError outside a unit of work.
+        """
+        return (*Together().run(self.connection, calls),)
 
     @classmethod
     @contextmanager

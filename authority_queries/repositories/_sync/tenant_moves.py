@@ -8,7 +8,7 @@ from authority_queries.engine.runtime import JsonValue
 from authority_queries.queries import tenant_moves as queries
 from authority_queries.records import DumpedRows, MovedTable
 from authority_queries.repositories._sync.repository import Repository
-from authority_queries.repositories.arguments import check_limit
+from authority_queries.repositories.arguments import check_page_size
 
 
 class TenantMoves(Repository):
@@ -36,7 +36,7 @@ class TenantMoves(Repository):
         tenant_id: UUID,
         table_name: str,
         after: JsonValue = None,
-        limit: int = 1000,
+        page_size: int = 1000,
     ) -> DumpedRows:
         """Return the next rows of one table as lines, after this key."""
         return queries.dump_rows(
@@ -44,7 +44,7 @@ class TenantMoves(Repository):
             tenant_id=tenant_id,
             table_name=table_name,
             after=after,
-            page_size=check_limit(limit),
+            page_size=check_page_size(page_size),
         )
 
     def load_rows(

@@ -10,13 +10,15 @@ from authority_queries.engine.runtime import JsonObject
 from authority_queries.errors import NotFoundError, TenantInactiveError
 from authority_queries.queries import tenants as queries
 from authority_queries.records import Tenant, TenantStatus
+from authority_queries.repositories._sync.pages import page
 from authority_queries.repositories._sync.repository import (
     Repository,
-    page,
     stale,
 )
+from authority_queries.repositories.cursors import by_text
 from authority_queries.repositories.values import Page
 
+_ORDER: Final = by_text("tenants.list", "code")
 _OPEN: Final = ["active", "trial"]
 
 
@@ -32,16 +34,20 @@ class Tenants(Repository):
         return queries.get_by_code(self._connection, code=code)
 
     def list(
-        self, *, after: str | None = None, before: str | None = None, limit: int = 50
+        self,
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        page_size: int = 50,
     ) -> Page[Tenant]:
         """List tenants in order of code."""
         return page(
             partial(queries.list_after, self._connection),
             partial(queries.list_before, self._connection),
-            "code",
+            _ORDER,
             after=after,
             before=before,
-            limit=limit,
+            page_size=page_size,
         )
 
     def create(

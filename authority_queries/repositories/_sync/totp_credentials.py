@@ -16,7 +16,7 @@ from authority_queries.records import (
 )
 from authority_queries.repositories._sync.repository import Repository
 from authority_queries.repositories.arguments import (
-    check_limit,
+    check_page_size,
     check_positive,
     check_within,
 )
@@ -143,7 +143,7 @@ class TotpCredentials(Repository):
         tenant_id: UUID,
         keyring: Keyring,
         after: UUID | None = None,
-        limit: int = 100,
+        page_size: int = 100,
     ) -> UUID | None:
         """Encrypt a page of secrets under the current key, one trip each.
 
@@ -156,7 +156,7 @@ class TotpCredentials(Repository):
             tenant_id=tenant_id,
             encryption_key_id=_keyring("keyring", keyring).current,
             after=_BEGINNING if after is None else after,
-            page_size=check_limit(limit),
+            page_size=check_page_size(page_size),
         )
         for each in page:
             encrypted = keyring.reencrypt(

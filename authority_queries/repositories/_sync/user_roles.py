@@ -15,7 +15,7 @@ class UserRoles(Repository):
     """Queries of `queries/user_roles.sql`."""
 
     def list_by_user(self, *, tenant_id: UUID, user_id: UUID) -> Sequence[Role]:
-        """List the roles that the user holds now, in order of name."""
+        """List the roles that the user holds now, in order of name: at most 100."""
         return queries.list_by_user(
             self._connection, tenant_id=tenant_id, user_id=user_id
         )
@@ -31,7 +31,8 @@ class UserRoles(Repository):
     ) -> UserRole:
         """Assign a role, or replace granter and expiry of its assignment.
 
-        Raises MissingReferenceError for an unknown user or role.
+        Raises MissingReferenceError for an unknown user or role, LimitReachedError
+        for more than 100 assignments of a user.
         """
         return queries.assign(
             self._connection,

@@ -4,16 +4,14 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from typing import ClassVar, Final, Literal
+from typing import ClassVar
 from uuid import UUID
 
 from authority_queries.engine._async.unit import refuse_nested_unit
-from authority_queries.engine.calls import AsyncBlock
-from authority_queries.engine.checks import one_of, optional, text
+from authority_queries.engine.calls import AsyncBlock, AsyncEntered
 from authority_queries.engine.refusals import refusal
-from authority_queries.errors import InvalidTokenError
-from authority_queries.queries import sessions, tenants, tokens
-from authority_queries.records import LiveSession, Revocation, VerifiedToken
+from authority_queries.queries import tenants
+from authority_queries.records import Revocation
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories._async.transactions import unit_of_work
 from authority_queries.repositories.actors import Actor
@@ -24,35 +22,20 @@ from authority_queries.repositories.arguments import (
     check_positive,
     check_tenant_id,
 )
-from authority_queries.secrets import TokenKind, TokenString, parse_token
 from authority_queries.service._async.connection import AsyncServiceConnection
+from authority_queries.service._async.feed_reader import AsyncFeedReader
 from authority_queries.service._async.follower import AsyncFollower
 from authority_queries.service._async.hints import AsyncHints
-from authority_queries.service._async.pool import AsyncPool, AsyncPooled
-from authority_queries.service._async.replica import AsyncReplica
-from authority_queries.service.replica_health import ReplicaReads
-from authority_queries.service.settings import Settings
-
-_kind: Final = one_of("access", "refresh")
-_resource: Final = optional(text())
+from authority_queries.service._async.verification import AsyncVerification
+from authority_queries.service._async.verifier import AsyncVerifier
+from authority_queries.service.caching.cache import TokenCache
+from authority_queries.service.caching.limits import VerifierLimits
 
 
-class AsyncAuthority(AsyncPooled):
+class AsyncAuthority(AsyncVerification):
     """Opens units of work, each for one tenant, which the database enforces."""
 
     role: ClassVar[str] = "authority_app"
-
-    def __init__(self, pool: AsyncPool, settings: Settings) -> None:
-        super().__init__(pool, settings)
-        has_replica = settings.replica_url is not None
-        self._replica = (
-            AsyncReplica(settings, self.role, self._lend) if has_replica else None
-        )
-
-    def _close(self) -> None:
-        super()._close()
-        if self._replica is not None:
-            self._replica.close()
 
     @asynccontextmanager
     async def tenant(
@@ -95,98 +78,40 @@ class AsyncAuthority(AsyncPooled):
         check_tenant_id(tenant_id)
         if check_optional_lsn("after", after) is not None and not read_only:
             raise refusal("after", "must be None unless read_only is True")
-        lend: AsyncBlock[AsyncServiceConnection] = self._lend
-        if self._replica is not None:
-            lend = partial(
-                self._replica.route, tenant_id, read_only=read_only, after=after
-            )
-        work = partial(unit_of_work, actor=actor, read_only=read_only)
-        async with self._unit(tenant_id, lend, work, autocommit=autocommit) as store:
+        lent: AsyncEntered[AsyncServiceConnection] = (
+            self._lend()
+            if self._replica is None
+            else self._replica.route(tenant_id, read_only=read_only, after=after)
+        )
+        work = partial(
+            unit_of_work, autocommit=autocommit, actor=actor, read_only=read_only
+        )
+        async with self._work(tenant_id, lent, work) as store:
             yield store
 
     @asynccontextmanager
     async def _unit(
+        self, tenant_id: UUID, *, seconds: float | None = None
+    ) -> AsyncIterator[AsyncStore]:
+        """Open a unit in autocommit in which no wait is longer than `seconds`."""
+        work = partial(unit_of_work, autocommit=True)
+        async with self._work(tenant_id, self._lend(seconds), work) as store:
+            yield store
+
+    @asynccontextmanager
+    async def _work(
         self,
         tenant_id: UUID,
-        lend: AsyncBlock[AsyncServiceConnection],
-        work: AsyncBlock[None] = unit_of_work,
-        *,
-        autocommit: bool = True,
+        lent: AsyncEntered[AsyncServiceConnection],
+        work: AsyncBlock[None],
     ) -> AsyncIterator[AsyncStore]:
         refuse_nested_unit()
         async with (
-            lend() as connection,
-            work(connection, tenant_id, autocommit=autocommit),
+            lent as connection,
+            work(connection, tenant_id),
             AsyncStore.lent(connection) as store,
         ):
             yield store
-
-    async def verify_token(
-        self,
-        token: str,
-        *,
-        kind: Literal["access", "refresh"] = "access",
-        tenant_id: UUID | None = None,
-        resource: str | None = None,
-        after: str | None = None,
-    ) -> VerifiedToken | None:
-        """Return the token with this string if it is live, or None. This is one trip.
-
-        For a resource server, which needs no unit of work. The result is that of
-        `store.tokens.verify`. A string that is not a token of this kind returns None
-        without a trip, and so does a token of another tenant when `tenant_id` is set.
-        A server of one tenant passes `tenant_id`; a server of several tenants compares
-        the `tenant_id` of the result. A server that passes its URI as `resource` gets
-        only tokens that name it (RFC 8707), whether issued for one or several
-        resources.
-
-        With `replica_url` a standby answers if it has replayed what was committed
-        `replica_max_lag` ago, what this Authority wrote for the tenant, and everything
-        before `after`, which another process got from `get_lsn`. Otherwise the primary
-        answers. Raises InvalidArgumentError for arguments of other types.
-        """
-        _kind("kind", kind)
-        _resource("resource", resource)
-        check_optional_lsn("after", after)
-        presented = _presented(token, kind, tenant_id)
-        if presented is None:
-            return None
-        verify = partial(
-            tokens.verify_by_token_async,
-            tenant_id=presented.tenant_id,
-            token_hash=presented.hash,
-            type=kind,
-            resource=resource,
-        )
-        if self._replica is not None:
-            async with self._replica.attempt(presented.tenant_id, after) as connection:
-                if connection is not None:
-                    return await verify(connection)
-        async with self._lend() as connection:
-            return await verify(connection)
-
-    @property
-    def replica_reads(self) -> ReplicaReads:
-        """How many reads the standbys of `replica_url` answered, and why not others."""
-        return ReplicaReads() if self._replica is None else self._replica.reads
-
-    async def verify_session(
-        self, cookie: str, *, tenant_id: UUID | None = None
-    ) -> LiveSession | None:
-        """Return the live session with this cookie, or None. This is one trip.
-
-        The result is that of `store.sessions.verify`. A string that is not the content
-        of a cookie returns None without a trip, and so does a cookie of another tenant
-        when `tenant_id` is set. A server of several tenants compares the `tenant_id` of
-        the result. Raises InvalidArgumentError for arguments of other types.
-        """
-        presented = _presented(cookie, "session", tenant_id)
-        if presented is None:
-            return None
-        async with self._lend() as connection:
-            return await sessions.verify_async(
-                connection, tenant_id=presented.tenant_id, cookie_hash=presented.hash
-            )
 
     def follow_revocations(
         self,
@@ -218,27 +143,58 @@ class AsyncAuthority(AsyncPooled):
         check_optional_positive("give_up_after", give_up_after)
         follower = AsyncFollower(
             tenant_id,
-            lambda seconds: self._unit(tenant_id, partial(self._lend, seconds)),
-            AsyncHints(self._pool.connect, tenant_id, enabled=listen),
+            partial(self._unit, tenant_id),
+            AsyncHints(self._pool.connect, str(tenant_id).__eq__, enabled=listen),
             poll_interval=poll_interval,
             give_up_after=give_up_after,
         )
         return follower.follow(after)
 
+    def verifier(
+        self,
+        *,
+        max_age: timedelta = timedelta(minutes=1),
+        max_staleness: timedelta = timedelta(seconds=5),
+        max_tokens: int = 20_000,
+        poll_interval: timedelta = timedelta(seconds=1),
+        listen: bool = True,
+        refused_for: timedelta = timedelta(seconds=1),
+        max_refused: int = 10_000,
+        max_tenants: int = 1000,
+    ) -> AsyncVerifier:
+        """Return a verifier that answers from memory while it follows the feeds.
+
+        Its answers are verified at most `max_age` ago, end with their token, and with
+        what a feed ends. When the feed of a tenant was not read to its end for
+        `max_staleness`, each call about that tenant asks the database.
+
+        It keeps at most `max_tokens` answers, and follows at most `max_tenants`: other
+        tenants' tokens are verified in the database. A refusal is kept for
+        `refused_for`, at most `max_refused` of them. It reads the feeds every
+        `poll_interval`, and after a notification unless `listen` is false.
+
+        Close it, or use it in a `with` block: then it stops reading. Raises
+        InvalidArgumentError.
+        """
+        limits = VerifierLimits.of(
+            max_age=max_age,
+            max_staleness=max_staleness,
+            poll_interval=poll_interval,
+            refused_for=refused_for,
+            max_tokens=max_tokens,
+            max_refused=max_refused,
+            max_tenants=max_tenants,
+        )
+        reader = AsyncFeedReader(
+            TokenCache(limits),
+            lend=self._lend,
+            unit=self._unit,
+            connect=self._pool.connect,
+            listen=listen,
+        )
+        return AsyncVerifier(reader, verify=self.verify_token)
+
     async def find_tenant(self, code: str) -> UUID | None:
         """Return the id of the tenant with this code, whatever its status, or None."""
         async with self._lend() as connection:
             return await tenants.find_async(connection, code=code)
-
-
-def _presented(
-    token: str, kind: TokenKind, tenant_id: UUID | None
-) -> TokenString | None:
-    """Parse a token of this kind, and of this tenant if there is one."""
-    if tenant_id is not None:
-        check_tenant_id(tenant_id)
-    try:
-        presented = parse_token(token, kind=kind)
-    except InvalidTokenError:
-        return None
-    return presented if tenant_id in (None, presented.tenant_id) else None

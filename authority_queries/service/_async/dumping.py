@@ -48,7 +48,7 @@ class AsyncDump:
                 tenant_id=self._tenant.id,
                 table_name=table.name,
                 after=after,
-                limit=MAX_PAGE_SIZE,
+                page_size=MAX_PAGE_SIZE,
             )
             after, is_last = page.last_key, page.dumped < MAX_PAGE_SIZE
             if page.lines is not None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from authority_queries.queries import tenants
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories.arguments import MAX_PAGE_SIZE, check_tenant_id
-from authority_queries.service._async.pool import AsyncPooled
+from authority_queries.service._async.pooled import AsyncPooled
 from authority_queries.service.exports import ExportedLine
 
 _NO_NAMES: Final[Sequence[str]] = ()
@@ -88,7 +88,7 @@ async def _rows(
             other_names=other_names,
             table_name=table,
             after=after,
-            limit=MAX_PAGE_SIZE,
+            page_size=MAX_PAGE_SIZE,
         )
         for row in page:
             yield ExportedLine.of(table, row.exported)

@@ -111,7 +111,7 @@ class AsyncFollower:
             page = await store.revocations.list_since(
                 tenant_id=self._tenant_id,
                 sequence=position if known is None else position - 1,
-                limit=MAX_PAGE_SIZE,
+                page_size=MAX_PAGE_SIZE,
             )
             if known is not None and page and page[0].sequence == position:
                 if page[0].created_at != known.created_at:

@@ -11,7 +11,7 @@ from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories.arguments import check_not_negative, check_tenant_id
 from authority_queries.service._async import auditing, pruning
 from authority_queries.service._async.erasing import AsyncErasure
-from authority_queries.service._async.pool import AsyncPooled
+from authority_queries.service._async.pooled import AsyncPooled
 from authority_queries.service.audits import AuditHead, AuditReport
 from authority_queries.service.erasures import ErasureReport, TableReport
 from authority_queries.service.retention import (

@@ -14,7 +14,7 @@ from authority_queries.records import DatabaseStats
 from authority_queries.repositories._async.monitoring import AsyncMonitoring
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories.arguments import check_within
-from authority_queries.service._async.pool import AsyncPooled
+from authority_queries.service._async.pooled import AsyncPooled
 from authority_queries.service.retention import Retention
 from authority_queries.service.stats import Stats
 

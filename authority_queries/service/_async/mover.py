@@ -13,7 +13,7 @@ from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories.arguments import check_not_negative, check_tenant_id
 from authority_queries.service._async.dumping import AsyncDump
 from authority_queries.service._async.loading import AsyncLoad
-from authority_queries.service._async.pool import AsyncPooled
+from authority_queries.service._async.pooled import AsyncPooled
 from authority_queries.service.tenant_dumps import LoadReport, MoveProgress
 from authority_queries.service.waiting import pause_async
 

@@ -1,24 +1,16 @@
 """A pool of connections that act as one role."""
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from contextlib import AsyncExitStack
 from math import inf
 from time import monotonic
-from typing import ClassVar, Final, Self
+from typing import Final
 
 from psycopg import OperationalError
 from psycopg.errors import ReadOnlySqlTransaction
 
 from authority_queries.engine import forks
-from authority_queries.engine.calls import AsyncBlock
-from authority_queries.errors import (
-    ConfigurationError,
-    ReadOnlyError,
-    UnavailableError,
-)
-from authority_queries.queries import server as server_queries
+from authority_queries.errors import ConfigurationError, ReadOnlyError
 from authority_queries.service._async.connection import AsyncServiceConnection
 from authority_queries.service._async.connection_checks import (
     check_database,
@@ -26,16 +18,16 @@ from authority_queries.service._async.connection_checks import (
     is_standby,
     is_temporary,
 )
-from authority_queries.service._async.replay import await_replay
+from authority_queries.service._async.loans import AsyncLoan
 from authority_queries.service._async.slots import AsyncSlot, AsyncSlots
-from authority_queries.service.backend import running_backend
 from authority_queries.service.conninfo import psycopg_options, service_conninfo
 from authority_queries.service.settings import Settings
+from authority_queries.service.unavailable import none_was_free, unavailable
 from authority_queries.service.waiting import pause_async
 
 _FIRST_DELAY: Final = 0.05  # seconds
 _LONGEST_DELAY: Final = 1.0
-_A_SECOND: Final = timedelta(seconds=1)
+_READ_ONLY: Final = (ReadOnlyError, ReadOnlySqlTransaction)
 
 
 class AsyncPool:
@@ -80,37 +72,49 @@ class AsyncPool:
         """Close idle connections now, and lent ones when they return."""
         self._slots.close()
 
-    @asynccontextmanager
-    async def lend(
+    def lend(
         self, seconds: float | None = None, *, is_opening: bool = False
-    ) -> AsyncIterator[AsyncServiceConnection]:
-        """Lend a connection to the block. Nothing else uses it during the block.
+    ) -> AsyncLoan:
+        """Lend a connection to a block. Nothing else uses it during the block.
 
         `seconds` limits the wait for a connection, and each silence of the server.
         """
+        take, give_back, name = self._take, self._give_back, self._role
+        return AsyncLoan(take, give_back, seconds, name=name, is_opening=is_opening)
+
+    async def _take(
+        self, seconds: float | None, *, is_opening: bool
+    ) -> tuple[AsyncSlot, AsyncServiceConnection]:
+        """Take a slot with a connection, which `_give_back` returns."""
         if self._process != os.getpid():
             forks.let_go()
             self._start_empty()
-        settings, slots = self._settings, self._slots
-        limit = settings.pool_timeout
+        limit = self._settings.pool_timeout
         if seconds is not None:
             limit = seconds if is_opening else min(seconds, limit)
         until = monotonic() + limit
-        slot = await slots.acquire(limit)
+        slot = await self._slots.acquire(limit)
         if slot is None:
-            size = settings.pool_max_size
-            why = f"none was free within {limit:g} s (pool_max_size is {size})"
-            raise _unavailable(self._where, why)
+            raise none_was_free(
+                self._where, self._settings.pool_max_size, limit, self._role
+            )
         try:
-            yield await self._connection_in(slot, seconds, until, is_opening=is_opening)
-        except (ReadOnlyError, ReadOnlySqlTransaction):
+            connection = await self._connection_in(
+                slot, seconds, until, is_opening=is_opening
+            )
+        except BaseException as error:
+            self._give_back(slot, error)
+            raise
+        return slot, connection
+
+    def _give_back(self, slot: AsyncSlot, error: BaseException | None) -> None:
+        """Return a slot. The error of its block shows what the connection is worth."""
+        if error is not None and isinstance(error, _READ_ONLY):
             slot.empty()
             self._expire_connections()
-            raise
-        finally:
-            if slot.is_lost:
-                self._expire_connections()
-            slots.release(slot)
+        if slot.is_lost:
+            self._expire_connections()
+        self._slots.release(slot)
 
     async def _connection_in(
         self,
@@ -145,9 +149,9 @@ class AsyncPool:
                     may_pass = await is_standby(self.conninfo)
                 if not may_pass:
                     why = await explain_refusal(error, self._without_role, self._role)
-                    raise _unavailable(self._where, why) from error
+                    raise unavailable(self._where, why) from error
                 if monotonic() + delay > until:
-                    raise _unavailable(self._where, str(error)) from error
+                    raise unavailable(self._where, str(error)) from error
             await pause_async(delay)
             delay = min(2 * delay, _LONGEST_DELAY)
 
@@ -181,70 +185,3 @@ class AsyncPool:
                 "its clients; allowed: False, or leave it unset"
             )
             raise ConfigurationError(message)
-
-
-class AsyncPooled:
-    """Lends connections to one authority database. `open` creates it."""
-
-    role: ClassVar[str]
-
-    def __init__(self, pool: AsyncPool, settings: Settings) -> None:
-        self._pool = pool
-        self.settings = settings
-
-    @classmethod
-    @asynccontextmanager
-    async def open(cls, settings: Settings | None = None) -> AsyncIterator[Self]:
-        """Open the pool during the block, and start the embedded server if chosen.
-
-        The connections act as `role`; the login must be a member of it. Starting the
-        embedded server blocks for about a second. In a process that is forked inside
-        the block the pool is empty and opens new connections; the child cannot use a
-        connection that was lent before the fork.
-
-        Raises ConfigurationError, UnavailableError, and SchemaVersionError for a
-        database without this package's schema (`authority migrate`). A use after the
-        block raises ClosedError.
-        """
-        settings = settings or Settings()
-        with running_backend(settings) as server:
-            pool = AsyncPool(settings, server, cls.role, settings.describe())
-            pooled = cls(pool, settings)
-            try:
-                await pool.open()
-                yield pooled
-            finally:
-                pooled._close()
-
-    def _close(self) -> None:
-        self._pool.close()
-
-    async def get_lsn(self) -> str:
-        """Return where the server's log ends, after all commits until now.
-
-        The text has the timeline and the LSN, such as 1:0/16B3748. Ask after the unit
-        of work: the commit of an open one comes later. Pass the text to a reader of a
-        standby, as `after`, or to `await_replay`.
-        """
-        async with self._lend() as connection:
-            return await server_queries.get_lsn_async(connection)
-
-    async def await_replay(self, lsn: str, *, within: timedelta = _A_SECOND) -> None:
-        """Wait until this server, a standby, has replayed what was written before.
-
-        `lsn` is what `get_lsn` returned on the primary. Later calls read those writes,
-        if the URL names one standby. On the primary this is one trip.
-
-        Raises ReplicaLagError after `within`, and at once on a primary whose log ends
-        before `lsn`. Raises InvalidArgumentError.
-        """
-        async with self._lend() as connection:
-            await await_replay(connection, lsn=lsn, within=within)
-
-    @property
-    def _lend(self) -> AsyncBlock[AsyncServiceConnection]:
-        return self._pool.lend
-
-
-def _unavailable(where: str, why: str) -> UnavailableError:
-    return UnavailableError(f"no connection to {where}: {why}")

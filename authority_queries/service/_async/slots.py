@@ -25,11 +25,14 @@ class AsyncSlot:
     def __init__(self) -> None:
         self.connection: AsyncServiceConnection | None = None
         self._made_at = self.idle_since = monotonic()
+        self._socket = select.poll()
         self.is_dropped = False
 
     def fill(self, connection: AsyncServiceConnection) -> None:
         """Store a new connection."""
         self.connection, self._made_at = connection, monotonic()
+        self._socket = select.poll()
+        self._socket.register(connection.pgconn.socket, select.POLLIN)
 
     def drop(self) -> None:
         """Close the connection, and free the slot's place for a new slot."""
@@ -71,9 +74,7 @@ class AsyncSlot:
             return False
         if self._made_at < max(oldest, monotonic() - _MAX_AGE):
             return False
-        socket = select.poll()
-        socket.register(self.connection.pgconn.socket, select.POLLIN)
-        return not socket.poll(0)
+        return not self._socket.poll(0)
 
 
 class _Waiter:
@@ -107,6 +108,12 @@ class AsyncSlots:
 
         Raises ClosedError.
         """
+        if not self._waiting:
+            with suppress(IndexError):  # none is idle, or another thread was faster
+                return self._idle.pop()
+        return await self._acquire_in_turn(seconds)
+
+    async def _acquire_in_turn(self, seconds: float) -> AsyncSlot | None:
         waiter = _Waiter(monotonic() + seconds)
         try:
             self._waiting.append(waiter)
@@ -131,10 +138,12 @@ class AsyncSlots:
         else:
             slot.idle_since = monotonic()
             self._idle.append(slot)
-        self._shrink()
+        if len(self._idle) > self._kept:
+            self._shrink()
         if self._is_closed:
             self.close()
-        self._call_next()
+        if self._waiting:
+            self._call_next()
 
     def close(self) -> None:
         """Close idle connections now and lent ones at their release. Refuse waiters."""
@@ -149,7 +158,7 @@ class AsyncSlots:
             raise ClosedError(message)
         if self._first() is not waiter:
             return None
-        if self._idle:
+        with suppress(IndexError):
             return self._idle.pop()
         if self._count() >= self._size:
             return None

@@ -49,7 +49,7 @@ class Dump:
                 tenant_id=self._tenant.id,
                 table_name=table.name,
                 after=after,
-                limit=MAX_PAGE_SIZE,
+                page_size=MAX_PAGE_SIZE,
             )
             after, is_last = page.last_key, page.dumped < MAX_PAGE_SIZE
             if page.lines is not None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from authority_queries.queries import tenants
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.arguments import MAX_PAGE_SIZE, check_tenant_id
-from authority_queries.service._sync.pool import Pooled
+from authority_queries.service._sync.pooled import Pooled
 from authority_queries.service.exports import ExportedLine
 
 _NO_NAMES: Final[Sequence[str]] = ()
@@ -87,7 +87,7 @@ def _rows(
             other_names=other_names,
             table_name=table,
             after=after,
-            limit=MAX_PAGE_SIZE,
+            page_size=MAX_PAGE_SIZE,
         )
         for row in page:
             yield ExportedLine.of(table, row.exported)

@@ -2,12 +2,12 @@
 """Notifications that a tenant has published, on a connection of their own."""
 
 import logging
+from collections.abc import Callable
 from contextlib import closing
 from math import inf
 from random import random
 from time import monotonic
 from typing import Final
-from uuid import UUID
 
 import psycopg
 
@@ -24,7 +24,9 @@ _LONGEST_DELAY: Final = 30.0
 
 
 class Hints:
-    """Ends the follower's wait for the next poll when the tenant notifies.
+    """Ends the follower's wait for the next poll when a tenant notifies.
+
+    `is_awaited` decides by the notification's payload, the tenant's id.
 
     Without a connection `wait` lasts as long as its argument. A lost connection is
     opened again, after a delay that doubles with each failure. With `enabled` false,
@@ -37,12 +39,12 @@ class Hints:
     def __init__(
         self,
         connect: Call[ServiceConnection],
-        tenant_id: UUID,
+        is_awaited: Callable[[str], bool],
         *,
         enabled: bool,
     ) -> None:
         self._open = connect
-        self._payload = str(tenant_id)
+        self._is_awaited = is_awaited
         self._connection: ServiceConnection | None = None
         self._delay = _FIRST_DELAY
         self._not_before = monotonic() if enabled else inf
@@ -66,7 +68,7 @@ class Hints:
             self._retry_later(error)
 
     def wait(self, seconds: float) -> bool:
-        """Wait at most `seconds` for the tenant's next hint. Return whether it came."""
+        """Wait at most `seconds` for the next hint. Return whether it came."""
         if self._connection is None:
             until_next_try = max(0.0, self._not_before - monotonic())
             pause(min(seconds, until_next_try))
@@ -100,7 +102,7 @@ class Hints:
     ) -> bool:
         with closing(connection.notifies(timeout=seconds)) as notifications:
             for notification in notifications:
-                if notification.payload == self._payload:
+                if self._is_awaited(notification.payload):
                     return True
         return False
 

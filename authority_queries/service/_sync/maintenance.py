@@ -12,7 +12,7 @@ from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.arguments import check_not_negative, check_tenant_id
 from authority_queries.service._sync import auditing, pruning
 from authority_queries.service._sync.erasing import Erasure
-from authority_queries.service._sync.pool import Pooled
+from authority_queries.service._sync.pooled import Pooled
 from authority_queries.service.audits import AuditHead, AuditReport
 from authority_queries.service.erasures import ErasureReport, TableReport
 from authority_queries.service.retention import (

@@ -15,7 +15,7 @@ from authority_queries.records import DatabaseStats
 from authority_queries.repositories._sync.monitoring import Monitoring
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.arguments import check_within
-from authority_queries.service._sync.pool import Pooled
+from authority_queries.service._sync.pooled import Pooled
 from authority_queries.service.retention import Retention
 from authority_queries.service.stats import Stats
 

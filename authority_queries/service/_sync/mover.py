@@ -14,7 +14,7 @@ from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.arguments import check_not_negative, check_tenant_id
 from authority_queries.service._sync.dumping import Dump
 from authority_queries.service._sync.loading import Load
-from authority_queries.service._sync.pool import Pooled
+from authority_queries.service._sync.pooled import Pooled
 from authority_queries.service.tenant_dumps import LoadReport, MoveProgress
 from authority_queries.service.waiting import pause
 

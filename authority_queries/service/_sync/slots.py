@@ -26,11 +26,14 @@ class Slot:
     def __init__(self) -> None:
         self.connection: ServiceConnection | None = None
         self._made_at = self.idle_since = monotonic()
+        self._socket = select.poll()
         self.is_dropped = False
 
     def fill(self, connection: ServiceConnection) -> None:
         """Store a new connection."""
         self.connection, self._made_at = connection, monotonic()
+        self._socket = select.poll()
+        self._socket.register(connection.pgconn.socket, select.POLLIN)
 
     def drop(self) -> None:
         """Close the connection, and free the slot's place for a new slot."""
@@ -72,9 +75,7 @@ class Slot:
             return False
         if self._made_at < max(oldest, monotonic() - _MAX_AGE):
             return False
-        socket = select.poll()
-        socket.register(self.connection.pgconn.socket, select.POLLIN)
-        return not socket.poll(0)
+        return not self._socket.poll(0)
 
 
 class _Waiter:
@@ -108,6 +109,12 @@ class Slots:
 
         Raises ClosedError.
         """
+        if not self._waiting:
+            with suppress(IndexError):  # none is idle, or another thread was faster
+                return self._idle.pop()
+        return self._acquire_in_turn(seconds)
+
+    def _acquire_in_turn(self, seconds: float) -> Slot | None:
         waiter = _Waiter(monotonic() + seconds)
         try:
             self._waiting.append(waiter)
@@ -132,10 +139,12 @@ class Slots:
         else:
             slot.idle_since = monotonic()
             self._idle.append(slot)
-        self._shrink()
+        if len(self._idle) > self._kept:
+            self._shrink()
         if self._is_closed:
             self.close()
-        self._call_next()
+        if self._waiting:
+            self._call_next()
 
     def close(self) -> None:
         """Close idle connections now and lent ones at their release. Refuse waiters."""
@@ -150,7 +159,7 @@ class Slots:
             raise ClosedError(message)
         if self._first() is not waiter:
             return None
-        if self._idle:
+        with suppress(IndexError):
             return self._idle.pop()
         if self._count() >= self._size:
             return None

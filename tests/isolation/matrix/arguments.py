@@ -30,6 +30,13 @@ class IdOf:
     column: str = "id"
 
 
+@dataclass(frozen=True)
+class JsonRow:
+    """A JSON array of one object, in which an `IdOf` becomes the id."""
+
+    members: Mapping[str, object]
+
+
 HOUR: Final = timedelta(hours=1)
 # Which of a tenant's tokens was used.
 NEW_HASH: Final = sha256(b"new").digest()
@@ -68,6 +75,25 @@ LOADED: Final = {
         ]
     ),
 }
+
+NEW_TOKEN: Final = {
+    "position": 0,
+    "token_hash": "\\x" + NEW_HASH.hex(),
+    "scopes": [],
+    "resources": [],
+    "authorization_details": [],
+    "properties": {},
+}
+NEW_USER: Final = {
+    "subject_id": "auth0|new",
+    "username": "new",
+    "username_key": "new",
+    "email_verified": False,
+    "display_name": "",
+    "status": "active",
+    "attributes": {},
+}
+REQUEST: Final = {**NEW_TOKEN, "client_id": "portal", "lifetime": "1 hour"}
 
 # Parameters that are no column, or do not look one up: equal for every query.
 BY_NAME: Final[Mapping[str, object]] = {
@@ -145,6 +171,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "table_name": "users",
     "target_id": IdOf("audit_events", 0, "target_id"),
     "target_kind": "users",
+    "tenant_ids": [tenant_id(FOREIGN)],
     "tenant_limit": 10,
     "time_window": HOUR,
     "tokens_live_for": HOUR,
@@ -181,7 +208,23 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
         "redirect_uri": "https://portal.example.com/",
         "lifetime": timedelta(minutes=5),
     },
+    "grants.issue_many": {"rows": JsonRow(REQUEST)},
     "grants.issue_to_client": {"token_hash": NEW_HASH},
+    "imports.import_tokens": {
+        "rows": JsonRow(
+            {
+                **NEW_TOKEN,
+                "type": "access",
+                "client_uuid": IdOf("clients", 0),
+                "authorization_id": IdOf("authorizations", 0),
+                "expires_at": str(datetime.now(UTC) + 1000 * HOUR),
+            }
+        )
+    },
+    "imports.import_users": {"rows": JsonRow(NEW_USER)},
+    "login_attempts.record_many": {
+        "rows": JsonRow({"username_key": "ann", "outcome": "failed"})
+    },
     "one_time_tokens.cancel": {"token_id": IdOf("one_time_tokens", 0)},
     "one_time_tokens.create": {
         "purpose": "sign_in",
@@ -220,6 +263,12 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "tenants.set_status": {"status": "suspended"},
     "tenants.update": {"code": "new"},
     "tokens.create": {"token_hash": NEW_HASH},
+    "tokens.verify_many": {"token_hashes": [sha256(b"access").digest()]},
+    "tokens.verify_many_by_token": {
+        "tenant_ids": [IdOf("tokens", 0, "tenant_id")],
+        "token_hashes": [sha256(b"access").digest()],
+        "type": "access",
+    },
     "totp_credentials.confirm": {
         **CODE_NOW,
         "totp_credential_id": IdOf("totp_credentials", -1),
@@ -270,6 +319,17 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
             "user_id": None,
             "code_hash": sha256(b"code").digest(),
         },
+    ],
+    "grants.issue_many": [
+        {
+            "rows": JsonRow(
+                {**REQUEST, "service_account_id": IdOf("service_accounts", 0)}
+            )
+        }
+    ],
+    "imports.import_users": [
+        {"rows": JsonRow({**NEW_USER, "subject_id": "robot-of-2"})},
+        {"rows": JsonRow({**NEW_USER, "subject_id": f"sub-of-{FOREIGN}"})},
     ],
     "grants.issue_to_client": [{"service_account_id": IdOf("service_accounts", 0)}],
     "redemptions.redeem": [REFRESH, USED, RETRY, LATE],
@@ -399,6 +459,11 @@ def _singular(table: str) -> str:
 
 
 def _resolved(value: object, rows: Rows) -> object:
+    if isinstance(value, JsonRow):
+        row = {key: _resolved(each, rows) for key, each in value.members.items()}
+        return json.dumps([row], default=str)
+    if isinstance(value, list):
+        return [_resolved(each, rows) for each in value]
     if not isinstance(value, IdOf):
         return value
     return rows[value.table][value.position][value.column]

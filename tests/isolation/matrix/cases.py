@@ -6,12 +6,11 @@ from typing import Final
 from uuid import UUID
 
 from authority_queries.codegen.query import Query
-from authority_queries.codegen.reading.folder import read_folder
-from authority_queries.resources import QUERIES
 from tests.isolation.matrix.arguments import argument_sets, mixed_sets
 from tests.isolation.matrix.judging import Case
 from tests.isolation.matrix.running import Caller
 from tests.isolation.matrix.world import World
+from tests.own_queries import own_queries
 
 # COMMIT would end the transaction that each cell is examined in. The others read
 # statistics of whole tables, which change from one moment to the next.
@@ -22,9 +21,7 @@ _LEFT_OUT: Final = {
     ("tenants", "commit"),
 }
 ALL: Final = [
-    query
-    for query in read_folder(QUERIES)
-    if (query.path.stem, query.name) not in _LEFT_OUT
+    query for query in own_queries() if (query.path.stem, query.name) not in _LEFT_OUT
 ]
 
 APP: Final = "app"

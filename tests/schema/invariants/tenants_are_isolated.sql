@@ -27,15 +27,13 @@ expected as (
         tables.is_held,
         format('%s_%s_policy', tables.name, tables.tenant_column) as policy,
         format(
-            '(%s = ( CASE WHEN ((%s ~~ %L::text) AND (translate(%s, %L::text, '
-            '%L::text) = %L::text)) THEN %s ELSE NULL::text END)::uuid)',
+            '(%s = ( CASE WHEN ((%s ~~ %L::text) AND (%s !~ %L::text)) '
+            'THEN %s ELSE NULL::text END)::uuid)',
             tables.tenant_column,
             setting.value,
             '________-____-____-____-____________',
             setting.value,
-            '0123456789abcdef',
-            '',
-            '----',
+            '[^0-9a-f-]|-.*-.*-.*-.*-',
             setting.value
         ) as condition
     from tables

@@ -1,0 +1,158 @@
+"""Verification of tokens and sessions outside a unit of work."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Final, Literal
+from uuid import UUID
+
+from authority_queries.engine.checks import one_of, optional, text
+from authority_queries.errors import InvalidTokenError
+from authority_queries.queries import sessions
+from authority_queries.queries import tokens as queries
+from authority_queries.records import LiveSession, VerifiedToken
+from authority_queries.repositories.arguments import (
+    check_optional_lsn,
+    check_tenant_id,
+)
+from authority_queries.repositories.row_batches import check_many
+from authority_queries.repositories.values import verified
+from authority_queries.secrets import TokenKind, TokenString, parse_token
+from authority_queries.service._async.pool import AsyncPool
+from authority_queries.service._async.pooled import AsyncPooled
+from authority_queries.service._async.replica import AsyncReplica
+from authority_queries.service.replica_health import ReplicaReads
+from authority_queries.service.settings import Settings
+
+_kind: Final = one_of("access", "refresh")
+_resource: Final = optional(text())
+
+
+class AsyncVerification(AsyncPooled):
+    """Verifies what clients present, each in one trip, on the primary or a standby."""
+
+    def __init__(self, pool: AsyncPool, settings: Settings) -> None:
+        super().__init__(pool, settings)
+        has_replica = settings.replica_url is not None
+        self._replica = (
+            AsyncReplica(settings, self.role, self._lend) if has_replica else None
+        )
+
+    def _close(self) -> None:
+        super()._close()
+        if self._replica is not None:
+            self._replica.close()
+
+    async def verify_token(
+        self,
+        token: str,
+        *,
+        kind: Literal["access", "refresh"] = "access",
+        tenant_id: UUID | None = None,
+        resource: str | None = None,
+        after: str | None = None,
+    ) -> VerifiedToken | None:
+        """Return the token with this string if it is live, or None. This is one trip.
+
+        For a resource server, which needs no unit of work. The result is that of
+        `store.tokens.verify`. A string that is not a token of this kind returns None
+        without a trip, and so does a token of another tenant when `tenant_id` is set.
+        A server of one tenant passes `tenant_id`; a server of several tenants compares
+        the `tenant_id` of the result. A server that passes its URI as `resource` gets
+        only tokens that name it (RFC 8707), whether issued for one or several
+        resources.
+
+        With `replica_url` a standby answers if it has replayed what was committed
+        `replica_max_lag` ago, what this Authority wrote for the tenant, and everything
+        before `after`, which another process got from `get_lsn`. Otherwise the primary
+        answers. Raises InvalidArgumentError for arguments of other types.
+        """
+        _kind("kind", kind)
+        _resource("resource", resource)
+        check_optional_lsn("after", after)
+        presented = _presented(token, kind, tenant_id)
+        if presented is None:
+            return None
+        verify = partial(
+            queries.verify_by_token_async,
+            tenant_id=presented.tenant_id,
+            token_hash=presented.hash,
+            type=kind,
+            resource=resource,
+        )
+        if self._replica is not None:
+            async with self._replica.attempt(presented.tenant_id, after) as connection:
+                if connection is not None:
+                    return await verify(connection)
+        async with self._lend() as connection:
+            return await verify(connection)
+
+    @property
+    def replica_reads(self) -> ReplicaReads:
+        """How many reads the standbys of `replica_url` answered, and why not others."""
+        return ReplicaReads() if self._replica is None else self._replica.reads
+
+    async def verify_tokens(
+        self,
+        tokens: Sequence[str],
+        *,
+        kind: Literal["access", "refresh"] = "access",
+        tenant_id: UUID | None = None,
+        resource: str | None = None,
+    ) -> list[VerifiedToken | None]:
+        """Return for each string, in their order, what `verify_token` would return.
+
+        This is one trip for at most 1000 tokens, whatever tenants they are of. The
+        database reads the tokens of each tenant with that tenant set. Raises
+        InvalidArgumentError for more tokens and for arguments of other types.
+        """
+        _kind("kind", kind)
+        _resource("resource", resource)
+        check_many("tokens", tokens)
+        presented = [_presented(each, kind, tenant_id) for each in tokens]
+        asked = [each for each in presented if each is not None]
+        live: dict[tuple[UUID, bytes], VerifiedToken] = {}
+        if asked:
+            async with self._lend() as connection:
+                found = await queries.verify_many_by_token_async(
+                    connection,
+                    tenant_ids=[each.tenant_id for each in asked],
+                    token_hashes=[each.hash for each in asked],
+                    type=kind,
+                    resource=resource,
+                )
+            live = {(each.tenant_id, each.token_hash): verified(each) for each in found}
+        return [
+            None if each is None else live.get((each.tenant_id, each.hash))
+            for each in presented
+        ]
+
+    async def verify_session(
+        self, cookie: str, *, tenant_id: UUID | None = None
+    ) -> LiveSession | None:
+        """Return the live session with this cookie, or None. This is one trip.
+
+        The result is that of `store.sessions.verify`. A string that is not the content
+        of a cookie returns None without a trip, and so does a cookie of another tenant
+        when `tenant_id` is set. A server of several tenants compares the `tenant_id` of
+        the result. Raises InvalidArgumentError for arguments of other types.
+        """
+        presented = _presented(cookie, "session", tenant_id)
+        if presented is None:
+            return None
+        async with self._lend() as connection:
+            return await sessions.verify_async(
+                connection, tenant_id=presented.tenant_id, cookie_hash=presented.hash
+            )
+
+
+def _presented(
+    token: str, kind: TokenKind, tenant_id: UUID | None
+) -> TokenString | None:
+    """Parse a token of this kind, and of this tenant if there is one."""
+    if tenant_id is not None:
+        check_tenant_id(tenant_id)
+    try:
+        presented = parse_token(token, kind=kind)
+    except InvalidTokenError:
+        return None
+    return presented if tenant_id in (None, presented.tenant_id) else None

@@ -1,0 +1,204 @@
+"""Verifies access tokens from memory while it follows the revocation feeds."""
+
+import hashlib
+import logging
+from typing import Final, Self
+from uuid import UUID
+
+import psycopg
+
+from authority_queries.engine.calls import AsyncCall
+from authority_queries.engine.checks import optional, text
+from authority_queries.errors import AuthorityError, InvalidTokenError
+from authority_queries.records import VerifiedToken
+from authority_queries.repositories.arguments import check_tenant_id
+from authority_queries.secrets import parse_token
+from authority_queries.secrets.token_strings import LENGTH, TokenString
+from authority_queries.service._async.feed_reader import AsyncFeedReader
+from authority_queries.service.caching.clock import elapsed
+from authority_queries.service.caching.feeds import Flight
+from authority_queries.service.caching.limits import VerifierStatistics
+from authority_queries.service.waiting import AsyncBell, AsyncWorker
+
+_logger: Final = logging.getLogger("authority_queries.feed")
+_NAP: Final = 1.0  # seconds after which a waiter looks again, should a ring be lost
+_resource: Final = optional(text())
+_sha256: Final = hashlib.sha256
+
+
+class AsyncVerifier:
+    """Answers about access tokens from memory, as `verify_token` did a moment ago.
+
+    Make it with `authority.verifier()`. The record of an answer is shared by all calls
+    for its token, so its lists and objects refuse changes.
+    """
+
+    def __init__(
+        self,
+        reader: AsyncFeedReader,
+        *,
+        verify: AsyncCall[VerifiedToken | None],
+    ) -> None:
+        self._reader = reader
+        self._cache = cache = reader.cache
+        self._answers, self._refused = cache.answers, cache.refused
+        self._counts = cache.counts
+        self._ask = verify
+        self._worker = AsyncWorker()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def verify_token(
+        self,
+        token: str,
+        *,
+        tenant_id: UUID | None = None,
+        resource: str | None = None,
+    ) -> VerifiedToken | None:
+        """Return the access token with this string if it is live, or None.
+
+        The arguments and the result are those of `Authority.verify_token`. An answer
+        from memory is at most `max_age` old, and no entry of the feed that was read
+        ends it. Refresh tokens are refused: the feed does not publish their ends.
+        Raises ClosedError, and what `Authority.verify_token` raises.
+        """
+        if isinstance(token, str) and len(token) == LENGTH and token.isascii():
+            digest, now = _sha256(token.encode()).digest(), elapsed()
+            answer = self._answers.get(digest)
+            if answer is not None:
+                if answer.until > now and answer.feed.fresh_until > now:
+                    self._counts.hits += 1
+                    return _fitting(answer.token, tenant_id, resource)
+            elif self._refused.get(digest, now) > now:
+                self._counts.refused_hits += 1
+                return _fitting(None, tenant_id, resource)
+        return await self._verify(token, tenant_id, resource)
+
+    @property
+    def staleness(self) -> float | None:
+        """The seconds for which an end may have been missed, or None.
+
+        The longest time since one of the feeds was read to its end. Above
+        `max_staleness` nothing of that tenant is answered from memory. None: no feed is
+        followed, and nothing is answered from memory.
+        """
+        return self._cache.staleness
+
+    @property
+    def statistics(self) -> VerifierStatistics:
+        """What the verifier has done, and what it holds. Threads may miscount hits."""
+        return VerifierStatistics(
+            **vars(self._counts),
+            tokens=len(self._answers),
+            refused=len(self._refused),
+            tenants=len(self._cache.feeds),
+            staleness=self._cache.staleness,
+        )
+
+    async def close(self) -> None:
+        """Forget everything, and stop reading. Running calls get their answers.
+
+        A later call raises ClosedError.
+        """
+        self._cache.close()
+        self._reader.stop()
+        await self._worker.stop()
+
+    async def _verify(
+        self, token: str, tenant_id: UUID | None, resource: str | None
+    ) -> VerifiedToken | None:
+        """Verify a token that has no answer in memory."""
+        _resource("resource", resource)
+        if tenant_id is not None:
+            check_tenant_id(tenant_id)
+        try:
+            presented = parse_token(token, kind="access")
+        except InvalidTokenError:
+            return None
+        if tenant_id not in (None, presented.tenant_id):
+            return None
+        if self._cache.claim_reading():
+            self._worker.start(self._reader.run)
+        return _fitting(await self._fly(presented), tenant_id, resource)
+
+    async def _fly(self, presented: TokenString) -> VerifiedToken | None:
+        """Ask the database, or wait for a call that does.
+
+        While the feed is away, no call waits for another one: an answer is as young as
+        its call.
+        """
+        cache, digest = self._cache, presented.hash
+        while True:
+            feed = cache.feeds.get(presented.tenant_id)
+            alone = feed is not None and feed.fresh_until <= elapsed()
+            flight, is_mine = cache.board(digest, presented.tenant_id, alone=alone)
+            if is_mine:
+                self._counts.bypasses += alone
+                self._counts.misses += not alone
+                await self._lead(flight, presented)
+                if flight.feed is None and flight.found is not None:
+                    await self._follow(presented.tenant_id)
+            else:
+                self._counts.shared += 1
+                await self._ride(flight)
+            if flight.error is not None:
+                raise flight.error
+            if flight.is_landed:
+                return flight.found
+
+    async def _lead(self, flight: Flight, presented: TokenString) -> None:
+        """Ask the database until no entry was read meanwhile that ends the answer."""
+        cache = self._cache
+        try:
+            while True:
+                began = elapsed()
+                cache.depart(flight)
+                found = await self._ask(presented.token)
+                cache.land(presented.hash, flight, found, began)
+                if flight.is_landed:
+                    return
+                self._counts.repeats += 1
+        except Exception as error:
+            flight.error = error
+            raise
+        finally:
+            cache.leave(presented.hash, flight)
+            for ring in flight.waiting:
+                ring()
+
+    async def _ride(self, flight: Flight) -> None:
+        """Wait for the end of a flight. One that was cancelled has not landed."""
+        bell = AsyncBell()
+        flight.waiting.append(bell.ring)
+        while flight.is_flying:
+            await bell.wait(_NAP)
+
+    async def _follow(self, tenant_id: UUID) -> None:
+        """Follow the tenant's feed, so that the next answer can be kept."""
+        if len(self._cache.feeds) >= self._cache.limits.max_tenants:
+            return
+        try:
+            await self._reader.begin(tenant_id)
+        except (psycopg.Error, AuthorityError) as error:
+            _logger.warning("a feed could not be read: %s", type(error).__name__)
+        if self._cache.claim_reading():
+            self._worker.start(self._reader.run)
+
+
+def _fitting(
+    token: VerifiedToken | None, tenant_id: UUID | None, resource: str | None
+) -> VerifiedToken | None:
+    """Return the token if it is of this tenant and for this resource."""
+    if resource is not None:
+        _resource("resource", resource)
+        if token is None or resource not in token.resources:
+            return None
+    if tenant_id is not None:
+        check_tenant_id(tenant_id)
+        if token is None or tenant_id != token.tenant_id:
+            return None
+    return token
