@@ -207,11 +207,11 @@ SQL_FILES = [
 # These are about timestamps without a time zone, in UTC: months of the logs, periods of
 # licences. The functions set the time zone.
 CALENDAR_ON_PURPOSE = {
-    ("0026_partition_login_attempts.sql", "months =>"),
-    ("0026_partition_login_attempts.sql", "interval '1 month'"),
-    ("0046_isolate_audit_events.sql", "interval '1 month'"),
-    ("0048_seal_audit_events.sql", "interval '1 month'"),
-    ("0049_verify_audit_chains.sql", "interval '1 month'"),
+    ("0027_partition_login_attempts.sql", "months =>"),
+    ("0027_partition_login_attempts.sql", "interval '1 month'"),
+    ("0047_isolate_audit_events.sql", "interval '1 month'"),
+    ("0049_seal_audit_events.sql", "interval '1 month'"),
+    ("0050_verify_audit_chains.sql", "interval '1 month'"),
     ("monitoring.sql", "months =>"),
 }
 

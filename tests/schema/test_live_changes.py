@@ -170,7 +170,7 @@ def test_the_files_of_the_page_are_applied_and_rolled_back(
         assert dba.execute(named).fetchone() == (name,)
         with dba.transaction():
             dba.execute(undo)
-        assert dba.execute(named).fetchone() == ("0062_name_the_version",)
+        assert dba.execute(named).fetchone() == ("0065_name_the_version",)
 
 
 def test_an_index_that_a_crash_left_invalid_is_built_again(

@@ -123,7 +123,7 @@ def test_a_data_migration_changes_every_tenant(
     dba.execute("delete from authority.role_permissions")
     dba.execute("delete from authority.roles where name = 'auditor'")
     folder = shutil.copytree(MIGRATIONS, tmp_path / "migrations")
-    seed = folder / "0035_seed_catalogue.sql"
+    seed = folder / "0036_seed_catalogue.sql"
     text = seed.read_text()
     role = (
         "('doorman', 'Opens.', array['users:read', 'audit:read']),\n(\n    'auditor',"

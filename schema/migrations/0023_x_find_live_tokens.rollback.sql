@@ -1,6 +1,0 @@
-set local search_path = pg_catalog;
-set local lock_timeout = '2s';
-set local statement_timeout = '60s';
-set local role pg_database_owner;
-call authority.guard_rollback('0023_x_find_live_tokens');
-drop function if exists authority.find_live_token(uuid, bytea, text, text);

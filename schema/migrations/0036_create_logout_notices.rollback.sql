@@ -1,6 +1,0 @@
-set local search_path = pg_catalog;
-set local lock_timeout = '2s';
-set local statement_timeout = '60s';
-set local role pg_database_owner;
-call authority.guard_rollback('0036_create_logout_notices');
-call authority.drop_tables('0036_create_logout_notices', 'logout_notices');

@@ -1,6 +1,0 @@
-set local search_path = pg_catalog;
-set local lock_timeout = '2s';
-set local statement_timeout = '60s';
-set local role pg_database_owner;
-call authority.guard_rollback('0054_list_rows_of_users');
-drop function if exists authority.rows_of_users();
