@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from importlib import import_module
 from inspect import Parameter, signature
@@ -105,11 +105,15 @@ BY_NAME: Final[Mapping[str, object]] = {
     "actor_id": IdOf("audit_events", 0, "actor_id"),
     "actor_json": None,
     "actor_kind": "user",
-    "after": None,
+    "after": "",
+    "after_created_at": datetime(8999, 1, 1, tzinfo=UTC),
     "after_id": UUID(int=2**128 - 1),
     "after_number": 0,
     "after_seal": b"",
-    "after_time": datetime(8999, 1, 1, tzinfo=UTC),
+    "after_issuer": "",
+    "after_metric": "",
+    "after_period_start": date(8999, 1, 1),
+    "after_subject": "",
     "account_limit": 10,
     "allowed_from": ["active", "trial"],
     "amr": ["pwd"],
@@ -117,7 +121,8 @@ BY_NAME: Final[Mapping[str, object]] = {
     "batch_size": 1000,
     "before": "~",
     "before_id": UUID(int=0),
-    "before_time": datetime(1990, 1, 1, tzinfo=UTC),
+    "before_created_at": datetime(1990, 1, 1, tzinfo=UTC),
+    "below": "\U0010ffff",
     "category": "client",
     "client_id": "portal",
     "details": {},
@@ -127,7 +132,8 @@ BY_NAME: Final[Mapping[str, object]] = {
     "family_lifetime": HOUR,
     "feed_for": HOUR,
     "first_pause": HOUR,
-    "from_period": None,
+    "first": "",
+    "from_period": date(1900, 1, 1),
     "hint": True,
     "idempotency_key": "second",
     "is_of_user": False,
@@ -149,7 +155,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "names": ["api.read"],
     "network_limit": 10,
     "new_cookie_hash": NEW_HASH,
-    "notice_status": None,
+    "notice_status": "waiting",
     "notice_id": IdOf("logout_notices", 0),
     "older_than": timedelta(0),
     "other_names": [],
@@ -242,7 +248,9 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "license_usage.correct": {"corrects": "first"},
     "licenses.create": {"key_hash": NEW_HASH},
     "licenses.set_status": {"status": "suspended"},
-    "revocations.list_active": {"after": 0},
+    "revocations.find_active": {"after": 0},
+    "revocations.find_active_by_target": {"after": 0},
+    "revocations.list_by_sequences": {"sequences": [1, 2, 3]},
     "revocations.list_since": {"sequence": 0},
     "roles.create": {"name": "new", "permissions": ["users:read"]},
     "roles.delete": {"role_id": IdOf("roles", 2)},
@@ -296,8 +304,29 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
         "username_key": "new",
     },
     "tenant_moves.load_rows": LOADED,
-    "users.list_after": {"status": None},
-    "users.list_before": {"status": None},
+    "authorizations.list_by_ids": {"ids": [IdOf("authorizations", 0)]},
+    "sessions.list_live_by_ids": {"ids": [IdOf("sessions", 0)]},
+    "tokens.list_by_ids": {"ids": [IdOf("tokens", 0)]},
+    "users.list_by_ids": {"ids": [IdOf("users", 0)]},
+    "exports.list_rows": {"after": None},
+    "tenant_moves.dump_rows": {"after": None},
+    "license_usage.list_totals_of_metric": {"after": date(8999, 1, 1)},
+    **{
+        name: {"after": UUID(int=0)}
+        for name in (
+            "authorizations.find_by_client",
+            "authorizations.find_by_user",
+            "consents.list_by_user",
+            "logout_notices.list_after",
+            "logout_notices.list_by_status_after",
+            "sessions.find_by_user",
+            "sessions.list_clients",
+            "tokens.find_live_by_client",
+            "tokens.find_live_by_service_account",
+            "tokens.find_live_by_user",
+            "users.find_by_role",
+        )
+    },
 }
 # Alternative arguments, which take another way through the query.
 ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
@@ -340,7 +369,6 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
         {"license_id": IdOf("licenses", 1), "holder": "tablet"},
         {"license_id": IdOf("licenses", 1), "holder": "phone"},
     ],
-    "license_usage.list_totals": [{"metric": None}],
     "license_usage.record": [{"license_id": IdOf("licenses", 1)}],
     "sessions.end_all": [{"kept_session_id": IdOf("sessions", 0)}],
     "license_seats.renew": [{"license_id": IdOf("licenses", 1)}],
@@ -349,7 +377,8 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
         {"seats": 5},
         {"valid_until": datetime.now(UTC) + HOUR},
     ],
-    "revocations.list_active": [{"category": None, "target": None}],
+    "revocations.find_active": [{"category": None}],
+    "revocations.find_active_by_target": [{"category": None}],
     "service_accounts.create": [{"account_id": f"sub-of-{FOREIGN}"}],
     "signing_keys.publish": [
         {
@@ -364,8 +393,6 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     "totp_credentials.use": [{"step": 7, "drift": 10**9}],
     "tokens.create": [{"authorization_id": IdOf("authorizations", 1)}],
     "users.create": [{"subject_id": "robot-of-2"}],
-    "users.list_after": [{"role_id": None}, {"prefix": "a", "status": "active"}],
-    "users.list_before": [{"role_id": None}, {"prefix": "a", "status": "active"}],
 }
 # The table whose columns a file's queries use, with those that belong to it, where it
 # is not the table that the file is named after.
