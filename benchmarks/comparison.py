@@ -101,7 +101,11 @@ def _measured(server: str, data_dir: Path, size: _Size) -> Figures:
         calls["prune"] = _pruned(peers, size.rounds)
         drivers = [named["drivers"]] * len(_LIMITS)
         names = [*_OURS, *_LIMITS, "pgbench"]
-        ways = [*([named["authority"]] * len(_OURS)), *drivers, bench]
+        ways: list[Worker | Pgbench] = [
+            *([named["authority"]] * len(_OURS)),
+            *drivers,
+            bench,
+        ]
         limits = _in_turns(ways, names, size.blocks)
         return Figures(
             calls=calls,
