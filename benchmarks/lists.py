@@ -26,7 +26,7 @@ from benchmarks.list_calls import TENANT, ListCall, fill, list_calls
 from benchmarks.list_costs import blocks_of, bound_to
 from benchmarks.machine import machine
 
-_ROWS: Final = (10_000, 300_000)
+_ROWS: Final = (10_000, 30_000)
 _CALLS: Final = 40
 _PLANS: Final = ("custom", "generic")
 _PLACES: Final = ("first", "middle", "last")

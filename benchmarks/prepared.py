@@ -36,7 +36,9 @@ class Prepared:
         """Execute the statement. It must return a row each time."""
         for _ in range(times):
             result = self._libpq.exec_prepared(
-                b"measured", self._arguments(), result_format=Format.BINARY
+                b"measured",
+                self._arguments(),  # type: ignore[arg-type] # None is a null
+                result_format=Format.BINARY,
             )
             if result.status not in _ROWS or result.ntuples != 1:
                 raise RuntimeError(result.error_message.decode() or "not one row")

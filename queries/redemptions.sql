@@ -41,6 +41,9 @@
 -- deletion. The successors' foreign keys would lock them too late: a deletion locks
 -- them first and their families afterwards.
 --
+-- Each join also compares the id with a subquery of one row. PostgreSQL then looks up
+-- by the whole key, also in a table without statistics, whose joins it underestimates.
+--
 -- Null scopes, resources or authorization details are all those of the token. Fewer of
 -- them restrict only the access token (RFC 6749 section 6). A refresh token is bound to
 -- the key of a public client (RFC 9449 section 5, RFC 8705 section 4). It expires when
@@ -85,6 +88,7 @@ issued_to as (
         on
             clients.tenant_id = :tenant_id
             and presented.client_uuid = clients.id
+            and clients.id = (select one.client_uuid from presented as one)
     for key share of clients
 ),
 
@@ -95,6 +99,7 @@ speaks_for as (
         on
             users.tenant_id = :tenant_id
             and presented.user_id = users.id
+            and users.id = (select one.user_id from presented as one)
     for key share of users
 ),
 
@@ -105,6 +110,8 @@ acts_as as (
         on
             service_accounts.tenant_id = :tenant_id
             and presented.service_account_id = service_accounts.id
+            and service_accounts.id
+            = (select one.service_account_id from presented as one)
     for key share of service_accounts
 ),
 
@@ -127,6 +134,7 @@ family as (
         on
             authorizations.tenant_id = :tenant_id
             and presented.authorization_id = authorizations.id
+            and authorizations.id = (select one.authorization_id from presented as one)
     for no key update of authorizations
 ),
 
@@ -164,6 +172,7 @@ token as (
         on
             tokens.tenant_id = :tenant_id
             and family.token_id = tokens.id
+            and tokens.id = (select one.token_id from family as one)
     for no key update of tokens
 ),
 
@@ -271,6 +280,7 @@ verdict as (
         on
             token_states.tenant_id = :tenant_id
             and token.id = token_states.id
+            and token_states.id = (select one.id from token as one)
 ),
 
 redeemed as (

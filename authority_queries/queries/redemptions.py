@@ -27,7 +27,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "redeem": "12fd9f45994b",
+    "redeem": "2b60a2fbc26d",
 }
 _QUERIES = QueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
@@ -153,6 +153,9 @@ def redeem(
     deletion. The successors' foreign keys would lock them too late: a deletion locks
     them first and their families afterwards.
 
+    Each join also compares the id with a subquery of one row. PostgreSQL then looks up
+    by the whole key, also in a table without statistics, whose joins it underestimates.
+
     Null scopes, resources or authorization details are all those of the token. Fewer of
     them restrict only the access token (RFC 6749 section 6). A refresh token is bound
     to the key of a public client (RFC 9449 section 5, RFC 8705 section 4). It expires
@@ -259,6 +262,9 @@ async def redeem_async(
     wait. Before both it locks the client, and the user or service account, against
     deletion. The successors' foreign keys would lock them too late: a deletion locks
     them first and their families afterwards.
+
+    Each join also compares the id with a subquery of one row. PostgreSQL then looks up
+    by the whole key, also in a table without statistics, whose joins it underestimates.
 
     Null scopes, resources or authorization details are all those of the token. Fewer of
     them restrict only the access token (RFC 6749 section 6). A refresh token is bound

@@ -25,8 +25,8 @@ _TEXTS = {
     "get_by_name": "ab664c4da934",
     "list_after": "084fbf3e3445",
     "list_before": "0b436805d3ca",
-    "create": "7ae0f7b64e8b",
-    "update": "af15dd9546d2",
+    "create": "1db2e60fc747",
+    "update": "3a0359005bd5",
     "delete": "541cd41208ae",
     "list_permissions": "40e27fa0105f",
     "list_user_permissions": "094259e3c84e",
@@ -438,7 +438,7 @@ def update(
         name: Identifier in lower case, unique in the tenant.
         description: The users who need the role, in one sentence.
 
-    queries/roles.sql:81
+    queries/roles.sql:82
     """
     return _update(
         connection,
@@ -470,7 +470,7 @@ async def update_async(
         name: Identifier in lower case, unique in the tenant.
         description: The users who need the role, in one sentence.
 
-    queries/roles.sql:81
+    queries/roles.sql:82
     """
     return await _update_async(
         connection,
@@ -491,7 +491,7 @@ def delete(connection: Connection[object], *, tenant_id: UUID, role_id: UUID) ->
         tenant_id: Owner of the row.
         role_id: The role.
 
-    queries/roles.sql:127
+    queries/roles.sql:129
     """
     return _delete(connection, tenant_id=tenant_id, role_id=role_id)
 
@@ -506,7 +506,7 @@ async def delete_async(
         tenant_id: Owner of the row.
         role_id: The role.
 
-    queries/roles.sql:127
+    queries/roles.sql:129
     """
     return await _delete_async(connection, tenant_id=tenant_id, role_id=role_id)
 
@@ -526,7 +526,7 @@ def list_permissions(
         tenant_id: Owner of the row.
         role_id: The role that has the permission.
 
-    queries/roles.sql:148
+    queries/roles.sql:150
     """
     return _list_permissions(
         connection,
@@ -552,7 +552,7 @@ async def list_permissions_async(
         tenant_id: Owner of the row.
         role_id: The role that has the permission.
 
-    queries/roles.sql:148
+    queries/roles.sql:150
     """
     return await _list_permissions_async(
         connection,
@@ -582,7 +582,7 @@ def list_permissions_stream(
         tenant_id: Owner of the row.
         role_id: The role that has the permission.
 
-    queries/roles.sql:148
+    queries/roles.sql:150
     """
     return _list_permissions_stream(
         connection,
@@ -613,7 +613,7 @@ def list_permissions_stream_async(
         tenant_id: Owner of the row.
         role_id: The role that has the permission.
 
-    queries/roles.sql:148
+    queries/roles.sql:150
     """
     return _list_permissions_stream_async(
         connection,
@@ -640,7 +640,7 @@ def list_user_permissions(
     Args:
         tenant_id: Owner of the row.
 
-    queries/roles.sql:175
+    queries/roles.sql:177
     """
     return _list_user_permissions(
         connection,
@@ -666,7 +666,7 @@ async def list_user_permissions_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/roles.sql:175
+    queries/roles.sql:177
     """
     return await _list_user_permissions_async(
         connection,
@@ -696,7 +696,7 @@ def list_user_permissions_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/roles.sql:175
+    queries/roles.sql:177
     """
     return _list_user_permissions_stream(
         connection,
@@ -727,7 +727,7 @@ def list_user_permissions_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/roles.sql:175
+    queries/roles.sql:177
     """
     return _list_user_permissions_stream_async(
         connection,

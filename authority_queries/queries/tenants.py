@@ -28,7 +28,7 @@ _TEXTS = {
     "enter": "9b4a17bae622",
     "list_after": "aac3dcf25a3f",
     "list_before": "27d30327664d",
-    "create": "46cd0cc53213",
+    "create": "37ebfdacf275",
     "update": "9df94c6ec376",
     "set_status": "269c3ebe0b3f",
     "revoke_tokens": "3e9ecb20fb32",
@@ -420,7 +420,7 @@ def update(
         display_name: Name shown to people.
         settings: Open object of the embedding service.
 
-    queries/tenants.sql:128
+    queries/tenants.sql:130
     """
     return _update(
         connection,
@@ -449,7 +449,7 @@ async def update_async(
         display_name: Name shown to people.
         settings: Open object of the embedding service.
 
-    queries/tenants.sql:128
+    queries/tenants.sql:130
     """
     return await _update_async(
         connection,
@@ -475,7 +475,7 @@ def set_status(
         status: active and trial tenants issue and verify tokens; suspended and
             terminated ones do not.
 
-    queries/tenants.sql:146
+    queries/tenants.sql:148
     """
     return _set_status(
         connection, tenant_id=tenant_id, status=status, allowed_from=allowed_from
@@ -496,7 +496,7 @@ async def set_status_async(
         status: active and trial tenants issue and verify tokens; suspended and
             terminated ones do not.
 
-    queries/tenants.sql:146
+    queries/tenants.sql:148
     """
     return await _set_status_async(
         connection, tenant_id=tenant_id, status=status, allowed_from=allowed_from
@@ -508,7 +508,7 @@ def revoke_tokens(connection: Connection[object], *, tenant_id: UUID) -> Tenant 
     every token that was issued before is dead, including those that a concurrent
     rotation issues. The statement changes one row, however many tokens there are.
 
-    queries/tenants.sql:164
+    queries/tenants.sql:166
     """
     return _revoke_tokens(connection, tenant_id=tenant_id)
 
@@ -520,7 +520,7 @@ async def revoke_tokens_async(
     every token that was issued before is dead, including those that a concurrent
     rotation issues. The statement changes one row, however many tokens there are.
 
-    queries/tenants.sql:164
+    queries/tenants.sql:166
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id)
 
@@ -530,7 +530,7 @@ def begin(connection: Connection[object]) -> None:
     session's defaults are. The rules depend on locks, and on what a statement reads
     after it has waited for one.
 
-    queries/tenants.sql:181
+    queries/tenants.sql:183
     """
     _begin(connection)
 
@@ -540,7 +540,7 @@ async def begin_async(connection: AsyncConnection[object]) -> None:
     session's defaults are. The rules depend on locks, and on what a statement reads
     after it has waited for one.
 
-    queries/tenants.sql:181
+    queries/tenants.sql:183
     """
     await _begin_async(connection)
 
@@ -548,7 +548,7 @@ async def begin_async(connection: AsyncConnection[object]) -> None:
 def begin_on_standby(connection: Connection[object]) -> None:
     """As begin, for a standby, which refuses `read write`.
 
-    queries/tenants.sql:187
+    queries/tenants.sql:189
     """
     _begin_on_standby(connection)
 
@@ -556,7 +556,7 @@ def begin_on_standby(connection: Connection[object]) -> None:
 async def begin_on_standby_async(connection: AsyncConnection[object]) -> None:
     """As begin, for a standby, which refuses `read write`.
 
-    queries/tenants.sql:187
+    queries/tenants.sql:189
     """
     await _begin_on_standby_async(connection)
 
@@ -564,7 +564,7 @@ async def begin_on_standby_async(connection: AsyncConnection[object]) -> None:
 def begin_read_only(connection: Connection[object]) -> None:
     """As begin, for a unit of work that may use a standby or the primary.
 
-    queries/tenants.sql:191
+    queries/tenants.sql:193
     """
     _begin_read_only(connection)
 
@@ -572,7 +572,7 @@ def begin_read_only(connection: Connection[object]) -> None:
 async def begin_read_only_async(connection: AsyncConnection[object]) -> None:
     """As begin, for a unit of work that may use a standby or the primary.
 
-    queries/tenants.sql:191
+    queries/tenants.sql:193
     """
     await _begin_read_only_async(connection)
 
@@ -580,7 +580,7 @@ async def begin_read_only_async(connection: AsyncConnection[object]) -> None:
 def begin_alone(connection: Connection[object]) -> None:
     """As begin, for a call that makes a decision outside of any unit of work.
 
-    queries/tenants.sql:195
+    queries/tenants.sql:197
     """
     _begin_alone(connection)
 
@@ -588,7 +588,7 @@ def begin_alone(connection: Connection[object]) -> None:
 async def begin_alone_async(connection: AsyncConnection[object]) -> None:
     """As begin, for a call that makes a decision outside of any unit of work.
 
-    queries/tenants.sql:195
+    queries/tenants.sql:197
     """
     await _begin_alone_async(connection)
 
@@ -596,7 +596,7 @@ async def begin_alone_async(connection: AsyncConnection[object]) -> None:
 def commit(connection: Connection[object]) -> None:
     """Commits the transaction of a unit of work.
 
-    queries/tenants.sql:203
+    queries/tenants.sql:205
     """
     _commit(connection)
 
@@ -604,6 +604,6 @@ def commit(connection: Connection[object]) -> None:
 async def commit_async(connection: AsyncConnection[object]) -> None:
     """Commits the transaction of a unit of work.
 
-    queries/tenants.sql:203
+    queries/tenants.sql:205
     """
     await _commit_async(connection)

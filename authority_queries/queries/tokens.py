@@ -37,7 +37,7 @@ _TEXTS = {
     "verify": "2c5293da1820",
     "verify_by_token": "f1adb03668d4",
     "verify_many": "cc510e5c0da6",
-    "verify_many_by_token": "41fe8da731ad",
+    "verify_many_by_token": "fa4c0025c48c",
     "create": "63b5c15ac2d3",
     "revoke": "247b13f4ef7f",
     "revoke_by_id": "7a9416536c88",
@@ -785,7 +785,7 @@ def create(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/tokens.sql:204
+    queries/tokens.sql:205
     """
     return _create(
         connection,
@@ -862,7 +862,7 @@ async def create_async(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/tokens.sql:204
+    queries/tokens.sql:205
     """
     return await _create_async(
         connection,
@@ -908,7 +908,7 @@ def revoke(
             tenant.
         reason: Why it was revoked.
 
-    queries/tokens.sql:280
+    queries/tokens.sql:281
     """
     return _revoke(
         connection,
@@ -939,7 +939,7 @@ async def revoke_async(
             tenant.
         reason: Why it was revoked.
 
-    queries/tokens.sql:280
+    queries/tokens.sql:281
     """
     return await _revoke_async(
         connection,
@@ -965,7 +965,7 @@ def revoke_by_id(
         tenant_id: Owner of the row.
         reason: Why it was revoked.
 
-    queries/tokens.sql:341
+    queries/tokens.sql:342
     """
     return _revoke_by_id(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -987,7 +987,7 @@ async def revoke_by_id_async(
         tenant_id: Owner of the row.
         reason: Why it was revoked.
 
-    queries/tokens.sql:341
+    queries/tokens.sql:342
     """
     return await _revoke_by_id_async(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -1012,7 +1012,7 @@ def find_live_by_user(
         tenant_id: Owner of the row.
         user_id: The user whom it represents.
 
-    queries/tokens.sql:354
+    queries/tokens.sql:355
     """
     return _find_live_by_user(
         connection,
@@ -1042,7 +1042,7 @@ async def find_live_by_user_async(
         tenant_id: Owner of the row.
         user_id: The user whom it represents.
 
-    queries/tokens.sql:354
+    queries/tokens.sql:355
     """
     return await _find_live_by_user_async(
         connection,
@@ -1072,7 +1072,7 @@ def find_live_by_service_account(
         tenant_id: Owner of the row.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:406
+    queries/tokens.sql:407
     """
     return _find_live_by_service_account(
         connection,
@@ -1102,7 +1102,7 @@ async def find_live_by_service_account_async(
         tenant_id: Owner of the row.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:406
+    queries/tokens.sql:407
     """
     return await _find_live_by_service_account_async(
         connection,
@@ -1132,7 +1132,7 @@ def find_live_by_client(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:458
+    queries/tokens.sql:459
     """
     return _find_live_by_client(
         connection,
@@ -1162,7 +1162,7 @@ async def find_live_by_client_async(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:458
+    queries/tokens.sql:459
     """
     return await _find_live_by_client_async(
         connection,
@@ -1182,7 +1182,7 @@ def list_by_ids(
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:510
+    queries/tokens.sql:511
     """
     return _list_by_ids(connection, tenant_id=tenant_id, ids=ids)
 
@@ -1195,7 +1195,7 @@ async def list_by_ids_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:510
+    queries/tokens.sql:511
     """
     return await _list_by_ids_async(connection, tenant_id=tenant_id, ids=ids)
 
@@ -1215,7 +1215,7 @@ def list_by_ids_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:510
+    queries/tokens.sql:511
     """
     return _list_by_ids_stream(connection, size, tenant_id=tenant_id, ids=ids)
 
@@ -1235,7 +1235,7 @@ def list_by_ids_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:510
+    queries/tokens.sql:511
     """
     return _list_by_ids_stream_async(connection, size, tenant_id=tenant_id, ids=ids)
 
@@ -1247,7 +1247,7 @@ def prune_expired(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:528
+    queries/tokens.sql:529
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -1259,7 +1259,7 @@ async def prune_expired_async(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:528
+    queries/tokens.sql:529
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
@@ -1273,7 +1273,7 @@ def prune_refresh_tokens(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:553
+    queries/tokens.sql:554
     """
     return _prune_refresh_tokens(
         connection, older_than=older_than, batch_size=batch_size
@@ -1287,7 +1287,7 @@ async def prune_refresh_tokens_async(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:553
+    queries/tokens.sql:554
     """
     return await _prune_refresh_tokens_async(
         connection, older_than=older_than, batch_size=batch_size

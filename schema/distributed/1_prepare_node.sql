@@ -9,12 +9,12 @@
 
 begin;
 set local search_path = pg_catalog;
-set local citus.enable_ddl_propagation = off;
 
 do $$
 declare
     wanted name;
 begin
+    set local citus.enable_ddl_propagation = off;
     foreach wanted in array array[
         'authority_owner',
         'authority_app',

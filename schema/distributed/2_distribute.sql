@@ -27,12 +27,11 @@ end
 $$;
 
 -- pg_database_owner cannot log in to a worker, so another role owns what is distributed.
-set local citus.enable_ddl_propagation = off;
-
 do $$
 declare
     thing text;
 begin
+    set local citus.enable_ddl_propagation = off;
     for thing in
         select format('table %s', pg_class.oid::regclass) as thing
         from pg_class
@@ -87,15 +86,14 @@ begin
 end
 $$;
 
-set local citus.enable_ddl_propagation = on;
-set local citus.enable_unsafe_triggers = on; -- those of the feed
-set local citus.multi_shard_modify_mode = 'sequential';
-
 do $$
 declare
     subject regclass;
     first regclass;
 begin
+    set local citus.enable_ddl_propagation = on;
+    set local citus.enable_unsafe_triggers = on; -- those of the feed
+    set local citus.multi_shard_modify_mode = 'sequential';
     foreach subject in array array[
         'authority.tenants',
         'authority.permissions',

@@ -116,7 +116,6 @@ set timezone = 'UTC'
 set datestyle = 'ISO'
 set row_security = on
 set plan_cache_mode = force_generic_plan
-set citus.allow_nested_distributed_execution = on
 as $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
@@ -178,8 +177,6 @@ alter function authority.is_session_in_force(uuid, uuid) set plan_cache_mode = a
 alter function authority.find_sid(uuid, uuid) set plan_cache_mode = auto;
 alter function authority.find_dependencies(uuid, uuid[]) set plan_cache_mode = auto;
 alter function authority.are_tokens_alive(uuid, uuid[]) set plan_cache_mode = auto;
-alter function authority.find_live_session(uuid, bytea)
-set citus.allow_nested_distributed_execution = on;
 
 -- An inserting statement may not notify. Followers poll.
 do $$
@@ -245,6 +242,9 @@ begin
     foreach wanted in array delegated loop
         perform create_distributed_function(
             wanted::regprocedure, 'tenant_id', colocate_with => 'authority.tokens'
+        );
+        execute format(
+            'alter function %s set citus.allow_nested_distributed_execution = on', wanted
         );
     end loop;
 end

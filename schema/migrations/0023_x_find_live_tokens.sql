@@ -8,9 +8,9 @@ set local statement_timeout = '60s';
 set local role pg_database_owner;
 call authority.begin_migration('0023_x_find_live_tokens');
 
--- The function applies the rules of authority.token_states, and looks up by key only the
--- rows that the token names. The view joins seven tables, which takes twice the time:
--- PostgreSQL prepares each of them for every call. Tests compare both results.
+-- The function applies the rules of authority.token_states, and looks up by key only
+-- the rows that the token names. The view joins seven tables, which takes twice the
+-- time: PostgreSQL prepares each of them for every call. Tests compare both results.
 create or replace function authority.find_live_token(
     tenant_id uuid, token_hash bytea, type text, resource text
 )

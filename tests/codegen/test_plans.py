@@ -413,3 +413,23 @@ def test_only_queries_of_operators_may_read_across() -> None:
     }
     assert roles
     assert roles == dict.fromkeys(roles, "authority_maintenance")
+
+
+def test_a_list_that_does_not_begin_at_its_cursor_is_found(
+    settings: PlanSettings,
+) -> None:
+    of = "select id from shop.notes where tenant_id = :tenant_id"
+    report = report_on(
+        settings,
+        f"good(tenant_id, after, size) | {of} and id > :after order by id limit :size;",
+        f"optional(tenant_id, after, size) | {of}"
+        " and (:after::int is null or id > :after) order by id limit :size;",
+        f"unsorted(tenant_id, before_id, size) | {of}"
+        " and id < :before_id order by body limit :size;",
+        f"named(tenant_id, afterwards) | {of} and body > :afterwards;",
+    )
+    assert found(report) == [
+        ("optional", "no index condition has the cursor :after"),
+        ("unsorted", "sorts all rows beyond the cursor :before_id"),
+    ]
+    assert "-- @plan cursor after -- why" in report.findings[0].remedy

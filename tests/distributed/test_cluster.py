@@ -154,8 +154,8 @@ def test_a_token_is_verified_on_its_tenants_node(cluster: Cluster) -> None:
                 (globex, token.hash, "access", 0),
                 (acme, mint_token("access", acme).hash, "access", 0),
             ]:
-                found = connection.execute(find, (tenant_id, hash_, kind)).fetchone()
-                assert found == (expected,)
+                row = connection.execute(find, (tenant_id, hash_, kind)).fetchone()
+                assert row == (expected,)
             with connection.transaction():  # the coordinator does not delegate it
                 row = connection.execute(find, (acme, token.hash, "access")).fetchone()
             assert row == (1,)

@@ -219,7 +219,7 @@ def test_an_error_of_one_request_issues_nothing(store: Store) -> None:
         issue(good, request(client), good)
     assert not store.tokens.list_active_by_client(
         tenant_id=client.tenant_id, client_uuid=client.id
-    )
+    ).items
 
 
 def test_attempts_are_logged_at_their_time(store: Store, dba: Dba) -> None:
@@ -282,7 +282,7 @@ def test_a_refused_attempt_logs_none(store: Store) -> None:
             )
     assert not store.login_attempts.list_recent_by_username(
         tenant_id=tenant_id, username="ann"
-    )
+    ).items
 
 
 def test_imported_tokens_keep_their_times_and_are_skipped_when_repeated(

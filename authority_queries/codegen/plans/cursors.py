@@ -18,12 +18,17 @@ def cursor_faults(
     plan: PlanNode, parameters: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
     """Return each cursor that is no index condition or precedes a sort, and why."""
-    for cursor in filter(_CURSOR.match, parameters):
+    for cursor in filter(is_cursor, parameters):
         begun = [node for node in plan.walk() if _begins_at(node, cursor)]
         if not begun:
             yield cursor, f"no index condition has the cursor :{cursor}"
         elif any(_sorts(node, cursor) for node in plan.walk()):
             yield cursor, f"sorts all rows beyond the cursor :{cursor}"
+
+
+def is_cursor(parameter: str) -> bool:
+    """Return whether a parameter of this name is a cursor."""
+    return bool(_CURSOR.match(parameter))
 
 
 def _begins_at(node: PlanNode, cursor: str) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 from uuid import UUID
@@ -15,8 +14,9 @@ from authority_queries.records import (
     LoginAttemptOutcome,
     ThrottleDecision,
 )
-from authority_queries.repositories._async.pages import page_after
-from authority_queries.repositories._async.repository import AsyncRepository
+from authority_queries.repositories._async.login_attempt_lists import (
+    AsyncLoginAttemptLists,
+)
 from authority_queries.repositories.arguments import (
     MAX_MONTHS_AHEAD,
     check_count,
@@ -25,10 +25,8 @@ from authority_queries.repositories.arguments import (
     check_positive,
     check_within,
 )
-from authority_queries.repositories.cursors import newest_first
 from authority_queries.repositories.row_batches import encode_rows
 from authority_queries.repositories.rows import PastLoginAttempt
-from authority_queries.repositories.values import Page
 
 _DAY = timedelta(days=1)
 _MONTH = timedelta(days=30)
@@ -40,11 +38,8 @@ _TENANT_LIMITS: Final = {"user_code": 100}
 _ACCOUNT_LIMITS: Final = {"totp": 5}
 _ACCOUNT_LIMIT: Final = 50
 
-_BY_USERNAME: Final = newest_first("login_attempts.list_recent_by_username")
-_BY_ADDRESS: Final = newest_first("login_attempts.list_recent_by_address")
 
-
-class AsyncLoginAttempts(AsyncRepository):
+class AsyncLoginAttempts(AsyncLoginAttemptLists):
     """Queries of `queries/login_attempts.sql`."""
 
     async def record(
@@ -96,52 +91,6 @@ class AsyncLoginAttempts(AsyncRepository):
             self._connection,
             tenant_id=tenant_id,
             rows=encode_rows("attempts", attempts, PastLoginAttempt),
-        )
-
-    async def list_recent_by_username(
-        self,
-        *,
-        tenant_id: UUID,
-        username: str,
-        within: timedelta = _DAY,
-        after: str | None = None,
-        page_size: int = 50,
-    ) -> Page[LoginAttempt]:
-        """List attempts to sign in with this username, newest first."""
-        return await page_after(
-            partial(
-                queries.list_recent_by_username_async,
-                self._connection,
-                tenant_id=tenant_id,
-                username_key=lookup_key(username),
-                within=within,
-            ),
-            _BY_USERNAME,
-            after=after,
-            page_size=page_size,
-        )
-
-    async def list_recent_by_address(
-        self,
-        *,
-        tenant_id: UUID,
-        address: IPv4Address | IPv6Address,
-        within: timedelta = _DAY,
-        after: str | None = None,
-        page_size: int = 50,
-    ) -> Page[LoginAttempt]:
-        """List attempts from this host, newest first. All spellings are equal."""
-        return await page_after(
-            partial(
-                queries.list_recent_by_address_async,
-                self._connection,
-                tenant_id=tenant_id,
-                address=check_host("address", address),
-                within=within,
-            ),
-            _BY_ADDRESS,
-            after=after,
-            page_size=page_size,
         )
 
     async def reserve(

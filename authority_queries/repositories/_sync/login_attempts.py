@@ -3,7 +3,6 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 from uuid import UUID
@@ -16,8 +15,9 @@ from authority_queries.records import (
     LoginAttemptOutcome,
     ThrottleDecision,
 )
-from authority_queries.repositories._sync.pages import page_after
-from authority_queries.repositories._sync.repository import Repository
+from authority_queries.repositories._sync.login_attempt_lists import (
+    LoginAttemptLists,
+)
 from authority_queries.repositories.arguments import (
     MAX_MONTHS_AHEAD,
     check_count,
@@ -26,10 +26,8 @@ from authority_queries.repositories.arguments import (
     check_positive,
     check_within,
 )
-from authority_queries.repositories.cursors import newest_first
 from authority_queries.repositories.row_batches import encode_rows
 from authority_queries.repositories.rows import PastLoginAttempt
-from authority_queries.repositories.values import Page
 
 _DAY = timedelta(days=1)
 _MONTH = timedelta(days=30)
@@ -41,11 +39,8 @@ _TENANT_LIMITS: Final = {"user_code": 100}
 _ACCOUNT_LIMITS: Final = {"totp": 5}
 _ACCOUNT_LIMIT: Final = 50
 
-_BY_USERNAME: Final = newest_first("login_attempts.list_recent_by_username")
-_BY_ADDRESS: Final = newest_first("login_attempts.list_recent_by_address")
 
-
-class LoginAttempts(Repository):
+class LoginAttempts(LoginAttemptLists):
     """Queries of `queries/login_attempts.sql`."""
 
     def record(
@@ -97,52 +92,6 @@ class LoginAttempts(Repository):
             self._connection,
             tenant_id=tenant_id,
             rows=encode_rows("attempts", attempts, PastLoginAttempt),
-        )
-
-    def list_recent_by_username(
-        self,
-        *,
-        tenant_id: UUID,
-        username: str,
-        within: timedelta = _DAY,
-        after: str | None = None,
-        page_size: int = 50,
-    ) -> Page[LoginAttempt]:
-        """List attempts to sign in with this username, newest first."""
-        return page_after(
-            partial(
-                queries.list_recent_by_username,
-                self._connection,
-                tenant_id=tenant_id,
-                username_key=lookup_key(username),
-                within=within,
-            ),
-            _BY_USERNAME,
-            after=after,
-            page_size=page_size,
-        )
-
-    def list_recent_by_address(
-        self,
-        *,
-        tenant_id: UUID,
-        address: IPv4Address | IPv6Address,
-        within: timedelta = _DAY,
-        after: str | None = None,
-        page_size: int = 50,
-    ) -> Page[LoginAttempt]:
-        """List attempts from this host, newest first. All spellings are equal."""
-        return page_after(
-            partial(
-                queries.list_recent_by_address,
-                self._connection,
-                tenant_id=tenant_id,
-                address=check_host("address", address),
-                within=within,
-            ),
-            _BY_ADDRESS,
-            after=after,
-            page_size=page_size,
         )
 
     def reserve(
