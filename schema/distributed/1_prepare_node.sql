@@ -2,7 +2,8 @@
 -- superuser runs it on every node, the coordinator included, after `create extension
 -- citus`, before `authority migrate`:
 --
---     psql -h NODE -d authority -v ON_ERROR_STOP=1 -f schema/distributed/1_prepare_node.sql
+--     psql -h NODE -d authority -v ON_ERROR_STOP=1 \
+--         -f schema/distributed/1_prepare_node.sql
 --
 -- Citus connects to workers as the current role, so the group roles need LOGIN. They
 -- have no password: pg_hba.conf admits them from the cluster's nodes only.
@@ -26,7 +27,9 @@ begin
             execute format('create role %I', wanted);
         end if;
         execute format('alter role %I login', wanted);
-        execute format('grant connect on database %I to %I', current_database(), wanted);
+        execute format(
+            'grant connect on database %I to %I', current_database(), wanted
+        );
     end loop;
     execute format('revoke connect on database %I from public', current_database());
     execute format('alter database %I owner to authority_owner', current_database());

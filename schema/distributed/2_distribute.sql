@@ -26,7 +26,7 @@ begin
 end
 $$;
 
--- pg_database_owner cannot log in to a worker, so another role owns what is distributed.
+-- pg_database_owner cannot log in to a worker, so another role owns the objects.
 do $$
 declare
     thing text;
@@ -67,7 +67,9 @@ declare
     found record;
 begin
     for found in select * from foreign_keys loop
-        execute format('alter table %s drop constraint %I', found.subject, found.name);
+        execute format(
+            'alter table %s drop constraint %I', found.subject, found.name
+        );
     end loop;
     -- record_change writes to the audit events, which a shard does not reach. The
     -- tenants are on every node, so each node would publish their changes.

@@ -1,6 +1,6 @@
--- Makes units of work set their tenant on the workers, and delegates verification to the
--- tenant's node, where it reads the shards themselves. A superuser runs it on the
--- coordinator after 2_distribute.sql, and again after each release:
+-- Makes units of work set their tenant on the workers, and delegates verification to
+-- the tenant's node, where it reads the shards themselves. A superuser runs it on the
+-- coordinator after 2_distribute.sql:
 --
 --     psql -d authority -v ON_ERROR_STOP=1 -f schema/distributed/3_delegate.sql
 
@@ -11,7 +11,9 @@ set statement_timeout = '60s';
 -- set_config reaches no worker. SET LOCAL does, before the next statement.
 do $$
 declare
-    definition text := pg_get_functiondef('authority.enter_tenant(uuid, text)'::regprocedure);
+    definition text := pg_get_functiondef(
+        'authority.enter_tenant(uuid, text)'::regprocedure
+    );
 begin
     if definition not like '%citus.%' then
         definition := replace(
@@ -142,7 +144,9 @@ begin
                 find_live_token.resource is null
                 or find_live_token.resource = any(verified_tokens.resources)
             );
-        execute format('set local authority.tenant_id = %L', coalesce(tenant_before, ''));
+        execute format(
+            'set local authority.tenant_id = %L', coalesce(tenant_before, '')
+        );
         return;
     end if;
     done := set_config('authority.tenant_id', tenant_id::text, true);
@@ -225,7 +229,8 @@ begin
     loop
         perform create_distributed_function(wanted);
         execute format(
-            'alter function %s set citus.allow_nested_distributed_execution = on', wanted
+            'alter function %s set citus.allow_nested_distributed_execution = on',
+            wanted
         );
     end loop;
 end
@@ -244,7 +249,8 @@ begin
             wanted::regprocedure, 'tenant_id', colocate_with => 'authority.tokens'
         );
         execute format(
-            'alter function %s set citus.allow_nested_distributed_execution = on', wanted
+            'alter function %s set citus.allow_nested_distributed_execution = on',
+            wanted
         );
     end loop;
 end
