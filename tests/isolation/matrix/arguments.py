@@ -306,6 +306,7 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "tenant_moves.load_rows": LOADED,
     "authorizations.list_by_ids": {"ids": [IdOf("authorizations", 0)]},
     "sessions.list_live_by_ids": {"ids": [IdOf("sessions", 0)]},
+    "tokens.find_live_by_service_account": {"after": UUID(int=0)},
     "tokens.list_by_ids": {"ids": [IdOf("tokens", 0)]},
     "users.list_by_ids": {"ids": [IdOf("users", 0)]},
     "exports.list_rows": {"after": None},
@@ -322,7 +323,6 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
             "sessions.find_by_user",
             "sessions.list_clients",
             "tokens.find_live_by_client",
-            "tokens.find_live_by_service_account",
             "tokens.find_live_by_user",
             "users.find_by_role",
         )
