@@ -2804,7 +2804,7 @@ COMMENT ON FUNCTION authority.is_scope_list(scopes text[]) IS 'Returns whether t
 -- is_session_in_force
 
 CREATE FUNCTION authority.is_session_in_force(tenant_id uuid, session_id uuid) RETURNS boolean
-    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET "DateStyle" TO 'ISO'

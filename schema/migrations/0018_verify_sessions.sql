@@ -58,7 +58,7 @@ create or replace function authority.is_session_in_force(
 )
 returns boolean
 language plpgsql
-stable parallel safe
+stable strict parallel safe
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 set datestyle = 'ISO'

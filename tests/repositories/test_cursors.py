@@ -62,18 +62,19 @@ def test_a_cursor_of_another_tenant_is_only_a_position(store: Store) -> None:
 
 def test_a_user_has_at_most_100_roles(store: Store) -> None:
     user = make_user(store, make_tenant(store).id)
-    key = {"tenant_id": user.tenant_id, "user_id": user.id}
+    assign = partial(store.user_roles.assign, tenant_id=user.tenant_id, user_id=user.id)
     roles = [
         store.roles.create(tenant_id=user.tenant_id, name=f"r{number}")
         for number in range(101)
     ]
     for role in roles[:100]:
-        store.user_roles.assign(**key, role_id=role.id)
-    store.user_roles.assign(**key, role_id=roles[0].id)
+        assign(role_id=role.id)
+    assign(role_id=roles[0].id)
     with pytest.raises(LimitReachedError, match="at most 100 roles") as caught:
-        store.user_roles.assign(**key, role_id=roles[100].id)
+        assign(role_id=roles[100].id)
     assert caught.value.argument == "user_id"
-    assert len(store.user_roles.list_by_user(**key)) == 100
+    listed = store.user_roles.list_by_user(tenant_id=user.tenant_id, user_id=user.id)
+    assert len(listed) == 100
 
 
 def test_a_client_has_at_most_100_secrets(store: Store) -> None:

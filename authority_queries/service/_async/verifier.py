@@ -9,6 +9,7 @@ import psycopg
 
 from authority_queries.engine.calls import AsyncCall
 from authority_queries.engine.checks import optional, text
+from authority_queries.engine.telemetry import TELEMETRY
 from authority_queries.errors import AuthorityError, InvalidTokenError
 from authority_queries.records import VerifiedToken
 from authority_queries.repositories.arguments import check_tenant_id
@@ -72,9 +73,11 @@ class AsyncVerifier:
             if answer is not None:
                 if answer.until > now and answer.feed.fresh_until > now:
                     self._counts.hits += 1
+                    TELEMETRY.looked_up("verifier", "hit")
                     return _fitting(answer.token, tenant_id, resource)
             elif self._refused.get(digest, now) > now:
                 self._counts.refused_hits += 1
+                TELEMETRY.looked_up("verifier", "hit")
                 return _fitting(None, tenant_id, resource)
         return await self._verify(token, tenant_id, resource)
 
@@ -121,6 +124,7 @@ class AsyncVerifier:
             return None
         if tenant_id not in (None, presented.tenant_id):
             return None
+        TELEMETRY.looked_up("verifier", "miss")
         if self._cache.claim_reading():
             self._worker.start(self._reader.run)
         return _fitting(await self._fly(presented), tenant_id, resource)
@@ -185,6 +189,7 @@ class AsyncVerifier:
             await self._reader.begin(tenant_id)
         except (psycopg.Error, AuthorityError) as error:
             _logger.warning("a feed could not be read: %s", type(error).__name__)
+        TELEMETRY.looked_up("verifier", "miss")
         if self._cache.claim_reading():
             self._worker.start(self._reader.run)
 

@@ -10,6 +10,7 @@ import psycopg
 
 from authority_queries.engine.calls import Call
 from authority_queries.engine.checks import optional, text
+from authority_queries.engine.telemetry import TELEMETRY
 from authority_queries.errors import AuthorityError, InvalidTokenError
 from authority_queries.records import VerifiedToken
 from authority_queries.repositories.arguments import check_tenant_id
@@ -73,9 +74,11 @@ class Verifier:
             if answer is not None:
                 if answer.until > now and answer.feed.fresh_until > now:
                     self._counts.hits += 1
+                    TELEMETRY.looked_up("verifier", "hit")
                     return _fitting(answer.token, tenant_id, resource)
             elif self._refused.get(digest, now) > now:
                 self._counts.refused_hits += 1
+                TELEMETRY.looked_up("verifier", "hit")
                 return _fitting(None, tenant_id, resource)
         return self._verify(token, tenant_id, resource)
 
@@ -122,6 +125,7 @@ class Verifier:
             return None
         if tenant_id not in (None, presented.tenant_id):
             return None
+        TELEMETRY.looked_up("verifier", "miss")
         if self._cache.claim_reading():
             self._worker.start(self._reader.run)
         return _fitting(self._fly(presented), tenant_id, resource)
@@ -186,6 +190,7 @@ class Verifier:
             self._reader.begin(tenant_id)
         except (psycopg.Error, AuthorityError) as error:
             _logger.warning("a feed could not be read: %s", type(error).__name__)
+        TELEMETRY.looked_up("verifier", "miss")
         if self._cache.claim_reading():
             self._worker.start(self._reader.run)
 
