@@ -1,6 +1,7 @@
 """Cursors of pages: opaque, of one list, and without effect on isolation."""
 
 from base64 import urlsafe_b64encode
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -61,7 +62,7 @@ def test_a_cursor_of_another_tenant_is_only_a_position(store: Store) -> None:
 
 def test_a_user_has_at_most_100_roles(store: Store) -> None:
     user = make_user(store, make_tenant(store).id)
-    key = {"tenant_id": user.tenant_id, "user_id": user.id}
+    key: dict[str, Any] = {"tenant_id": user.tenant_id, "user_id": user.id}
     roles = [
         store.roles.create(tenant_id=user.tenant_id, name=f"r{number}")
         for number in range(101)
@@ -77,7 +78,7 @@ def test_a_user_has_at_most_100_roles(store: Store) -> None:
 
 def test_a_client_has_at_most_100_secrets(store: Store) -> None:
     client = make_client(store, make_tenant(store).id)
-    key = {"tenant_id": client.tenant_id, "client_uuid": client.id}
+    key: dict[str, Any] = {"tenant_id": client.tenant_id, "client_uuid": client.id}
     for _ in range(100):
         store.client_secrets.add(**key, secret_hash=PHC)
     with pytest.raises(LimitReachedError, match="at most 100 secrets"):
