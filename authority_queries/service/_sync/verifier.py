@@ -190,7 +190,6 @@ class Verifier:
             self._reader.begin(tenant_id)
         except (psycopg.Error, AuthorityError) as error:
             _logger.warning("a feed could not be read: %s", type(error).__name__)
-        TELEMETRY.looked_up("verifier", "miss")
         if self._cache.claim_reading():
             self._worker.start(self._reader.run)
 
