@@ -69,12 +69,14 @@ found as materialized (
                     consents.tenant_id = :tenant_id
                     and consents.id = examined.consent_id
                     and consents.revoked_at is not null
+                order by consents.id
                 limit 1
             ) as revoked on true
             where
                 examined.is_listed
                 and revoked.id is null
-            limit :page_size
+            -- In the order of examined: a sort would look up all of its rows.
+            limit :page_size -- noqa: AM09
         ) as ids
 )
 
@@ -84,7 +86,10 @@ select
         when
             cardinality(found.ids) < :page_size
             and (select count(*) from examined) = :most
-            then (select examined.id from examined order by examined.id desc limit 1)
+            then (
+                select examined.id from examined
+                order by examined.id desc limit 1
+            )
     end as examined_to
 from found;
 
@@ -125,12 +130,14 @@ found as materialized (
                     consents.tenant_id = :tenant_id
                     and consents.id = examined.consent_id
                     and consents.revoked_at is not null
+                order by consents.id
                 limit 1
             ) as revoked on true
             where
                 examined.is_listed
                 and revoked.id is null
-            limit :page_size
+            -- In the order of examined: a sort would look up all of its rows.
+            limit :page_size -- noqa: AM09
         ) as ids
 )
 
@@ -140,7 +147,10 @@ select
         when
             cardinality(found.ids) < :page_size
             and (select count(*) from examined) = :most
-            then (select examined.id from examined order by examined.id desc limit 1)
+            then (
+                select examined.id from examined
+                order by examined.id desc limit 1
+            )
     end as examined_to
 from found;
 

@@ -164,14 +164,16 @@ from (
     limit :page_size
 ) as allowed
 -- Its limit makes PostgreSQL look up one permission after another.
-cross join lateral (
-    select
-        permissions.name,
-        permissions.description
-    from authority.permissions
-    where permissions.name = allowed.permission
-    limit 1
-) as permissions
+cross join
+    lateral (
+        select
+            permissions.name,
+            permissions.description
+        from authority.permissions
+        where permissions.name = allowed.permission
+        order by permissions.name
+        limit 1
+    ) as permissions
 order by allowed.permission;
 
 -- name: list_user_permissions(tenant_id, user_id, after, page_size)
@@ -188,16 +190,17 @@ from (
         on
             users.tenant_id = user_roles.tenant_id
             and users.id = user_roles.user_id
-    cross join lateral (
-        select role_permissions.permission
-        from authority.role_permissions
-        where
-            role_permissions.tenant_id = :tenant_id
-            and role_permissions.role_id = user_roles.role_id
-            and role_permissions.permission > :after
-        order by role_permissions.permission
-        limit :page_size
-    ) as allowed
+    cross join
+        lateral (
+            select role_permissions.permission
+            from authority.role_permissions
+            where
+                role_permissions.tenant_id = :tenant_id
+                and role_permissions.role_id = user_roles.role_id
+                and role_permissions.permission > :after
+            order by role_permissions.permission
+            limit :page_size
+        ) as allowed
     where
         users.tenant_id = :tenant_id
         and users.id = :user_id
@@ -210,12 +213,14 @@ from (
     limit :page_size
 ) as held
 -- Its limit makes PostgreSQL look up one permission after another.
-cross join lateral (
-    select
-        permissions.name,
-        permissions.description
-    from authority.permissions
-    where permissions.name = held.permission
-    limit 1
-) as permissions
+cross join
+    lateral (
+        select
+            permissions.name,
+            permissions.description
+        from authority.permissions
+        where permissions.name = held.permission
+        order by permissions.name
+        limit 1
+    ) as permissions
 order by held.permission;

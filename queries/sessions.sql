@@ -188,15 +188,18 @@ found as materialized (
             select examined.id
             from examined
             -- Its limit makes PostgreSQL look up one session after another.
-            cross join lateral (
-                select live_sessions.id
-                from authority.live_sessions
-                where
-                    live_sessions.tenant_id = :tenant_id
-                    and live_sessions.id = examined.id
-                limit 1
-            ) as live
-            limit :page_size
+            cross join
+                lateral (
+                    select live_sessions.id
+                    from authority.live_sessions
+                    where
+                        live_sessions.tenant_id = :tenant_id
+                        and live_sessions.id = examined.id
+                    order by live_sessions.id
+                    limit 1
+                ) as live
+            -- In the order of examined: a sort would look up all of its rows.
+            limit :page_size -- noqa: AM09
         ) as ids
 )
 
@@ -206,7 +209,10 @@ select
         when
             cardinality(found.ids) < :page_size
             and (select count(*) from examined) = :most
-            then (select examined.id from examined order by examined.id desc limit 1)
+            then (
+                select examined.id from examined
+                order by examined.id desc limit 1
+            )
     end as examined_to
 from found;
 
@@ -256,19 +262,21 @@ from (
     limit :page_size
 ) as listed
 -- Its limit makes PostgreSQL look up one client after another.
-cross join lateral (
-    select
-        clients.client_id,
-        clients.display_name,
-        clients.display_names,
-        clients.frontchannel_logout_uri,
-        clients.frontchannel_logout_session_required
-    from authority.clients
-    where
-        clients.tenant_id = :tenant_id
-        and clients.id = listed.client_uuid
-    limit 1
-) as clients
+cross join
+    lateral (
+        select
+            clients.client_id,
+            clients.display_name,
+            clients.display_names,
+            clients.frontchannel_logout_uri,
+            clients.frontchannel_logout_session_required
+        from authority.clients
+        where
+            clients.tenant_id = :tenant_id
+            and clients.id = listed.client_uuid
+        order by clients.client_id
+        limit 1
+    ) as clients
 order by listed.client_uuid;
 
 -- name: end(tenant_id, session_id, reason)^

@@ -381,16 +381,19 @@ found as materialized (
             select examined.id
             from examined
             -- Its limit makes PostgreSQL look up one token after another.
-            cross join lateral (
-                select live_tokens.id
-                from authority.live_tokens
-                where
-                    live_tokens.tenant_id = :tenant_id
-                    and live_tokens.id = examined.id
-                limit 1
-            ) as live
+            cross join
+                lateral (
+                    select live_tokens.id
+                    from authority.live_tokens
+                    where
+                        live_tokens.tenant_id = :tenant_id
+                        and live_tokens.id = examined.id
+                    order by live_tokens.id
+                    limit 1
+                ) as live
             where examined.is_listed
-            limit :page_size
+            -- In the order of examined: a sort would look up all of its rows.
+            limit :page_size -- noqa: AM09
         ) as ids
 )
 
@@ -400,7 +403,10 @@ select
         when
             cardinality(found.ids) < :page_size
             and (select count(*) from examined) = :most
-            then (select examined.id from examined order by examined.id desc limit 1)
+            then (
+                select examined.id from examined
+                order by examined.id desc limit 1
+            )
     end as examined_to
 from found;
 
@@ -433,16 +439,19 @@ found as materialized (
             select examined.id
             from examined
             -- Its limit makes PostgreSQL look up one token after another.
-            cross join lateral (
-                select live_tokens.id
-                from authority.live_tokens
-                where
-                    live_tokens.tenant_id = :tenant_id
-                    and live_tokens.id = examined.id
-                limit 1
-            ) as live
+            cross join
+                lateral (
+                    select live_tokens.id
+                    from authority.live_tokens
+                    where
+                        live_tokens.tenant_id = :tenant_id
+                        and live_tokens.id = examined.id
+                    order by live_tokens.id
+                    limit 1
+                ) as live
             where examined.is_listed
-            limit :page_size
+            -- In the order of examined: a sort would look up all of its rows.
+            limit :page_size -- noqa: AM09
         ) as ids
 )
 
@@ -452,7 +461,10 @@ select
         when
             cardinality(found.ids) < :page_size
             and (select count(*) from examined) = :most
-            then (select examined.id from examined order by examined.id desc limit 1)
+            then (
+                select examined.id from examined
+                order by examined.id desc limit 1
+            )
     end as examined_to
 from found;
 
@@ -485,16 +497,19 @@ found as materialized (
             select examined.id
             from examined
             -- Its limit makes PostgreSQL look up one token after another.
-            cross join lateral (
-                select live_tokens.id
-                from authority.live_tokens
-                where
-                    live_tokens.tenant_id = :tenant_id
-                    and live_tokens.id = examined.id
-                limit 1
-            ) as live
+            cross join
+                lateral (
+                    select live_tokens.id
+                    from authority.live_tokens
+                    where
+                        live_tokens.tenant_id = :tenant_id
+                        and live_tokens.id = examined.id
+                    order by live_tokens.id
+                    limit 1
+                ) as live
             where examined.is_listed
-            limit :page_size
+            -- In the order of examined: a sort would look up all of its rows.
+            limit :page_size -- noqa: AM09
         ) as ids
 )
 
@@ -504,7 +519,10 @@ select
         when
             cardinality(found.ids) < :page_size
             and (select count(*) from examined) = :most
-            then (select examined.id from examined order by examined.id desc limit 1)
+            then (
+                select examined.id from examined
+                order by examined.id desc limit 1
+            )
     end as examined_to
 from found;
 

@@ -25,8 +25,8 @@ from authority_queries.records import Authorization, FoundIds
 
 _TEXTS = {
     "get_by_id": "e5aba347f742",
-    "find_by_user": "bdfd7dff027f",
-    "find_by_client": "845502319504",
+    "find_by_user": "7699733f13f5",
+    "find_by_client": "5b4242b8c416",
     "list_by_ids": "0563c048c91a",
     "create": "6aee02df5fa0",
     "revoke": "fc39819b1d4b",
@@ -241,7 +241,7 @@ def find_by_client(
         tenant_id: Owner of the row.
         client_uuid: The client's clients.id.
 
-    queries/authorizations.sql:91
+    queries/authorizations.sql:96
     """
     return _find_by_client(
         connection,
@@ -269,7 +269,7 @@ async def find_by_client_async(
         tenant_id: Owner of the row.
         client_uuid: The client's clients.id.
 
-    queries/authorizations.sql:91
+    queries/authorizations.sql:96
     """
     return await _find_by_client_async(
         connection,
@@ -289,7 +289,7 @@ def list_by_ids(
     Args:
         tenant_id: Owner of the row.
 
-    queries/authorizations.sql:147
+    queries/authorizations.sql:157
     """
     return _list_by_ids(connection, tenant_id=tenant_id, ids=ids)
 
@@ -302,7 +302,7 @@ async def list_by_ids_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/authorizations.sql:147
+    queries/authorizations.sql:157
     """
     return await _list_by_ids_async(connection, tenant_id=tenant_id, ids=ids)
 
@@ -322,7 +322,7 @@ def list_by_ids_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/authorizations.sql:147
+    queries/authorizations.sql:157
     """
     return _list_by_ids_stream(connection, size, tenant_id=tenant_id, ids=ids)
 
@@ -342,7 +342,7 @@ def list_by_ids_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/authorizations.sql:147
+    queries/authorizations.sql:157
     """
     return _list_by_ids_stream_async(connection, size, tenant_id=tenant_id, ids=ids)
 
@@ -380,7 +380,7 @@ def create(
         amr: Methods of that sign-in (RFC 8176), such as pwd and otp.
         properties: Open object of the embedding service.
 
-    queries/authorizations.sql:166
+    queries/authorizations.sql:176
     """
     return _create(
         connection,
@@ -432,7 +432,7 @@ async def create_async(
         amr: Methods of that sign-in (RFC 8176), such as pwd and otp.
         properties: Open object of the embedding service.
 
-    queries/authorizations.sql:166
+    queries/authorizations.sql:176
     """
     return await _create_async(
         connection,
@@ -465,7 +465,7 @@ def revoke(
         tenant_id: Owner of the row.
         reason: Why it was revoked. token_reuse: a redeemed token was presented again.
 
-    queries/authorizations.sql:211
+    queries/authorizations.sql:221
     """
     return _revoke(
         connection,
@@ -489,7 +489,7 @@ async def revoke_async(
         tenant_id: Owner of the row.
         reason: Why it was revoked. token_reuse: a redeemed token was presented again.
 
-    queries/authorizations.sql:211
+    queries/authorizations.sql:221
     """
     return await _revoke_async(
         connection,
@@ -507,7 +507,7 @@ def prune_expired(
     (RFC 9700 section 4.14.2). Each row is checked again once it is locked: an
     authorization that a redemption prolongs meanwhile stays.
 
-    queries/authorizations.sql:225
+    queries/authorizations.sql:235
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -520,7 +520,7 @@ async def prune_expired_async(
     (RFC 9700 section 4.14.2). Each row is checked again once it is locked: an
     authorization that a redemption prolongs meanwhile stays.
 
-    queries/authorizations.sql:225
+    queries/authorizations.sql:235
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size

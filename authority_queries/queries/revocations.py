@@ -33,8 +33,8 @@ _TEXTS = {
     "get_position": "1226136b5ac6",
     "list_heads": "b88529fb4593",
     "listen": "59f5fcc38d7e",
-    "find_active": "8a1b59cd68e2",
-    "find_active_by_target": "36b109d2fa8f",
+    "find_active": "b0ecb1e1fa47",
+    "find_active_by_target": "361f302d3efb",
     "list_by_sequences": "b5eb5a600dc3",
     "prune_expired": "ad87ec1a770d",
     "prune_superseded": "f9135225f236",
@@ -539,7 +539,7 @@ def find_active_by_target(
         target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
             depending on the category.
 
-    queries/revocations.sql:157
+    queries/revocations.sql:161
     """
     return _find_active_by_target(
         connection,
@@ -572,7 +572,7 @@ async def find_active_by_target_async(
         target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
             depending on the category.
 
-    queries/revocations.sql:157
+    queries/revocations.sql:161
     """
     return await _find_active_by_target_async(
         connection,
@@ -593,7 +593,7 @@ def list_by_sequences(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:202
+    queries/revocations.sql:210
     """
     return _list_by_sequences(connection, tenant_id=tenant_id, sequences=sequences)
 
@@ -606,7 +606,7 @@ async def list_by_sequences_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:202
+    queries/revocations.sql:210
     """
     return await _list_by_sequences_async(
         connection, tenant_id=tenant_id, sequences=sequences
@@ -628,7 +628,7 @@ def list_by_sequences_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:202
+    queries/revocations.sql:210
     """
     return _list_by_sequences_stream(
         connection, size, tenant_id=tenant_id, sequences=sequences
@@ -650,7 +650,7 @@ def list_by_sequences_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/revocations.sql:202
+    queries/revocations.sql:210
     """
     return _list_by_sequences_stream_async(
         connection, size, tenant_id=tenant_id, sequences=sequences
@@ -662,7 +662,7 @@ def prune_expired(
 ) -> int:
     """Deletes entries of all tenants that expired longer ago than older_than.
 
-    queries/revocations.sql:216
+    queries/revocations.sql:224
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -672,7 +672,7 @@ async def prune_expired_async(
 ) -> int:
     """Deletes entries of all tenants that expired longer ago than older_than.
 
-    queries/revocations.sql:216
+    queries/revocations.sql:224
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
@@ -687,7 +687,7 @@ def prune_superseded(
     everything that they refuse, is in force, and was published longer ago than
     older_than.
 
-    queries/revocations.sql:239
+    queries/revocations.sql:247
     """
     return _prune_superseded(connection, older_than=older_than, batch_size=batch_size)
 
@@ -700,7 +700,7 @@ async def prune_superseded_async(
     everything that they refuse, is in force, and was published longer ago than
     older_than.
 
-    queries/revocations.sql:239
+    queries/revocations.sql:247
     """
     return await _prune_superseded_async(
         connection, older_than=older_than, batch_size=batch_size

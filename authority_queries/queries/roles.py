@@ -28,8 +28,8 @@ _TEXTS = {
     "create": "1db2e60fc747",
     "update": "3a0359005bd5",
     "delete": "541cd41208ae",
-    "list_permissions": "40e27fa0105f",
-    "list_user_permissions": "094259e3c84e",
+    "list_permissions": "fd83fc49d93c",
+    "list_user_permissions": "663742228500",
 }
 _QUERIES = QueryFile(FOLDER / "roles.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "roles.sql", texts=_TEXTS)
@@ -640,7 +640,7 @@ def list_user_permissions(
     Args:
         tenant_id: Owner of the row.
 
-    queries/roles.sql:177
+    queries/roles.sql:179
     """
     return _list_user_permissions(
         connection,
@@ -666,7 +666,7 @@ async def list_user_permissions_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/roles.sql:177
+    queries/roles.sql:179
     """
     return await _list_user_permissions_async(
         connection,
@@ -696,7 +696,7 @@ def list_user_permissions_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/roles.sql:177
+    queries/roles.sql:179
     """
     return _list_user_permissions_stream(
         connection,
@@ -727,7 +727,7 @@ def list_user_permissions_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/roles.sql:177
+    queries/roles.sql:179
     """
     return _list_user_permissions_stream_async(
         connection,

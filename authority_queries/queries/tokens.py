@@ -41,9 +41,9 @@ _TEXTS = {
     "create": "63b5c15ac2d3",
     "revoke": "247b13f4ef7f",
     "revoke_by_id": "7a9416536c88",
-    "find_live_by_user": "ae38de82bff4",
-    "find_live_by_service_account": "33a3b6a7b7a0",
-    "find_live_by_client": "a99b55b5d51f",
+    "find_live_by_user": "710835e44514",
+    "find_live_by_service_account": "cce3f8819842",
+    "find_live_by_client": "a7dbc67a9d9c",
     "list_by_ids": "69c87a8e1765",
     "prune_expired": "7059b75b8da1",
     "prune_refresh_tokens": "12c3d099974c",
@@ -1072,7 +1072,7 @@ def find_live_by_service_account(
         tenant_id: Owner of the row.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:407
+    queries/tokens.sql:413
     """
     return _find_live_by_service_account(
         connection,
@@ -1102,7 +1102,7 @@ async def find_live_by_service_account_async(
         tenant_id: Owner of the row.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:407
+    queries/tokens.sql:413
     """
     return await _find_live_by_service_account_async(
         connection,
@@ -1132,7 +1132,7 @@ def find_live_by_client(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:459
+    queries/tokens.sql:471
     """
     return _find_live_by_client(
         connection,
@@ -1162,7 +1162,7 @@ async def find_live_by_client_async(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:459
+    queries/tokens.sql:471
     """
     return await _find_live_by_client_async(
         connection,
@@ -1182,7 +1182,7 @@ def list_by_ids(
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:511
+    queries/tokens.sql:529
     """
     return _list_by_ids(connection, tenant_id=tenant_id, ids=ids)
 
@@ -1195,7 +1195,7 @@ async def list_by_ids_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:511
+    queries/tokens.sql:529
     """
     return await _list_by_ids_async(connection, tenant_id=tenant_id, ids=ids)
 
@@ -1215,7 +1215,7 @@ def list_by_ids_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:511
+    queries/tokens.sql:529
     """
     return _list_by_ids_stream(connection, size, tenant_id=tenant_id, ids=ids)
 
@@ -1235,7 +1235,7 @@ def list_by_ids_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:511
+    queries/tokens.sql:529
     """
     return _list_by_ids_stream_async(connection, size, tenant_id=tenant_id, ids=ids)
 
@@ -1247,7 +1247,7 @@ def prune_expired(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:529
+    queries/tokens.sql:547
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -1259,7 +1259,7 @@ async def prune_expired_async(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:529
+    queries/tokens.sql:547
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
@@ -1273,7 +1273,7 @@ def prune_refresh_tokens(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:554
+    queries/tokens.sql:572
     """
     return _prune_refresh_tokens(
         connection, older_than=older_than, batch_size=batch_size
@@ -1287,7 +1287,7 @@ async def prune_refresh_tokens_async(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:554
+    queries/tokens.sql:572
     """
     return await _prune_refresh_tokens_async(
         connection, older_than=older_than, batch_size=batch_size

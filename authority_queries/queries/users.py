@@ -30,7 +30,7 @@ _TEXTS = {
     "list_before": "f96a33d4abca",
     "list_by_status_after": "873a95b6a8d6",
     "list_by_status_before": "03f0146aa19b",
-    "find_by_role": "124cdfd8672f",
+    "find_by_role": "52a50646ce37",
     "list_by_ids": "7dd7e07d02a6",
     "create": "954598a90ced",
     "update": "79efba64033e",
@@ -977,7 +977,7 @@ def list_by_ids(
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:184
+    queries/users.sql:188
     """
     return _list_by_ids(connection, tenant_id=tenant_id, ids=ids)
 
@@ -990,7 +990,7 @@ async def list_by_ids_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:184
+    queries/users.sql:188
     """
     return await _list_by_ids_async(connection, tenant_id=tenant_id, ids=ids)
 
@@ -1010,7 +1010,7 @@ def list_by_ids_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:184
+    queries/users.sql:188
     """
     return _list_by_ids_stream(connection, size, tenant_id=tenant_id, ids=ids)
 
@@ -1030,7 +1030,7 @@ def list_by_ids_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:184
+    queries/users.sql:188
     """
     return _list_by_ids_stream_async(connection, size, tenant_id=tenant_id, ids=ids)
 
@@ -1068,7 +1068,7 @@ def create(
             verify.
         attributes: Open object of the embedding service for claims.
 
-    queries/users.sql:198
+    queries/users.sql:202
     """
     return _create(
         connection,
@@ -1118,7 +1118,7 @@ async def create_async(
             verify.
         attributes: Open object of the embedding service for claims.
 
-    queries/users.sql:198
+    queries/users.sql:202
     """
     return await _create_async(
         connection,
@@ -1163,7 +1163,7 @@ def update(
             verify.
         attributes: Open object of the embedding service for claims.
 
-    queries/users.sql:244
+    queries/users.sql:248
     """
     return _update(
         connection,
@@ -1207,7 +1207,7 @@ async def update_async(
             verify.
         attributes: Open object of the embedding service for claims.
 
-    queries/users.sql:244
+    queries/users.sql:248
     """
     return await _update_async(
         connection,
@@ -1232,7 +1232,7 @@ def verify_email(
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:270
+    queries/users.sql:274
     """
     return _verify_email(connection, tenant_id=tenant_id, user_id=user_id, email=email)
 
@@ -1246,7 +1246,7 @@ async def verify_email_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:270
+    queries/users.sql:274
     """
     return await _verify_email_async(
         connection, tenant_id=tenant_id, user_id=user_id, email=email
@@ -1259,7 +1259,7 @@ def delete(connection: Connection[object], *, tenant_id: UUID, user_id: UUID) ->
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:289
+    queries/users.sql:293
     """
     return _delete(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -1272,7 +1272,7 @@ async def delete_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:289
+    queries/users.sql:293
     """
     return await _delete_async(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -1293,7 +1293,7 @@ def set_password_hash(
         row_version: Optimistic lock: an update names the version that it read.
         password_hash: Argon2id hash with its own salt and parameters.
 
-    queries/users.sql:296
+    queries/users.sql:300
     """
     return _set_password_hash(
         connection,
@@ -1320,7 +1320,7 @@ async def set_password_hash_async(
         row_version: Optimistic lock: an update names the version that it read.
         password_hash: Argon2id hash with its own salt and parameters.
 
-    queries/users.sql:296
+    queries/users.sql:300
     """
     return await _set_password_hash_async(
         connection,
@@ -1342,7 +1342,7 @@ def revoke_tokens(
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:315
+    queries/users.sql:319
     """
     return _revoke_tokens(connection, tenant_id=tenant_id, user_id=user_id)
 
@@ -1358,6 +1358,6 @@ async def revoke_tokens_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/users.sql:315
+    queries/users.sql:319
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id, user_id=user_id)
