@@ -68,7 +68,7 @@ def test_a_nullable_username_changes_the_modules_of_the_queries_that_return_it(
         "records.py": {"-username: str": 3, "+username: str | None": 3},
     }
     assert concerned_queries(files) == [
-        "sessions.list_by_user",
+        "sessions.list_live_by_ids",
         "sessions.verify",
         "user_identities.find",
         "user_identities.sign_in",
@@ -79,6 +79,9 @@ def test_a_nullable_username_changes_the_modules_of_the_queries_that_return_it(
         "users.get_by_verified_email",
         "users.list_after",
         "users.list_before",
+        "users.list_by_ids",
+        "users.list_by_status_after",
+        "users.list_by_status_before",
         "users.revoke_tokens",
         "users.set_password_hash",
         "users.update",

@@ -92,6 +92,13 @@ def _create_partitions(connection: "psycopg.Connection[Any]", table: str) -> Non
                 Literal(number),
             )
         )
+        # A trigger for the rows of an owner reads the table of the row, here its
+        # partition, as a service.
+        connection.execute(
+            SQL("grant select on authority.{} to authority_app").format(
+                Identifier(f"{table}_{number}")
+            )
+        )
 
 
 # What a sharded server does to a table before its foreign keys: it makes it anew. Two

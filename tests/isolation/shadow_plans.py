@@ -23,6 +23,8 @@ MODES: Final[tuple[PlanMode, ...]] = ("force_custom_plan", "force_generic_plan")
 # plan would then read nothing at all and show nothing.
 _VALUES: Final[Mapping[str, object]] = {
     "bigint": 1,
+    "bigint[]": [1],
+    "bigint[]": [1],
     "boolean": True,
     "bytea": b"\x00" * 32,
     "bytea[]": [b"\x00" * 32],
@@ -40,7 +42,10 @@ _VALUES: Final[Mapping[str, object]] = {
 _VALUES_BY_NAME: Final[Mapping[str, object]] = {
     "actor_kind": "user",
     "alg": "ES256",
+    "before": "z",
+    "below": "z",
     "category": "token",
+    "first": "a",
     "notice_status": "waiting",
     "purpose": "sign_in",
     "rows": "[]",

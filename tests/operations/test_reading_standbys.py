@@ -161,6 +161,26 @@ def test_a_revoked_token_is_accepted_for_at_most_the_longest_lag(
     assert accepted - revoked < LAG
 
 
+def test_a_verifier_keeps_no_answer_of_a_standby(
+    pair: Pair, standby: "psycopg.Connection[Any]"
+) -> None:
+    (stolen, token), (followed, last) = pair.issue(), pair.issue()
+    until(lambda: pair.accepts(followed))
+    with (
+        Authority.open(both(pair, replica_max_lag=30, replica_wait=5)) as reader,
+        reader.verifier() as verifier,
+    ):
+        until_answered(reader, lambda: reader.verify_token(stolen.token))
+        for _ in range(2):
+            assert verifier.verify_token(followed.token) is not None
+        with paused(standby):
+            pair.revoke(token)
+            pair.revoke(last)
+            until(lambda: verifier.statistics.ended == 1)  # it has read both entries
+            assert reader.verify_token(stolen.token) is not None  # the standby lags
+            assert verifier.verify_token(stolen.token) is None
+
+
 def test_reads_of_a_fresh_standby_are_one_trip(pair: Pair, reader: Authority) -> None:
     minted, _ = pair.issue()
     until(lambda: pair.accepts(minted))

@@ -61,7 +61,7 @@ FAULTS: Final[dict[str, tuple[str, str, str]]] = {
     "another default": (
         "alter table authority.users alter column status set default 'locked'",
         "table authority.users",
-        "+ column status: text not null default 'locked'",
+        "+ column status: text collate \"C\" not null default 'locked'",
     ),
     "a dropped default": (
         "alter table authority.tokens alter column created_at drop default",

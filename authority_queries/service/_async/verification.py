@@ -17,6 +17,7 @@ from authority_queries.repositories.arguments import (
 from authority_queries.repositories.row_batches import check_many
 from authority_queries.repositories.values import verified
 from authority_queries.secrets import TokenKind, TokenString, parse_token
+from authority_queries.service._async.connection import AsyncServiceConnection
 from authority_queries.service._async.pool import AsyncPool
 from authority_queries.service._async.pooled import AsyncPooled
 from authority_queries.service._async.replica import AsyncReplica
@@ -72,19 +73,27 @@ class AsyncVerification(AsyncPooled):
         presented = _presented(token, kind, tenant_id)
         if presented is None:
             return None
-        verify = partial(
-            queries.verify_by_token_async,
-            tenant_id=presented.tenant_id,
-            token_hash=presented.hash,
-            type=kind,
-            resource=resource,
-        )
+        verify = partial(_verify, presented=presented, kind=kind, resource=resource)
         if self._replica is not None:
             async with self._replica.attempt(presented.tenant_id, after) as connection:
                 if connection is not None:
                     return await verify(connection)
         async with self._lend() as connection:
             return await verify(connection)
+
+    async def _verify_on_primary(self, token: str) -> VerifiedToken | None:
+        """Return the access token with this string if it is live, or None.
+
+        For a verifier, which reads the feed of the primary: a standby may lag behind an
+        entry that the verifier has read, and nothing would end its answer.
+        """
+        presented = _presented(token, "access", None)
+        if presented is None:
+            return None
+        async with self._lend() as connection:
+            return await _verify(
+                connection, presented=presented, kind="access", resource=None
+            )
 
     @property
     def replica_reads(self) -> ReplicaReads:
@@ -143,6 +152,22 @@ class AsyncVerification(AsyncPooled):
             return await sessions.verify_async(
                 connection, tenant_id=presented.tenant_id, cookie_hash=presented.hash
             )
+
+
+async def _verify(
+    connection: AsyncServiceConnection,
+    *,
+    presented: TokenString,
+    kind: Literal["access", "refresh"],
+    resource: str | None,
+) -> VerifiedToken | None:
+    return await queries.verify_by_token_async(
+        connection,
+        tenant_id=presented.tenant_id,
+        token_hash=presented.hash,
+        type=kind,
+        resource=resource,
+    )
 
 
 def _presented(

@@ -18,6 +18,7 @@ from authority_queries.repositories.arguments import (
 from authority_queries.repositories.row_batches import check_many
 from authority_queries.repositories.values import verified
 from authority_queries.secrets import TokenKind, TokenString, parse_token
+from authority_queries.service._sync.connection import ServiceConnection
 from authority_queries.service._sync.pool import Pool
 from authority_queries.service._sync.pooled import Pooled
 from authority_queries.service._sync.replica import Replica
@@ -73,19 +74,27 @@ class Verification(Pooled):
         presented = _presented(token, kind, tenant_id)
         if presented is None:
             return None
-        verify = partial(
-            queries.verify_by_token,
-            tenant_id=presented.tenant_id,
-            token_hash=presented.hash,
-            type=kind,
-            resource=resource,
-        )
+        verify = partial(_verify, presented=presented, kind=kind, resource=resource)
         if self._replica is not None:
             with self._replica.attempt(presented.tenant_id, after) as connection:
                 if connection is not None:
                     return verify(connection)
         with self._lend() as connection:
             return verify(connection)
+
+    def _verify_on_primary(self, token: str) -> VerifiedToken | None:
+        """Return the access token with this string if it is live, or None.
+
+        For a verifier, which reads the feed of the primary: a standby may lag behind an
+        entry that the verifier has read, and nothing would end its answer.
+        """
+        presented = _presented(token, "access", None)
+        if presented is None:
+            return None
+        with self._lend() as connection:
+            return _verify(
+                connection, presented=presented, kind="access", resource=None
+            )
 
     @property
     def replica_reads(self) -> ReplicaReads:
@@ -144,6 +153,22 @@ class Verification(Pooled):
             return sessions.verify(
                 connection, tenant_id=presented.tenant_id, cookie_hash=presented.hash
             )
+
+
+def _verify(
+    connection: ServiceConnection,
+    *,
+    presented: TokenString,
+    kind: Literal["access", "refresh"],
+    resource: str | None,
+) -> VerifiedToken | None:
+    return queries.verify_by_token(
+        connection,
+        tenant_id=presented.tenant_id,
+        token_hash=presented.hash,
+        type=kind,
+        resource=resource,
+    )
 
 
 def _presented(

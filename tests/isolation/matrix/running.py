@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from authority_queries.codegen.query import Query
-from authority_queries.engine._sync import adapter
+from authority_queries.engine._sync import execution
 from authority_queries.engine._sync.cursors import OwnCursor
 from authority_queries.errors import AuthorityError
 from tests.isolation.matrix.arguments import function_of
@@ -97,6 +97,10 @@ class RewritingCursor(OwnCursor[Any]):
         return super().execute(query, *arguments, **options)
 
 
+def _no_exchange(_: object) -> None:
+    """Leave each statement to a cursor."""
+
+
 class Runner:
     """Runs queries in one world, each in a transaction that is rolled back.
 
@@ -106,8 +110,8 @@ class Runner:
     def __init__(self, world: World, *, looks_at_own: bool = True) -> None:
         self.world = world
         self._dba = world.dba
-        # Our statements have only this cursor factory.
-        vars(adapter)["OwnCursor"] = RewritingCursor
+        # Every statement has this cursor: none is executed without one.
+        vars(execution).update(OwnCursor=RewritingCursor, exchange_of=_no_exchange)
         self._known_ids = world.ids(world.own) | world.ids(world.foreign)
         self._known_times = world.times(world.own) | world.times(world.foreign)
         self._look = _looking_at(world, looks_at_own=looks_at_own)
