@@ -1,8 +1,8 @@
 """`python -m benchmarks`: run benchmarks, and write their committed results.
 
-The pages that quote a result are written too. By default the ones that README.md
-quotes. Exits with 1 when a benchmark is above its limit, with 2 for a wrong name or
-when one could not run.
+Writes the pages that quote a result too. By default it runs the benchmarks that pages
+quote. Exits with 1 when a benchmark misses its limit, and with 2 for a wrong name or
+when a benchmark could not run.
 """
 
 import argparse

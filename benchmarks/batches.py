@@ -164,7 +164,7 @@ def _imports(meter: Meter, work: Work, database: str) -> list[Cells]:
 
 
 class _Late:
-    """Passes on what the client sends after the latency of a network."""
+    """Passes on what the client sends, later by the latency of a network."""
 
     def from_client(self, octets: bytes) -> bytes:
         sleep(_LATENCY)

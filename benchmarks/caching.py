@@ -231,7 +231,7 @@ def token_of(verifier: Verifier) -> VerifiedToken:
 
 @contextmanager
 def _allocated(count: int) -> Iterator[list[float]]:
-    """Fill in the octets for each of so many that the block keeps."""
+    """Fill in the octets that the block keeps for each of so many objects."""
     found: list[float] = []
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()

@@ -1,7 +1,7 @@
 """`python -m benchmarks.callers`: 16 asyncio callers on 8 connections, and pgbench.
 
-Exits with 1 when the calls that a processor of the client's own has time for are fewer
-than 0.7 times pgbench's, and with 2 when there is no server. It needs pgbench.
+Exits with 1 when a client with a processor of its own has time for fewer than 0.7 times
+the calls of pgbench, and with 2 when there is no server. It needs pgbench.
 """
 
 import argparse

@@ -2,7 +2,8 @@
 
 Exits with 1 when a verification is less than 4 times as cheap as SQLAlchemy's and
 Authlib's or 7 times as django-oauth-toolkit's in processor time, or when 16 callers of
-one process have less than 70% of pgbench's throughput. It needs the extra `benchmark`.
+one process have less than 70% of pgbench's throughput. `make benchmark` installs the
+packages that it needs.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.lists`: what pages of lists cost, wherever they begin.
+"""`python -m benchmarks.lists`: what pages of lists cost at each position.
 
 Reads the first, a middle and the last page of each list, 40 times each, with custom
 and with generic plans, in one tenant with so many rows in each list. A page has 50

@@ -80,7 +80,7 @@ _Line: TypeAlias = tuple[str | float, ...]
 
 
 class _Way(NamedTuple):
-    """How a prune works: where, and for how much of the time."""
+    """The core of a prune, and the share of the time that its batches take."""
 
     where: str
     core: int

@@ -1,7 +1,7 @@
 """`python -m benchmarks.verification`: what the server does to verify a token.
 
-Exits with 1 when verifying a token of a user takes more than three times what reading
-its row by its key takes, and with 2 when there is no server.
+Exits with 1 when a verification of a user's token takes more than three times the time
+of a read of its row by its key, and with 2 when there is no server.
 """
 
 import argparse

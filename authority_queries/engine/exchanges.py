@@ -95,7 +95,7 @@ class Exchange:
         return 0 if result is None else result.command_tuples or 0
 
     def end(self, connection: AnyConnection) -> None:
-        """Forget the result, and be of use to the connection's next statement."""
+        """Forget the result, and keep the converters for the next statement."""
         self._result = None
         self._transformer.set_pgresult(None)
         idle = _idle.get(connection)

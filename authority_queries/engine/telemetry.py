@@ -1,6 +1,7 @@
-"""Where an observer of statements and pools is told what happens. By default none is.
+"""The hook for an observer of statements, pools and caches. By default none observes.
 
-The engine knows no telemetry system. `service/telemetry.py` observes for OpenTelemetry.
+The engine imports no telemetry system. `service/telemetry.py` observes for
+OpenTelemetry.
 """
 
 from contextlib import AbstractContextManager, nullcontext

@@ -12,7 +12,7 @@ from uuid import UUID
 from authority_queries.engine.checks import int8
 from authority_queries.errors import InvalidArgumentError
 
-# A part of a position, and how a cursor has it.
+# A part of a position.
 Part: TypeAlias = str | int | UUID | date
 Position: TypeAlias = tuple[Part, ...]
 
@@ -27,9 +27,9 @@ LAST_DATE: Final = date(8999, 12, 31)
 class Order:
     """The order of a list, and the form of its cursors.
 
-    `name` is the list's. `fields` are the fields that it is ordered by, with a function
-    that reads each from a cursor. No row of the list is at `start`, where the first
-    page begins.
+    `name` is the name of the list. `fields` has the fields of its order, each with a
+    function that reads the field from a cursor. The first page begins at `start`, a
+    position before all rows.
     """
 
     name: str
@@ -47,9 +47,9 @@ class Order:
         return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     def position(self, argument: str, cursor: object) -> Position:
-        """Return the position that a cursor has.
+        """Return the position that a cursor contains.
 
-        Raises InvalidArgumentError for one of another list.
+        Raises InvalidArgumentError for a cursor of another list.
         """
         try:
             return self._read(cursor)

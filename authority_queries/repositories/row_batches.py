@@ -25,7 +25,7 @@ class Row(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import did: how many rows it created, and how many were there before."""
+    """The number of rows that an import created, and of those that existed before."""
 
     created: int
     existing: int
@@ -44,7 +44,7 @@ class RowBatch:
 
 
 def check_many(name: str, values: object) -> int:
-    """Return how many elements a sequence has: at most 1000."""
+    """Return the length of a sequence. Raises InvalidArgumentError above 1000."""
     if isinstance(values, str | bytes) or not isinstance(values, Sequence):
         raise wrong_type(name, "a sequence", values)
     if len(values) > MAX_ROWS:

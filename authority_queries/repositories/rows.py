@@ -1,4 +1,4 @@
-"""Rows of which one statement takes many."""
+"""The rows that calls with many rows take."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from authority_queries.repositories.arguments import (
     check_positive,
 )
 
-# The checks of the calls that take one row: a row of many is checked as a call is.
+# The checks of the calls with one row also check each of many rows.
 _issue: Final = grants._issue_to_client_takes
 _record: Final = login_attempts._record_takes
 _create_token: Final = tokens._create_takes
@@ -65,10 +65,10 @@ class ClientTokenRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastLoginAttempt:
-    """A sign-in attempt for `store.login_attempts.record_many`: as for `record`.
+    """A sign-in attempt for `store.login_attempts.record_many`.
 
-    `created_at` is when the attempt was made. None means now, and so does a time that
-    the database has not reached.
+    The fields are the arguments of `record`. `created_at` is the time of the attempt.
+    None and a time in the future mean now.
     """
 
     username: str
@@ -97,11 +97,11 @@ class PastLoginAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedToken:
-    """A token of another store for `store.tokens.import_many`: as for `create`.
+    """A token of another store for `store.imports.import_tokens`.
 
-    `client_uuid` is `Client.id`. `created_at` is when the token was issued. None means
-    now, and so does a time that the database has not reached. `authenticated_at` is
-    the time of the sign-in; None means `created_at`.
+    The fields are the arguments of `store.tokens.create`. `client_uuid` is `Client.id`.
+    `created_at` is the time of the issue. None and a time in the future mean now.
+    `authenticated_at` is the time of the sign-in. None means `created_at`.
     """
 
     type: Literal["access", "refresh"]
@@ -147,11 +147,11 @@ class ImportedToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedUser:
-    """A user of another system for `store.users.import_many`: as for `create`.
+    """A user of another system for `store.imports.import_users`.
 
-    `subject_id` is the `sub`, by which a repeated import recognizes the user.
-    `created_at` is when the account was made. None means now, and so does a time that
-    the database has not reached.
+    The fields are the arguments of `store.users.create`. `subject_id` is the `sub`, by
+    which a repeated import recognizes the user. `created_at` is the time when the
+    account was created. None and a time in the future mean now.
     """
 
     subject_id: str

@@ -13,7 +13,7 @@ _LONGEST_REST: Final = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaReads:
-    """How many reads a standby answered, and why others went to the primary.
+    """The counts of reads that a standby answered, and of others by reason.
 
     `lagging`: no standby was fresh enough. `written`: this process was writing rows of
     the tenant a moment ago, or does not know how far the primary's log goes. `away`: no
@@ -27,7 +27,7 @@ class ReplicaReads:
 
 
 class Health:
-    """Keeps reads from a standby that is away or lags.
+    """Decides whether a read may ask a standby, and counts reads.
 
     While no standby answers, one read tries after 1 s, the next after 2 s, later every
     30 s. After a read that waited in vain, no other read waits for the same position or

@@ -60,9 +60,9 @@ class Settings(BaseSettings):
       clients. True is refused behind a pooler.
     - `replica_url`: one or several standbys of the database, which verify tokens and
       execute units that only read (docs/replicas.md). Default: none.
-    - `replica_max_lag`: the most seconds by which such a read may be stale.
-    - `replica_wait`: the most seconds that a read waits for a standby to replay what it
-      needs, before it goes to the primary.
+    - `replica_max_lag`: the seconds by which such a read may be stale at most.
+    - `replica_wait`: the seconds for which a read waits at most until a standby has
+      replayed what it needs. Then it uses the primary.
 
     Raises ConfigurationError with the key, the value and the allowed values.
     """

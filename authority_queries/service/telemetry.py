@@ -1,7 +1,7 @@
 """OpenTelemetry: spans and metrics by the semantic conventions for databases.
 
-Needs the extra `opentelemetry`. A span or metric never has a value of a parameter, a
-row, an error's text or the SQL text.
+Needs the extra `opentelemetry`. No span and no metric contains a value of a parameter
+or a column (except an outcome), the text of an error, or the SQL text.
 """
 
 from authority_queries.engine.telemetry import TELEMETRY

@@ -1,8 +1,8 @@
 """SQLAlchemy 2 and Authlib, with a session for each call.
 
-As Authlib's pages show a server on SQLAlchemy: its mixins, `query_client`, `save_token`
-and validator, and for a refresh what its RefreshTokenGrant asks a server to write. The
-user of a token is joined, which its pages leave to a second query.
+The server uses what Authlib's pages show: its mixins, `query_client`, `save_token` and
+its validator, and for a refresh the methods that RefreshTokenGrant asks a server to
+write. One query joins the user of a token; Authlib's pages use a second query.
 """
 
 import hashlib

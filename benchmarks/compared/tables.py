@@ -28,7 +28,7 @@ _OF_PGBENCH: Final = 0.7
 
 
 class Figures(NamedTuple):
-    """What was measured: a list of blocks or rounds for each way.
+    """The measured blocks or rounds of each way.
 
     `calls` has a list for each of PEERS, in their order.
     """
@@ -42,7 +42,7 @@ class Figures(NamedTuple):
         return all(found >= wanted for _, found, wanted in self.targets())
 
     def targets(self) -> list[tuple[str, float, float]]:
-        """Return what is judged, what was found, and the least that is wanted."""
+        """Return the name, the measured ratio and the least ratio of each target."""
         ours, *theirs = self.calls["verify"]
         judged = [
             (

@@ -17,7 +17,7 @@ EXAMINED_PER_ROW: Final = 10
 
 
 class Found(Protocol):
-    """The keys of the next rows, and the last examined key if there may be more."""
+    """The keys of the next rows, and the last examined key if more rows may follow."""
 
     @property
     def ids(self) -> Sequence[Part | None]:

@@ -32,8 +32,8 @@ class AsyncTokenLists(AsyncRepository):
     ) -> Page[Token]:
         """List the live tokens of a user or a service account, in order of id.
 
-        A page may have fewer tokens than `page_size`, even none, and a `next`: it
-        examines tokens that are dead and not pruned, too.
+        A page may have fewer tokens than `page_size`, even none, and still a `next`,
+        because the call also examines dead tokens that are not pruned yet.
         """
         check_one_subject(user_id, service_account_id)
         find: AsyncCall[Found]
@@ -60,7 +60,7 @@ class AsyncTokenLists(AsyncRepository):
         after: str | None = None,
         page_size: int = 50,
     ) -> Page[Token]:
-        """List the live tokens of a client, in order of id, as by subject."""
+        """List the live tokens of a client, like `list_active_by_subject`."""
         return await found_page(
             partial(
                 queries.find_live_by_client_async,

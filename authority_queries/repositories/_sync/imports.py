@@ -24,12 +24,12 @@ class Imports(Repository):
     ) -> ImportReport:
         """Store tokens of another store, as `store.tokens.create` does.
 
-        Skips tokens whose hash is there already, so that a repetition creates the rest.
-        Each batch is one statement. In `authority.tenant(…)` all rows are stored or
-        none; with `autocommit=True` each batch is a transaction, and those before an
-        error are kept. The rows are read one batch at a time. An error names the first
-        row that is refused, from 0, and its field: `rows[17].client_uuid`. Raises as
-        `create`.
+        Skips tokens whose hash exists already, so a repeated call creates the others.
+        Each batch is one statement. In `authority.tenant(…)` the call stores all rows
+        or none. With `autocommit=True` each batch is a transaction, and an error does
+        not undo the batches before it. The rows are read one batch at a time. An error
+        names the first refused row, counted from 0, and its field:
+        `rows[17].client_uuid`. Raises the errors of `create`.
         """
 
         def send(rows: str) -> int:
@@ -53,12 +53,13 @@ class Imports(Repository):
     ) -> ImportReport:
         """Create users of another system, as `store.users.create` does.
 
-        Skips users whose `subject_id` is there already, so that a repetition creates
-        the rest, and changes none. Each batch is one statement. In
-        `authority.tenant(…)` all rows are stored or none; with `autocommit=True` each
-        batch is a transaction, and those before an error are kept. The rows are read
-        one batch at a time. An error names the first row that is refused, from 0, and
-        its field: `rows[17].username`. Raises as `create`.
+        Skips users whose `subject_id` exists already, and does not change them, so a
+        repeated call creates the others. Each batch is one statement. In
+        `authority.tenant(…)` the call stores all rows or none. With `autocommit=True`
+        each batch is a transaction, and an error does not undo the batches before it.
+        The rows are read one batch at a time. An error names the first refused row,
+        counted from 0, and its field: `rows[17].username`. Raises the errors of
+        `create`.
         """
 
         def send(rows: str) -> int:

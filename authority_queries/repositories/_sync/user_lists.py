@@ -69,8 +69,8 @@ class UserLists(Repository):
     ) -> Page[User]:
         """List the users who hold the role now, in order of id.
 
-        A page may have fewer users than `page_size`, even none, and a `next`:
-        assignments that ended stay until they are pruned.
+        A page may have fewer users than `page_size`, even none, and still a `next`,
+        because the call also examines ended assignments that are not pruned yet.
         """
         return found_page(
             partial(

@@ -27,11 +27,11 @@ _REMEMBERED: Final = 100_000  # tenants: about 20 MB
 class AsyncCells:
     """The authorities of several databases, and the directory of their tenants.
 
-    `authorities` has an open Authority for each cell's name. `find_cell` is the
-    directory: it returns the name of the tenant's cell, or None for a tenant that no
-    cell has, and raises TenantMovingError while the tenant moves. It must read the
-    present state, because only it decides about a refusal. Each tenant is asked for
-    once, and again after each refusal.
+    `authorities` has an open Authority for each cell's name. `find_cell` reads the
+    directory. It returns the name of the tenant's cell, or None if no cell has the
+    tenant, and raises TenantMovingError while the tenant moves. It must return the
+    present state, because it decides whether a refusal is final. It is called once for
+    each tenant, and again after each refusal.
     """
 
     def __init__(
@@ -46,9 +46,9 @@ class AsyncCells:
     async def get_authority(self, tenant_id: UUID) -> AsyncAuthority | None:
         """Return the Authority of the tenant's cell, or None: no cell has the tenant.
 
-        The cell may be the one that the tenant has just left, which refuses it. Raises
-        TenantMovingError, and ConfigurationError if the directory names a cell without
-        an Authority.
+        The tenant may have left this cell a moment ago. Then the cell refuses it.
+        Raises TenantMovingError, and ConfigurationError if the directory names a cell
+        without an Authority.
         """
         check_tenant_id(tenant_id)
         cell = self._remembered.get(tenant_id)
@@ -66,7 +66,7 @@ class AsyncCells:
 
         Like `AsyncAuthority.verify_token`, in the cell of the token's tenant. Before it
         returns None, it asks the directory whether the tenant is in another cell now.
-        Raises TenantMovingError: the token may be live, repeat the call later.
+        Raises TenantMovingError if the token may be live: repeat the call later.
         """
 
         async def ask(authority: AsyncAuthority) -> VerifiedToken | None:

@@ -56,7 +56,7 @@ class AsyncFeedReader:
         self._bell = AsyncBell()
 
     def stop(self) -> None:
-        """Make `run` return soon. The cache is closed."""
+        """Make `run` return soon, after the cache was closed."""
         self._bell.ring()
 
     async def begin(self, tenant_id: UUID) -> None:

@@ -17,7 +17,7 @@ class AsyncBatch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AsyncStep:
-    """The statement of one step, which is repeated until no rows are left, or not."""
+    """The statement of one step. If it is repeated, it runs until no rows are left."""
 
     batch: AsyncBatch
     is_repeated: bool = True

@@ -165,16 +165,16 @@ class Authority(Verification):
     ) -> Verifier:
         """Return a verifier that answers from memory while it follows the feeds.
 
-        Its answers are verified at most `max_age` ago, end with their token, and with
-        what a feed ends. When the feed of a tenant was not read to its end for
-        `max_staleness`, each call about that tenant asks the database.
+        It keeps an answer for at most `max_age`, until the token expires or an entry of
+        the feed ends it. If the feed of a tenant was not read to its end for
+        `max_staleness`, each call for that tenant asks the database.
 
-        It keeps at most `max_tokens` answers, and follows at most `max_tenants`: other
-        tenants' tokens are verified in the database. A refusal is kept for
-        `refused_for`, at most `max_refused` of them. It reads the feeds every
-        `poll_interval`, and after a notification unless `listen` is false.
+        It keeps at most `max_tokens` answers, and follows at most `max_tenants` feeds:
+        calls for other tenants ask the database. It keeps at most `max_refused`
+        refusals, each for `refused_for`. It reads the feeds every `poll_interval`, and
+        after a notification unless `listen` is false.
 
-        Close it, or use it in a `with` block: then it stops reading. Raises
+        Use it in a `with` block, or close it, so that it stops reading. Raises
         InvalidArgumentError.
         """
         limits = VerifierLimits.of(

@@ -57,7 +57,7 @@ class FeedReader:
         self._bell = Bell()
 
     def stop(self) -> None:
-        """Make `run` return soon. The cache is closed."""
+        """Make `run` return soon, after the cache was closed."""
         self._bell.ring()
 
     def begin(self, tenant_id: UUID) -> None:

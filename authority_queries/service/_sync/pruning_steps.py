@@ -18,7 +18,7 @@ class Batch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The statement of one step, which is repeated until no rows are left, or not."""
+    """The statement of one step. If it is repeated, it runs until no rows are left."""
 
     batch: Batch
     is_repeated: bool = True

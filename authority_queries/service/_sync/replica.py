@@ -43,7 +43,7 @@ class Replica:
     """The pool of the standbys, and what this process knows of the primary's log.
 
     A read asks a standby only if the standby covers a sample of the primary's log that
-    is at most `replica_max_lag` old. Reads take the samples, one each quarter of that
+    is at most `replica_max_lag` old. One read takes a sample in each quarter of that
     time. Each connection remembers how far its server has replayed, so most reads are
     one trip.
     """
@@ -64,7 +64,7 @@ class Replica:
 
     @property
     def reads(self) -> ReplicaReads:
-        """How many reads went where."""
+        """The counts of reads on standbys and on the primary."""
         return self._health.reads
 
     def close(self) -> None:
@@ -161,7 +161,7 @@ class Replica:
         self.positions.add(asked_at, Position.parse(lsn))
 
     def _note(self, error: Exception) -> None:
-        """Note why a standby did not answer. Conflicts and a full pool pass."""
+        """Note why a standby did not answer. Conflicts and a full pool pass soon."""
         is_busy = isinstance(error, UnavailableError) and error.__cause__ is None
         if is_busy or isinstance(error, RetryableError):
             self._health.lagging += 1

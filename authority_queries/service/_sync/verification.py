@@ -98,7 +98,7 @@ class Verification(Pooled):
 
     @property
     def replica_reads(self) -> ReplicaReads:
-        """How many reads the standbys of `replica_url` answered, and why not others."""
+        """The counts of reads on the standbys of `replica_url`, and on the primary."""
         return ReplicaReads() if self._replica is None else self._replica.reads
 
     def verify_tokens(

@@ -29,10 +29,10 @@ _sha256: Final = hashlib.sha256
 
 
 class Verifier:
-    """Answers about access tokens from memory, as `verify_token` did a moment ago.
+    """Verifies access tokens by answers of `Authority.verify_token` that it keeps.
 
-    Make it with `authority.verifier()`. The record of an answer is shared by all calls
-    for its token, so its lists and objects refuse changes.
+    Open it with `authority.verifier()`. All calls for a token share one record, so its
+    lists and objects refuse changes.
     """
 
     def __init__(
@@ -84,17 +84,16 @@ class Verifier:
 
     @property
     def staleness(self) -> float | None:
-        """The seconds for which an end may have been missed, or None.
+        """The longest time in seconds since one of the feeds was read to its end.
 
-        The longest time since one of the feeds was read to its end. Above
-        `max_staleness` nothing of that tenant is answered from memory. None: no feed is
-        followed, and nothing is answered from memory.
+        Above `max_staleness` calls for that tenant ask the database. None if no feed is
+        followed: then all calls ask the database.
         """
         return self._cache.staleness
 
     @property
     def statistics(self) -> VerifierStatistics:
-        """What the verifier has done, and what it holds. Threads may miscount hits."""
+        """The counts of the verifier. Hits of several threads are approximate."""
         return VerifierStatistics(
             **vars(self._counts),
             tokens=len(self._answers),
@@ -104,7 +103,7 @@ class Verifier:
         )
 
     def close(self) -> None:
-        """Forget everything, and stop reading. Running calls get their answers.
+        """Drop all answers, and stop reading. Running calls still return their results.
 
         A later call raises ClosedError.
         """

@@ -66,9 +66,9 @@ class TokenCache:
     def board(
         self, digest: bytes, tenant_id: UUID, *, alone: bool = False
     ) -> tuple[Flight, bool]:
-        """Return the flight for this token, and whether the caller is to fly it.
+        """Return the flight for this token, and whether the caller must make its trip.
 
-        A flight alone is shared with nobody.
+        With `alone` no other call shares the flight.
         """
         with self._lock:
             if self.is_closed:
@@ -86,16 +86,16 @@ class TokenCache:
             return flight, True
 
     def depart(self, flight: Flight) -> None:
-        """Begin a trip: what was read until now precedes its answer."""
+        """Begin a trip. Only entries that are read from now on can end its answer."""
         with self._lock:
             flight.missed, flight.is_spoiled = [], False
 
     def land(
         self, digest: bytes, flight: Flight, found: VerifiedToken | None, began: float
     ) -> None:
-        """Keep an answer of a trip that began then, unless it was ended meanwhile.
+        """Keep the answer of a trip that began at `began`, unless an entry ends it.
 
-        The flight has landed if the answer can be given.
+        The flight has landed if the answer may be returned.
         """
         shared = None if found is None else freeze(found)
         with self._lock:
@@ -121,7 +121,7 @@ class TokenCache:
                 flight.feed.flights.discard(flight)
 
     def follow(self, head: FeedHead, began: float) -> None:
-        """Follow a feed from this end, which a read that began then has found."""
+        """Follow a feed from this end, which a read that began at `began` has found."""
         with self._lock:
             is_full = len(self.feeds) >= self.limits.max_tenants
             if self.is_closed or is_full or head.tenant_id in self.feeds:
@@ -142,7 +142,7 @@ class TokenCache:
             return is_needed
 
     def end_reading(self, *, if_idle: bool = False) -> bool:
-        """Note that nothing reads the feeds any more; if idle, only without feeds."""
+        """Note that the reader has ended. With `if_idle`, only if there is no feed."""
         with self._lock:
             if if_idle and self.feeds:
                 return False
@@ -165,14 +165,14 @@ class TokenCache:
             feed.was_read(began, head.moment, self.limits.max_staleness)
 
     def start_over(self, feed: Feed, head: FeedHead, began: float) -> None:
-        """Drop all answers of a tenant whose feed is another one, or ran far ahead."""
+        """Drop the answers of a feed that was replaced, or has too many new entries."""
         with self._lock:
             self._empty(feed)
             feed.rewind(head)
             feed.was_read(began, head.moment, self.limits.max_staleness)
 
     def unfollow(self, feed: Feed) -> None:
-        """Drop a tenant that is not active any more, or that nobody asks about."""
+        """Drop the feed of a tenant that is not active any more, and its answers."""
         with self._lock:
             self._drop_feed(feed)
 

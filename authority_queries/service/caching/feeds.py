@@ -10,7 +10,7 @@ from authority_queries.service.caching.clock import elapsed
 
 
 class Answer:
-    """A live token, and until when the answer may be given from memory."""
+    """A live token, and the time until which it may be returned from memory."""
 
     __slots__ = ("feed", "token", "until")
 
@@ -70,7 +70,7 @@ class Feed:
             self.position, self.stamp = entry.sequence, entry.created_at
 
     def was_read(self, began: float, moment: datetime, max_staleness: float) -> None:
-        """Note that a read which began then, by our clock, has reached the end."""
+        """Note that a read that began at `began`, by our clock, has reached the end."""
         self.read_at, self.moment = began, moment
         self.fresh_until = began + max_staleness
 

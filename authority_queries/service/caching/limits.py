@@ -1,4 +1,4 @@
-"""What bounds a verifier's memory, and what it reports about itself."""
+"""The limits of a verifier, and its counts."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -64,7 +64,7 @@ class VerifierStatistics:
     """What a verifier has done since it was opened, and what it holds now."""
 
     hits: int
-    """Calls that were answered yes, or refused for their resource, from memory."""
+    """Calls that found a live token in memory, also for another resource."""
     misses: int
     """Trips to the database whose answers may be kept."""
     shared: int
@@ -86,6 +86,6 @@ class VerifierStatistics:
     tenants: int
     """Tenants whose feeds are followed."""
     staleness: float | None
-    """Seconds for which an end may have been missed: the longest time since a feed
-    was read to its end. None: no feed is followed.
+    """The longest time in seconds since a feed was read to its end. None if no feed
+    is followed.
     """
