@@ -62,12 +62,14 @@ granted_by as (
         users.id,
         users.status,
         users.tokens_valid_after
-    from issued_to
-    inner join authority.users
-        on
-            users.tenant_id = :tenant_id
-            and users.id = :user_id
-    for key share of users
+    from authority.users
+    where
+        users.tenant_id = :tenant_id
+        and users.id = (
+            select :user_id::uuid
+            from issued_to
+        )
+    for key share
 ),
 
 begun as (
@@ -79,17 +81,18 @@ begun as (
         case
             when not 'offline_access' = any(:scopes::text[]) then sessions.expires_at
         end as ends_families_at
-    from granted_by
-    inner join authority.sessions
-        on
-            sessions.tenant_id = :tenant_id
-            and sessions.id = :session_id
-            and granted_by.id = sessions.user_id
+    from authority.sessions
     where
-        sessions.revoked_at is null
+        sessions.tenant_id = :tenant_id
+        and sessions.id = :session_id
+        and sessions.user_id = (
+            select granted_by.id
+            from granted_by
+        )
+        and sessions.revoked_at is null
         and sessions.expires_at > authority.clock()
         and sessions.last_used_at + sessions.idle_timeout > authority.clock()
-    for share of sessions
+    for share
 ),
 
 sign_in as (
@@ -325,12 +328,14 @@ acts_as as (
         service_accounts.authorized_client_uuids,
         service_accounts.allowed_scopes,
         service_accounts.allowed_resources
-    from issued_to
-    inner join authority.service_accounts
-        on
-            service_accounts.tenant_id = :tenant_id
-            and service_accounts.id = :service_account_id
-    for key share of service_accounts
+    from authority.service_accounts
+    where
+        service_accounts.tenant_id = :tenant_id
+        and service_accounts.id = (
+            select :service_account_id::uuid
+            from issued_to
+        )
+    for key share
 ),
 
 asked as (

@@ -3280,21 +3280,33 @@ CREATE FUNCTION authority.limit_rows() RETURNS trigger
 declare
     owner_column constant text := tg_argv[0];
     most constant bigint := tg_argv[1];
-    counting constant text := format(
+    owner constant uuid := to_jsonb(new) ->> owner_column;
+    locking text;
+    counted bigint;
+begin
+    -- The key names the owner's table. On a shard it names the shard.
+    select format(
+        'select from %s where tenant_id = $1 and id = $2 for no key update',
+        pg_constraint.confrelid::regclass
+    )
+    into locking
+    from pg_constraint
+    inner join pg_attribute
+        on
+            pg_constraint.conrelid = pg_attribute.attrelid
+            and pg_attribute.attnum = any(pg_constraint.conkey)
+    where
+        pg_constraint.conrelid = tg_relid
+        and pg_constraint.contype = 'f'
+        and pg_attribute.attname = owner_column;
+    execute locking using new.tenant_id, owner;
+    -- Sees what was committed before the lock was granted.
+    execute format(
         'select count(*) from (select from %s where tenant_id = $1 and %I = $2'
         ' limit %s) as counted',
         tg_relid::regclass, owner_column, most + 1
-    );
-    owner constant uuid := to_jsonb(new) ->> owner_column;
-    counted bigint;
-begin
-    execute counting into counted using new.tenant_id, owner;
-    if counted > most / 2 then
-        perform pg_advisory_xact_lock(
-            tg_relid::integer, hashtext(new.tenant_id::text || owner::text)
-        );
-        execute counting into counted using new.tenant_id, owner;
-    end if;
+    )
+    into counted using new.tenant_id, owner;
     if counted > most then
         raise exception using
             errcode = 'check_violation',
@@ -3309,8 +3321,8 @@ end
 $_$;
 
 COMMENT ON FUNCTION authority.limit_rows() IS 'A trigger after an insert that refuses more rows of one owner than its second argument;
-the first one is the column that names the owner. The error names the trigger as its
-constraint. Above half of the limit, inserts of one owner wait for each other.';
+the first one is the column that references the owner. The error names the trigger as
+its constraint. Inserts of one owner wait for each other: each locks the owner''s row.';
 
 -- list_audit_months
 

@@ -30,8 +30,8 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "issue_code": "9bae39c8385d",
-    "issue_to_client": "0ccd45c1ab31",
+    "issue_code": "a7f2c0aecb3d",
+    "issue_to_client": "5d5b390d0077",
     "issue_many": "7b4a4000fce0",
 }
 _QUERIES = QueryFile(FOLDER / "grants.sql", texts=_TEXTS)
@@ -417,7 +417,7 @@ def issue_to_client(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/grants.sql:300
+    queries/grants.sql:303
     """
     return _issue_to_client(
         connection,
@@ -475,7 +475,7 @@ async def issue_to_client_async(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/grants.sql:300
+    queries/grants.sql:303
     """
     return await _issue_to_client_async(
         connection,
@@ -504,7 +504,7 @@ def issue_many(
     Args:
         tenant_id: Owner of the row.
 
-    queries/grants.sql:406
+    queries/grants.sql:411
     """
     return _issue_many(connection, tenant_id=tenant_id, rows=rows)
 
@@ -519,6 +519,6 @@ async def issue_many_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/grants.sql:406
+    queries/grants.sql:411
     """
     return await _issue_many_async(connection, tenant_id=tenant_id, rows=rows)

@@ -23,6 +23,7 @@ MODES: Final[tuple[PlanMode, ...]] = ("force_custom_plan", "force_generic_plan")
 # plan would then read nothing at all and show nothing.
 _VALUES: Final[Mapping[str, object]] = {
     "bigint": 1,
+    "bigint[]": [1],
     "boolean": True,
     "bytea": b"\x00" * 32,
     "bytea[]": [b"\x00" * 32],

@@ -1,15 +1,14 @@
 """Cursors of pages: opaque, of one list, and without effect on isolation."""
 
 from base64 import urlsafe_b64encode
-from functools import partial
 from uuid import uuid4
 
 import pytest
 
 from authority_queries import Store
-from authority_queries.errors import InvalidArgumentError, LimitReachedError
+from authority_queries.errors import InvalidArgumentError
 from authority_queries.repositories.cursors import by_id, by_text
-from tests.factories import PHC, make_client, make_tenant, make_user
+from tests.factories import make_tenant, make_user
 
 pytestmark = pytest.mark.one_version
 
@@ -58,34 +57,3 @@ def test_a_cursor_of_another_tenant_is_only_a_position(store: Store) -> None:
     rest = store.users.list(tenant_id=tenants[1], after=pages[0].next)
     assert {user.tenant_id for user in rest.items} == {tenants[1]}
     assert [user.username for user in rest.items] == ["bob", "eve"]
-
-
-def test_a_user_has_at_most_100_roles(store: Store) -> None:
-    user = make_user(store, make_tenant(store).id)
-    assign = partial(store.user_roles.assign, tenant_id=user.tenant_id, user_id=user.id)
-    roles = [
-        store.roles.create(tenant_id=user.tenant_id, name=f"r{number}")
-        for number in range(101)
-    ]
-    for role in roles[:100]:
-        assign(role_id=role.id)
-    assign(role_id=roles[0].id)
-    with pytest.raises(LimitReachedError, match="at most 100 roles") as caught:
-        assign(role_id=roles[100].id)
-    assert caught.value.argument == "user_id"
-    listed = store.user_roles.list_by_user(tenant_id=user.tenant_id, user_id=user.id)
-    assert len(listed) == 100
-
-
-def test_a_client_has_at_most_100_secrets(store: Store) -> None:
-    client = make_client(store, make_tenant(store).id)
-    add = partial(
-        store.client_secrets.add,
-        tenant_id=client.tenant_id,
-        client_uuid=client.id,
-        secret_hash=PHC,
-    )
-    for _ in range(100):
-        add()
-    with pytest.raises(LimitReachedError, match="at most 100 secrets"):
-        add()
