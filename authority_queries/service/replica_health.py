@@ -1,6 +1,8 @@
 """Whether standbys answer and keep up, and how many reads they answered."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,11 +34,16 @@ class Health:
     While no standby answers, one read tries after 1 s, the next after 2 s, later every
     30 s. After a read that waited in vain, no other read waits for the same position or
     a later one during `interval`.
+
+    A client chooses the position of its read, so reads for such positions have only so
+    many `places`: clients that choose positions which no server has cannot occupy all
+    connections.
     """
 
-    def __init__(self, described: str, interval: float) -> None:
+    def __init__(self, described: str, interval: float, places: int) -> None:
         self._described = described
         self._interval = interval
+        self._places = [None] * places  # those that are free
         self._rest = 0.0
         self._rests_until = 0.0
         self._lags_until = 0.0
@@ -64,6 +71,20 @@ class Health:
             self.lagging += 1
             return False
         return True
+
+    @contextmanager
+    def place(self) -> Iterator[bool]:
+        """Take a place during the block. False: none is free."""
+        try:
+            self._places.pop()
+        except IndexError:
+            self.lagging += 1
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self._places.append(None)
 
     def answer(self) -> None:
         """Note that a standby has answered."""

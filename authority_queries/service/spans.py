@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
 from types import TracebackType
-from typing import Final
+from typing import Final, Literal, get_origin
 from weakref import WeakKeyDictionary
 
 from opentelemetry.metrics import MeterProvider, get_meter
@@ -43,7 +43,9 @@ class SpanOperation:
     def returned(self, rows: list[object]) -> None:
         """Report the number of rows, and the outcome of a row that has one."""
         self._span.set_attribute("db.response.returned_rows", len(rows))
-        outcome = getattr(rows[0], "outcome", None) if len(rows) == 1 else None
+        if len(rows) != 1 or not _has_outcome(rows[0]):
+            return
+        outcome = getattr(rows[0], "outcome", None)
         if isinstance(outcome, str):
             self._attributes["authority.outcome"] = outcome
             self._span.set_attribute("authority.outcome", outcome)
@@ -113,6 +115,15 @@ class Spans:
         self._instruments.lookups.add(
             1, {"authority.cache.name": cache, "authority.cache.result": result}
         )
+
+
+def _has_outcome(row: object) -> bool:
+    """Return whether the outcome of such rows is one of a fixed list.
+
+    A column of an own query may have this name, and any text of a user.
+    """
+    annotations: Mapping[str, object] = getattr(type(row), "__annotations__", {})
+    return get_origin(annotations.get("outcome")) is Literal
 
 
 def server_attributes(connection: AnyConnection) -> Mapping[str, str | int]:

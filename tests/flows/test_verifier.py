@@ -2,6 +2,7 @@
 
 import copy
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -16,7 +17,7 @@ from authority_queries import Authority, Settings, Store, feed_keys
 from authority_queries.errors import ClosedError, InvalidArgumentError
 from authority_queries.records import Client
 from authority_queries.secrets import TokenString, mint_token
-from authority_queries.service.caching.frozen import FrozenDict, FrozenList
+from authority_queries.service.caching.frozen import FrozenDict, FrozenList, freeze
 from tests.factories import HOUR, make_client, make_tenant, make_token
 from tests.flows.cached_verifier import Dba
 from tests.flows.cached_world import World, make_world
@@ -51,6 +52,21 @@ def minted(store: Store, client: Client) -> TokenString:
 def verifier(settings: Settings) -> Iterator[Opened]:
     with opened_sync(settings) as opened:
         yield opened
+
+
+def test_texts_of_a_token_leave_memory_with_it(
+    settings: Settings, minted: TokenString
+) -> None:
+    with Authority.open(settings) as authority:
+        live = authority.verify_token(minted.token)
+    assert live is not None
+    name, key = f"token:{uuid4()}", f"urn:{uuid4()}"
+    frozen = freeze(replace(live, depends_on=[name], properties={key: 1}))
+    assert frozen.depends_on == [name]
+    # Python 3.12 keeps texts that are interned for ever. These are not.
+    for kept in (frozen.depends_on[0], *frozen.properties):
+        assert kept is not None
+        assert sys.intern(f" {kept}"[1:]) is not kept
 
 
 @both_forms

@@ -181,6 +181,31 @@ def test_a_verifier_keeps_no_answer_of_a_standby(
             assert verifier.verify_token(stolen.token) is None
 
 
+def test_positions_that_no_server_has_leave_the_standby_to_others(pair: Pair) -> None:
+    minted, _ = pair.issue()
+    until(lambda: pair.accepts(minted))
+    size, patience = 4, 1
+    with (
+        Authority.open(
+            both(pair, replica_wait=patience, replica_max_lag=30, pool_max_size=size)
+        ) as reader,
+        ThreadPoolExecutor(2 * size) as attackers,
+    ):
+        until_answered(reader, lambda: reader.verify_token(minted.token))
+
+        def attack(number: int) -> object:
+            nowhere = f"9:FFFFFFFF/{2**32 - 1 - number:X}"  # before the earlier ones
+            return reader.verify_token(minted.token, after=nowhere)
+
+        before, begun = reader.replica_reads, monotonic()
+        attacks = [attackers.submit(attack, number) for number in range(2 * size)]
+        until(lambda: reader.replica_reads.lagging >= size + before.lagging)
+        assert reader.verify_token(minted.token) is not None
+        assert reader.replica_reads.standby == before.standby + 1
+        assert monotonic() - begun < patience
+        assert all(attack.result() for attack in attacks)
+
+
 def test_reads_of_a_fresh_standby_are_one_trip(pair: Pair, reader: Authority) -> None:
     minted, _ = pair.issue()
     until(lambda: pair.accepts(minted))

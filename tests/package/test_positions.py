@@ -67,7 +67,7 @@ def required(positions: Positions, now: float) -> dict[UUID, Position | None]:
 
 
 def test_one_read_at_a_time_tries_a_standby_that_is_away() -> None:
-    health = Health("b.example:5432/authority", interval=0.25)
+    health = Health("b.example:5432/authority", interval=0.25, places=2)
     assert all(health.admits(at(1), now=10.0) for _ in range(3))
     health.fail(OSError("gone"), now=10.0)
     assert not health.admits(at(1), now=10.9)
@@ -83,7 +83,7 @@ def test_one_read_at_a_time_tries_a_standby_that_is_away() -> None:
 
 
 def test_no_other_read_waits_for_a_position_that_was_not_reached() -> None:
-    health = Health("b.example:5432/authority", interval=0.25)
+    health = Health("b.example:5432/authority", interval=0.25, places=2)
     health.lag(at(5), now=10.0)
     assert not health.admits(at(5), now=10.2)
     assert not health.admits(at(6), now=10.2)

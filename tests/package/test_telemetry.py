@@ -5,11 +5,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from threading import Event, Thread
 from time import sleep
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.metrics import MeterProvider
@@ -34,6 +36,7 @@ from authority_queries.errors import (
     DuplicateError,
     UnavailableError,
 )
+from authority_queries.service.spans import Spans
 from tests.factories import make_client, make_tenant, make_token, make_user
 from tests.isolation.services import SyncService, running, settings_for
 from tests.stores import Logins, routed_store
@@ -200,6 +203,20 @@ def test_an_outcome_is_reported(authority: Any, acme: UUID, reported: Reported) 
         if "authority.outcome" in point.attributes
     ]
     assert point.attributes["authority.outcome"] == "invalid"
+
+
+def test_an_outcome_that_may_be_any_text_is_not_reported(
+    reported: Reported, dba: "psycopg.Connection[Any]"
+) -> None:
+    @dataclass
+    class Visit:  # the record of an own query
+        outcome: str
+
+    with Spans(reported.tracers, reported.meters).operation("visits.get", dba) as get:
+        get.returned([Visit("ann@acme.example")])
+    assert reported.names() == ["visits.get"]
+    assert reported.points("db.client.operation.duration")
+    assert "ann@" not in reported.text()
 
 
 def test_no_value_is_reported(

@@ -1,8 +1,8 @@
 """Records that callers share: their lists and objects refuse changes."""
 
 from dataclasses import fields
+from functools import lru_cache
 from operator import attrgetter
-from sys import intern
 from typing import Any, Final, NoReturn, cast
 
 from authority_queries.records import VerifiedToken
@@ -47,7 +47,7 @@ class FrozenDict(dict[str, Any]):
 def freeze(token: VerifiedToken) -> VerifiedToken:
     """Return the record with lists and objects that refuse changes.
 
-    Texts that many tokens have, such as scopes, are kept once.
+    Texts that many tokens have, such as scopes, are usually kept once.
     """
     return VerifiedToken(*map(_freeze, _values(token)))
 
@@ -68,11 +68,18 @@ def _freeze_list(values: list[object]) -> FrozenList:
 def _freeze_dict(values: dict[str, object]) -> FrozenDict:
     if not values:
         return _NO_DICT
-    return FrozenDict({intern(name): _freeze(each) for name, each in values.items()})
+    return FrozenDict({_shared(name): _freeze(each) for name, each in values.items()})
 
 
 def _freeze_item(value: object) -> object:
-    return intern(value) if type(value) is str else _freeze(value)
+    return _shared(value) if type(value) is str else _freeze(value)
+
+
+# Not sys.intern: Python 3.12 keeps interned texts until the process ends. Clients that
+# exchange tokens or choose their authorization details make ever new texts.
+@lru_cache(maxsize=1024)
+def _shared(text: str) -> str:
+    return text
 
 
 _NO_LIST: Final = FrozenList()
