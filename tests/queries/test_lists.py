@@ -28,6 +28,8 @@ PAGE = 50
 PER_ROW = 5
 PER_JUDGED_ROW = 25
 JUDGED = {
+    "authorizations.list_by_client",
+    "authorizations.list_by_user",
     "sessions.list_by_user",
     "tokens.list_active_by_client",
     "tokens.list_active_by_subject",
@@ -44,6 +46,7 @@ BOUNDED = {
     "client_secrets.list_by_client": "client_secrets_client_uuid_limit",
     "client_secrets.list_live": "client_secrets_client_uuid_limit",
     "exports.list_tables": "the catalogue",
+    "grants.issue_many": "a write: it returns what it issued",
     "monitoring.list_connections": "max_connections",
     "monitoring.list_horizons": "max_connections",
     "monitoring.list_indexes": "the catalogue",
@@ -51,6 +54,7 @@ BOUNDED = {
     "monitoring.list_tables": "the catalogue",
     "monitoring.list_tenants": "a row for each status",
     "revocations.list_by_sequences": "the argument",
+    "revocations.list_heads": "the argument",
     "scopes.resolve": "the argument",
     "sessions.end_all": "a write: it returns what it ended",
     "sessions.list_live_by_ids": "the argument",
@@ -58,6 +62,8 @@ BOUNDED = {
     "tenant_moves.list_open_units": "max_connections",
     "tenant_moves.list_tables": "the catalogue",
     "tokens.list_by_ids": "the argument",
+    "tokens.verify_many": "the argument",
+    "tokens.verify_many_by_token": "the argument",
     "totp_credentials.list_confirmed": "totp_credentials_user_id_limit",
     "user_credentials.list_by_user": "the limits of its factors",
     "user_roles.list_by_user": "user_roles_user_id_limit",
