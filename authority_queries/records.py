@@ -1621,7 +1621,10 @@ class RedemptionRedeemed:
 
     outcome: Literal["redeemed", "refreshed", "already_redeemed", "recently_redeemed"]
     authorization_id: UUID
-    """Random."""
+    """The family of the token, of the same client. Revoking the family revokes the
+    token. A token that can be redeemed must have one, or its reuse could revoke
+    nothing.
+    """
     user_id: UUID | None
     """The user whom it represents. Null: none."""
     subject_id: str | None
@@ -1689,7 +1692,10 @@ class RedemptionOtherwise:
         "rotation_required",
     ]
     authorization_id: UUID | None
-    """Random."""
+    """The family of the token, of the same client. Revoking the family revokes the
+    token. A token that can be redeemed must have one, or its reuse could revoke
+    nothing.
+    """
     user_id: UUID | None
     """The user whom it represents. Null: none."""
     subject_id: str | None

@@ -41,8 +41,9 @@
 -- deletion. The successors' foreign keys would lock them too late: a deletion locks
 -- them first and their families afterwards.
 --
--- Each join also compares the id with a subquery of one row. PostgreSQL then looks up
--- by the whole key, also in a table without statistics, whose joins it underestimates.
+-- Each locked row is looked up by an id that a subquery of one row returns. PostgreSQL
+-- then looks up by the whole key, also in a table without statistics, whose joins it
+-- underestimates.
 --
 -- Null scopes, resources or authorization details are all those of the token. Fewer of
 -- them restrict only the access token (RFC 6749 section 6). A refresh token is bound to
@@ -83,36 +84,32 @@ issued_to as (
         clients.id,
         clients.grant_types,
         cardinality(clients.redirect_uris) = 1 as has_one_uri
-    from presented
-    inner join authority.clients
-        on
-            clients.tenant_id = :tenant_id
-            and presented.client_uuid = clients.id
-            and clients.id = (select one.client_uuid from presented as one)
-    for key share of clients
+    from authority.clients
+    where
+        clients.tenant_id = :tenant_id
+        and clients.id = (select presented.client_uuid from presented)
+    for key share
 ),
 
 speaks_for as (
     select users.id
-    from presented
-    inner join authority.users
-        on
-            users.tenant_id = :tenant_id
-            and presented.user_id = users.id
-            and users.id = (select one.user_id from presented as one)
-    for key share of users
+    from authority.users
+    where
+        users.tenant_id = :tenant_id
+        and users.id = (select presented.user_id from presented)
+    for key share
 ),
 
 acts_as as (
     select service_accounts.id
-    from presented
-    inner join authority.service_accounts
-        on
-            service_accounts.tenant_id = :tenant_id
-            and presented.service_account_id = service_accounts.id
-            and service_accounts.id
-            = (select one.service_account_id from presented as one)
-    for key share of service_accounts
+    from authority.service_accounts
+    where
+        service_accounts.tenant_id = :tenant_id
+        and service_accounts.id = (
+            select presented.service_account_id
+            from presented
+        )
+    for key share
 ),
 
 family as (
@@ -122,20 +119,18 @@ family as (
         authorizations.revoked_at,
         authorizations.session_id,
         authorizations.acr,
-        authorizations.amr,
-        issued_to.grant_types,
-        issued_to.has_one_uri,
-        presented.id as token_id
-    from presented
-    inner join issued_to on presented.client_uuid = issued_to.id
-    left join speaks_for on presented.user_id = speaks_for.id
-    left join acts_as on presented.service_account_id = acts_as.id
-    inner join authority.authorizations
-        on
-            authorizations.tenant_id = :tenant_id
-            and presented.authorization_id = authorizations.id
-            and authorizations.id = (select one.authorization_id from presented as one)
-    for no key update of authorizations
+        authorizations.amr
+    from authority.authorizations
+    where
+        authorizations.tenant_id = :tenant_id
+        and authorizations.id = (
+            select presented.authorization_id
+            from presented
+            inner join issued_to on presented.client_uuid = issued_to.id
+            left join speaks_for on presented.user_id = speaks_for.id
+            left join acts_as on presented.service_account_id = acts_as.id
+        )
+    for no key update
 ),
 
 token as (
@@ -157,35 +152,30 @@ token as (
         tokens.redemption_hash,
         tokens.revoked_at,
         tokens.authenticated_at,
-        family.id as authorization_id,
-        family.expires_at as family_expires_at,
-        family.revoked_at as family_revoked_at,
-        family.session_id,
-        family.acr,
-        family.amr,
-        family.grant_types,
-        family.has_one_uri,
-        given.moment
-    from family
-    cross join given
-    inner join authority.tokens
-        on
-            tokens.tenant_id = :tenant_id
-            and family.token_id = tokens.id
-            and tokens.id = (select one.token_id from family as one)
-    for no key update of tokens
+        tokens.authorization_id
+    from authority.tokens
+    where
+        tokens.tenant_id = :tenant_id
+        and tokens.id = (
+            select presented.id
+            from presented
+            inner join family on presented.authorization_id = family.id
+        )
+    for no key update
 ),
 
 successor as (
     select successors.redeemed_at
-    from token
-    inner join authority.tokens as successors
-        on
-            successors.tenant_id = :tenant_id
-            and token.authorization_id = successors.authorization_id
-            and token.id = successors.parent_id
-    where token.redeemed_at is not null
-    for no key update of successors
+    from authority.tokens as successors
+    where
+        successors.tenant_id = :tenant_id
+        and successors.authorization_id = (select token.authorization_id from token)
+        and successors.parent_id = (
+            select token.id
+            from token
+            where token.redeemed_at is not null
+        )
+    for no key update
 ),
 
 verdict as (
@@ -201,11 +191,11 @@ verdict as (
         token.nonce,
         token.properties,
         token.authenticated_at,
-        token.session_id,
-        token.acr,
-        token.amr,
-        token.grant_types,
-        token.family_expires_at,
+        family.session_id,
+        family.acr,
+        family.amr,
+        issued_to.grant_types,
+        family.expires_at as family_expires_at,
         token_states.subject_id,
         case
             when token_states.client_type = 'public' then :cnf_jkt
@@ -220,7 +210,7 @@ verdict as (
                 (token_states.client_id is distinct from :client_id)
                 or (
                     (token.redirect_uri is distinct from :redirect_uri)
-                    and not (:redirect_uri is null and token.has_one_uri)
+                    and not (:redirect_uri is null and issued_to.has_one_uri)
                 )
                 or (token.code_challenge is distinct from :code_challenge)
                 or (token.cnf_jkt is null or token.cnf_jkt = :cnf_jkt) is not true
@@ -231,14 +221,14 @@ verdict as (
                 then 'invalid'
             when
                 token.redemption_hash = sha256(uuid_send(:redemption_id))
-                and token.family_revoked_at is null
+                and family.revoked_at is null
                 then 'already_redeemed'
             when token.redemption_hash = sha256(uuid_send(:redemption_id))
                 then 'invalid'
             when
                 :leeway > interval '0'
-                and token.family_revoked_at is null
-                and token.redeemed_at + :leeway > token.moment
+                and family.revoked_at is null
+                and token.redeemed_at + :leeway > given.moment
                 and not exists (
                     select from successor
                     where successor.redeemed_at is not null
@@ -247,7 +237,7 @@ verdict as (
             when token.redeemed_at is not null then 'reused'
             when
                 token.revoked_at is not null
-                or token.family_revoked_at is not null
+                or family.revoked_at is not null
                 or token_states.dead_because is not null
                 then 'invalid'
             when
@@ -255,7 +245,7 @@ verdict as (
                     when :type = 'authorization_code' then 'authorization_code'
                     when :type = 'refresh' then 'refresh_token'
                     else 'urn:ietf:params:oauth:grant-type:device_code'
-                end <> all(token.grant_types)
+                end <> all(issued_to.grant_types)
                 then 'grant_not_allowed'
             when not :scopes::text[] <@ token.scopes then 'invalid_scope'
             when
@@ -276,6 +266,9 @@ verdict as (
             else 'refreshed'
         end as outcome
     from token
+    cross join family
+    cross join issued_to
+    cross join given
     inner join authority.token_states
         on
             token_states.tenant_id = :tenant_id

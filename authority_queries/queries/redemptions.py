@@ -27,7 +27,7 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "redeem": "2b60a2fbc26d",
+    "redeem": "74f3c641c78b",
 }
 _QUERIES = QueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "redemptions.sql", texts=_TEXTS)
@@ -153,8 +153,9 @@ def redeem(
     deletion. The successors' foreign keys would lock them too late: a deletion locks
     them first and their families afterwards.
 
-    Each join also compares the id with a subquery of one row. PostgreSQL then looks up
-    by the whole key, also in a table without statistics, whose joins it underestimates.
+    Each locked row is looked up by an id that a subquery of one row returns. PostgreSQL
+    then looks up by the whole key, also in a table without statistics, whose joins it
+    underestimates.
 
     Null scopes, resources or authorization details are all those of the token. Fewer of
     them restrict only the access token (RFC 6749 section 6). A refresh token is bound
@@ -263,8 +264,9 @@ async def redeem_async(
     deletion. The successors' foreign keys would lock them too late: a deletion locks
     them first and their families afterwards.
 
-    Each join also compares the id with a subquery of one row. PostgreSQL then looks up
-    by the whole key, also in a table without statistics, whose joins it underestimates.
+    Each locked row is looked up by an id that a subquery of one row returns. PostgreSQL
+    then looks up by the whole key, also in a table without statistics, whose joins it
+    underestimates.
 
     Null scopes, resources or authorization details are all those of the token. Fewer of
     them restrict only the access token (RFC 6749 section 6). A refresh token is bound

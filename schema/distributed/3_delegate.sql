@@ -207,6 +207,32 @@ begin
 end
 $$;
 
+-- Queries call these beside rows, on the node of the rows.
+do $$
+declare
+    wanted regprocedure;
+begin
+    for wanted in
+        select pg_proc.oid
+        from pg_proc
+        where
+            pg_proc.pronamespace = 'authority'::regnamespace
+            and pg_proc.proname in (
+                'address_prefix',
+                'address_site',
+                'merge_details',
+                'merge_texts',
+                'sign_in_time',
+                'totp_step',
+                'without_loopback_port'
+            )
+        order by pg_proc.proname
+    loop
+        perform create_distributed_function(wanted);
+    end loop;
+end
+$$;
+
 -- The triggers of the feed run on the node of the changed row, and write there.
 do $$
 declare

@@ -6,8 +6,10 @@ docs/distributed.md has prepared and distributed.
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from time import perf_counter
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -16,7 +18,13 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from authority_queries import Authority, Maintenance, Settings, mint_token
+from authority_queries import (
+    Authority,
+    Maintenance,
+    NewToken,
+    Settings,
+    mint_token,
+)
 from authority_queries.codegen.reading.folder import read_folder
 from authority_queries.errors import TenantInactiveError
 from authority_queries.resources import QUERIES
@@ -28,7 +36,11 @@ from tests.isolation.shadow_plans import touched_by
 # Read here, because tests run without the machine's AUTHORITY_ variables.
 URL: Final = os.environ.get("AUTHORITY_CITUS_URL")
 CALLS: Final = 200
+CODES: Final = 3
+REDEEMERS: Final = 8
 HOUR: Final = timedelta(hours=1)
+MINUTE: Final = timedelta(minutes=1)
+REDIRECT_URI: Final = "https://app.example/callback"
 
 pytestmark = [
     pytest.mark.one_version,
@@ -170,6 +182,73 @@ def test_a_token_is_verified_on_its_tenants_node(cluster: Cluster) -> None:
         with Maintenance.open(cluster.operator) as opened, opened.store() as store:
             store.tenants.suspend(tenant_id=acme)
         assert authority.verify_token(other.token) is None
+
+
+def test_one_of_racing_redeemers_gets_the_tokens(cluster: Cluster) -> None:
+    acme = cluster.new_tenant()
+    ready = Barrier(REDEEMERS)
+    with Authority.open(cluster.service) as authority:
+        with authority.tenant(acme) as store:
+            user = store.users.create(tenant_id=acme, username="ada")
+            client = make_client(
+                store, acme, redirect_uris=[REDIRECT_URI], consent_type="implicit"
+            )
+
+        def redeem(code: TokenString) -> str:
+            with authority.tenant(acme, autocommit=True) as store:
+                ready.wait()
+                return store.redemptions.redeem_code(
+                    tenant_id=acme,
+                    token_hash=code.hash,
+                    client_id=client.client_id,
+                    redirect_uri=REDIRECT_URI,
+                    redemption_id=uuid4(),
+                    access_token=NewToken(
+                        hash=mint_token("access", acme).hash, lifetime=HOUR
+                    ),
+                ).outcome
+
+        for _ in range(CODES):
+            code = mint_token("authorization_code", acme)
+            with authority.tenant(acme) as store:
+                issued = store.grants.issue_code(
+                    tenant_id=acme,
+                    token_hash=code.hash,
+                    client_id=client.client_id,
+                    user_id=user.id,
+                    scopes=["openid"],
+                    redirect_uri=REDIRECT_URI,
+                    authenticated_at=datetime.now(UTC) - MINUTE,
+                    lifetime=HOUR,
+                )
+            with ThreadPoolExecutor(REDEEMERS) as redeemers:
+                outcomes = sorted(redeemers.map(redeem, [code] * REDEEMERS))
+            assert outcomes == ["redeemed"] + ["reused"] * (REDEEMERS - 1)
+            family = cluster.dba.execute(
+                "select revocation_reason from authority.authorizations "
+                "where tenant_id = %s and id = %s",
+                (acme, issued.authorization_id),
+            ).fetchall()
+            assert family == [("token_reuse",)]
+
+
+def test_a_client_gets_a_token_for_itself(cluster: Cluster) -> None:
+    acme = cluster.new_tenant()
+    token = mint_token("access", acme)
+    with Authority.open(cluster.service) as authority:
+        with authority.tenant(acme) as store:
+            client = make_client(store, acme)
+            outcomes = [
+                store.grants.issue_to_client(
+                    tenant_id=acme,
+                    token_hash=token.hash,
+                    client_id=client_id,
+                    lifetime=HOUR,
+                ).outcome
+                for client_id in (client.client_id, "nobody")
+            ]
+        assert outcomes == ["issued", "client_inactive"]
+        assert authority.verify_token(token.token) is not None
 
 
 def test_most_queries_of_a_tenant_are_planned(
