@@ -181,7 +181,8 @@ def __getattr__(name: str) -> object:
     try:
         home = import_module(f"{__name__}.{_HOMES[name]}")
     except ModuleNotFoundError as error:
-        error.add_note(f"{name} needs: pip install 'authority-queries[service]'")
+        if not hasattr(error, "__notes__"):  # telemetry names an extra of its own
+            error.add_note(f"{name} needs: pip install 'authority-queries[service]'")
         raise
     value: object = getattr(home, name)
     globals()[name] = value
