@@ -65,10 +65,11 @@ class ClientTokenRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastLoginAttempt:
-    """A sign-in attempt for `store.login_attempts.record_many`: as for `record`.
+    """A sign-in attempt for `store.login_attempts.record_many`.
 
-    `created_at` is when the attempt was made. None means now, and so does a time that
-    the database has not reached.
+    The fields are the arguments of `store.login_attempts.record`. `created_at` is when
+    the attempt was made. None means now, and so does a time that the database has not
+    reached.
     """
 
     username: str
@@ -97,11 +98,12 @@ class PastLoginAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedToken:
-    """A token of another store for `store.tokens.import_many`: as for `create`.
+    """A token of another store for `store.imports.import_tokens`.
 
-    `client_uuid` is `Client.id`. `created_at` is when the token was issued. None means
-    now, and so does a time that the database has not reached. `authenticated_at` is
-    the time of the sign-in; None means `created_at`.
+    The fields are the arguments of `store.tokens.create`, with times instead of a
+    lifetime. `client_uuid` is `Client.id`. `created_at` is when the token was issued.
+    None means now, and so does a time that the database has not reached.
+    `authenticated_at` is the time of the sign-in; None means `created_at`.
     """
 
     type: Literal["access", "refresh"]
@@ -147,11 +149,11 @@ class ImportedToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedUser:
-    """A user of another system for `store.users.import_many`: as for `create`.
+    """A user of another system for `store.imports.import_users`.
 
-    `subject_id` is the `sub`, by which a repeated import recognizes the user.
-    `created_at` is when the account was made. None means now, and so does a time that
-    the database has not reached.
+    The fields are the arguments of `store.users.create`. `subject_id` is the `sub`, by
+    which a repeated import recognizes the user. `created_at` is when the account was
+    made. None means now, and so does a time that the database has not reached.
     """
 
     subject_id: str
