@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     )
     from authority_queries.repositories.values import (
         NewToken,
+        Page,
         is_confirmed,
         is_sign_in_sufficient,
     )
-    from authority_queries.secrets import mint_token, parse_token
+    from authority_queries.secrets import TokenString, mint_token, parse_token
     from authority_queries.secrets.encryption import Encrypted, Keyring
     from authority_queries.secrets.key_pairs import mint_signing_key
     from authority_queries.secrets.signing_keys import SigningKey
@@ -53,13 +54,18 @@ if TYPE_CHECKING:
     from authority_queries.service._sync.monitor import Monitor
     from authority_queries.service._sync.mover import Mover
     from authority_queries.service._sync.verifier import Verifier
-    from authority_queries.service.audits import AuditHead
+    from authority_queries.service.audits import AuditHead, AuditReport
     from authority_queries.service.caching.limits import VerifierStatistics
+    from authority_queries.service.erasures import ErasureReport, TableReport
+    from authority_queries.service.exports import ExportedLine
+    from authority_queries.service.migration_reports import MigrationProgress
     from authority_queries.service.migrations import migrate
-    from authority_queries.service.retention import Retention
+    from authority_queries.service.replica_health import ReplicaReads
+    from authority_queries.service.retention import PruneReport, Retention, StepReport
     from authority_queries.service.settings import Settings
     from authority_queries.service.stats import Stats
     from authority_queries.service.telemetry import start_telemetry, stop_telemetry
+    from authority_queries.service.tenant_dumps import LoadReport, MoveProgress
 
 __all__ = [
     "Actor",
@@ -72,26 +78,38 @@ __all__ = [
     "AsyncStore",
     "AsyncVerifier",
     "AuditHead",
+    "AuditReport",
     "Authority",
     "AuthorityError",
     "Cells",
     "ClientTokenRequest",
     "Encrypted",
+    "ErasureReport",
+    "ExportedLine",
     "Exporter",
     "ImportReport",
     "ImportedToken",
     "ImportedUser",
     "Keyring",
+    "LoadReport",
     "Maintenance",
+    "MigrationProgress",
     "Monitor",
+    "MoveProgress",
     "Mover",
     "NewToken",
+    "Page",
     "PastLoginAttempt",
+    "PruneReport",
+    "ReplicaReads",
     "Retention",
     "Settings",
     "SigningKey",
     "Stats",
+    "StepReport",
     "Store",
+    "TableReport",
+    "TokenString",
     "TotpSecret",
     "Verifier",
     "VerifierStatistics",
@@ -129,26 +147,38 @@ _HOMES = {
     "AsyncStore": "repositories._async.store",
     "AsyncVerifier": "service._async.verifier",
     "AuditHead": "service.audits",
+    "AuditReport": "service.audits",
     "Authority": "service._sync.authority",
     "AuthorityError": "errors",
     "Cells": "service._sync.cells",
     "ClientTokenRequest": "repositories.rows",
     "Encrypted": "secrets.encryption",
+    "ErasureReport": "service.erasures",
+    "ExportedLine": "service.exports",
     "Exporter": "service._sync.exporter",
     "ImportReport": "repositories.row_batches",
     "ImportedToken": "repositories.rows",
     "ImportedUser": "repositories.rows",
     "Keyring": "secrets.encryption",
+    "LoadReport": "service.tenant_dumps",
     "Maintenance": "service._sync.maintenance",
+    "MigrationProgress": "service.migration_reports",
     "Monitor": "service._sync.monitor",
+    "MoveProgress": "service.tenant_dumps",
     "Mover": "service._sync.mover",
     "NewToken": "repositories.values",
+    "Page": "repositories.values",
     "PastLoginAttempt": "repositories.rows",
+    "PruneReport": "service.retention",
+    "ReplicaReads": "service.replica_health",
     "Retention": "service.retention",
     "Settings": "service.settings",
     "SigningKey": "secrets.signing_keys",
     "Stats": "service.stats",
+    "StepReport": "service.retention",
     "Store": "repositories._sync.store",
+    "TableReport": "service.erasures",
+    "TokenString": "secrets",
     "TotpSecret": "credentials",
     "Verifier": "service._sync.verifier",
     "VerifierStatistics": "service.caching.limits",
@@ -181,7 +211,8 @@ def __getattr__(name: str) -> object:
     try:
         home = import_module(f"{__name__}.{_HOMES[name]}")
     except ModuleNotFoundError as error:
-        error.add_note(f"{name} needs: pip install 'authority-queries[service]'")
+        if not hasattr(error, "__notes__"):  # telemetry names an extra of its own
+            error.add_note(f"{name} needs: pip install 'authority-queries[service]'")
         raise
     value: object = getattr(home, name)
     globals()[name] = value

@@ -150,6 +150,8 @@ def test_a_refused_argument_leaves_the_unit_usable(
             )
         with pytest.raises(InvalidArgumentError, match="another together"):
             store.together(lambda: store.together(lambda: 1, lambda: 2), lambda: 3)
+        with pytest.raises(InvalidArgumentError, match="calls must be functions"):
+            store.together(store.users.list(tenant_id=acme))  # type: ignore[call-overload]
         assert store.together(lambda: 1, lambda: 2) == (1, 2)
         assert store.together() == ()
         assert len(store.users.list(tenant_id=acme).items) == 1

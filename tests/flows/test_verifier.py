@@ -260,6 +260,8 @@ def test_a_closed_verifier_refuses_and_leaves_no_connection(
         verifier.close()
         with pytest.raises(ClosedError, match="the verifier is closed"):
             verifier.verify(minted.token)
+        with pytest.raises(ClosedError, match="the verifier is closed"):
+            verifier.verify("no token")
         until(lambda: connections() == before + 1, "the end of listening")
 
 
@@ -268,6 +270,7 @@ def test_a_closed_verifier_refuses_and_leaves_no_connection(
     [
         ({"max_age": timedelta(0)}, "max_age"),
         ({"max_staleness": SECOND}, "max_staleness must be longer than poll_interval"),
+        ({"max_staleness": 5}, "max_staleness must be a timedelta, not int"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"max_tenants": 0}, "max_tenants"),
         ({"refused_for": -SECOND}, "refused_for"),

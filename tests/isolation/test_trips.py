@@ -189,6 +189,8 @@ def test_many_tokens_of_two_tenants_are_verified_in_one_trip(
         authority.verify_tokens([token.token] * 1001)
     with pytest.raises(InvalidArgumentError, match="tokens must be a sequence"):
         authority.verify_tokens(token.token)
+    with pytest.raises(InvalidArgumentError, match=r"^tokens\[1\] must be a str"):
+        authority.verify_tokens([token.token, None])
     assert spent() == 0
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
 from time import monotonic, sleep
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -29,6 +30,7 @@ from authority_queries import (
 from authority_queries.errors import (
     ConfigurationError,
     DuplicateError,
+    InvalidArgumentError,
     TenantInactiveError,
     TenantMovingError,
     UnavailableError,
@@ -298,6 +300,16 @@ def test_a_tenant_of_no_cell_is_refused(world: World, cells: Cells) -> None:
     with pytest.raises(TenantInactiveError) as caught, cells.tenant(suspended) as store:
         make_client(store, suspended)
     assert not isinstance(caught.value, TenantMovingError)
+
+
+def test_cells_check_the_arguments_that_an_authority_checks() -> None:
+    cells, token = Cells({}, lambda _: None), mint_token("access", uuid4()).token
+    wrong: dict[str, Any] = {"kind": "session", "tenant_id": "acme", "resource": 5}
+    for name, value in wrong.items():
+        with pytest.raises(InvalidArgumentError, match=f"^{name} must be"):
+            cells.verify_token(token, **{name: value})
+    with pytest.raises(InvalidArgumentError, match=r"^tenant_id must be a UUID"):
+        cells.verify_session(token, tenant_id=wrong["tenant_id"])
 
 
 def test_services_find_a_moved_tenant_after_its_old_cell_is_gone(

@@ -381,3 +381,15 @@ def test_the_store_does_not_import_opentelemetry() -> None:
         "sys.exit(any(name.startswith('opentelemetry') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_without_the_extra_its_name_is_all_that_the_error_notes() -> None:
+    code = (
+        "import sys; sys.modules['opentelemetry'] = None\n"
+        "from authority_queries import start_telemetry"
+    )
+    run = [sys.executable, "-c", code]
+    error = subprocess.run(run, check=False, capture_output=True, text=True).stderr
+    assert error.splitlines()[-1] == (
+        "telemetry needs: pip install 'authority-queries[opentelemetry]'"
+    )

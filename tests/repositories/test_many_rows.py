@@ -133,6 +133,15 @@ def test_a_call_takes_at_most_1000_elements(sync_store: Store) -> None:
             tenant_id=client.tenant_id,
             token_hashes=bytes(32),  # type: ignore[arg-type]
         )
+    with pytest.raises(InvalidArgumentError, match=r"^token_hashes\[1\] must have 32"):
+        sync_store.tokens.verify_many(
+            tenant_id=client.tenant_id, token_hashes=[bytes(32), b"short"]
+        )
+    with pytest.raises(InvalidArgumentError, match=r"^rows must be an iterable"):
+        sync_store.imports.import_tokens(
+            tenant_id=client.tenant_id,
+            rows=None,  # type: ignore[arg-type]
+        )
 
 
 def test_each_request_has_the_outcome_of_its_own_call(store: Store) -> None:

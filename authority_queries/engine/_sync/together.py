@@ -17,6 +17,7 @@ from authority_queries.engine._sync.unit import Unit, unit_of
 from authority_queries.engine.calls import Call
 from authority_queries.engine.direct_connections import is_direct
 from authority_queries.engine.errors import InvalidArgumentError
+from authority_queries.engine.refusals import wrong_type
 from authority_queries.engine.statement import Statement
 from authority_queries.engine.telemetry import TELEMETRY
 
@@ -76,6 +77,9 @@ class Together:
         if unit is None or _current.get() is not None:
             message = "together: call it in a unit of work, and not in another together"
             raise InvalidArgumentError(message)
+        for call in calls:
+            if not callable(call):
+                raise wrong_type("calls", "functions without arguments", call)
         token = _current.set(self)
         try:
             with TELEMETRY.observe("together", conn):

@@ -11,6 +11,7 @@ from psycopg.pq import TransactionStatus
 from authority_queries.engine._async.transactions import own_transaction
 from authority_queries.engine._async.unit import unit_of
 from authority_queries.engine.calls import AsyncCall
+from authority_queries.engine.refusals import wrong_type
 from authority_queries.errors import ConstraintError, InvalidArgumentError
 from authority_queries.repositories.arguments import check_within
 from authority_queries.repositories.row_batches import (
@@ -44,6 +45,8 @@ class AsyncImport:
 
         Raises the error of the first row that is refused, with its position.
         """
+        if not isinstance(rows, Iterable):
+            raise wrong_type(_ROWS, "an iterable", rows)
         size = check_within("batch_size", batch_size, 1, MAX_ROWS)
         await self._begin()
         created = given = 0

@@ -63,13 +63,16 @@ class AsyncTokenVerification(AsyncRepository):
     ) -> list[VerifiedToken | None]:
         """Return for each hash, in their order, what `verify` would return.
 
-        This is one statement for at most 1000 hashes.
+        This is one statement for at most 1000 hashes. An error names the position of a
+        hash, from 0: `token_hashes[17]`.
         """
         check_many("token_hashes", token_hashes)
+        for position, each in enumerate(token_hashes):
+            check_digest(f"token_hashes[{position}]", each)
         found = await queries.verify_many_async(
             self._connection,
             tenant_id=tenant_id,
-            token_hashes=[check_digest("token_hashes", each) for each in token_hashes],
+            token_hashes=token_hashes,
             type=type,
             resource=resource,
         )

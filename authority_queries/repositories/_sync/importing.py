@@ -12,6 +12,7 @@ from psycopg.pq import TransactionStatus
 from authority_queries.engine._sync.transactions import own_transaction
 from authority_queries.engine._sync.unit import unit_of
 from authority_queries.engine.calls import Call
+from authority_queries.engine.refusals import wrong_type
 from authority_queries.errors import ConstraintError, InvalidArgumentError
 from authority_queries.repositories.arguments import check_within
 from authority_queries.repositories.row_batches import (
@@ -43,6 +44,8 @@ class Import:
 
         Raises the error of the first row that is refused, with its position.
         """
+        if not isinstance(rows, Iterable):
+            raise wrong_type(_ROWS, "an iterable", rows)
         size = check_within("batch_size", batch_size, 1, MAX_ROWS)
         self._begin()
         created = given = 0

@@ -6,6 +6,7 @@ from typing import Final, Literal, TypeVar
 from uuid import UUID
 
 from authority_queries.engine.calls import AsyncCall
+from authority_queries.engine.checks import one_of, optional, text
 from authority_queries.errors import (
     ConfigurationError,
     InvalidTokenError,
@@ -21,6 +22,8 @@ from authority_queries.secrets import TokenKind, parse_token
 from authority_queries.service._async.authority import AsyncAuthority
 
 _Answer = TypeVar("_Answer")
+_kind: Final = one_of("access", "refresh")
+_resource: Final = optional(text())
 _REMEMBERED: Final = 100_000  # tenants: about 20 MB
 
 
@@ -68,6 +71,8 @@ class AsyncCells:
         returns None, it asks the directory whether the tenant is in another cell now.
         Raises TenantMovingError if the token may be live: repeat the call later.
         """
+        _kind("kind", kind)
+        _resource("resource", resource)
 
         async def ask(authority: AsyncAuthority) -> VerifiedToken | None:
             return await authority.verify_token(
@@ -154,6 +159,8 @@ class AsyncCells:
 
 def _tenant_of(token: str, kind: TokenKind, tenant_id: UUID | None) -> UUID | None:
     """Return the tenant of a token of this kind and tenant, or None."""
+    if tenant_id is not None:
+        check_tenant_id(tenant_id)
     try:
         presented = parse_token(token, kind=kind).tenant_id
     except InvalidTokenError:

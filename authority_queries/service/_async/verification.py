@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final, Literal
 from uuid import UUID
 
-from authority_queries.engine.checks import one_of, optional, text
+from authority_queries.engine.checks import instance, one_of, optional, text
 from authority_queries.errors import InvalidTokenError
 from authority_queries.queries import sessions
 from authority_queries.queries import tokens as queries
@@ -26,6 +26,7 @@ from authority_queries.service.settings import Settings
 
 _kind: Final = one_of("access", "refresh")
 _resource: Final = optional(text())
+_token: Final = instance(str)
 
 
 class AsyncVerification(AsyncPooled):
@@ -112,11 +113,14 @@ class AsyncVerification(AsyncPooled):
 
         This is one trip for at most 1000 tokens, whatever tenants they are of. The
         database reads the tokens of each tenant with that tenant set. Raises
-        InvalidArgumentError for more tokens and for arguments of other types.
+        InvalidArgumentError for more tokens and for arguments of other types, with the
+        position of a token, from 0: `tokens[17]`.
         """
         _kind("kind", kind)
         _resource("resource", resource)
         check_many("tokens", tokens)
+        for position, each in enumerate(tokens):
+            _token(f"tokens[{position}]", each)
         presented = [_presented(each, kind, tenant_id) for each in tokens]
         asked = [each for each in presented if each is not None]
         live: dict[tuple[UUID, bytes], VerifiedToken] = {}

@@ -114,6 +114,7 @@ class AsyncVerifier:
         self, token: str, tenant_id: UUID | None, resource: str | None
     ) -> VerifiedToken | None:
         """Verify a token that has no answer in memory."""
+        self._cache.check_open()
         _resource("resource", resource)
         if tenant_id is not None:
             check_tenant_id(tenant_id)

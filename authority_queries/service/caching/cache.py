@@ -56,6 +56,12 @@ class TokenCache:
             self.refused.clear()
             self.feeds.clear()
 
+    def check_open(self) -> None:
+        """Raise ClosedError after `close`."""
+        if self.is_closed:
+            message = "the verifier is closed: use it inside its block"
+            raise ClosedError(message)
+
     @property
     def staleness(self) -> float | None:
         """The seconds since the feed that waits longest was read to its end."""
@@ -71,9 +77,7 @@ class TokenCache:
         With `alone` no other call shares the flight.
         """
         with self._lock:
-            if self.is_closed:
-                message = "the verifier is closed: use it inside its block"
-                raise ClosedError(message)
+            self.check_open()
             flight = self.flights.get(digest)
             if flight is not None and not alone:
                 return flight, False

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from authority_queries.engine.checks import exact_duration
 from authority_queries.engine.refusals import refusal
 from authority_queries.repositories.arguments import (
     check_count,
@@ -36,13 +37,12 @@ class VerifierLimits:
         max_tenants: int,
     ) -> "VerifierLimits":
         """Check the arguments of `verifier`. Raises InvalidArgumentError."""
-        if max_staleness <= check_positive("poll_interval", poll_interval):
+        check_positive("poll_interval", poll_interval)
+        if exact_duration("max_staleness", max_staleness) <= poll_interval:
             raise refusal("max_staleness", "must be longer than poll_interval")
         return cls(
             max_age=check_positive("max_age", max_age).total_seconds(),
-            max_staleness=check_positive(
-                "max_staleness", max_staleness
-            ).total_seconds(),
+            max_staleness=max_staleness.total_seconds(),
             poll_interval=poll_interval.total_seconds(),
             refused_for=check_not_negative("refused_for", refused_for).total_seconds(),
             max_tokens=check_count("max_tokens", max_tokens),
