@@ -16,6 +16,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from authority_queries.engine.checks import instance, octets, one_of, uuid
+from authority_queries.engine.refusals import wrong_type
 from authority_queries.errors import InvalidTokenError
 
 TokenKind = Literal[
@@ -106,25 +107,22 @@ def parse_token(token: str, *, kind: TokenKind | None = None) -> TokenString:
     another kind than `kind`. The message does not repeat the string. Raises
     InvalidArgumentError for a value that is not a str.
     """
-    instance(str)("token", token)
-    if len(token) != LENGTH or not token.isascii():
-        message = f"a token must have {LENGTH} ASCII characters"
-        raise InvalidTokenError(message, argument="token")
-    body, _, checksum = token.rpartition("_")
-    if not hmac.compare_digest(checksum, _checksum(body)):
-        message = "the token's checksum is wrong: the token is mistyped or truncated"
-        raise InvalidTokenError(message, argument="token")
-    parts = body.split("_")
-    found = _KINDS.get(parts[1]) if len(parts) == len(("aq", "at", "t", "s")) else None
-    if found is None or parts[0] != "aq" or kind not in (None, found):
-        wanted = f"of the kind {kind}" if kind else "of a kind of this store"
-        message = f"the token is not {wanted}"
-        raise InvalidTokenError(message, argument="token")
-    tenant_id = _tenant_of(parts[2])
-    if tenant_id is None:
-        message = "the token has no valid tenant"
-        raise InvalidTokenError(message, argument="token")
+    found, tenant_id = _parts(token, kind)
     return _token_string(found, tenant_id, token)
+
+
+def find_token(token: str, kind: TokenKind) -> tuple[UUID, bytes] | None:
+    """Return tenant and hash of a string that `parse_token` accepts, or None."""
+    try:
+        _, tenant_id = _parts(token, kind)
+    except InvalidTokenError:
+        return None
+    return tenant_id, hash_token(token)
+
+
+def hash_token(token: str) -> bytes:
+    """Return the hash of a token string that the store keeps: 32 octets."""
+    return hashlib.sha256(token.encode("ascii")).digest()
 
 
 def contains_token(value: object) -> bool:
@@ -137,6 +135,29 @@ def contains_token(value: object) -> bool:
     return False
 
 
+def _parts(token: str, kind: TokenKind | None) -> tuple[TokenKind, UUID]:
+    if not isinstance(token, str):
+        raise wrong_type("token", "a str", token)
+    if len(token) != LENGTH or not token.isascii():
+        message = f"a token must have {LENGTH} ASCII characters"
+        raise InvalidTokenError(message, argument="token")
+    body, _, checksum = token.rpartition("_")
+    if checksum != _checksum(body):
+        message = "the token's checksum is wrong: the token is mistyped or truncated"
+        raise InvalidTokenError(message, argument="token")
+    parts = body.split("_")
+    found = _KINDS.get(parts[1]) if len(parts) == len(("aq", "at", "t", "s")) else None
+    if found is None or parts[0] != "aq" or kind not in (None, found):
+        wanted = f"of the kind {kind}" if kind else "of a kind of this store"
+        message = f"the token is not {wanted}"
+        raise InvalidTokenError(message, argument="token")
+    tenant_id = _tenant_of(parts[2])
+    if tenant_id is None:
+        message = "the token has no valid tenant"
+        raise InvalidTokenError(message, argument="token")
+    return found, tenant_id
+
+
 def _with_secret(kind: TokenKind, tenant_id: UUID, secret: int) -> TokenString:
     _kind("kind", kind)
     uuid("tenant_id", tenant_id)
@@ -146,8 +167,9 @@ def _with_secret(kind: TokenKind, tenant_id: UUID, secret: int) -> TokenString:
 
 
 def _token_string(kind: TokenKind, tenant_id: UUID, token: str) -> TokenString:
-    digest = hashlib.sha256(token.encode("ascii")).digest()
-    return TokenString(kind=kind, tenant_id=tenant_id, token=token, hash=digest)
+    return TokenString(
+        kind=kind, tenant_id=tenant_id, token=token, hash=hash_token(token)
+    )
 
 
 def _checksum(body: str) -> str:

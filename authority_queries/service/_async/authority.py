@@ -192,7 +192,7 @@ class AsyncAuthority(AsyncVerification):
             connect=self._pool.connect,
             listen=listen,
         )
-        return AsyncVerifier(reader, verify=self.verify_token)
+        return AsyncVerifier(reader, verify=self._verify)
 
     async def find_tenant(self, code: str) -> UUID | None:
         """Return the id of the tenant with this code, whatever its status, or None."""

@@ -193,7 +193,7 @@ class Authority(Verification):
             connect=self._pool.connect,
             listen=listen,
         )
-        return Verifier(reader, verify=self.verify_token)
+        return Verifier(reader, verify=self._verify)
 
     def find_tenant(self, code: str) -> UUID | None:
         """Return the id of the tenant with this code, whatever its status, or None."""
