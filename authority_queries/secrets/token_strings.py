@@ -52,6 +52,7 @@ _TENANT_DIGITS: Final = 22  # of 128 bits
 _SECRET_DIGITS: Final = 43  # of 256 bits
 _CHECKSUM_DIGITS: Final = 6  # of 32 bits, three pairs
 _key: Final = octets(32)
+_sha256: Final = hashlib.sha256
 _kind: Final = one_of(*_PREFIXES)
 LENGTH: Final = len("aq_at___") + _TENANT_DIGITS + _SECRET_DIGITS + _CHECKSUM_DIGITS
 
@@ -117,12 +118,7 @@ def find_token(token: str, kind: TokenKind) -> tuple[UUID, bytes] | None:
         _, tenant_id = _parts(token, kind)
     except InvalidTokenError:
         return None
-    return tenant_id, hash_token(token)
-
-
-def hash_token(token: str) -> bytes:
-    """Return the hash of a token string that the store keeps: 32 octets."""
-    return hashlib.sha256(token.encode("ascii")).digest()
+    return tenant_id, _sha256(token.encode("ascii")).digest()
 
 
 def contains_token(value: object) -> bool:
@@ -145,13 +141,12 @@ def _parts(token: str, kind: TokenKind | None) -> tuple[TokenKind, UUID]:
     if checksum != _checksum(body):
         message = "the token's checksum is wrong: the token is mistyped or truncated"
         raise InvalidTokenError(message, argument="token")
-    parts = body.split("_")
-    found = _KINDS.get(parts[1]) if len(parts) == len(("aq", "at", "t", "s")) else None
-    if found is None or parts[0] != "aq" or kind not in (None, found):
+    head, _, _ = body.rpartition("_")
+    found, tenant_id = _head(head)
+    if found is None or kind not in (None, found):
         wanted = f"of the kind {kind}" if kind else "of a kind of this store"
         message = f"the token is not {wanted}"
         raise InvalidTokenError(message, argument="token")
-    tenant_id = _tenant_of(parts[2])
     if tenant_id is None:
         message = "the token has no valid tenant"
         raise InvalidTokenError(message, argument="token")
@@ -167,9 +162,8 @@ def _with_secret(kind: TokenKind, tenant_id: UUID, secret: int) -> TokenString:
 
 
 def _token_string(kind: TokenKind, tenant_id: UUID, token: str) -> TokenString:
-    return TokenString(
-        kind=kind, tenant_id=tenant_id, token=token, hash=hash_token(token)
-    )
+    digest = _sha256(token.encode("ascii")).digest()
+    return TokenString(kind=kind, tenant_id=tenant_id, token=token, hash=digest)
 
 
 def _checksum(body: str) -> str:
@@ -188,6 +182,14 @@ def _encode(number: int, digits: int) -> str:
 
 # Tenants repeat, and decoding takes longer than the rest of a token string.
 @lru_cache(maxsize=4096)
+def _head(head: str) -> tuple[TokenKind | None, UUID | None]:
+    """Return kind and tenant of what precedes the secret."""
+    parts = head.split("_")
+    if len(parts) != len(("aq", "at", "t")) or parts[0] != "aq":
+        return None, None
+    return _KINDS.get(parts[1]), _tenant_of(parts[2])
+
+
 def _tenant_of(encoded: str) -> UUID | None:
     number = 0
     for digit in encoded:
