@@ -16,6 +16,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from authority_queries.engine.checks import instance, octets, one_of, uuid
+from authority_queries.engine.refusals import wrong_type
 from authority_queries.errors import InvalidTokenError
 
 TokenKind = Literal[
@@ -51,6 +52,7 @@ _TENANT_DIGITS: Final = 22  # of 128 bits
 _SECRET_DIGITS: Final = 43  # of 256 bits
 _CHECKSUM_DIGITS: Final = 6  # of 32 bits, three pairs
 _key: Final = octets(32)
+_sha256: Final = hashlib.sha256
 _kind: Final = one_of(*_PREFIXES)
 LENGTH: Final = len("aq_at___") + _TENANT_DIGITS + _SECRET_DIGITS + _CHECKSUM_DIGITS
 
@@ -106,25 +108,17 @@ def parse_token(token: str, *, kind: TokenKind | None = None) -> TokenString:
     another kind than `kind`. The message does not repeat the string. Raises
     InvalidArgumentError for a value that is not a str.
     """
-    instance(str)("token", token)
-    if len(token) != LENGTH or not token.isascii():
-        message = f"a token must have {LENGTH} ASCII characters"
-        raise InvalidTokenError(message, argument="token")
-    body, _, checksum = token.rpartition("_")
-    if not hmac.compare_digest(checksum, _checksum(body)):
-        message = "the token's checksum is wrong: the token is mistyped or truncated"
-        raise InvalidTokenError(message, argument="token")
-    parts = body.split("_")
-    found = _KINDS.get(parts[1]) if len(parts) == len(("aq", "at", "t", "s")) else None
-    if found is None or parts[0] != "aq" or kind not in (None, found):
-        wanted = f"of the kind {kind}" if kind else "of a kind of this store"
-        message = f"the token is not {wanted}"
-        raise InvalidTokenError(message, argument="token")
-    tenant_id = _tenant_of(parts[2])
-    if tenant_id is None:
-        message = "the token has no valid tenant"
-        raise InvalidTokenError(message, argument="token")
+    found, tenant_id = _parts(token, kind)
     return _token_string(found, tenant_id, token)
+
+
+def find_token(token: str, kind: TokenKind) -> tuple[UUID, bytes] | None:
+    """Return tenant and hash of a string that `parse_token` accepts, or None."""
+    try:
+        _, tenant_id = _parts(token, kind)
+    except InvalidTokenError:
+        return None
+    return tenant_id, _sha256(token.encode("ascii")).digest()
 
 
 def contains_token(value: object) -> bool:
@@ -137,6 +131,28 @@ def contains_token(value: object) -> bool:
     return False
 
 
+def _parts(token: str, kind: TokenKind | None) -> tuple[TokenKind, UUID]:
+    if not isinstance(token, str):
+        raise wrong_type("token", "a str", token)
+    if len(token) != LENGTH or not token.isascii():
+        message = f"a token must have {LENGTH} ASCII characters"
+        raise InvalidTokenError(message, argument="token")
+    body, _, checksum = token.rpartition("_")
+    if checksum != _checksum(body):
+        message = "the token's checksum is wrong: the token is mistyped or truncated"
+        raise InvalidTokenError(message, argument="token")
+    head, _, _ = body.rpartition("_")
+    found, tenant_id = _head(head)
+    if found is None or kind not in (None, found):
+        wanted = f"of the kind {kind}" if kind else "of a kind of this store"
+        message = f"the token is not {wanted}"
+        raise InvalidTokenError(message, argument="token")
+    if tenant_id is None:
+        message = "the token has no valid tenant"
+        raise InvalidTokenError(message, argument="token")
+    return found, tenant_id
+
+
 def _with_secret(kind: TokenKind, tenant_id: UUID, secret: int) -> TokenString:
     _kind("kind", kind)
     uuid("tenant_id", tenant_id)
@@ -146,7 +162,7 @@ def _with_secret(kind: TokenKind, tenant_id: UUID, secret: int) -> TokenString:
 
 
 def _token_string(kind: TokenKind, tenant_id: UUID, token: str) -> TokenString:
-    digest = hashlib.sha256(token.encode("ascii")).digest()
+    digest = _sha256(token.encode("ascii")).digest()
     return TokenString(kind=kind, tenant_id=tenant_id, token=token, hash=digest)
 
 
@@ -166,6 +182,14 @@ def _encode(number: int, digits: int) -> str:
 
 # Tenants repeat, and decoding takes longer than the rest of a token string.
 @lru_cache(maxsize=4096)
+def _head(head: str) -> tuple[TokenKind | None, UUID | None]:
+    """Return kind and tenant of what precedes the secret."""
+    parts = head.split("_")
+    if len(parts) != len(("aq", "at", "t")) or parts[0] != "aq":
+        return None, None
+    return _KINDS.get(parts[1]), _tenant_of(parts[2])
+
+
 def _tenant_of(encoded: str) -> UUID | None:
     number = 0
     for digit in encoded:

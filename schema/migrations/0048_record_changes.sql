@@ -49,10 +49,11 @@ comment on function authority.current_actor is
 user_id, service_account_id, client_id, address, user_agent and correlation_id, all
 optional. Without it, the database login acts.';
 
+-- Stable, because jsonb_build_object is: PostgreSQL would not inline it otherwise.
 create or replace function authority.audited_value(name text, value jsonb)
 returns jsonb
 language sql
-immutable parallel safe
+stable parallel safe
 return case
     when value is null then '{}'
     when

@@ -163,13 +163,13 @@ def delay_answers(verifier: Opened) -> None:
     def delay() -> float:
         return uniform(0, 0.05)  # noqa: S311 -- not a secret
 
-    def asked(token: str) -> Any:
-        found = ask(token)
+    def asked(tenant_id: UUID, digest: bytes) -> Any:
+        found = ask(tenant_id, digest)
         sleep(delay())
         return found
 
-    async def asked_async(token: str) -> Any:
-        found = await ask(token)
+    async def asked_async(tenant_id: UUID, digest: bytes) -> Any:
+        found = await ask(tenant_id, digest)
         await asyncio.sleep(delay())
         return found
 

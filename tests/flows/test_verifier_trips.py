@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -54,7 +55,7 @@ def pool(logins: Logins) -> Settings:
 class Slow:
     """Holds the verifier's trips after the database has answered."""
 
-    def __init__(self, verifier: Opened, *, only: str | None = None) -> None:
+    def __init__(self, verifier: Opened, *, only: bytes | None = None) -> None:
         self.answered, self.go_on = Event(), Event()
         self.trips = 0
         self.error: BaseException | None = None
@@ -68,13 +69,13 @@ class Slow:
                 raise self.error
             return found
 
-        def asked(token: str) -> Any:
-            found = ask(token)
-            return hold(found) if only in (None, token) else found
+        def asked(tenant_id: UUID, digest: bytes) -> Any:
+            found = ask(tenant_id, digest)
+            return hold(found) if only in (None, digest) else found
 
-        async def asked_async(token: str) -> Any:
-            found = await ask(token)
-            if only not in (None, token):
+        async def asked_async(tenant_id: UUID, digest: bytes) -> Any:
+            found = await ask(tenant_id, digest)
+            if only not in (None, digest):
                 return found
             return await asyncio.to_thread(hold, found)
 
@@ -134,7 +135,7 @@ def test_an_entry_before_the_first_read_of_the_feed_refuses_a_trip_too(
     minted, token = issued
     other, _ = make_token(store, client)
     with opened(pool) as verifier:
-        slow = Slow(verifier, only=minted.token)
+        slow = Slow(verifier, only=minted.hash)
         call = threads.submit(verifier.verify, minted.token)
         assert slow.answered.wait(PATIENCE)
         store.tokens.revoke_by_id(
@@ -196,12 +197,12 @@ def test_a_cancelled_call_leaves_its_trip_to_another_one(
             ask, began, go_on = verifier._ask, asyncio.Event(), asyncio.Event()
             trips = 0
 
-            async def asked(token: str) -> Any:
+            async def asked(tenant_id: UUID, digest: bytes) -> Any:
                 nonlocal trips
                 trips += 1
                 began.set()
                 await go_on.wait()
-                return await ask(token)
+                return await ask(tenant_id, digest)
 
             verifier._ask = asked
             calls = [

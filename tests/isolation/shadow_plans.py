@@ -45,6 +45,7 @@ _VALUES_BY_NAME: Final[Mapping[str, object]] = {
     "below": "z",
     "category": "token",
     "first": "a",
+    "from_period": "2025-01-01",
     "notice_status": "waiting",
     "purpose": "sign_in",
     "rows": "[]",

@@ -1,16 +1,28 @@
 """The block in which the pool lends a connection."""
 
-from collections.abc import Callable
 from time import perf_counter
 from types import TracebackType
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
-from authority_queries.engine.calls import AsyncCall
 from authority_queries.engine.telemetry import TELEMETRY
 from authority_queries.service._async.connection import AsyncServiceConnection
 from authority_queries.service._async.slots import AsyncSlot
 
 _Taken: TypeAlias = tuple[AsyncSlot, AsyncServiceConnection]
+
+
+class AsyncLender(Protocol):
+    """A pool, which lends the connections of its slots."""
+
+    @property
+    def role(self) -> str:
+        """The role of the connections."""
+
+    async def take(self, seconds: float | None, *, is_opening: bool) -> _Taken:
+        """Take a slot with a connection, which `give_back` returns."""
+
+    def give_back(self, slot: AsyncSlot, error: BaseException | None) -> None:
+        """Return a slot. The error of its block shows what the connection is worth."""
 
 
 class AsyncLoan:
@@ -19,43 +31,24 @@ class AsyncLoan:
     A class, because `asynccontextmanager` takes as long as the pool itself.
     """
 
-    __slots__ = (
-        "_give_back",
-        "_is_opening",
-        "_name",
-        "_seconds",
-        "_slot",
-        "_take",
-        "_taken_at",
-    )
+    __slots__ = ("_is_opening", "_lender", "_seconds", "_slot", "_taken_at")
 
     def __init__(
-        self,
-        take: AsyncCall[_Taken],
-        give_back: Callable[[AsyncSlot, BaseException | None], None],
-        seconds: float | None,
-        *,
-        name: str,
-        is_opening: bool,
+        self, lender: AsyncLender, seconds: float | None, *, is_opening: bool
     ) -> None:
-        self._take, self._give_back = take, give_back
-        self._seconds, self._is_opening = seconds, is_opening
+        self._lender, self._seconds, self._is_opening = lender, seconds, is_opening
         self._slot: AsyncSlot | None = None
-        self._name, self._taken_at = name, 0.0
+        self._taken_at = 0.0
 
     async def __aenter__(self) -> AsyncServiceConnection:
+        lender, seconds, is_opening = self._lender, self._seconds, self._is_opening
         observer = TELEMETRY.observer
         if observer is None:
-            return await self._taken()
-        with observer.wait(self._name):
-            connection = await self._taken()
+            self._slot, connection = await lender.take(seconds, is_opening=is_opening)
+            return connection
+        with observer.wait(lender.role):
+            self._slot, connection = await lender.take(seconds, is_opening=is_opening)
         self._taken_at = perf_counter()
-        return connection
-
-    async def _taken(self) -> AsyncServiceConnection:
-        self._slot, connection = await self._take(
-            self._seconds, is_opening=self._is_opening
-        )
         return connection
 
     async def __aexit__(
@@ -66,7 +59,7 @@ class AsyncLoan:
     ) -> None:
         slot, self._slot = self._slot, None
         if slot is not None:
-            self._give_back(slot, error)
+            self._lender.give_back(slot, error)
         observer = TELEMETRY.observer
         if observer is not None and self._taken_at:
-            observer.used(self._name, perf_counter() - self._taken_at)
+            observer.used(self._lender.role, perf_counter() - self._taken_at)

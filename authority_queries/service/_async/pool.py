@@ -41,7 +41,7 @@ class AsyncPool:
         self.conninfo = service_conninfo(settings, server, role)
         self._settings = settings
         self._without_role = service_conninfo(settings, server, "none")
-        self._role, self._where = role, where
+        self.role, self._where = role, where
         self._longest_silence = settings.longest_silence
         self._start_empty()
 
@@ -79,61 +79,60 @@ class AsyncPool:
 
         `seconds` limits the wait for a connection, and each silence of the server.
         """
-        take, give_back, name = self._take, self._give_back, self._role
-        return AsyncLoan(take, give_back, seconds, name=name, is_opening=is_opening)
+        return AsyncLoan(self, seconds, is_opening=is_opening)
 
-    async def _take(
+    async def take(
         self, seconds: float | None, *, is_opening: bool
     ) -> tuple[AsyncSlot, AsyncServiceConnection]:
-        """Take a slot with a connection, which `_give_back` returns."""
+        """Take a slot with a connection, which `give_back` returns."""
         if self._process != os.getpid():
             forks.let_go()
             self._start_empty()
-        limit = self._settings.pool_timeout
-        if seconds is not None:
-            limit = seconds if is_opening else min(seconds, limit)
-        until = monotonic() + limit
-        slot = await self._slots.acquire(limit)
-        if slot is None:
-            raise none_was_free(
-                self._where, self._settings.pool_max_size, limit, self._role
+        slot = self._slots.take_idle()
+        connection = None if slot is None else slot.connection
+        if slot is None or connection is None or not slot.is_usable(self._oldest):
+            slot, connection = await self._take_connected(
+                slot, seconds, is_opening=is_opening
             )
-        try:
-            connection = await self._connection_in(
-                slot, seconds, until, is_opening=is_opening
-            )
-        except BaseException as error:
-            self._give_back(slot, error)
-            raise
+        longest = self._longest_silence
+        connection.longest_silence = (
+            longest if seconds is None else min(seconds, longest or inf)
+        )
         return slot, connection
 
-    def _give_back(self, slot: AsyncSlot, error: BaseException | None) -> None:
+    def give_back(self, slot: AsyncSlot, error: BaseException | None) -> None:
         """Return a slot. The error of its block shows what the connection is worth."""
         if error is not None and isinstance(error, _READ_ONLY):
             slot.empty()
             self._expire_connections()
-        if slot.is_lost:
-            self._expire_connections()
-        self._slots.release(slot)
+        if not self._slots.keep(slot):
+            if slot.is_lost:
+                self._expire_connections()
+            self._slots.discard(slot)
 
-    async def _connection_in(
-        self,
-        slot: AsyncSlot,
-        seconds: float | None,
-        until: float,
-        *,
-        is_opening: bool,
-    ) -> AsyncServiceConnection:
-        """Return the slot's connection, or connect if it has none that is usable."""
-        connection = slot.connection
-        if connection is None or not slot.is_usable(self._oldest):
-            slot.empty()
-            connection = await self._connect(until, is_opening=is_opening)
-            slot.fill(connection)
-        connection.longest_silence = self._longest_silence
+    async def _take_connected(
+        self, slot: AsyncSlot | None, seconds: float | None, *, is_opening: bool
+    ) -> tuple[AsyncSlot, AsyncServiceConnection]:
+        """Wait for a slot if there is none, and connect if its connection is no use."""
+        limit = self._settings.pool_timeout
         if seconds is not None:
-            connection.longest_silence = min(seconds, self._longest_silence or inf)
-        return connection
+            limit = seconds if is_opening else min(seconds, limit)
+        until = monotonic() + limit
+        slot = slot or await self._slots.acquire(limit)
+        if slot is None:
+            raise none_was_free(
+                self._where, self._settings.pool_max_size, limit, self.role
+            )
+        try:
+            connection = slot.connection
+            if connection is None or not slot.is_usable(self._oldest):
+                slot.empty()
+                connection = await self._connect(until, is_opening=is_opening)
+                slot.fill(connection)
+        except BaseException as error:
+            self.give_back(slot, error)
+            raise
+        return slot, connection
 
     async def _connect(
         self, until: float, *, is_opening: bool
@@ -148,7 +147,7 @@ class AsyncPool:
                 if not may_pass and not is_opening:
                     may_pass = await is_standby(self.conninfo)
                 if not may_pass:
-                    why = await explain_refusal(error, self._without_role, self._role)
+                    why = await explain_refusal(error, self._without_role, self.role)
                     raise unavailable(self._where, why) from error
                 if monotonic() + delay > until:
                     raise unavailable(self._where, str(error)) from error

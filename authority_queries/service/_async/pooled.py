@@ -23,6 +23,7 @@ class AsyncPooled:
 
     def __init__(self, pool: AsyncPool, settings: Settings) -> None:
         self._pool = pool
+        self._lend: Final[AsyncBlock[AsyncServiceConnection]] = pool.lend
         self.settings = settings
 
     @classmethod
@@ -73,7 +74,3 @@ class AsyncPooled:
         """
         async with self._lend() as connection:
             await await_replay(connection, lsn=lsn, within=within)
-
-    @property
-    def _lend(self) -> AsyncBlock[AsyncServiceConnection]:
-        return self._pool.lend

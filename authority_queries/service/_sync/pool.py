@@ -42,7 +42,7 @@ class Pool:
         self.conninfo = service_conninfo(settings, server, role)
         self._settings = settings
         self._without_role = service_conninfo(settings, server, "none")
-        self._role, self._where = role, where
+        self.role, self._where = role, where
         self._longest_silence = settings.longest_silence
         self._start_empty()
 
@@ -78,61 +78,60 @@ class Pool:
 
         `seconds` limits the wait for a connection, and each silence of the server.
         """
-        take, give_back, name = self._take, self._give_back, self._role
-        return Loan(take, give_back, seconds, name=name, is_opening=is_opening)
+        return Loan(self, seconds, is_opening=is_opening)
 
-    def _take(
+    def take(
         self, seconds: float | None, *, is_opening: bool
     ) -> tuple[Slot, ServiceConnection]:
-        """Take a slot with a connection, which `_give_back` returns."""
+        """Take a slot with a connection, which `give_back` returns."""
         if self._process != os.getpid():
             forks.let_go()
             self._start_empty()
-        limit = self._settings.pool_timeout
-        if seconds is not None:
-            limit = seconds if is_opening else min(seconds, limit)
-        until = monotonic() + limit
-        slot = self._slots.acquire(limit)
-        if slot is None:
-            raise none_was_free(
-                self._where, self._settings.pool_max_size, limit, self._role
+        slot = self._slots.take_idle()
+        connection = None if slot is None else slot.connection
+        if slot is None or connection is None or not slot.is_usable(self._oldest):
+            slot, connection = self._take_connected(
+                slot, seconds, is_opening=is_opening
             )
-        try:
-            connection = self._connection_in(
-                slot, seconds, until, is_opening=is_opening
-            )
-        except BaseException as error:
-            self._give_back(slot, error)
-            raise
+        longest = self._longest_silence
+        connection.longest_silence = (
+            longest if seconds is None else min(seconds, longest or inf)
+        )
         return slot, connection
 
-    def _give_back(self, slot: Slot, error: BaseException | None) -> None:
+    def give_back(self, slot: Slot, error: BaseException | None) -> None:
         """Return a slot. The error of its block shows what the connection is worth."""
         if error is not None and isinstance(error, _READ_ONLY):
             slot.empty()
             self._expire_connections()
-        if slot.is_lost:
-            self._expire_connections()
-        self._slots.release(slot)
+        if not self._slots.keep(slot):
+            if slot.is_lost:
+                self._expire_connections()
+            self._slots.discard(slot)
 
-    def _connection_in(
-        self,
-        slot: Slot,
-        seconds: float | None,
-        until: float,
-        *,
-        is_opening: bool,
-    ) -> ServiceConnection:
-        """Return the slot's connection, or connect if it has none that is usable."""
-        connection = slot.connection
-        if connection is None or not slot.is_usable(self._oldest):
-            slot.empty()
-            connection = self._connect(until, is_opening=is_opening)
-            slot.fill(connection)
-        connection.longest_silence = self._longest_silence
+    def _take_connected(
+        self, slot: Slot | None, seconds: float | None, *, is_opening: bool
+    ) -> tuple[Slot, ServiceConnection]:
+        """Wait for a slot if there is none, and connect if its connection is no use."""
+        limit = self._settings.pool_timeout
         if seconds is not None:
-            connection.longest_silence = min(seconds, self._longest_silence or inf)
-        return connection
+            limit = seconds if is_opening else min(seconds, limit)
+        until = monotonic() + limit
+        slot = slot or self._slots.acquire(limit)
+        if slot is None:
+            raise none_was_free(
+                self._where, self._settings.pool_max_size, limit, self.role
+            )
+        try:
+            connection = slot.connection
+            if connection is None or not slot.is_usable(self._oldest):
+                slot.empty()
+                connection = self._connect(until, is_opening=is_opening)
+                slot.fill(connection)
+        except BaseException as error:
+            self.give_back(slot, error)
+            raise
+        return slot, connection
 
     def _connect(self, until: float, *, is_opening: bool) -> ServiceConnection:
         """Connect. Retry until `until` while the failure may pass."""
@@ -145,7 +144,7 @@ class Pool:
                 if not may_pass and not is_opening:
                     may_pass = is_standby(self.conninfo)
                 if not may_pass:
-                    why = explain_refusal(error, self._without_role, self._role)
+                    why = explain_refusal(error, self._without_role, self.role)
                     raise unavailable(self._where, why) from error
                 if monotonic() + delay > until:
                     raise unavailable(self._where, str(error)) from error

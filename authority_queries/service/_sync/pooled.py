@@ -24,6 +24,7 @@ class Pooled:
 
     def __init__(self, pool: Pool, settings: Settings) -> None:
         self._pool = pool
+        self._lend: Final[Block[ServiceConnection]] = pool.lend
         self.settings = settings
 
     @classmethod
@@ -74,7 +75,3 @@ class Pooled:
         """
         with self._lend() as connection:
             await_replay(connection, lsn=lsn, within=within)
-
-    @property
-    def _lend(self) -> Block[ServiceConnection]:
-        return self._pool.lend

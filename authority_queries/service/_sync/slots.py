@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Final
 from weakref import ref
 
-from psycopg.pq import PipelineStatus, TransactionStatus
+from psycopg.pq import ConnStatus, PipelineStatus, TransactionStatus
 
 from authority_queries.engine._sync.unit import unit_of
 from authority_queries.errors import ClosedError
@@ -16,6 +16,9 @@ from authority_queries.service._sync.connection import ServiceConnection
 from authority_queries.service.waiting import Bell
 
 _NAP: Final = 1.0  # seconds after which a waiter looks again, should a ring be lost
+_BAD: Final = ConnStatus.BAD
+_IDLE: Final = TransactionStatus.IDLE
+_OFF: Final = PipelineStatus.OFF
 _MAX_AGE: Final = 3600.0  # seconds: a server's address and password change
 _MAX_IDLE: Final = 600.0  # seconds
 
@@ -58,8 +61,8 @@ class Slot:
         return (
             connection is not None
             and connection.autocommit
-            and connection.pgconn.transaction_status == TransactionStatus.IDLE
-            and connection.pgconn.pipeline_status == PipelineStatus.OFF
+            and connection.pgconn.transaction_status == _IDLE
+            and connection.pgconn.pipeline_status == _OFF
             # psycopg's own state, which may be stale after an interrupt.
             and connection._pipeline is None
             and unit_of(connection) is None
@@ -71,11 +74,14 @@ class Slot:
         A connection older than `oldest` cannot. An idle connection has nothing to read.
         If it has, the server has ended it, or the kernel after unanswered keepalives.
         """
-        if self.connection is None or self.connection.closed:
-            return False
-        if self._made_at < max(oldest, monotonic() - _MAX_AGE):
-            return False
-        return not self._socket.poll(0)
+        connection, made_at = self.connection, self._made_at
+        return (
+            connection is not None
+            and connection.pgconn.status != _BAD
+            and made_at >= oldest
+            and made_at >= monotonic() - _MAX_AGE
+            and not self._socket.poll(0)
+        )
 
 
 class _Waiter:
@@ -104,17 +110,20 @@ class Slots:
         self._waiting: deque[_Waiter] = deque()
         self._is_closed = False
 
+    def take_idle(self) -> Slot | None:
+        """Return the slot that was released last, or None if `acquire` is needed."""
+        if not self._idle or self._waiting:
+            return None
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None  # another thread was faster
+
     def acquire(self, seconds: float) -> Slot | None:
         """Return the slot that was released last, or an empty one, or None at timeout.
 
         Raises ClosedError.
         """
-        if not self._waiting:
-            with suppress(IndexError):  # none is idle, or another thread was faster
-                return self._idle.pop()
-        return self._acquire_in_turn(seconds)
-
-    def _acquire_in_turn(self, seconds: float) -> Slot | None:
         waiter = _Waiter(monotonic() + seconds)
         try:
             self._waiting.append(waiter)
@@ -132,13 +141,24 @@ class Slots:
                 pass
             self._call_next()
 
-    def release(self, slot: Slot) -> None:
-        """Take a slot back. Nothing is awaited, so it cannot be cancelled."""
+    def keep(self, slot: Slot) -> bool:
+        """Take a slot back if the next caller can use its connection.
+
+        Nothing is awaited, so it cannot be cancelled.
+        """
         if self._is_closed or not slot.is_clean:
-            slot.drop()
-        else:
-            slot.idle_since = monotonic()
-            self._idle.append(slot)
+            return False
+        slot.idle_since = monotonic()
+        self._idle.append(slot)
+        self._tidy()
+        return True
+
+    def discard(self, slot: Slot) -> None:
+        """Take a slot back, and close its connection."""
+        slot.drop()
+        self._tidy()
+
+    def _tidy(self) -> None:
         if len(self._idle) > self._kept:
             self._shrink()
         if self._is_closed:
