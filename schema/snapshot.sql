@@ -516,7 +516,7 @@ ALTER INDEX authority.audit_events_tenant_id_user_id_idx ATTACH PARTITION author
 -- audited_value
 
 CREATE FUNCTION authority.audited_value(name text, value jsonb) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE WHEN (value IS NULL) THEN '{}'::jsonb WHEN ((octet_length(((value)::text COLLATE "C")) <= 1024) AND (NOT jsonb_path_exists(value, 'strict $.**{16}'::jsonpath))) THEN jsonb_build_object((name COLLATE "C"), value) ELSE jsonb_build_object(((name COLLATE "C") || '_octets'::text), octet_length(((value)::text COLLATE "C"))) END;
 
 COMMENT ON FUNCTION authority.audited_value(name text, value jsonb) IS 'Returns an object with the value under this name. Of a value with more than 1,024

@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeVar
 from uuid import UUID
 
 from authority_queries.engine.calls import Call
+from authority_queries.engine.checks import one_of, optional, text
 from authority_queries.errors import (
     ConfigurationError,
     InvalidTokenError,
@@ -22,6 +23,8 @@ from authority_queries.secrets import TokenKind, parse_token
 from authority_queries.service._sync.authority import Authority
 
 _Answer = TypeVar("_Answer")
+_kind: Final = one_of("access", "refresh")
+_resource: Final = optional(text())
 _REMEMBERED: Final = 100_000  # tenants: about 20 MB
 
 
@@ -69,6 +72,8 @@ class Cells:
         returns None, it asks the directory whether the tenant is in another cell now.
         Raises TenantMovingError if the token may be live: repeat the call later.
         """
+        _kind("kind", kind)
+        _resource("resource", resource)
 
         def ask(authority: Authority) -> VerifiedToken | None:
             return authority.verify_token(
@@ -153,6 +158,8 @@ class Cells:
 
 def _tenant_of(token: str, kind: TokenKind, tenant_id: UUID | None) -> UUID | None:
     """Return the tenant of a token of this kind and tenant, or None."""
+    if tenant_id is not None:
+        check_tenant_id(tenant_id)
     try:
         presented = parse_token(token, kind=kind).tenant_id
     except InvalidTokenError:

@@ -60,7 +60,8 @@ class Replica:
         self._lend_primary = lend
         self._wait = settings.replica_wait
         self.positions = Positions(settings.replica_max_lag)
-        self._health = Health(described, self.positions.interval)
+        places = max(1, settings.pool_max_size // 2)
+        self._health = Health(described, self.positions.interval, places)
 
     @property
     def reads(self) -> ReplicaReads:
@@ -117,10 +118,16 @@ class Replica:
         if required is None:
             self._health.written += 1
             return None
-        if after is not None:
-            required = required.join(Position.parse(after))
-        if not self._health.admits(required, now):
+        asked = required if after is None else required.join(Position.parse(after))
+        if not self._health.admits(asked, now):
             return None
+        if required.covers(asked):
+            return self._take(stack, asked)
+        with self._health.place() as has_place:
+            return self._take(stack, asked) if has_place else None
+
+    def _take(self, stack: ExitStack, required: Position) -> ServiceConnection | None:
+        """Return a connection to a standby that has replayed this, or None."""
         try:
             lent = self._pool.lend(self._wait)
             connection = stack.enter_context(lent)

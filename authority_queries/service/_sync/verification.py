@@ -2,23 +2,21 @@
 """Verification of tokens and sessions outside a unit of work."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Final, Literal
 from uuid import UUID
 
-from authority_queries.engine.checks import one_of, optional, text
-from authority_queries.errors import InvalidTokenError
+from authority_queries.engine.checks import instance, one_of, text
 from authority_queries.queries import sessions
 from authority_queries.queries import tokens as queries
 from authority_queries.records import LiveSession, VerifiedToken
 from authority_queries.repositories.arguments import (
-    check_optional_lsn,
+    check_lsn,
     check_tenant_id,
 )
 from authority_queries.repositories.row_batches import check_many
 from authority_queries.repositories.values import verified
-from authority_queries.secrets import TokenKind, TokenString, parse_token
-from authority_queries.service._sync.connection import ServiceConnection
+from authority_queries.secrets import TokenKind
+from authority_queries.secrets.token_strings import find_token
 from authority_queries.service._sync.pool import Pool
 from authority_queries.service._sync.pooled import Pooled
 from authority_queries.service._sync.replica import Replica
@@ -26,7 +24,8 @@ from authority_queries.service.replica_health import ReplicaReads
 from authority_queries.service.settings import Settings
 
 _kind: Final = one_of("access", "refresh")
-_resource: Final = optional(text())
+_resource: Final = text()
+_token: Final = instance(str)
 
 
 class Verification(Pooled):
@@ -69,31 +68,44 @@ class Verification(Pooled):
         answers. Raises InvalidArgumentError for arguments of other types.
         """
         _kind("kind", kind)
-        _resource("resource", resource)
-        check_optional_lsn("after", after)
+        if resource is not None:
+            _resource("resource", resource)
+        if after is not None:
+            check_lsn("after", after)
         presented = _presented(token, kind, tenant_id)
         if presented is None:
             return None
-        verify = partial(_verify, presented=presented, kind=kind, resource=resource)
         if self._replica is not None:
-            with self._replica.attempt(presented.tenant_id, after) as connection:
+            with self._replica.attempt(presented[0], after) as connection:
                 if connection is not None:
-                    return verify(connection)
-        with self._lend() as connection:
-            return verify(connection)
+                    return queries.verify_by_token(
+                        connection,
+                        tenant_id=presented[0],
+                        token_hash=presented[1],
+                        type=kind,
+                        resource=resource,
+                    )
+        return self._verify_on_primary(*presented, kind, resource)
 
-    def _verify_on_primary(self, token: str) -> VerifiedToken | None:
-        """Return the access token with this string if it is live, or None.
+    def _verify_on_primary(
+        self,
+        tenant_id: UUID,
+        token_hash: bytes,
+        kind: Literal["access", "refresh"] = "access",
+        resource: str | None = None,
+    ) -> VerifiedToken | None:
+        """Return the token with this hash if it is live, or None.
 
-        For a verifier, which reads the feed of the primary: a standby may lag behind an
-        entry that the verifier has read, and nothing would end its answer.
+        A verifier calls this, because it reads the feed of the primary: a standby may
+        lag behind an entry that the verifier has read, and nothing would end its answer.
         """
-        presented = _presented(token, "access", None)
-        if presented is None:
-            return None
         with self._lend() as connection:
-            return _verify(
-                connection, presented=presented, kind="access", resource=None
+            return queries.verify_by_token(
+                connection,
+                tenant_id=tenant_id,
+                token_hash=token_hash,
+                type=kind,
+                resource=resource,
             )
 
     @property
@@ -113,11 +125,15 @@ class Verification(Pooled):
 
         This is one trip for at most 1000 tokens, whatever tenants they are of. The
         database reads the tokens of each tenant with that tenant set. Raises
-        InvalidArgumentError for more tokens and for arguments of other types.
+        InvalidArgumentError for more tokens and for arguments of other types, with the
+        position of a token, from 0: `tokens[17]`.
         """
         _kind("kind", kind)
-        _resource("resource", resource)
+        if resource is not None:
+            _resource("resource", resource)
         check_many("tokens", tokens)
+        for position, each in enumerate(tokens):
+            _token(f"tokens[{position}]", each)
         presented = [_presented(each, kind, tenant_id) for each in tokens]
         asked = [each for each in presented if each is not None]
         live: dict[tuple[UUID, bytes], VerifiedToken] = {}
@@ -125,16 +141,13 @@ class Verification(Pooled):
             with self._lend() as connection:
                 found = queries.verify_many_by_token(
                     connection,
-                    tenant_ids=[each.tenant_id for each in asked],
-                    token_hashes=[each.hash for each in asked],
+                    tenant_ids=[tenant for tenant, _ in asked],
+                    token_hashes=[digest for _, digest in asked],
                     type=kind,
                     resource=resource,
                 )
             live = {(each.tenant_id, each.token_hash): verified(each) for each in found}
-        return [
-            None if each is None else live.get((each.tenant_id, each.hash))
-            for each in presented
-        ]
+        return [None if each is None else live.get(each) for each in presented]
 
     def verify_session(
         self, cookie: str, *, tenant_id: UUID | None = None
@@ -149,36 +162,19 @@ class Verification(Pooled):
         presented = _presented(cookie, "session", tenant_id)
         if presented is None:
             return None
+        tenant_id, cookie_hash = presented
         with self._lend() as connection:
             return sessions.verify(
-                connection, tenant_id=presented.tenant_id, cookie_hash=presented.hash
+                connection, tenant_id=tenant_id, cookie_hash=cookie_hash
             )
-
-
-def _verify(
-    connection: ServiceConnection,
-    *,
-    presented: TokenString,
-    kind: Literal["access", "refresh"],
-    resource: str | None,
-) -> VerifiedToken | None:
-    return queries.verify_by_token(
-        connection,
-        tenant_id=presented.tenant_id,
-        token_hash=presented.hash,
-        type=kind,
-        resource=resource,
-    )
 
 
 def _presented(
     token: str, kind: TokenKind, tenant_id: UUID | None
-) -> TokenString | None:
-    """Parse a token of this kind, and of this tenant if there is one."""
-    if tenant_id is not None:
-        check_tenant_id(tenant_id)
-    try:
-        presented = parse_token(token, kind=kind)
-    except InvalidTokenError:
-        return None
-    return presented if tenant_id in (None, presented.tenant_id) else None
+) -> tuple[UUID, bytes] | None:
+    """Return tenant and hash of a token of this kind, and of this tenant if given."""
+    if tenant_id is None:
+        return find_token(token, kind)
+    check_tenant_id(tenant_id)
+    presented = find_token(token, kind)
+    return None if presented is None or presented[0] != tenant_id else presented

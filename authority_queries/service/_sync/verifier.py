@@ -11,11 +11,10 @@ import psycopg
 from authority_queries.engine.calls import Call
 from authority_queries.engine.checks import optional, text
 from authority_queries.engine.telemetry import TELEMETRY
-from authority_queries.errors import AuthorityError, InvalidTokenError
+from authority_queries.errors import AuthorityError
 from authority_queries.records import VerifiedToken
 from authority_queries.repositories.arguments import check_tenant_id
-from authority_queries.secrets import parse_token
-from authority_queries.secrets.token_strings import LENGTH, TokenString
+from authority_queries.secrets.token_strings import LENGTH, find_token
 from authority_queries.service._sync.feed_reader import FeedReader
 from authority_queries.service.caching.clock import elapsed
 from authority_queries.service.caching.feeds import Flight
@@ -115,37 +114,35 @@ class Verifier:
         self, token: str, tenant_id: UUID | None, resource: str | None
     ) -> VerifiedToken | None:
         """Verify a token that has no answer in memory."""
+        self._cache.check_open()
         _resource("resource", resource)
         if tenant_id is not None:
             check_tenant_id(tenant_id)
-        try:
-            presented = parse_token(token, kind="access")
-        except InvalidTokenError:
-            return None
-        if tenant_id not in (None, presented.tenant_id):
+        presented = find_token(token, "access")
+        if presented is None or tenant_id not in (None, presented[0]):
             return None
         TELEMETRY.looked_up("verifier", "miss")
         if self._cache.claim_reading():
             self._worker.start(self._reader.run)
-        return _fitting(self._fly(presented), tenant_id, resource)
+        return _fitting(self._fly(*presented), tenant_id, resource)
 
-    def _fly(self, presented: TokenString) -> VerifiedToken | None:
+    def _fly(self, tenant_id: UUID, digest: bytes) -> VerifiedToken | None:
         """Ask the database, or wait for a call that does.
 
         While the feed is away, no call waits for another one: an answer is as young as
         its call.
         """
-        cache, digest = self._cache, presented.hash
+        cache = self._cache
         while True:
-            feed = cache.feeds.get(presented.tenant_id)
+            feed = cache.feeds.get(tenant_id)
             alone = feed is not None and feed.fresh_until <= elapsed()
-            flight, is_mine = cache.board(digest, presented.tenant_id, alone=alone)
+            flight, is_mine = cache.board(digest, tenant_id, alone=alone)
             if is_mine:
                 self._counts.bypasses += alone
                 self._counts.misses += not alone
-                self._lead(flight, presented)
+                self._lead(flight, digest)
                 if flight.feed is None and flight.found is not None:
-                    self._follow(presented.tenant_id)
+                    self._follow(tenant_id)
             else:
                 self._counts.shared += 1
                 self._ride(flight)
@@ -154,15 +151,15 @@ class Verifier:
             if flight.is_landed:
                 return flight.found
 
-    def _lead(self, flight: Flight, presented: TokenString) -> None:
+    def _lead(self, flight: Flight, digest: bytes) -> None:
         """Ask the database until no entry was read meanwhile that ends the answer."""
         cache = self._cache
         try:
             while True:
                 began = elapsed()
                 cache.depart(flight)
-                found = self._ask(presented.token)
-                cache.land(presented.hash, flight, found, began)
+                found = self._ask(flight.tenant_id, digest)
+                cache.land(digest, flight, found, began)
                 if flight.is_landed:
                     return
                 self._counts.repeats += 1
@@ -170,7 +167,7 @@ class Verifier:
             flight.error = error
             raise
         finally:
-            cache.leave(presented.hash, flight)
+            cache.leave(digest, flight)
             for ring in flight.waiting:
                 ring()
 
