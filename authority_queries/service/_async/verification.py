@@ -96,7 +96,7 @@ class AsyncVerification(AsyncPooled):
         """Return the token with this hash if it is live, or None.
 
         A verifier calls this, because it reads the feed of the primary: a standby may
-        lag behind an entry that the verifier has read, and nothing would end its answer.
+        lag behind an entry that the verifier has read. Nothing would end its answer.
         """
         async with self._lend() as connection:
             return await queries.verify_by_token_async(

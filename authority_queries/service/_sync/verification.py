@@ -97,7 +97,7 @@ class Verification(Pooled):
         """Return the token with this hash if it is live, or None.
 
         A verifier calls this, because it reads the feed of the primary: a standby may
-        lag behind an entry that the verifier has read, and nothing would end its answer.
+        lag behind an entry that the verifier has read. Nothing would end its answer.
         """
         with self._lend() as connection:
             return queries.verify_by_token(
