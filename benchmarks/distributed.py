@@ -52,7 +52,7 @@ _HEADERS: Final = ("", "plain, CPU µs", "cluster, CPU µs", "times")
 class _Call(NamedTuple):
     name: str
     run: Callable[[], object]
-    count: int
+    repeated: int
 
 
 class _Place:
@@ -211,14 +211,14 @@ def _measured(places: Sequence[_Place]) -> dict[str, list[list[float]]]:
             for index in (0, 1) if block % 2 else (1, 0):
                 place, call = places[index], calls[index][turn]
                 before = place.spent()
-                for _ in range(call.count):
+                for _ in range(call.repeated):
                     call.run()
                 spent = sum(
                     time - before.get(pid, 0.0) for pid, time in place.spent().items()
                 )
                 if block:
                     found = samples.setdefault(call.name, [[], []])
-                    found[index].append(spent / call.count)
+                    found[index].append(spent / call.repeated)
     return samples
 
 
