@@ -52,6 +52,7 @@ _OTHERS: Final = (
     _Benchmark("caching", "a verifier with a cache"),
     _Benchmark("callers", "16 callers in asyncio"),
     _Benchmark("client", "the pool and telemetry in the client"),
+    _Benchmark("distributed", "calls on a Citus cluster, where one is named"),
     _Benchmark("families", "what pruning leaves of living families"),
     _Benchmark("feed", "the feed that writes itself"),
     _Benchmark(

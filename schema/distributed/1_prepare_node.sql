@@ -38,6 +38,9 @@ begin
         'alter database %I set citus.propagate_set_commands = ''local''',
         current_database()
     );
+    -- Citus overestimates intermediate results, and PostgreSQL then compiles statements
+    -- for most of a second that take milliseconds.
+    execute format('alter database %I set jit = off', current_database());
 end
 $$;
 

@@ -219,7 +219,7 @@ def test_one_of_racing_redeemers_gets_the_tokens(cluster: Cluster) -> None:
                     scopes=["openid"],
                     redirect_uri=REDIRECT_URI,
                     authenticated_at=datetime.now(UTC) - MINUTE,
-                    lifetime=HOUR,
+                    lifetime=MINUTE,
                 )
             with ThreadPoolExecutor(REDEEMERS) as redeemers:
                 outcomes = sorted(redeemers.map(redeem, [code] * REDEEMERS))
