@@ -141,7 +141,8 @@ from numbers;
 insert into authority.user_identities (tenant_id, issuer, subject, user_id)
 select tenant_id, 'https://idp.example', key, pg_temp.id_of('user', 1) from numbers;
 
--- One metric has many periods, and the newest period many metrics.
+-- One metric has many periods, and the newest period many metrics. There are no more
+-- days before the year 9000.
 insert into authority.license_usage_totals (
     tenant_id, license_id, metric, period_start, period_end, used, overage_policy
 )
@@ -149,6 +150,7 @@ select
     tenant_id, pg_temp.id_of('license'), 'calls', '1900-01-01'::date + n::integer,
     '1900-01-02'::date + n::integer, 1, 'allow'
 from numbers
+where n <= 2500000
 union all
 select
     tenant_id, pg_temp.id_of('license'), 'metric-' || key, '8990-01-01', '8990-02-01',

@@ -219,27 +219,34 @@ from found;
 -- name: list_live_by_ids(tenant_id, ids)
 -- One of these sessions that is live, in order of id.
 -- @row LiveSession
+with wanted as (
+    select ids.id
+    from unnest(:ids::uuid[]) as ids (id)
+)
+
 select
     live.tenant_id, live.id, live.sid, live.user_id, live.subject_id, live.username,
     live.acr, live.amr, live.authenticated_at, live.idle_timeout, live.last_used_at,
     live.expires_at, live.address, live.user_agent, live.properties, live.created_at
-from unnest(:ids::uuid[]) as wanted (id)
+from wanted
 -- Its limit makes PostgreSQL look up one session after another. Without statistics it
 -- would begin with the users, of whom it expects few to be active.
-cross join lateral (
-    select
-        live_sessions.tenant_id, live_sessions.id, live_sessions.sid,
-        live_sessions.user_id, live_sessions.subject_id, live_sessions.username,
-        live_sessions.acr, live_sessions.amr, live_sessions.authenticated_at,
-        live_sessions.idle_timeout, live_sessions.last_used_at,
-        live_sessions.expires_at, live_sessions.address, live_sessions.user_agent,
-        live_sessions.properties, live_sessions.created_at
-    from authority.live_sessions
-    where
-        live_sessions.tenant_id = :tenant_id
-        and live_sessions.id = wanted.id
-    limit 1
-) as live
+cross join
+    lateral (
+        select
+            live_sessions.tenant_id, live_sessions.id, live_sessions.sid,
+            live_sessions.user_id, live_sessions.subject_id, live_sessions.username,
+            live_sessions.acr, live_sessions.amr, live_sessions.authenticated_at,
+            live_sessions.idle_timeout, live_sessions.last_used_at,
+            live_sessions.expires_at, live_sessions.address, live_sessions.user_agent,
+            live_sessions.properties, live_sessions.created_at
+        from authority.live_sessions
+        where
+            live_sessions.tenant_id = :tenant_id
+            and live_sessions.id = wanted.id
+        order by live_sessions.id
+        limit 1
+    ) as live
 order by live.id;
 
 -- name: list_clients(tenant_id, session_id, after, page_size)

@@ -36,7 +36,7 @@ _TEXTS = {
     "get_by_id": "ede2e97a9eb0",
     "get_by_sid": "6949e6cabe43",
     "find_by_user": "28e86bc2d691",
-    "list_live_by_ids": "d91fd619d25c",
+    "list_live_by_ids": "efdfa62fd781",
     "list_clients": "56362b5690bc",
     "end": "bd00e531f39b",
     "end_all": "2ad069a70fcd",
@@ -636,7 +636,7 @@ def list_clients(
         tenant_id: Owner of the row.
         session_id: The session.
 
-    queries/sessions.sql:245
+    queries/sessions.sql:252
     """
     return _list_clients(
         connection,
@@ -664,7 +664,7 @@ async def list_clients_async(
         tenant_id: Owner of the row.
         session_id: The session.
 
-    queries/sessions.sql:245
+    queries/sessions.sql:252
     """
     return await _list_clients_async(
         connection,
@@ -696,7 +696,7 @@ def list_clients_stream(
         tenant_id: Owner of the row.
         session_id: The session.
 
-    queries/sessions.sql:245
+    queries/sessions.sql:252
     """
     return _list_clients_stream(
         connection,
@@ -729,7 +729,7 @@ def list_clients_stream_async(
         tenant_id: Owner of the row.
         session_id: The session.
 
-    queries/sessions.sql:245
+    queries/sessions.sql:252
     """
     return _list_clients_stream_async(
         connection,
@@ -750,7 +750,7 @@ def end(
     backchannel_logout_uri, also when the session was idle for too long. It waits for
     codes that are being issued in the session, and notifies their clients too.
 
-    queries/sessions.sql:293
+    queries/sessions.sql:300
     """
     return _end(connection, tenant_id=tenant_id, session_id=session_id, reason=reason)
 
@@ -768,7 +768,7 @@ async def end_async(
     backchannel_logout_uri, also when the session was idle for too long. It waits for
     codes that are being issued in the session, and notifies their clients too.
 
-    queries/sessions.sql:293
+    queries/sessions.sql:300
     """
     return await _end_async(
         connection, tenant_id=tenant_id, session_id=session_id, reason=reason
@@ -791,7 +791,7 @@ def end_all(
         tenant_id: Owner of the row.
         user_id: The user who signed in.
 
-    queries/sessions.sql:315
+    queries/sessions.sql:322
     """
     return _end_all(
         connection,
@@ -818,7 +818,7 @@ async def end_all_async(
         tenant_id: Owner of the row.
         user_id: The user who signed in.
 
-    queries/sessions.sql:315
+    queries/sessions.sql:322
     """
     return await _end_all_async(
         connection,
@@ -849,7 +849,7 @@ def end_all_stream(
         tenant_id: Owner of the row.
         user_id: The user who signed in.
 
-    queries/sessions.sql:315
+    queries/sessions.sql:322
     """
     return _end_all_stream(
         connection,
@@ -881,7 +881,7 @@ def end_all_stream_async(
         tenant_id: Owner of the row.
         user_id: The user who signed in.
 
-    queries/sessions.sql:315
+    queries/sessions.sql:322
     """
     return _end_all_stream_async(
         connection,
@@ -901,7 +901,7 @@ def prune_expired(
     until then, and one with logout notices until they are pruned. A family that ends
     with its session is dead without the row.
 
-    queries/sessions.sql:342
+    queries/sessions.sql:349
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -914,7 +914,7 @@ async def prune_expired_async(
     until then, and one with logout notices until they are pruned. A family that ends
     with its session is dead without the row.
 
-    queries/sessions.sql:342
+    queries/sessions.sql:349
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
