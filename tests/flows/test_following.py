@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -41,7 +42,7 @@ def feed(feed: Feed) -> Feed:
 def test_a_follower_refuses_bad_arguments_at_once(
     kind: type[Authority] | type[AsyncAuthority], options: dict[str, Any]
 ) -> None:
-    never_used: Any = None
+    never_used: Any = SimpleNamespace(lend=None, connect=None)
     authority = kind(never_used, Settings())
     with pytest.raises(InvalidArgumentError, match=next(iter(options))):
         authority.follow_revocations(uuid4(), **options)

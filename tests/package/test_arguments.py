@@ -253,7 +253,7 @@ OTHERS: Final[list[tuple[Callable[..., object], dict[str, Any], dict[str, Any]]]
         {"hash": TOKEN.token, "lifetime": 60},
     ),
     (Retention, {}, {"expired": 1, "usage": timedelta.max, "months_ahead": True}),
-    (STORE.users.list, {"tenant_id": _ID}, {"limit": "10", "tenant_id": str(_ID)}),
+    (STORE.users.list, {"tenant_id": _ID}, {"page_size": "10", "tenant_id": str(_ID)}),
     (
         STORE.grants.issue_code,
         CODE,

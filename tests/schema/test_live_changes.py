@@ -157,7 +157,7 @@ def test_the_files_of_the_page_are_applied_and_rolled_back(
     live: str, tmp_path: Path
 ) -> None:
     page = PAGE.read_text(encoding="utf-8")
-    name = "0063_add_nicknames"
+    name = "0066_add_nicknames"
     apply, undo = re.findall(r"^```text\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     file = tmp_path / f"{name}.sql"
     file.write_text(apply)

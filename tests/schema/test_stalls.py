@@ -26,7 +26,7 @@ pytestmark = pytest.mark.one_version
 
 MARGIN: Final = 0.05  # seconds
 LOCK_TIMEOUT: Final = 0.5
-[VERIFYING] = [one for one in packaged_migrations() if "verify_tokens" in one]
+[VERIFYING] = [one for one in packaged_migrations() if "find_live_token" in one]
 READING: Final = 1.2
 ADD: Final = "alter table authority.tokens add column if not exists note text;\n"
 

@@ -12,6 +12,7 @@ from psycopg import sql
 from authority_queries.codegen.query import Query
 from authority_queries.engine._sync import execution
 from authority_queries.engine._sync.cursors import OwnCursor
+from authority_queries.engine.exchanges import Exchange, exchange_of
 from authority_queries.errors import AuthorityError
 from tests.isolation.matrix.arguments import function_of
 from tests.isolation.matrix.world import World
@@ -97,8 +98,9 @@ class RewritingCursor(OwnCursor[Any]):
         return super().execute(query, *arguments, **options)
 
 
-def _no_exchange(_: object) -> None:
-    """Leave each statement to a cursor."""
+def _exchange_of(connection: "psycopg.Connection[object]") -> Exchange | None:
+    """Leave statements to the cursor while it rewrites some."""
+    return None if RewritingCursor.instead else exchange_of(connection)
 
 
 class Runner:
@@ -110,8 +112,7 @@ class Runner:
     def __init__(self, world: World, *, looks_at_own: bool = True) -> None:
         self.world = world
         self._dba = world.dba
-        # Every statement has this cursor: none is executed without one.
-        vars(execution).update(OwnCursor=RewritingCursor, exchange_of=_no_exchange)
+        vars(execution).update(OwnCursor=RewritingCursor, exchange_of=_exchange_of)
         self._known_ids = world.ids(world.own) | world.ids(world.foreign)
         self._known_times = world.times(world.own) | world.times(world.foreign)
         self._look = _looking_at(world, looks_at_own=looks_at_own)
