@@ -1171,7 +1171,7 @@ begin
         from generate_series(0, months_ahead) as ahead (months)
     loop
         child := name || to_char(month, '"_y"YYYY"m"MM');
-        for attempt in 1..20 loop
+        for attempt in 1..40 loop
             continue months when to_regclass('authority.' || child) is not null;
             begin
                 -- Of several calls that find it missing, one creates it.
@@ -1203,7 +1203,7 @@ begin
                 when lock_not_available then
                     -- This month has no lock now. Another month keeps its own.
                     exit months when created > 0;
-                    if attempt = 20 then
+                    if attempt = 40 then
                         raise;
                     end if;
                     perform pg_sleep(0.05 + 0.1 * random());
@@ -1218,7 +1218,7 @@ COMMENT ON FUNCTION authority.create_partitions(parent regclass, months_ahead bi
 120, and returns how many it created. Skips a month that already has rows in the default
 partition. Attaches each partition, so that inserts continue in months that have one.
 Locks and scans the default partition, and changes no tenant. Waits at most 50 ms for a
-lock, because others wait behind it, and gives up after 20 tries in 1 to 4 s.';
+lock, because others wait behind it, and gives up after 40 tries in 2 to 8 s.';
 
 -- current_actor
 
@@ -1463,7 +1463,7 @@ begin
         where bounds.ends_at <= authority.clock() - retention
         order by bounds.ends_at
     loop
-        for attempt in 1..20 loop
+        for attempt in 1..40 loop
             begin
                 -- Of several calls that find it too old, one drops it.
                 execute format('lock table %s in share update exclusive mode', parent);
@@ -1473,7 +1473,7 @@ begin
                 continue children;
             exception when lock_not_available then
                 exit children when dropped > 0;
-                if attempt = 20 then
+                if attempt = 40 then
                     raise;
                 end if;
                 perform pg_sleep(0.05 + 0.1 * random());
@@ -1486,7 +1486,7 @@ $$;
 
 COMMENT ON FUNCTION authority.drop_partitions(parent regclass, retention interval) IS 'Drops the partitions whose upper bound is older than the retention, and returns how
 many. Never drops a row younger than the retention. Locks the table briefly: waits at
-most 50 ms, because others wait behind it, and gives up after 20 tries in 1 to 4 s.';
+most 50 ms, because others wait behind it, and gives up after 40 tries in 2 to 8 s.';
 
 -- drop_tables
 

@@ -36,7 +36,7 @@ begin
         from generate_series(0, months_ahead) as ahead (months)
     loop
         child := name || to_char(month, '"_y"YYYY"m"MM');
-        for attempt in 1..20 loop
+        for attempt in 1..40 loop
             continue months when to_regclass('authority.' || child) is not null;
             begin
                 -- Of several calls that find it missing, one creates it.
@@ -68,7 +68,7 @@ begin
                 when lock_not_available then
                     -- This month has no lock now. Another month keeps its own.
                     exit months when created > 0;
-                    if attempt = 20 then
+                    if attempt = 40 then
                         raise;
                     end if;
                     perform pg_sleep(0.05 + 0.1 * random());
@@ -84,7 +84,7 @@ comment on function authority.create_partitions(regclass, bigint) is
 120, and returns how many it created. Skips a month that already has rows in the default
 partition. Attaches each partition, so that inserts continue in months that have one.
 Locks and scans the default partition, and changes no tenant. Waits at most 50 ms for a
-lock, because others wait behind it, and gives up after 20 tries in 1 to 4 s.';
+lock, because others wait behind it, and gives up after 40 tries in 2 to 8 s.';
 
 create or replace function authority.drop_partitions(
     parent regclass, retention interval
@@ -120,7 +120,7 @@ begin
         where bounds.ends_at <= authority.clock() - retention
         order by bounds.ends_at
     loop
-        for attempt in 1..20 loop
+        for attempt in 1..40 loop
             begin
                 -- Of several calls that find it too old, one drops it.
                 execute format('lock table %s in share update exclusive mode', parent);
@@ -130,7 +130,7 @@ begin
                 continue children;
             exception when lock_not_available then
                 exit children when dropped > 0;
-                if attempt = 20 then
+                if attempt = 40 then
                     raise;
                 end if;
                 perform pg_sleep(0.05 + 0.1 * random());
@@ -144,7 +144,7 @@ $$;
 comment on function authority.drop_partitions(regclass, interval) is
 'Drops the partitions whose upper bound is older than the retention, and returns how
 many. Never drops a row younger than the retention. Locks the table briefly: waits at
-most 50 ms, because others wait behind it, and gives up after 20 tries in 1 to 4 s.';
+most 50 ms, because others wait behind it, and gives up after 40 tries in 2 to 8 s.';
 
 create or replace function authority.prune_default_partition(
     parent regclass, retention interval, batch_size bigint
