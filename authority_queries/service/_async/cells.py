@@ -9,7 +9,6 @@ from authority_queries.engine.calls import AsyncCall
 from authority_queries.engine.checks import one_of, optional, text
 from authority_queries.errors import (
     ConfigurationError,
-    InvalidTokenError,
     TenantInactiveError,
     TenantMovingError,
     UnavailableError,
@@ -18,8 +17,9 @@ from authority_queries.records import LiveSession, VerifiedToken
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories.actors import Actor
 from authority_queries.repositories.arguments import check_tenant_id
-from authority_queries.secrets import TokenKind, parse_token
+from authority_queries.secrets import TokenKind
 from authority_queries.service._async.authority import AsyncAuthority
+from authority_queries.service.presented import find_presented
 
 _Answer = TypeVar("_Answer")
 _kind: Final = one_of("access", "refresh")
@@ -158,11 +158,5 @@ class AsyncCells:
 
 
 def _tenant_of(token: str, kind: TokenKind, tenant_id: UUID | None) -> UUID | None:
-    """Return the tenant of a token of this kind and tenant, or None."""
-    if tenant_id is not None:
-        check_tenant_id(tenant_id)
-    try:
-        presented = parse_token(token, kind=kind).tenant_id
-    except InvalidTokenError:
-        return None
-    return presented if tenant_id in (None, presented) else None
+    presented = find_presented(token, kind, tenant_id)
+    return None if presented is None else presented[0]

@@ -9,17 +9,13 @@ from authority_queries.engine.checks import instance, one_of, text
 from authority_queries.queries import sessions
 from authority_queries.queries import tokens as queries
 from authority_queries.records import LiveSession, VerifiedToken
-from authority_queries.repositories.arguments import (
-    check_lsn,
-    check_tenant_id,
-)
+from authority_queries.repositories.arguments import check_lsn
 from authority_queries.repositories.row_batches import check_many
 from authority_queries.repositories.values import verified
-from authority_queries.secrets import TokenKind
-from authority_queries.secrets.token_strings import find_token
 from authority_queries.service._sync.pool import Pool
 from authority_queries.service._sync.pooled import Pooled
 from authority_queries.service._sync.replica import Replica
+from authority_queries.service.presented import find_presented
 from authority_queries.service.replica_health import ReplicaReads
 from authority_queries.service.settings import Settings
 
@@ -72,7 +68,7 @@ class Verification(Pooled):
             _resource("resource", resource)
         if after is not None:
             check_lsn("after", after)
-        presented = _presented(token, kind, tenant_id)
+        presented = find_presented(token, kind, tenant_id)
         if presented is None:
             return None
         if self._replica is not None:
@@ -134,7 +130,7 @@ class Verification(Pooled):
         check_many("tokens", tokens)
         for position, each in enumerate(tokens):
             _token(f"tokens[{position}]", each)
-        presented = [_presented(each, kind, tenant_id) for each in tokens]
+        presented = [find_presented(each, kind, tenant_id) for each in tokens]
         asked = [each for each in presented if each is not None]
         live: dict[tuple[UUID, bytes], VerifiedToken] = {}
         if asked:
@@ -159,7 +155,7 @@ class Verification(Pooled):
         when `tenant_id` is set. A server of several tenants compares the `tenant_id` of
         the result. Raises InvalidArgumentError for arguments of other types.
         """
-        presented = _presented(cookie, "session", tenant_id)
+        presented = find_presented(cookie, "session", tenant_id)
         if presented is None:
             return None
         tenant_id, cookie_hash = presented
@@ -167,14 +163,3 @@ class Verification(Pooled):
             return sessions.verify(
                 connection, tenant_id=tenant_id, cookie_hash=cookie_hash
             )
-
-
-def _presented(
-    token: str, kind: TokenKind, tenant_id: UUID | None
-) -> tuple[UUID, bytes] | None:
-    """Return tenant and hash of a token of this kind, and of this tenant if given."""
-    if tenant_id is None:
-        return find_token(token, kind)
-    check_tenant_id(tenant_id)
-    presented = find_token(token, kind)
-    return None if presented is None or presented[0] != tenant_id else presented

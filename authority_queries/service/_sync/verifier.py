@@ -14,11 +14,12 @@ from authority_queries.engine.telemetry import TELEMETRY
 from authority_queries.errors import AuthorityError
 from authority_queries.records import VerifiedToken
 from authority_queries.repositories.arguments import check_tenant_id
-from authority_queries.secrets.token_strings import LENGTH, find_token
+from authority_queries.secrets.token_strings import LENGTH
 from authority_queries.service._sync.feed_reader import FeedReader
 from authority_queries.service.caching.clock import elapsed
 from authority_queries.service.caching.feeds import Flight
 from authority_queries.service.caching.limits import VerifierStatistics
+from authority_queries.service.presented import find_presented
 from authority_queries.service.waiting import Bell, Worker
 
 _logger: Final = logging.getLogger("authority_queries.feed")
@@ -116,10 +117,8 @@ class Verifier:
         """Verify a token that has no answer in memory."""
         self._cache.check_open()
         _resource("resource", resource)
-        if tenant_id is not None:
-            check_tenant_id(tenant_id)
-        presented = find_token(token, "access")
-        if presented is None or tenant_id not in (None, presented[0]):
+        presented = find_presented(token, "access", tenant_id)
+        if presented is None:
             return None
         TELEMETRY.looked_up("verifier", "miss")
         if self._cache.claim_reading():
