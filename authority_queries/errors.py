@@ -101,6 +101,10 @@ class InvalidTokenError(InvalidArgumentError):
     """A string is no token of this store: wrong shape, prefix, length or checksum."""
 
 
+class SourceError(AuthorityError):
+    """Another store, from which is imported, cannot be read."""
+
+
 class InvalidDumpError(AuthorityError):
     """A dump of a tenant ends early, was changed, or has another format."""
 

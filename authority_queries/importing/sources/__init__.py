@@ -1,0 +1,45 @@
+"""Other identity stores, one module each, and how to open them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+
+from authority_queries.errors import ConfigurationError
+from authority_queries.importing.documents import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceOptions:
+    """What a source needs besides its kind.
+
+    - `location`: a file, a folder or a URL. It may have a password.
+    - `mapping`: a mapping file.
+    - `tenant`: the code of the tenant of documents that name none.
+    """
+
+    location: SecretStr
+    mapping: Path | None = None
+    tenant: str | None = None
+
+
+# The kind of a source, and the function `open(options) -> Source` of its module.
+_MODULES: Final[Mapping[str, str]] = {}
+
+
+def open_source(kind: str, options: SourceOptions) -> Source:
+    """Open a source of this kind. Raises ConfigurationError, SourceError."""
+    module = _MODULES.get(kind)
+    if module is None:
+        message = (
+            f"source {kind!r} is unknown: use one of {', '.join(sorted(_MODULES))}"
+        )
+        raise ConfigurationError(message)
+    # Imported here because its driver may not be installed.
+    opener: Callable[[SourceOptions], Source] = import_module(
+        f"authority_queries.importing.sources.{module}"
+    ).open_source
+    return opener(options)
