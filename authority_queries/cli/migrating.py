@@ -6,7 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from time import monotonic
 from types import FrameType
+from typing import Final
 
 from authority_queries.errors import ConfigurationError
 from authority_queries.service.backend import running_backend
@@ -21,6 +23,10 @@ _EPILOG = (
     "Exit codes: 0 nothing is left to apply, 1 failed, 2 wrong use, 130 and 143 a "
     "signal ended the run: the running migration was rolled back."
 )
+
+
+# Seconds within which a repeated signal counts as the same.
+_SAME_SIGNAL: Final = 1.0
 
 
 class _Stopped(KeyboardInterrupt):
@@ -106,14 +112,22 @@ def _print_progress(event: MigrationProgress) -> None:
 
 @contextmanager
 def _stopping() -> Iterator[None]:
-    """Let SIGINT and SIGTERM raise _Stopped. A second signal ends the process."""
+    """Let SIGINT and SIGTERM raise _Stopped. A later signal ends the process.
+
+    `timeout` sends its signal twice, to the process and to its group.
+    """
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.getsignal(number) for number in numbers}
+    stopped_at: float | None = None
 
     def stop(number: int, _: FrameType | None) -> None:
-        for each in numbers:
-            signal.signal(each, signal.SIG_DFL)
-        raise _Stopped(number)
+        nonlocal stopped_at
+        if stopped_at is None:
+            stopped_at = monotonic()
+            raise _Stopped(number)
+        if monotonic() - stopped_at >= _SAME_SIGNAL:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
 
     for number in numbers:
         signal.signal(number, stop)

@@ -160,6 +160,8 @@ def test_a_signal_rolls_back_the_running_migration_and_releases_the_lock(
                 break
             time.sleep(0.02)
         run.send_signal(number)
+        time.sleep(0.1)
+        run.send_signal(number)  # as `timeout` does
         said, told = run.communicate()
     assert run.returncode == 128 + number
     assert said == ""
