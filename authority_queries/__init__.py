@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         verify_password,
     )
     from authority_queries.errors import AuthorityError
+    from authority_queries.importing.exporting import EntryExporter
     from authority_queries.names import username_key
     from authority_queries.repositories._async.store import AsyncStore
     from authority_queries.repositories._sync.store import Store
@@ -84,6 +85,7 @@ __all__ = [
     "Cells",
     "ClientTokenRequest",
     "Encrypted",
+    "EntryExporter",
     "ErasureReport",
     "ExportedLine",
     "Exporter",
@@ -153,6 +155,7 @@ _HOMES = {
     "Cells": "service._sync.cells",
     "ClientTokenRequest": "repositories.rows",
     "Encrypted": "secrets.encryption",
+    "EntryExporter": "importing.exporting",
     "ErasureReport": "service.erasures",
     "ExportedLine": "service.exports",
     "Exporter": "service._sync.exporter",

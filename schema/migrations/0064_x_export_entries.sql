@@ -118,6 +118,12 @@ begin
     select
         '{"tenant":' || to_json(tenants.code)::text
         || ',"kind":' || to_json(export_entries.kind)::text
+        -- Other stores have neither our system roles nor our totals.
+        || case table_name
+            when 'tenants' then ',"is_complete":true'
+            when 'license_usage' then ',"is_counted":true'
+            else ''
+        end
     into head
     from authority.tenants
     where tenants.id = export_entries.tenant_id;
