@@ -2427,7 +2427,7 @@ class ExportedEntries:
     """A row of tenant_moves.export_entries."""
 
     lines: str | None
-    exported: int
+    listed: int
     last_key: JsonValue
 
 

@@ -88,12 +88,12 @@ limit :page_size;
 -- @param table_name notnull
 -- @param kind notnull
 -- @param page_size notnull
--- @notnull exported -- The function returns a count.
+-- @notnull listed -- The function returns a count.
 -- @plan cursor after -- The function's statement has it as index condition.
 -- @role pg_database_owner
 select
     page.lines,
-    page.exported,
+    page.listed,
     page.last_key
 from (values (true)) as calls (is_made) -- there is always one row
 left join

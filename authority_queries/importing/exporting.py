@@ -129,10 +129,10 @@ class _Export:
                 after=after,
                 page_size=MAX_PAGE_SIZE,
             )
-            after, is_last = page.last_key, page.exported < MAX_PAGE_SIZE
+            after, is_last = page.last_key, page.listed < MAX_PAGE_SIZE
             if page.lines is not None:
-                rows, batches = rows + page.exported, batches + 1
-                self._entries[table.kind] += page.exported
+                rows, batches = rows + page.listed, batches + 1
+                self._entries[table.kind] += page.listed
                 yield page.lines
             if self._progress is not None and rows:
                 self._progress(

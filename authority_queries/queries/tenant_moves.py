@@ -37,7 +37,7 @@ _TEXTS = {
     "load_rows": "cbe4ebaa1890",
     "advance_feed": "432b4e49e0a9",
     "list_tenants": "599e05395afb",
-    "export_entries": "bba6b8d0e58c",
+    "export_entries": "06fa29833c6c",
     "measure_rows": "9cccd5ab3802",
 }
 _QUERIES = QueryFile(FOLDER / "tenant_moves.sql", texts=_TEXTS)
@@ -149,8 +149,8 @@ _export_entries: Call[ExportedEntries] = _QUERIES.sure_row(
 _export_entries_async: AsyncCall[ExportedEntries] = _ASYNC_QUERIES.sure_row(
     "export_entries", ExportedEntries, takes=_export_entries_takes
 )
-_QUERIES.promise("export_entries", "exported")
-_ASYNC_QUERIES.promise("export_entries", "exported")
+_QUERIES.promise("export_entries", "listed")
+_ASYNC_QUERIES.promise("export_entries", "listed")
 _measure_rows_takes = Parameters(
     "tenant_moves.measure_rows",
     tenant_id=checks.uuid,

@@ -60,22 +60,23 @@ select
         )
         when stored.name = 'authorized_client_uuids' then format(
             '(select coalesce(json_agg(clients.client_id order by listed.position), '
-            '''[]'')::text from unnest(held.%I) with ordinality as listed (id, position) '
+            '''[]'')::text '
+            'from unnest(held.%I) with ordinality as listed (id, position) '
             'inner join authority.clients on clients.tenant_id = held.tenant_id '
             'and clients.id = listed.id)',
             stored.name
         )
         when stored.type = 'jsonb' then format('held.%I::text', stored.name)
         when stored.type = 'bytea' then format(
-            '''"'' || translate(encode(held.%I, ''base64''), ''+/'' || chr(10), ''-_'') '
-            '|| ''"''',
+            '''"'' || translate('
+            'encode(held.%I, ''base64''), ''+/'' || chr(10), ''-_'') || ''"''',
             stored.name
         )
         when stored.type = 'bytea[]' then format(
             'case when held.%1$I is not null then ''['' || ('
             'select coalesce(string_agg(''"'' || translate('
-            'encode(listed.octets, ''base64''), ''+/'' || chr(10), ''-_'') || ''"'', '','' '
-            'order by listed.position), '''') '
+            'encode(listed.octets, ''base64''), ''+/'' || chr(10), ''-_'') '
+            '|| ''"'', '','' order by listed.position), '''') '
             'from unnest(held.%1$I) with ordinality as listed (octets, position)'
             ') || '']'' end',
             stored.name
@@ -98,7 +99,7 @@ references. Fields whose SQL returns null are left out of an entry.';
 create or replace function authority.export_entries(
     tenant_id uuid, table_name text, kind text, after jsonb, page_size bigint
 )
-returns table (lines text, exported bigint, last_key jsonb)
+returns table (lines text, listed bigint, last_key jsonb)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
