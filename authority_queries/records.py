@@ -548,6 +548,23 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadRow:
+    """A row of comparisons.read_rows."""
+
+    number: int
+    found: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class ListedKeys:
+    """A row of comparisons.list_row_keys."""
+
+    keys: JsonValue
+    listed: int
+    last_key: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
 class Consent:
     """A row of each of these queries.
 

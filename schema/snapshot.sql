@@ -1101,6 +1101,32 @@ CASE
     ELSE NULL::text
 END)::uuid));
 
+-- count_rows
+
+CREATE FUNCTION authority.count_rows(tenant_id uuid, table_name text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    counted bigint;
+begin
+    perform set_config('authority.tenant_id', count_rows.tenant_id::text, true);
+    execute format(
+        'select count(*) from authority.%I as held where held.%I = $1',
+        table_name,
+        case when table_name = 'tenants' then 'id' else 'tenant_id' end
+    ) into counted using tenant_id;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return counted;
+end
+$_$;
+
+COMMENT ON FUNCTION authority.count_rows(tenant_id uuid, table_name text) IS 'Returns how many rows the tenant has in this table.';
+
 -- covers_details
 
 CREATE FUNCTION authority.covers_details(granted jsonb, asked jsonb) RETURNS boolean
@@ -1253,6 +1279,84 @@ $$;
 COMMENT ON FUNCTION authority.current_actor(OUT actor_kind text, OUT actor_id text, OUT client_id text, OUT address inet, OUT user_agent text, OUT correlation_id text) IS 'Returns who acts in this transaction, from the setting authority.actor: an object of
 user_id, service_account_id, client_id, address, user_agent and correlation_id, all
 optional. Without it, the database login acts.';
+
+-- describe_keys
+
+CREATE FUNCTION authority.describe_keys(table_name text, key_columns text[]) RETURNS TABLE(written text, matched text, listed text, tenant_column name)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $_$
+begin
+    if not exists (
+        select from authority.list_moved_tables() as tables
+        where
+            tables.name = table_name
+            and cardinality(key_columns) > 0
+            and key_columns <@ tables.columns
+    ) then
+        raise invalid_parameter_value
+        using message = 'the table or the columns of its key are not of this schema';
+    end if;
+    return query
+    select
+        string_agg(
+            case
+                when named.column_name is null
+                    then format(
+                        '(keys.value ->> %s)::%s as %I',
+                        columns.position - 1,
+                        format_type(pg_attribute.atttypid, pg_attribute.atttypmod),
+                        columns.name
+                    )
+                else format(
+                    '(select target.id from authority.%I as target '
+                    'where target.tenant_id = $1 and target.%I = keys.value ->> %s) '
+                    'as %I',
+                    named.target,
+                    named.key_column,
+                    columns.position - 1,
+                    columns.name
+                )
+            end,
+            ', ' order by columns.position
+        ),
+        string_agg(
+            format('held.%1$I = wanted.%1$I', columns.name),
+            ' and ' order by columns.position
+        ),
+        string_agg(
+            case
+                when named.column_name is not null
+                    then format(
+                        '(select target.%I from authority.%I as target '
+                        'where target.tenant_id = $1 and target.id = held.%I)',
+                        named.key_column,
+                        named.target,
+                        columns.name
+                    )
+                when pg_attribute.atttypid = 'timestamptz'::regtype
+                    then format(
+                        'to_char(held.%I, ''YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'')',
+                        columns.name
+                    )
+                else format('held.%I::text', columns.name)
+            end,
+            ', ' order by columns.position
+        ),
+        case when table_name = 'tenants' then 'id' else 'tenant_id' end::name
+    from unnest(key_columns) with ordinality as columns (name, position)
+    inner join pg_attribute on columns.name = pg_attribute.attname
+    left join authority.name_references() as named
+        on columns.name = named.column_name
+    where pg_attribute.attrelid = format('authority.%I', table_name)::regclass;
+end
+$_$;
+
+COMMENT ON FUNCTION authority.describe_keys(table_name text, key_columns text[]) IS 'Returns the pieces of statements that compare a table with keys of another store: the
+typed keys, the condition of a match, the texts of a row''s key, and the column of the
+tenant.';
 
 -- device_authorizations
 
@@ -3020,14 +3124,14 @@ begin
         raise invalid_parameter_value
         using message = 'a column is not one of the table';
     end if;
-    select string_agg(format('%I', parts.name), ', ') into keys
+    select string_agg(format(', %I', parts.name), '') into keys
     from unnest(key) as parts (name);
     perform set_config('authority.tenant_id', import_rows.tenant_id::text, true);
     perform set_config('authority.loaded_tenant', import_rows.tenant_id::text, true);
     execute format(
         'insert into authority.%1$I (tenant_id, %2$s) select $1, %3$s '
         'from json_to_recordset($2::json) as given (%4$s) '
-        'on conflict (tenant_id, %5$s) do nothing',
+        'on conflict (tenant_id%5$s) do nothing',
         table_name,
         names,
         cells,
@@ -3047,7 +3151,7 @@ every policy applies. The insertions are no events of the audit.';
 
 -- import_tenant
 
-CREATE FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone) RETURNS uuid
+CREATE FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, is_complete boolean) RETURNS uuid
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
@@ -3081,7 +3185,7 @@ begin
         select tenants.id into found_id
         from authority.tenants
         where tenants.code = import_tenant.code;
-    else
+    elsif not is_complete then
         insert into authority.roles (tenant_id, name, description, is_system)
         select found_id, system_roles.name, system_roles.description, true
         from authority.system_roles;
@@ -3107,8 +3211,9 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone) IS 'Returns the id of the tenant with this code. Creates the tenant if there is none, with
-the system roles and the standard scopes. Its insertion is no event of the audit.';
+COMMENT ON FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, is_complete boolean) IS 'Returns the id of the tenant with this code. Creates the tenant if there is none, with
+the system roles and the standard scopes unless it is complete: its own follow. Its
+insertion is no event of the audit.';
 
 -- is_bounded_json
 
@@ -4007,6 +4112,76 @@ COMMENT ON FUNCTION authority.list_open_units(tenant_id uuid) IS 'Returns the tr
 on. One that began before the suspension of the tenant can still write; none that
 begins later can. Raises SQLSTATE TN005 if the tenant is active.';
 
+-- list_row_keys
+
+CREATE FUNCTION authority.list_row_keys(tenant_id uuid, table_name text, key_columns text[], after jsonb, page_size bigint) RETURNS TABLE(keys jsonb, listed bigint, last_key jsonb)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET "IntervalStyle" TO 'iso_8601'
+    SET bytea_output TO 'hex'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    target constant regclass := format('authority.%I', table_name)::regclass;
+    pieces record;
+    held_keys text;
+    past_keys text;
+    system_flag text;
+begin
+    perform set_config('authority.tenant_id', list_row_keys.tenant_id::text, true);
+    select described.* into pieces
+    from authority.describe_keys(table_name, key_columns) as described;
+    select
+        string_agg(format('held.%I', pg_attribute.attname), ', ' order by parts.number),
+        string_agg(
+            format(
+                '(select past.%I from jsonb_populate_record(null::%s, $2) as past)',
+                pg_attribute.attname,
+                target
+            ),
+            ', ' order by parts.number
+        )
+    into held_keys, past_keys
+    from pg_index
+    cross join unnest(pg_index.indkey) with ordinality as parts (attnum, number)
+    inner join pg_attribute
+        on
+            pg_index.indrelid = pg_attribute.attrelid
+            and parts.attnum = pg_attribute.attnum
+    where pg_index.indrelid = target and pg_index.indisprimary;
+    select case when table_name in ('roles', 'scopes') then 'held.is_system' end
+    into system_flag;
+    return query execute format(
+        'with picked as ('
+        'select jsonb_build_array(%3$s) as key, held.created_at, '
+        '%6$s as is_system, '
+        'row_number() over (order by %2$s) as position, '
+        '(select to_jsonb(parts) from (select %2$s) as parts) as row_key '
+        'from %1$s as held where held.%4$I = $1 ' || case
+            when after is not null then 'and (%2$s) > (%5$s) '
+            else ''
+        end || 'order by %2$s limit $3) '
+        'select jsonb_agg(jsonb_build_array(picked.key, picked.created_at, '
+        'picked.is_system) order by picked.position), count(*), '
+        '(array_agg(picked.row_key order by picked.position desc))[1] from picked',
+        target,
+        held_keys,
+        pieces.listed,
+        pieces.tenant_column,
+        past_keys,
+        coalesce(system_flag, 'false')
+    ) using tenant_id, after, page_size;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$_$;
+
+COMMENT ON FUNCTION authority.list_row_keys(tenant_id uuid, table_name text, key_columns text[], after jsonb, page_size bigint) IS 'Returns the next rows of the tenant in one table in the order of its primary key, after
+this primary key: an array of the key as in read_rows, the time of creation, and whether
+the row belongs to the system; how many; and the primary key of the last one.';
+
 -- live_sessions
 
 CREATE VIEW authority.live_sessions WITH (security_invoker='true') AS
@@ -4515,6 +4690,24 @@ select array(select distinct unnest(texts || others) collate "C" order by 1)
 $$;
 
 COMMENT ON FUNCTION authority.merge_texts(texts text[], others text[]) IS 'Returns the texts of both lists without duplicates, sorted by their bytes.';
+
+-- name_references
+
+CREATE FUNCTION authority.name_references() RETURNS TABLE(column_name name, array_name name, target name, key_column name)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+values
+    ('client_uuid', 'authorized_client_uuids', 'clients', 'client_id'),
+    ('role_id', null, 'roles', 'name'),
+    ('service_account_id', null, 'service_accounts', 'account_id'),
+    ('user_id', null, 'users', 'subject_id')
+$$;
+
+COMMENT ON FUNCTION authority.name_references() IS 'Returns the columns that refer to a row by its id, and the column with the name that
+other stores know for that row.';
 
 -- names_no_grant
 
@@ -5066,6 +5259,81 @@ CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
+
+-- read_rows
+
+CREATE FUNCTION authority.read_rows(tenant_id uuid, table_name text, key_columns text[], keys jsonb) RETURNS TABLE(number bigint, found jsonb)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET "IntervalStyle" TO 'iso_8601'
+    SET bytea_output TO 'hex'
+    SET extra_float_digits TO '1'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    pieces record;
+    named text;
+begin
+    perform set_config('authority.tenant_id', read_rows.tenant_id::text, true);
+    select described.* into pieces
+    from authority.describe_keys(table_name, key_columns) as described;
+    select
+        string_agg(
+            case
+                when pg_attribute.attname = refs.column_name
+                    then format(
+                        '%L, (select target.%I from authority.%I as target '
+                        'where target.tenant_id = $1 and target.id = held.%I)',
+                        pg_attribute.attname,
+                        refs.key_column,
+                        refs.target,
+                        pg_attribute.attname
+                    )
+                else format(
+                    '%L, (select jsonb_agg(target.%I order by ids.position) '
+                    'from unnest(held.%I) with ordinality as ids (id, position) '
+                    'inner join authority.%I as target on ids.id = target.id '
+                    'where target.tenant_id = $1)',
+                    pg_attribute.attname,
+                    refs.key_column,
+                    pg_attribute.attname,
+                    refs.target
+                )
+            end,
+            ', '
+        )
+    into named
+    from authority.name_references() as refs
+    inner join pg_attribute
+        on pg_attribute.attname in (refs.column_name, refs.array_name)
+    where pg_attribute.attrelid = format('authority.%I', table_name)::regclass;
+    -- A materialized list of typed keys, so that the key becomes a condition of the
+    -- index under row-level security.
+    return query execute format(
+        'with wanted as materialized ('
+        'select keys.number, %2$s '
+        'from jsonb_array_elements($2) with ordinality as keys (value, number)) '
+        'select wanted.number, '
+        'to_jsonb(held) || jsonb_build_object(%5$s) '
+        'from wanted inner join authority.%1$I as held '
+        'on held.%4$I = $1 and %3$s order by wanted.number',
+        table_name,
+        pieces.written,
+        pieces.matched,
+        pieces.tenant_column,
+        named
+    ) using tenant_id, keys;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$_$;
+
+COMMENT ON FUNCTION authority.read_rows(tenant_id uuid, table_name text, key_columns text[], keys jsonb) IS 'Returns the rows of the tenant with these keys, with every column and hash, and the
+number of each key, from 1 on. A key is an array of texts in the order of key_columns. Keys and
+rows have the names of users, clients, roles and service accounts instead of their
+ids.';
 
 -- record_change
 
@@ -6283,10 +6551,9 @@ begin
         from json_to_recordset(rows_json::json) as given (sequence bigint)
         on conflict on constraint revocation_sequences_tenant_id_pk do update
             set
-                last_sequence = greatest(
-                    revocation_sequences.last_sequence, excluded.last_sequence
-                ),
-                updated_at = excluded.updated_at;
+                last_sequence = excluded.last_sequence,
+                updated_at = excluded.updated_at
+            where revocation_sequences.last_sequence < excluded.last_sequence;
     end if;
     perform set_config('authority.tenant_id', tenant_before, true);
     return found;

@@ -21,13 +21,19 @@ from authority_queries.importing.entries import (
     LicenseEntry,
     LicenseSeatEntry,
     LicenseUsageEntry,
+    LicenseUsageTotalEntry,
     LoginAttemptEntry,
+    OneTimeTokenEntry,
     RecoveryCodesEntry,
     RevocationEntry,
+    RevocationSequenceEntry,
     RoleEntry,
     RolePermissionEntry,
     ScopeEntry,
     ServiceAccountEntry,
+    SessionClientEntry,
+    SessionEntry,
+    SigningKeyEntry,
     TenantEntry,
     TokenEntry,
     TotpCredentialEntry,
@@ -128,10 +134,19 @@ def token(text: str, **fields: object) -> TokenEntry:
 FAMILY: Final = UUID(int=71)
 CONSENT: Final = UUID(int=72)
 LICENSE: Final = UUID(int=73)
+SESSION: Final = UUID(int=74)
 
 # One entry of each kind, or more, each after those that it refers to.
 EVERY_KIND: Final[Sequence[AnyEntry]] = (
     tenant(),
+    SigningKeyEntry(
+        kid="k",
+        alg="ES256",
+        public_jwk={"kid": "k", "alg": "ES256", "use": "sig", "kty": "EC"},
+        private_key=b"\x01" + bytes(40),
+        encryption_key_id="k1",
+        signs_from=THEN,
+    ),
     RoleEntry(name="admin", description="As there", is_system=True),
     RoleEntry(id=UUID(int=11), name="reader", created_at=THEN),
     RolePermissionEntry(role="reader", permission="users:read"),
@@ -182,12 +197,34 @@ EVERY_KIND: Final[Sequence[AnyEntry]] = (
         created_at=THEN,
     ),
     RecoveryCodesEntry(user="ann", code_hashes=(digest("one"), digest("two"))),
+    SessionEntry(
+        id=SESSION,
+        sid=UUID(int=75),
+        cookie_hash=digest("cookie"),
+        user="ann",
+        authenticated_at=THEN,
+        idle_timeout=timedelta(days=1),
+        last_used_at=THEN,
+        expires_at=LATER,
+        created_at=THEN,
+    ),
+    SessionClientEntry(session=SESSION, client="web"),
+    OneTimeTokenEntry(
+        id=UUID(int=16),
+        purpose="invitation",
+        email="bob@example.com",
+        token_hash=digest("link"),
+        expires_at=THEN + timedelta(days=1),
+        created_at=THEN,
+    ),
     ConsentEntry(id=CONSENT, user="ann", client="web", scopes=("openid",)),
     AuthorizationEntry(
         id=FAMILY,
         client="web",
         user="ann",
         consent=CONSENT,
+        session=SESSION,
+        ends_with_session=True,
         scopes=("openid",),
         amr=("pwd",),
         created_at=THEN,
@@ -202,6 +239,7 @@ EVERY_KIND: Final[Sequence[AnyEntry]] = (
         payload=b"\x00secret",
     ),
     token("m", service_account="batch"),
+    RevocationSequenceEntry(last_sequence=5),
     RevocationEntry(
         sequence=7, category="subject", target="bob", reason="left", effective_at=THEN
     ),
@@ -224,6 +262,14 @@ EVERY_KIND: Final[Sequence[AnyEntry]] = (
     ),
     LicenseSeatEntry(
         license=LICENSE, seat_number=1, holder="laptop", leased_until=LATER
+    ),
+    LicenseUsageTotalEntry(
+        license=LICENSE,
+        metric="calls",
+        period_start=date(2024, 4, 1),
+        period_end=date(2024, 5, 1),
+        used=3,
+        overage_policy="refuse",
     ),
     LicenseUsageEntry(
         license=LICENSE,
