@@ -87,7 +87,7 @@ def documents(
 
 
 def digest(text: str) -> bytes:
-    """The hash of a token string."""
+    """A SHA-256."""
     return sha256(text.encode()).digest()
 
 
@@ -131,21 +131,22 @@ def token(text: str, **fields: object) -> TokenEntry:
     return TokenEntry.model_validate(given)
 
 
+SESSION: Final = UUID(int=70)
 FAMILY: Final = UUID(int=71)
 CONSENT: Final = UUID(int=72)
 LICENSE: Final = UUID(int=73)
-SESSION: Final = UUID(int=74)
 
 # One entry of each kind, or more, each after those that it refers to.
 EVERY_KIND: Final[Sequence[AnyEntry]] = (
     tenant(),
     SigningKeyEntry(
         kid="k",
-        alg="ES256",
-        public_jwk={"kid": "k", "alg": "ES256", "use": "sig", "kty": "EC"},
+        alg="EdDSA",
+        public_jwk={"kid": "k", "alg": "EdDSA", "use": "sig", "kty": "OKP"},
         private_key=b"\x01" + bytes(40),
         encryption_key_id="k1",
         signs_from=THEN,
+        created_at=THEN,
     ),
     RoleEntry(name="admin", description="As there", is_system=True),
     RoleEntry(id=UUID(int=11), name="reader", created_at=THEN),
@@ -199,11 +200,11 @@ EVERY_KIND: Final[Sequence[AnyEntry]] = (
     RecoveryCodesEntry(user="ann", code_hashes=(digest("one"), digest("two"))),
     SessionEntry(
         id=SESSION,
-        sid=UUID(int=75),
+        sid=UUID(int=1),
         cookie_hash=digest("cookie"),
         user="ann",
         authenticated_at=THEN,
-        idle_timeout=timedelta(days=1),
+        idle_timeout=timedelta(minutes=20),
         last_used_at=THEN,
         expires_at=LATER,
         created_at=THEN,
@@ -211,10 +212,11 @@ EVERY_KIND: Final[Sequence[AnyEntry]] = (
     SessionClientEntry(session=SESSION, client="web"),
     OneTimeTokenEntry(
         id=UUID(int=16),
-        purpose="invitation",
-        email="bob@example.com",
+        purpose="password_reset",
+        user="ann",
+        email="ann@example.com",
         token_hash=digest("link"),
-        expires_at=THEN + timedelta(days=1),
+        expires_at=THEN + timedelta(hours=1),
         created_at=THEN,
     ),
     ConsentEntry(id=CONSENT, user="ann", client="web", scopes=("openid",)),
@@ -224,7 +226,6 @@ EVERY_KIND: Final[Sequence[AnyEntry]] = (
         user="ann",
         consent=CONSENT,
         session=SESSION,
-        ends_with_session=True,
         scopes=("openid",),
         amr=("pwd",),
         created_at=THEN,
@@ -239,7 +240,7 @@ EVERY_KIND: Final[Sequence[AnyEntry]] = (
         payload=b"\x00secret",
     ),
     token("m", service_account="batch"),
-    RevocationSequenceEntry(last_sequence=5),
+    RevocationSequenceEntry(last_sequence=9),
     RevocationEntry(
         sequence=7, category="subject", target="bob", reason="left", effective_at=THEN
     ),
@@ -265,11 +266,11 @@ EVERY_KIND: Final[Sequence[AnyEntry]] = (
     ),
     LicenseUsageTotalEntry(
         license=LICENSE,
-        metric="calls",
-        period_start=date(2024, 4, 1),
-        period_end=date(2024, 5, 1),
+        metric="reports",
+        period_start=date(2024, 5, 1),
+        period_end=date(2024, 6, 1),
         used=3,
-        overage_policy="refuse",
+        overage_policy="allow",
     ),
     LicenseUsageEntry(
         license=LICENSE,
