@@ -3124,14 +3124,14 @@ begin
         raise invalid_parameter_value
         using message = 'a column is not one of the table';
     end if;
-    select string_agg(format('%I', parts.name), ', ') into keys
+    select string_agg(format(', %I', parts.name), '') into keys
     from unnest(key) as parts (name);
     perform set_config('authority.tenant_id', import_rows.tenant_id::text, true);
     perform set_config('authority.loaded_tenant', import_rows.tenant_id::text, true);
     execute format(
         'insert into authority.%1$I (tenant_id, %2$s) select $1, %3$s '
         'from json_to_recordset($2::json) as given (%4$s) '
-        'on conflict (tenant_id, %5$s) do nothing',
+        'on conflict (tenant_id%5$s) do nothing',
         table_name,
         names,
         cells,
@@ -3151,7 +3151,7 @@ every policy applies. The insertions are no events of the audit.';
 
 -- import_tenant
 
-CREATE FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone) RETURNS uuid
+CREATE FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, is_complete boolean) RETURNS uuid
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
@@ -3185,7 +3185,7 @@ begin
         select tenants.id into found_id
         from authority.tenants
         where tenants.code = import_tenant.code;
-    else
+    elsif not is_complete then
         insert into authority.roles (tenant_id, name, description, is_system)
         select found_id, system_roles.name, system_roles.description, true
         from authority.system_roles;
@@ -3211,8 +3211,9 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone) IS 'Returns the id of the tenant with this code. Creates the tenant if there is none, with
-the system roles and the standard scopes. Its insertion is no event of the audit.';
+COMMENT ON FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, is_complete boolean) IS 'Returns the id of the tenant with this code. Creates the tenant if there is none, with
+the system roles and the standard scopes unless it is complete: its own follow. Its
+insertion is no event of the audit.';
 
 -- is_bounded_json
 
@@ -6550,10 +6551,9 @@ begin
         from json_to_recordset(rows_json::json) as given (sequence bigint)
         on conflict on constraint revocation_sequences_tenant_id_pk do update
             set
-                last_sequence = greatest(
-                    revocation_sequences.last_sequence, excluded.last_sequence
-                ),
-                updated_at = excluded.updated_at;
+                last_sequence = excluded.last_sequence,
+                updated_at = excluded.updated_at
+            where revocation_sequences.last_sequence < excluded.last_sequence;
     end if;
     perform set_config('authority.tenant_id', tenant_before, true);
     return found;
