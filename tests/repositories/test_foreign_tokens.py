@@ -273,7 +273,8 @@ def test_the_stored_hash_is_no_string(store: Store) -> None:
 
 def test_a_token_is_of_its_kind_only(store: Store) -> None:
     party = make_open_party(store)
-    for kind, other in (("access", "refresh"), ("refresh", "access")):
+    pairs: list[tuple[Kind, Kind]] = [("access", "refresh"), ("refresh", "access")]
+    for kind, other in pairs:
         foreign = import_token(store, party, kind)
         assert is_valid(store, foreign)
         presented = parse_foreign_token(
