@@ -19,7 +19,6 @@ from authority_queries import (
 )
 from authority_queries.errors import (
     InvalidArgumentError,
-    InvalidValueError,
     NotFoundError,
     PermissionDeniedError,
 )
@@ -340,12 +339,6 @@ def test_nobody_writes_the_mark_itself(store: Store, dba: Dba) -> None:
     import_token(store, make_open_party(store))
     with pytest.raises(psycopg.errors.GeneratedAlways):
         dba.execute("update authority.tokens set is_foreign = false")
-
-
-def test_a_first_octet_other_than_0_is_refused(store: Store) -> None:
-    party = make_open_party(store)
-    with pytest.raises(InvalidValueError, match="token_hash"):
-        import_token(store, party, token_hash=b"\x01" + bytes(32))
 
 
 def test_the_time_is_limited(store: Store) -> None:
