@@ -31,7 +31,9 @@ class SourceOptions:
 
 
 # The kind of a source, and the function `open(options) -> Source` of its module.
-_MODULES: Final[Mapping[str, str]] = {}
+_MODULES: Final[Mapping[str, str]] = {
+    "openiddict-postgresql": "openiddict_postgresql",
+}
 
 
 def open_source(kind: str, options: SourceOptions) -> Source:
