@@ -24,7 +24,7 @@ from authority_queries.importing.sources.aspnet_identity.credentials import (
     convert_passkey,
     drop_tokens,
 )
-from authority_queries.importing.sources.fields import Fields, id_of
+from authority_queries.importing.sources.fields import Fields, uuid_of
 from authority_queries.importing.sources.role_names import role_name
 
 # Identity locks a user out for minutes after failed sign-ins. An administrator who
@@ -39,7 +39,7 @@ _NAME_CLAIMS: Final = (
 )
 
 
-def convert_user(fields: Fields, *, tenant: str, now: datetime) -> Iterator[AnyEntry]:
+def convert_user(fields: Fields, *, now: datetime) -> Iterator[AnyEntry]:
     """Convert a user with roles, accounts at other providers, and passkeys.
 
     - `roles` is a list of names; `claims`, `logins`, `tokens` and `passkeys` are lists
@@ -56,7 +56,7 @@ def convert_user(fields: Fields, *, tenant: str, now: datetime) -> Iterator[AnyE
     address = fields.attempt("email", email, None)
     confirmed = fields.flag("emailconfirmed")
     yield UserEntry(
-        id=id_of(tenant, "user", key),
+        id=uuid_of(key),
         subject_id=key,
         username=fields.need("username", text),
         email=address,
