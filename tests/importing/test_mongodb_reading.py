@@ -11,17 +11,17 @@ from uuid import UUID
 
 import bson
 import pytest
-from bson import Decimal128, Int64, ObjectId, json_util
+from bson import Decimal128, Int64, ObjectId
 from bson.binary import Binary, UuidRepresentation
-from bson.json_util import JSONMode, JSONOptions
 from pydantic import SecretStr
 
 from authority_queries.errors import ConfigurationError, SourceError
 from authority_queries.importing.sources.mongodb.reading import RawReader, open_reader
+from tests.importing.mongodb_files import LAYOUTS, MODES, write_dump, write_export
 from tests.importing.mongodb_server import SERVERS, mongodb_database, mongodb_server
 
 Raw: TypeAlias = dict[str, Any]
-Write: TypeAlias = Callable[[Path, list[Raw]], str]
+Write: TypeAlias = Callable[[Path, list[Raw]], None]
 
 pytestmark = pytest.mark.one_version
 
@@ -48,56 +48,29 @@ def documents() -> list[Raw]:
     ]
 
 
-def write_dump(folder: Path, found: list[Raw]) -> str:
-    (folder / "house").mkdir()
-    data = b"".join(bson.encode(one) for one in found)
-    (folder / "house" / f"{NAME}.bson").write_bytes(data)
-    (folder / "house" / f"{NAME}.metadata.json").write_text('{"indexes":[]}')
-    (folder / "admin").mkdir()
-    (folder / "admin" / "system.users.bson").write_bytes(data)
-    return str(folder)
+def write_dump_of_a_server(folder: Path, found: list[Raw]) -> None:
+    write_dump(folder / "house", {NAME: found})
+    write_dump(folder / "admin", {"system.users": found, "other": found})
 
 
-def write_gzip_dump(folder: Path, found: list[Raw]) -> str:
-    data = b"".join(bson.encode(one) for one in found)
-    (folder / "cut%2Foff.bson.gz").write_bytes(gzip.compress(data))
-    metadata = json.dumps({"collectionName": NAME}).encode()
-    (folder / "cut%2Foff.metadata.json.gz").write_bytes(gzip.compress(metadata))
-    return str(folder)
+def write_compressed_dump(folder: Path, found: list[Raw]) -> None:
+    write_dump(folder, {NAME: found}, compressed=True)
 
 
-def writer_of_exports(mode: int, layout: str) -> Write:
-    options = JSONOptions(
-        json_mode=mode, uuid_representation=UuidRepresentation.UNSPECIFIED
-    )
-    before, between, after, indent = {
-        "lines": ("", "\n", "\n", None),
-        "array": ("[", ",", "]\n", None),
-        "pretty": ("\ufeff[\n", ",\n", "]\n", 2),
-    }[layout]
-
-    def write(folder: Path, found: list[Raw]) -> str:
-        lines = [
-            json_util.dumps(one, json_options=options, indent=indent) for one in found
-        ]
-        text = before + between.join(lines) + after
-        (folder / f"{NAME}.json").write_text(text)
-        return str(folder)
+def writer_of_exports(mode: str, layout: str) -> Write:
+    def write(folder: Path, found: list[Raw]) -> None:
+        write_export(folder, {NAME: found}, mode=mode, layout=layout)
 
     return write
 
 
 FORMS: Final[dict[str, Write]] = {
-    "dump": write_dump,
-    "dump of gzip": write_gzip_dump,
+    "dump": write_dump_of_a_server,
+    "compressed dump": write_compressed_dump,
     **{
-        f"{name} {layout}": writer_of_exports(mode, layout)
-        for name, mode in {
-            "canonical": JSONMode.CANONICAL,
-            "relaxed": JSONMode.RELAXED,
-            "legacy": JSONMode.LEGACY,
-        }.items()
-        for layout in ("lines", "array", "pretty")
+        f"{mode} {layout}": writer_of_exports(mode, layout)
+        for mode in MODES
+        for layout in LAYOUTS
     },
 }
 
@@ -148,7 +121,8 @@ def decoded(found: list[Raw]) -> list[Raw]:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_each_form_of_files_has_the_same_documents(form: str, tmp_path: Path) -> None:
-    reader = opened(FORMS[form](tmp_path, documents()))
+    FORMS[form](tmp_path, documents())
+    reader = opened(str(tmp_path))
     check(reader, decoded(documents()))
 
 
@@ -186,27 +160,27 @@ def test_the_location_names_the_driver_of_legacy_uuids(tmp_path: Path) -> None:
 def test_a_truncated_file_raises_an_error_with_its_name(
     form: str, tmp_path: Path
 ) -> None:
-    location = FORMS[form](tmp_path, documents())
+    FORMS[form](tmp_path, documents())
     file = file_of(tmp_path)
     file.write_bytes(file.read_bytes()[:-10])
     with pytest.raises(SourceError, match=rf"{file.name}.* truncated"):
-        list(opened(location).read(NAME))
+        list(opened(str(tmp_path)).read(NAME))
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_no_error_of_a_damaged_file_repeats_its_content(
     form: str, tmp_path: Path
 ) -> None:
-    location = FORMS[form](tmp_path, [{"_id": 1, "secret": "swordfish" * 9}])
+    FORMS[form](tmp_path, [{"_id": 1, "secret": "swordfish" * 9}])
     file = file_of(tmp_path)
     content = file.read_bytes()
     for index in range(0, len(content), 7):
         file.write_bytes(content[:index] + b"\x00\x00" + content[index + 2 :])
         with suppress(SourceError):
-            list(opened(location).read(NAME))
+            list(opened(str(tmp_path)).read(NAME))
     file.write_bytes(content[:-4])
     with pytest.raises(SourceError) as raised:
-        list(opened(location).read(NAME))
+        list(opened(str(tmp_path)).read(NAME))
     assert "swordfish" not in str(raised.value)
 
 

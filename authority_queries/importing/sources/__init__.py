@@ -31,7 +31,7 @@ class SourceOptions:
 
 
 # The kind of a source, and the function `open(options) -> Source` of its module.
-_MODULES: Final[Mapping[str, str]] = {}
+_MODULES: Final[Mapping[str, str]] = {"mongodb": "mongodb"}
 
 
 def open_source(kind: str, options: SourceOptions) -> Source:
