@@ -31,7 +31,10 @@ class SourceOptions:
 
 
 # The kind of a source, and the function `open(options) -> Source` of its module.
-_MODULES: Final[Mapping[str, str]] = {"mongodb": "mongodb"}
+_MODULES: Final[Mapping[str, str]] = {
+    "mongodb": "mongodb",
+    "openiddict-postgresql": "openiddict_postgresql",
+}
 
 
 def open_source(kind: str, options: SourceOptions) -> Source:

@@ -13,6 +13,7 @@ from authority_queries.importing.sources.openiddict.authorizations import (
     consent_id,
     convert_authorization,
     convert_consent,
+    expiry_of,
     scopes_of_authorization,
 )
 from authority_queries.importing.sources.openiddict.tokens import convert_token
@@ -25,5 +26,6 @@ __all__ = [
     "convert_consent",
     "convert_scope",
     "convert_token",
+    "expiry_of",
     "scopes_of_authorization",
 ]

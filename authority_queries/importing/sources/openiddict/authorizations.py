@@ -1,6 +1,6 @@
 """Authorizations of OpenIddict: consents, and families of tokens."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -40,13 +40,21 @@ def consent_id(tenant: str, *, user: str, client: str) -> UUID:
 
 
 def convert_consent(
-    grants: Sequence[Fields], *, tenant: str, user: str, client: str
+    fields: Fields, *, tenant: str, client: str | None
 ) -> Iterator[AnyEntry]:
-    """Convert the valid permanent authorizations of a user for a client to a consent.
+    """Convert what a user allowed a client for good.
 
-    A user has one consent for a client: its scopes are those of all of them. Takes the
-    fields `scopes` and `creationdate`, `convert_authorization` the others.
+    `authorizations` is a list of all valid permanent authorizations of `subject` for
+    the client, each with `scopes` and `creationdate`: the user has one consent, with
+    the scopes of all of them.
     """
+    client = known(client)
+    fields.take("applicationid", text, None)
+    grants = fields.parts("authorizations")
+    user = user_of(fields, client)
+    if user is None:
+        message = "a client that acts for itself needs no consent"
+        raise SkippedError(message)
     scopes = [scope for grant in grants for scope in _scopes(grant)]
     made = [grant.take("creationdate", utc_moment, None) for grant in grants]
     times = sorted(time for time in made if time is not None)
@@ -83,17 +91,15 @@ def convert_authorization(
     user = user_of(fields, client)
     made = fields.take("creationdate", utc_moment, None)
     revoked_at, reason = end_of(fields.take("status", lower, "valid"), made)
-    permanent = fields.take("type", text, "ad-hoc") == "permanent"
-    consented = permanent and user is not None and revoked_at is None
+    permanent = fields.take("type", lower, "ad-hoc") == "permanent"
+    consent = None
+    if permanent and user is not None and revoked_at is None:
+        consent = consent_id(tenant, user=user, client=client)
     yield AuthorizationEntry(
         id=id_of(tenant, "authorization", key),
         client=client,
         user=user,
-        consent=(
-            consent_id(tenant, user=user, client=client)
-            if consented and user is not None
-            else None
-        ),
+        consent=consent,
         scopes=_scopes(fields),
         created_at=made,
         tokens_expire_at=tokens_expire_at,
@@ -106,6 +112,11 @@ def convert_authorization(
 def scopes_of_authorization(value: object) -> tuple[str, ...]:
     """Return the scopes of an authorization's field: a list, or JSON of one."""
     return () if value is None else text_list(value)
+
+
+def expiry_of(value: object) -> datetime:
+    """Return the expiry of a token. PostgreSQL's infinity is .NET's last moment."""
+    return NEVER if value == "infinity" else utc_moment(value)
 
 
 def _scopes(fields: Fields) -> tuple[str, ...]:

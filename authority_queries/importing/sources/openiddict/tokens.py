@@ -32,6 +32,7 @@ from authority_queries.importing.sources.openiddict.authorizations import (
     LONG_AGO,
     NEVER,
     end_of,
+    expiry_of,
     known,
     user_of,
 )
@@ -72,7 +73,7 @@ def convert_token(
     if token_hash is None:
         message = "a self-contained token is verified by its signature, not by a store"
         raise SkippedError(message)
-    expires_at = fields.take("expirationdate", _expiry, NEVER)
+    expires_at = fields.take("expirationdate", expiry_of, NEVER)
     if expires_at <= now:
         message = "the token has expired"
         raise SkippedError(message)
@@ -130,11 +131,6 @@ def _type(fields: Fields) -> Literal["access", "refresh"]:
 def _token_hash(value: object) -> bytes:
     # The reference id is the SHA-256 of the string that the client has.
     return tag_foreign_hash(base64(value, size=_DIGEST_SIZE))
-
-
-def _expiry(value: object) -> datetime:
-    # PostgreSQL's infinity is the last moment of .NET.
-    return NEVER if value == "infinity" else utc_moment(value)
 
 
 def _payload(value: object) -> bytes:
