@@ -62,7 +62,7 @@ def demo() -> MongoDemo:
 
 
 @pytest.fixture(scope="module", params=SERVERS)
-def server(request: pytest.FixtureRequest) -> Iterator[str]:
+def mongodb(request: pytest.FixtureRequest) -> Iterator[str]:
     with mongodb_server(request.param) as url:
         yield url
 
@@ -104,9 +104,9 @@ def without_positions(found: dict[str, list[Document]]) -> list[tuple[str, Docum
 
 
 def test_each_form_becomes_the_same_entries(
-    demo: MongoDemo, server: str, tmp_path: Path
+    demo: MongoDemo, mongodb: str, tmp_path: Path
 ) -> None:
-    with mongodb_database(server, demo.documents) as url:
+    with mongodb_database(mongodb, demo.documents) as url:
         expected = without_positions(read_all(url))
     assert len(expected) == sum(map(len, demo.documents.values()))
     write_dump(tmp_path / "dump", demo.documents, compressed=True)
