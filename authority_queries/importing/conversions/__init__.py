@@ -27,6 +27,8 @@ from authority_queries.importing.conversions.octets import (
     base64,
     base64url,
     csharp_uuid,
+    foreign_digest,
+    foreign_token,
     hexadecimal,
     java_uuid,
     sha256,
@@ -36,6 +38,7 @@ from authority_queries.importing.conversions.scalars import (
     boolean,
     integer,
     json_object,
+    list_items,
     lower,
     mapped,
     parsed_json,
@@ -55,7 +58,8 @@ from authority_queries.importing.conversions.times import (
     utc_moment,
 )
 
-# The options of `list`, `base64`, `base64url`, `hex` and `enumeration` are keywords.
+# `list` takes the option `separator`, `enumeration` takes `values`, and `base64`,
+# `base64url` and `hex` take `size`.
 CONVERSIONS: Final[Mapping[str, Callable[..., object]]] = {
     "text": text,
     "lower": lower,
@@ -80,6 +84,8 @@ CONVERSIONS: Final[Mapping[str, Callable[..., object]]] = {
     "base64url": base64url,
     "hex": hexadecimal,
     "sha256": sha256,
+    "foreign_token": foreign_token,
+    "foreign_digest": foreign_digest,
     "username": username,
     "email": email,
     "password_hash": password_hash,
@@ -104,12 +110,15 @@ __all__ = [
     "email",
     "epoch_milliseconds",
     "epoch_seconds",
+    "foreign_digest",
+    "foreign_token",
     "hexadecimal",
     "integer",
     "interval",
     "java_uuid",
     "json_object",
     "keycloak_hash",
+    "list_items",
     "lower",
     "mapped",
     "moment",
