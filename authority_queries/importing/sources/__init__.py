@@ -35,6 +35,8 @@ _MODULES: Final[Mapping[str, str]] = {
     "csv": "csv_files",
     "json-lines": "json_lines",
     "jsonl": "jsonl",
+    "mongodb": "mongodb",
+    "openiddict-postgresql": "openiddict_postgresql",
 }
 
 

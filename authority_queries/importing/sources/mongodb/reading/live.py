@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
 from bson import json_util
+from bson.binary import UuidRepresentation
 from bson.errors import InvalidBSON
 from pydantic import JsonValue
 from pymongo import MongoClient
@@ -18,15 +19,20 @@ from pymongo.errors import PyMongoError
 from authority_queries.errors import ConfigurationError, SourceError
 from authority_queries.importing.documents import Collection
 from authority_queries.importing.sources.mongodb.reading.values import (
+    BINARY_AS_IT_IS,
+    UuidDecoder,
     choose_representation,
-    codec_options,
 )
 
 _Raw: TypeAlias = dict[str, Any]
 
 _BATCH: Final = 1000
 _KEY: Final = [("_id", 1)]
-_CANONICAL: Final = json_util.CANONICAL_JSON_OPTIONS
+_CANONICAL: Final = json_util.JSONOptions(
+    json_mode=json_util.JSONMode.CANONICAL,
+    tz_aware=True,
+    uuid_representation=UuidRepresentation.UNSPECIFIED,
+)
 
 
 class ServerReader:
@@ -35,6 +41,8 @@ class ServerReader:
     def __init__(self, client: MongoClient[_Raw], database: Database[_Raw]) -> None:
         self._client = client
         self._database = database
+        representation = client.codec_options.uuid_representation
+        self._uuids = UuidDecoder(choose_representation(representation))
 
     @property
     def name(self) -> str:
@@ -64,18 +72,21 @@ class ServerReader:
             ]
 
     def read(
-        self, collection: str, *, after: JsonValue = None
+        self, collection: str, *, after: JsonValue = None, only: Sequence[str] = ()
     ) -> Iterator[tuple[JsonValue, _Raw]]:
         """Yield each document in the order of `_id`, with its `_id` as the position.
 
         Raises SourceError.
         """
-        last = None if after is None else json_util.loads(str(after))
-        with self._reported(), _find(self._database[collection], last) as cursor:
+        last = None
+        if after is not None:
+            last = json_util.loads(str(after), json_options=_CANONICAL)
+        with self._reported(), _find(self._database[collection], last, only) as cursor:
             for document in cursor:
-                key = document["_id"]
-                if after is None or key != last:
-                    yield json_util.dumps(key, json_options=_CANONICAL), document
+                # Keys of both subtypes of UUIDs keep their type in a position.
+                position = json_util.dumps(document["_id"], json_options=_CANONICAL)
+                if position != after:
+                    yield position, self._uuids.transform_all(document)
 
     def close(self) -> None:
         """Close the connections."""
@@ -106,18 +117,21 @@ def open_server(url: str) -> ServerReader:
         # The text of the error may repeat the password.
         message = f"the URL of MongoDB has an error: {type(error).__name__}"
         raise ConfigurationError(message) from None
-    legacy = choose_representation(client.codec_options.uuid_representation)
-    options = codec_options(legacy)
     try:
-        return ServerReader(client, client.get_default_database(codec_options=options))
+        database = client.get_default_database(codec_options=BINARY_AS_IT_IS)
+        return ServerReader(client, database)
     except UrlError:
         client.close()
         message = "the URL must name a database: mongodb://host/database"
         raise ConfigurationError(message) from None
 
 
-def _find(collection: MongoCollection[_Raw], last: object) -> Cursor[_Raw]:
-    cursor = collection.find(sort=_KEY, batch_size=_BATCH)
+def _find(
+    collection: MongoCollection[_Raw], last: object, only: Sequence[str]
+) -> Cursor[_Raw]:
+    cursor = collection.find(
+        projection=list(only) or None, sort=_KEY, batch_size=_BATCH
+    )
     if last is None:
         return cursor
     # A comparison by $gt would skip keys of other types than that of `last`.
