@@ -15,7 +15,6 @@ from bson.binary import Binary
 from pydantic import SecretStr
 
 from authority_queries import verify_password
-from authority_queries.errors import ConfigurationError
 from authority_queries.importing.documents import Document, Source
 from authority_queries.importing.entries import (
     AuthorizationEntry,
@@ -35,7 +34,6 @@ from authority_queries.secrets import tag_foreign_hash
 from tests.importing.mongodb_demo import (
     SECRETS,
     MongoDemo,
-    csharp_uuid,
     identity_hash,
     mongo_demo,
     object_id,
@@ -291,7 +289,9 @@ def old_documents() -> dict[str, list[Raw]]:
                 "Roles": ["POWER USER", "GONE"],
                 "Claims": [{"_id": 1, "ClaimType": "team", "ClaimValue": "blue"}],
                 "Logins": [{"LoginProvider": "Google", "ProviderKey": "17"}],
-                "Tokens": [{"LoginProvider": "x", "Name": "AuthenticatorKey", "Value": "k"}],
+                "Tokens": [
+                    {"LoginProvider": "x", "Name": "AuthenticatorKey", "Value": "k"}
+                ],
                 "Department": {"Floor": 3, "Key": Binary.from_uuid(DESK)},
             }
         ],
@@ -339,7 +339,9 @@ def test_each_field_is_imported_kept_or_listed(
 ) -> None:
     samples = demo.documents if name == "demo" else old_documents()
     for collection, found in samples.items():
-        for index, field in [(i, field) for i, one in enumerate(found) for field in one]:
+        for index, field in [
+            (i, field) for i, one in enumerate(found) for field in one
+        ]:
             changed = [dict(one) for one in found]
             changed[index][field] = MARKER
             yielded = converted(tmp_path, {**samples, collection: changed})

@@ -55,6 +55,7 @@ from authority_queries.importing.conversions.times import (
     interval,
     moment,
     object_id_moment,
+    object_id_number,
     utc_moment,
 )
 
@@ -75,6 +76,7 @@ CONVERSIONS: Final[Mapping[str, Callable[..., object]]] = {
     "epoch_milliseconds": epoch_milliseconds,
     "dotnet_ticks": dotnet_ticks,
     "object_id_moment": object_id_moment,
+    "object_id_number": object_id_number,
     "date": day,
     "interval": interval,
     "uuid": uuid,
@@ -123,6 +125,7 @@ __all__ = [
     "mapped",
     "moment",
     "object_id_moment",
+    "object_id_number",
     "parsed_json",
     "password_hash",
     "plain_client_secret",

@@ -33,6 +33,11 @@ class Test:
         return rule.is_not_in is None or written not in rule.is_not_in
 
 
+def all_hold(tests: Sequence[Test], scope: Scope) -> bool:
+    """Return whether all conditions hold. Each of them uses its field."""
+    return [test.holds(scope) for test in tests].count(False) == 0
+
+
 def compile_conditions(
     rules: Sequence[Condition], at: Location, problems: list[Problem]
 ) -> list[Test]:

@@ -53,31 +53,6 @@ def _written_out(value: object) -> object:
 Many = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 
 
-class ValueRule(_Part):
-    """Where a value comes from, and how it is converted.
-
-    - `sources`: paths of fields. The first one that has a value counts.
-    - `constant`, `template`: instead of a field.
-    - `convert`: names of conversions, in their order.
-    - `derive`: the kind of entry whose id is derived from the value.
-    - `default`: the value if there is none. It is not converted.
-    - `separator`, `size`, `values`: options of conversions.
-    """
-
-    sources: Many = Field(default=(), alias="from")
-    constant: Constant | None = None
-    template: str | None = None
-    convert: Many = ()
-    derive: str | None = None
-    default: Constant | None = None
-    separator: str | None = Field(default=None, min_length=1)
-    size: int | None = None
-    values: dict[str, Constant] | None = None
-
-
-Value = Annotated[ValueRule, BeforeValidator(_written_out)]
-
-
 class Condition(_Part):
     """What must hold of a document, or of an element of a list.
 
@@ -91,6 +66,33 @@ class Condition(_Part):
 
 
 Conditions = Annotated[tuple[Condition, ...], BeforeValidator(_one_or_many)]
+
+
+class ValueRule(_Part):
+    """Where a value comes from, and how it is converted.
+
+    - `sources`: paths of fields. The first one that has a value counts.
+    - `constant`, `template`: instead of a field.
+    - `convert`: names of conversions, in their order.
+    - `derive`: the kind of entry whose id is derived from the value.
+    - `default`: the value if there is none. It is not converted.
+    - `separator`, `size`, `values`: options of conversions.
+    - `when`: conditions without which there is no value, not even the default.
+    """
+
+    sources: Many = Field(default=(), alias="from")
+    constant: Constant | None = None
+    template: str | None = None
+    convert: Many = ()
+    derive: str | None = None
+    default: Constant | None = None
+    separator: str | None = Field(default=None, min_length=1)
+    size: int | None = None
+    values: dict[str, Constant] | None = None
+    when: Conditions = ()
+
+
+Value = Annotated[ValueRule, BeforeValidator(_written_out)]
 
 
 class SkipRule(Condition):

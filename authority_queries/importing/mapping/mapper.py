@@ -16,6 +16,7 @@ from authority_queries.importing.conversions import (
 from authority_queries.importing.documents import Document, Dropped
 from authority_queries.importing.entries import AnyEntry
 from authority_queries.importing.mapping.compiling import CompiledCollection
+from authority_queries.importing.mapping.conditions import all_hold
 from authority_queries.importing.mapping.fields import CompiledEntry, put
 from authority_queries.importing.mapping.paths import (
     Scope,
@@ -119,7 +120,7 @@ class _Work:
         found: list[tuple[CompiledEntry, dict[str, Value]]] = []
         for rule in self.rules.entries:
             for scope in self._scopes(rule):
-                if all([test.holds(scope) for test in rule.tests]):  # noqa: C419 - each marks its field as used
+                if all_hold(rule.tests, scope):
                     found.append((rule, rule.values(scope, tenant or "")))
         if not found:
             self.dropped.append(Dropped(field=_WHOLE, reason=_NO_ENTRY))

@@ -16,6 +16,10 @@ from authority_queries.importing.conversions import (
     uuid,
 )
 from authority_queries.importing.documents import derive_id
+from authority_queries.importing.mapping.conditions import (
+    all_hold,
+    compile_conditions,
+)
 from authority_queries.importing.mapping.language import ValueRule
 from authority_queries.importing.mapping.paths import FieldPath, Scope, parse_path
 from authority_queries.importing.mapping.problems import Location, Problem
@@ -96,9 +100,27 @@ def compile_value(
     rule: ValueRule, target: Target, at: Location, problems: list[Problem]
 ) -> Compute:
     """Return the function of a rule. Adds what is wrong with it to `problems`."""
+    tests = compile_conditions(rule.when, (*at, "when"), problems)
     if rule.constant is not None:
-        _check_alone(rule, at, problems)
-        return lambda _scope, _tenant: rule.constant
+        compute = _constant(rule, at, problems)
+    else:
+        compute = _computed(rule, target, at, problems)
+    if not tests:
+        return compute
+    return lambda scope, tenant: (
+        compute(scope, tenant) if all_hold(tests, scope) else None
+    )
+
+
+def _constant(rule: ValueRule, at: Location, problems: list[Problem]) -> Compute:
+    if rule.model_fields_set - {"constant", "when"}:
+        problems.append(Problem(at, "has a constant: it has no other keys then"))
+    return lambda _scope, _tenant: rule.constant
+
+
+def _computed(
+    rule: ValueRule, target: Target, at: Location, problems: list[Problem]
+) -> Computed:
     parts = _PLACE.split(rule.template) if rule.template else []
     names = parts[1::2] if parts else rule.sources
     paths = [path for name in names if (path := _path(name, at, problems))]
@@ -138,12 +160,6 @@ def _path(name: str, at: Location, problems: list[Problem]) -> FieldPath | None:
     except ValueError as error:
         problems.append(Problem(at, str(error)))
         return None
-
-
-def _check_alone(rule: ValueRule, at: Location, problems: list[Problem]) -> None:
-    others = rule.model_fields_set - {"constant"}
-    if others:
-        problems.append(Problem(at, "has a constant: it has no other keys then"))
 
 
 def _steps(
