@@ -32,6 +32,8 @@ class SourceOptions:
 
 # The kind of a source, and the function `open(options) -> Source` of its module.
 _MODULES: Final[Mapping[str, str]] = {
+    "csv": "csv_files",
+    "json-lines": "json_lines",
     "jsonl": "jsonl",
     "mongodb": "mongodb",
     "openiddict-postgresql": "openiddict_postgresql",
