@@ -1,5 +1,6 @@
 """TOTP secrets of other systems, encrypted for this store."""
 
+import base64
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -62,6 +63,16 @@ class TotpSealer:
             last_used_step=0,
             last_used_at=used_at,
         )
+
+
+def from_base32(value: str) -> bytes:
+    """Return the octets of a secret in base32. Raises ConversionError."""
+    bare = value.strip().rstrip("=").upper()
+    try:
+        return base64.b32decode(bare + "=" * (-len(bare) % 8))
+    except ValueError:
+        message = "has a secret that is no base32"
+        raise ConversionError(message) from None
 
 
 def _checked(

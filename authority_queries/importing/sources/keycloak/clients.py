@@ -1,7 +1,6 @@
 """Clients of a realm, and its client scopes."""
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from typing import Final
 
 from pydantic import JsonValue
@@ -27,6 +26,7 @@ from authority_queries.importing.sources.keycloak.client_secrets import (
 from authority_queries.importing.sources.keycloak.realms import OIDC, Realm
 from authority_queries.importing.sources.redirect_uris import exact_uris, is_native
 from authority_queries.importing.sources.tenant_codes import SYSTEM_SCOPES
+from authority_queries.importing.sources.time_spans import time_span
 from authority_queries.records import ClientTokenEndpointAuthMethod
 
 _METHODS: Final[Mapping[str, ClientTokenEndpointAuthMethod]] = {
@@ -191,7 +191,7 @@ def _grants(
         ),
         "permissions": (*_endpoints(grants), *_scopes(fields, kept)),
         "requirements": ("ft:pkce",) if method else (),
-        "settings": {"tkn_lft:act": _time_span(lifespan)} if lifespan > 0 else {},
+        "settings": {"tkn_lft:act": time_span(lifespan)} if lifespan > 0 else {},
     }
 
 
@@ -212,14 +212,6 @@ def _scopes(fields: Fields, kept: dict[str, JsonValue]) -> list[str]:
         kept[name] = list(scopes)
         found |= dict.fromkeys(f"scp:{scope}" for scope in scopes)
     return list(found)
-
-
-def _time_span(seconds: int) -> str:
-    """Return a duration as OpenIddict writes it: `d.hh:mm:ss`."""
-    span = timedelta(seconds=seconds)
-    minutes, second = divmod(span.seconds, 60)
-    clock = f"{minutes // 60:02}:{minutes % 60:02}:{second:02}"
-    return f"{span.days}.{clock}" if span.days else clock
 
 
 def _prefixed(dropped: Iterable[Dropped]) -> list[Dropped]:

@@ -1,6 +1,5 @@
 """Credentials of Keycloak's users: passwords, passkeys, TOTP secrets."""
 
-import base64 as codecs
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -26,7 +25,7 @@ from authority_queries.importing.documents import Dropped, derive_id
 from authority_queries.importing.entries import AnyEntry, WebauthnCredentialEntry
 from authority_queries.importing.sources.fields import Fields
 from authority_queries.importing.sources.keycloak.realms import Realm, as_uuid
-from authority_queries.importing.sources.totp import TotpSealer
+from authority_queries.importing.sources.totp import TotpSealer, from_base32
 
 _TOTP: Final = frozenset({"otp", "totp"})
 _PASSKEYS: Final = frozenset({"webauthn", "webauthn-passwordless"})
@@ -109,7 +108,7 @@ class Credentials:
             or derive_id(self.realm.code, "totp_credential", key),
             user=self.user,
             user_id=self.user_id,
-            secret=_base32(value) if is_base32 else value.encode(),
+            secret=from_base32(value) if is_base32 else value.encode(),
             algorithm=data.take("algorithm", text, "HmacSHA1"),
             digits=data.take("digits", integer, 6),
             period=data.take("period", integer, 30),
@@ -179,15 +178,6 @@ def _old_totp(fields: Fields) -> dict[str, JsonValue]:
     names = ("algorithm", "digits", "period", "counter")
     found = {name: fields.take(name, plain_json, None) for name in names}
     return {name: value for name, value in found.items() if value is not None}
-
-
-def _base32(value: str) -> bytes:
-    bare = value.strip().rstrip("=").upper()
-    try:
-        return codecs.b32decode(bare + "=" * (-len(bare) % 8))
-    except ValueError:
-        message = "has a secret that is no base32"
-        raise ConversionError(message) from None
 
 
 def _uuid_or_none(value: object) -> UUID | None:

@@ -13,7 +13,6 @@ from authority_queries.importing.conversions import (
     epoch_milliseconds,
     epoch_seconds,
     integer,
-    json_object,
     plain_json,
     text,
     text_list,
@@ -34,6 +33,7 @@ from authority_queries.importing.sources.keycloak.credentials import Credentials
 from authority_queries.importing.sources.keycloak.providers import issuer_of
 from authority_queries.importing.sources.keycloak.realms import Realm, as_uuid
 from authority_queries.importing.sources.keycloak.roles import Roles, undeclared
+from authority_queries.importing.sources.objects import objects
 from authority_queries.importing.sources.totp import TotpSealer
 from authority_queries.importing.sources.verified_emails import VerifiedEmails
 
@@ -83,7 +83,7 @@ class Users:
         credentials = Credentials(
             realm=self._realm, sealer=self._sealer, user=sub, user_id=user_id
         )
-        for number, each in enumerate(_objects(fields, "credentials")):
+        for number, each in enumerate(fields.take("credentials", objects, [])):
             credentials.add(number, each)
         rest = [
             *self._user_roles(user, fields, sub),
@@ -133,7 +133,7 @@ class Users:
             # Before Keycloak 1.2.
             ("sociallinks", "socialprovider", "socialuserid", "socialusername"),
         ):
-            for each in _objects(fields, name):
+            for each in fields.take(name, objects, []):
                 linked = Fields(each)
                 known_as = linked.take(label, text, None)
                 yield UserIdentityEntry(
@@ -146,7 +146,7 @@ class Users:
                 fields.dropped += linked.dropped
 
     def _consents(self, fields: Fields, sub: str) -> Iterator[ConsentEntry]:
-        for each in _objects(fields, "clientconsents"):
+        for each in fields.take("clientconsents", objects, []):
             consent = Fields(each)
             client = consent.need("clientid", text)
             is_own = self._realm.is_own_client(client)
@@ -209,15 +209,3 @@ def _profile(fields: Fields) -> dict[str, object]:
         "display_name": f"{given} {family}".strip(),
         "attributes": attributes | kept,
     }
-
-
-def _objects(fields: Fields, name: str) -> list[dict[str, JsonValue]]:
-    """Take a list of objects."""
-    return fields.take(name, _list_of_objects, [])
-
-
-def _list_of_objects(value: object) -> list[dict[str, JsonValue]]:
-    if not isinstance(value, list):
-        message = "is no list"
-        raise ConversionError(message)
-    return [json_object(each) for each in value]
