@@ -41,6 +41,7 @@ class SourceOptions:
 _MODULES: Final[Mapping[str, str]] = {
     "auth0": "auth0",
     "hydra": "hydra",
+    "jsonl": "jsonl",
     "keycloak": "keycloak",
     "kratos": "kratos",
 }
