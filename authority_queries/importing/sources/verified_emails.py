@@ -5,7 +5,7 @@ from typing import Final
 
 from authority_queries.importing.conversions import boolean, email
 from authority_queries.importing.documents import Dropped
-from authority_queries.importing.sources.fields import Fields
+from authority_queries.importing.sources.fields import Fields, normalized
 
 # Only ASCII letters, as in users.email_key.
 _LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
@@ -28,7 +28,7 @@ class VerifiedEmails:
         """
         address = fields.attempt("email", email, None)
         is_verified = (
-            fields.take(verified, boolean, otherwise=False) and address is not None
+            fields.take(normalized(verified), boolean, otherwise=False) and address is not None
         )
         if address is not None and is_verified and not self._claim(address):
             reason = "another user has verified the same address"

@@ -53,7 +53,7 @@ class Users:
         sub = fields.need("userid", text)
         fields.take("id", plain_json, None)
         provider, _, own_id = sub.partition("|")
-        emails = self._emails.take(fields, "emailverified")
+        emails = self._emails.take(fields, "email_verified")
         name = fields.take("username", text, None)
         if name is None and provider == _DATABASE:
             name = str(emails["email"] or "")
@@ -74,7 +74,7 @@ class Users:
     def skip(self, user: Mapping[str, JsonValue]) -> None:
         """Remember what a user before the first one claims."""
         with suppress(ConversionError):
-            self._emails.take(Fields(user), "emailverified")
+            self._emails.take(Fields(user), "email_verified")
 
     def _password(self, fields: Fields, own_id: str) -> str | None:
         """Return the hash of a user of Auth0's database."""

@@ -72,7 +72,7 @@ class Users:
     def skip(self, user: Mapping[str, JsonValue]) -> None:
         """Remember what a user before the first one claims."""
         with suppress(ConversionError):
-            self._emails.take(Fields(user), "emailverified")
+            self._emails.take(Fields(user), "emailVerified")
 
     def _user(
         self, user: Mapping[str, JsonValue], fields: Fields, sub: str, name: str
@@ -105,7 +105,7 @@ class Users:
                 else "suspended"
             ),
             "created_at": created_at,
-            **self._emails.take(fields, "emailverified"),
+            **self._emails.take(fields, "emailVerified"),
             **_profile(fields),
         }
         return [UserEntry.model_validate(entry), *rest]

@@ -98,7 +98,7 @@ class Identities:
             each.get("value") == address and each.get("verified") for each in listed
         )
         found = Fields({"email": address, "emailVerified": is_verified})
-        converted = self._emails.take(found, "emailverified")
+        converted = self._emails.take(found, "emailVerified")
         fields.dropped += found.dropped
         fields.put_back("verifiable_addresses", list[JsonValue](listed))
         return converted
