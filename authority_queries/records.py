@@ -778,6 +778,22 @@ DevicePoll: TypeAlias = DevicePollAuthorizationPending | DevicePollOtherwise
 
 
 @dataclass(frozen=True, slots=True)
+class NamedRow:
+    """A row of entries.find_named."""
+
+    kind: str
+    name: str
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class OtherRow:
+    """A row of entries.find_others."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
 class ErasedTenantRows:
     """A row of erasures.erase_tenant."""
 

@@ -2565,6 +2565,110 @@ $$;
 COMMENT ON FUNCTION authority.find_migration_lock() IS 'Returns since when yoyo''s lock is held, by a run or by one that was killed. Null: it
 is free. Runs as its owner, because no other role may read yoyo''s tables.';
 
+-- find_named_rows
+
+CREATE FUNCTION authority.find_named_rows(tenant_id uuid, users text[], clients text[], roles text[], service_accounts text[]) RETURNS TABLE(kind text, name text, id uuid)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+begin
+    perform set_config('authority.tenant_id', find_named_rows.tenant_id::text, true);
+    return query
+    select 'user', users.subject_id, users.id
+    from authority.users
+    where
+        users.tenant_id = find_named_rows.tenant_id
+        and users.subject_id = any(find_named_rows.users)
+    union all
+    select 'client', clients.client_id, clients.id
+    from authority.clients
+    where
+        clients.tenant_id = find_named_rows.tenant_id
+        and clients.client_id = any(find_named_rows.clients)
+    union all
+    select 'role', roles.name, roles.id
+    from authority.roles
+    where
+        roles.tenant_id = find_named_rows.tenant_id
+        and roles.name = any(find_named_rows.roles)
+    union all
+    select 'service_account', service_accounts.account_id, service_accounts.id
+    from authority.service_accounts
+    where
+        service_accounts.tenant_id = find_named_rows.tenant_id
+        and service_accounts.account_id = any(find_named_rows.service_accounts);
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$$;
+
+COMMENT ON FUNCTION authority.find_named_rows(tenant_id uuid, users text[], clients text[], roles text[], service_accounts text[]) IS 'Returns the kind, the name and the id of each user with one of these subject_ids, client
+with one of these client_ids, role of one of these names, and service account with one of
+these account_ids.';
+
+-- find_other_rows
+
+CREATE FUNCTION authority.find_other_rows(tenant_id uuid, table_name text, key text[], fixed text[], rows_json text) RETURNS SETOF bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    names text;
+    types text;
+    same text;
+    stored text;
+    expected text;
+begin
+    select
+        string_agg(format('%I', columns.name), ', ' order by columns.name),
+        string_agg(
+            format('%I %s', columns.name, columns.type), ', ' order by columns.name
+        ),
+        string_agg(format('held.%1$I = given.%1$I', columns.name), ' and ')
+        filter (where columns.name = any(key)),
+        string_agg(format('held.%I', columns.name), ', ' order by columns.name)
+        filter (where columns.name = any(fixed)),
+        string_agg(format('given.%I', columns.name), ', ' order by columns.name)
+        filter (where columns.name = any(fixed))
+    into names, types, same, stored, expected
+    from (
+        select
+            pg_attribute.attname as name,
+            format_type(pg_attribute.atttypid, pg_attribute.atttypmod) as type
+        from pg_attribute
+        where
+            pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+            and pg_attribute.attname = any(key || fixed)
+    ) as columns;
+    perform set_config('authority.tenant_id', find_other_rows.tenant_id::text, true);
+    return query execute format(
+        'select given.position from rows from ('
+        'json_to_recordset($2::json) as (%2$s)) '
+        'with ordinality as given (%1$s, position) '
+        'inner join authority.%3$I as held on held.tenant_id = $1 and %4$s '
+        'where (%5$s) is distinct from (%6$s)',
+        names,
+        types,
+        table_name,
+        same,
+        stored,
+        expected
+    ) using tenant_id, rows_json;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$_$;
+
+COMMENT ON FUNCTION authority.find_other_rows(tenant_id uuid, table_name text, key text[], fixed text[], rows_json text) IS 'Returns the positions, from 1, of the given rows whose key is that of a stored row with
+other values in the fixed columns: another user''s identity, for instance.';
+
 -- find_sid
 
 CREATE FUNCTION authority.find_sid(tenant_id uuid, session_id uuid) RETURNS uuid
@@ -2779,6 +2883,252 @@ $$;
 COMMENT ON FUNCTION authority.hold_tenant(tenant_id uuid) IS 'Suspends an active tenant for a move, and returns whether it was active. Unlike another
 suspension it publishes nothing in the feed, because the tenant''s tokens live on in
 the other database.';
+
+-- import_license_usage
+
+CREATE FUNCTION authority.import_license_usage(tenant_id uuid, rows_json text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    imported bigint;
+begin
+    perform set_config(
+        'authority.tenant_id', import_license_usage.tenant_id::text, true
+    );
+    with created as (
+        insert into authority.license_usage (
+            tenant_id, license_id, metric, idempotency_key, period_start, period_end,
+            quantity, corrects, created_at
+        )
+        select
+            import_license_usage.tenant_id,
+            given.license_id,
+            given.metric,
+            given.idempotency_key,
+            given.period_start,
+            given.period_end,
+            given.quantity,
+            given.corrects,
+            least(coalesce(given.created_at, authority.clock()), authority.clock())
+        from json_to_recordset(rows_json::json) as given (
+            license_id uuid,
+            metric text,
+            idempotency_key text,
+            period_start date,
+            period_end date,
+            quantity bigint,
+            corrects text,
+            created_at timestamptz
+        )
+        on conflict on constraint
+        license_usage_tenant_id_license_id_metric_idempotency_key_pk do nothing
+        returning
+            license_usage.license_id,
+            license_usage.metric,
+            license_usage.period_start,
+            license_usage.period_end,
+            license_usage.quantity
+    ),
+    totals as (
+        insert into authority.license_usage_totals (
+            tenant_id, license_id, metric, period_start, period_end, used, allowance,
+            overage_policy
+        )
+        select
+            licenses.tenant_id,
+            licenses.id,
+            created.metric,
+            created.period_start,
+            max(created.period_end) as period_end,
+            sum(created.quantity) as used,
+            (licenses.limits ->> created.metric)::numeric::bigint as allowance,
+            licenses.overage_policy
+        from created
+        inner join authority.licenses
+            on
+                licenses.tenant_id = import_license_usage.tenant_id
+                and created.license_id = licenses.id
+        group by
+            licenses.tenant_id,
+            licenses.id,
+            licenses.limits,
+            licenses.overage_policy,
+            created.metric,
+            created.period_start
+        on conflict on constraint
+        license_usage_totals_license_id_metric_period_start_pk do update
+            set
+                used = license_usage_totals.used + excluded.used,
+                updated_at = excluded.updated_at
+    )
+    select count(*) into imported from created;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return imported;
+end
+$$;
+
+COMMENT ON FUNCTION authority.import_license_usage(tenant_id uuid, rows_json text) IS 'As authority.import_rows, for uses of licences. Adds each inserted use to the total of
+its period.';
+
+-- import_rows
+
+CREATE FUNCTION authority.import_rows(tenant_id uuid, table_name text, columns text[], key text[], rows_json text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET "IntervalStyle" TO 'postgres'
+    SET standard_conforming_strings TO 'on'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    loaded_before constant text := current_setting('authority.loaded_tenant', true);
+    names text;
+    types text;
+    cells text;
+    keys text;
+    imported bigint;
+begin
+    -- A null in a column that has a default and cannot be null means the default.
+    select
+        string_agg(format('%I', given.name), ', ' order by given.position),
+        string_agg(
+            format(
+                '%I %s',
+                given.name,
+                format_type(pg_attribute.atttypid, pg_attribute.atttypmod)
+            ),
+            ', ' order by given.position
+        ),
+        string_agg(
+            case
+                when given.name in ('created_at', 'authenticated_at')
+                    and given.name <> all(key)
+                    then format(
+                        'least(coalesce(given.%I, authority.clock()), authority.clock())',
+                        given.name
+                    )
+                when pg_attribute.attnotnull and pg_attribute.atthasdef
+                    then format(
+                        'coalesce(given.%I, %s)',
+                        given.name,
+                        pg_get_expr(pg_attrdef.adbin, pg_attrdef.adrelid)
+                    )
+                else format('given.%I', given.name)
+            end,
+            ', ' order by given.position
+        )
+    into names, types, cells
+    from unnest(columns) with ordinality as given (name, position)
+    inner join pg_attribute on given.name = pg_attribute.attname
+    left join pg_attrdef
+        on
+            pg_attribute.attrelid = pg_attrdef.adrelid
+            and pg_attribute.attnum = pg_attrdef.adnum
+    where
+        pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+        and pg_attribute.attnum > 0
+        and pg_attribute.attgenerated = ''
+    having count(*) = cardinality(columns);
+    if names is null then
+        raise invalid_parameter_value
+        using message = 'a column is not one of the table';
+    end if;
+    select string_agg(format('%I', parts.name), ', ') into keys
+    from unnest(key) as parts (name);
+    perform set_config('authority.tenant_id', import_rows.tenant_id::text, true);
+    perform set_config('authority.loaded_tenant', import_rows.tenant_id::text, true);
+    execute format(
+        'insert into authority.%1$I (tenant_id, %2$s) select $1, %3$s '
+        'from json_to_recordset($2::json) as given (%4$s) '
+        'on conflict (tenant_id, %5$s) do nothing',
+        table_name,
+        names,
+        cells,
+        types,
+        keys
+    ) using tenant_id, rows_json;
+    get diagnostics imported = row_count;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    perform set_config('authority.loaded_tenant', loaded_before, true);
+    return imported;
+end
+$_$;
+
+COMMENT ON FUNCTION authority.import_rows(tenant_id uuid, table_name text, columns text[], key text[], rows_json text) IS 'Inserts rows of the tenant and returns how many. A row whose key is stored already is
+skipped. rows_json is an array of objects of these columns. Every other constraint and
+every policy applies. The insertions are no events of the audit.';
+
+-- import_tenant
+
+CREATE FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    loaded_before constant text := current_setting('authority.loaded_tenant', true);
+    found_id uuid;
+begin
+    perform set_config('authority.tenant_id', import_tenant.tenant_id::text, true);
+    perform set_config('authority.loaded_tenant', import_tenant.tenant_id::text, true);
+    insert into authority.tenants (
+        id, code, display_name, status, settings, tokens_valid_after, created_at,
+        updated_at
+    )
+    values (
+        import_tenant.tenant_id,
+        import_tenant.code,
+        import_tenant.display_name,
+        import_tenant.status,
+        import_tenant.settings,
+        import_tenant.tokens_valid_after,
+        least(import_tenant.created_at, authority.clock()),
+        least(import_tenant.updated_at, authority.clock())
+    )
+    on conflict on constraint tenants_code_key do nothing
+    returning tenants.id into found_id;
+    if found_id is null then
+        select tenants.id into found_id
+        from authority.tenants
+        where tenants.code = import_tenant.code;
+    else
+        insert into authority.roles (tenant_id, name, description, is_system)
+        select found_id, system_roles.name, system_roles.description, true
+        from authority.system_roles;
+        insert into authority.role_permissions (tenant_id, role_id, permission)
+        select roles.tenant_id, roles.id, granted.permission
+        from authority.roles
+        inner join authority.system_roles on roles.name = system_roles.name
+        cross join lateral unnest(system_roles.permissions) as granted (permission)
+        where roles.tenant_id = found_id;
+        insert into authority.scopes
+        (tenant_id, name, display_name, description, is_system)
+        select
+            found_id,
+            system_scopes.name,
+            system_scopes.display_name,
+            system_scopes.description,
+            true
+        from authority.system_scopes;
+    end if;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    perform set_config('authority.loaded_tenant', loaded_before, true);
+    return found_id;
+end
+$$;
+
+COMMENT ON FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone) IS 'Returns the id of the tenant with this code. Creates the tenant if there is none, with
+the system roles and the standard scopes. Its insertion is no event of the audit.';
 
 -- is_bounded_json
 
@@ -3647,7 +3997,7 @@ begin
             else ''
         end || 'order by %2$s limit $3) '
         'select jsonb_agg(jsonb_build_array(picked.key, picked.created_at, '
-        'picked.is_system) order by picked.position), count(*), '
+        'picked.is_system, picked.row_key) order by picked.position), count(*), '
         '(array_agg(picked.row_key order by picked.position desc))[1] from picked',
         target,
         held_keys,
@@ -3661,8 +4011,9 @@ end
 $_$;
 
 COMMENT ON FUNCTION authority.list_row_keys(tenant_id uuid, table_name text, key_columns text[], after jsonb, page_size bigint) IS 'Returns the next rows of the tenant in one table in the order of its primary key, after
-this primary key: an array of the key as in read_rows, the time of creation, and whether
-the row belongs to the system; how many; and the primary key of the last one.';
+this primary key: an array of the key as in read_rows, the time of creation, whether the
+row belongs to the system, and its primary key; how many; and the primary key of the
+last one.';
 
 -- live_sessions
 
@@ -4889,6 +5240,41 @@ COMMENT ON FUNCTION authority.record_change() IS 'Records the insertion, update 
 lists of columns: the key, columns whose values it hides, and columns that it ignores.
 Runs as its owner, so that no other role can write such an event.';
 
+-- record_import
+
+CREATE FUNCTION authority.record_import(tenant_id uuid, details jsonb) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    event_id uuid;
+begin
+    perform set_config('authority.tenant_id', record_import.tenant_id::text, true);
+    insert into authority.audit_events (
+        tenant_id, action, is_change, target_kind, target_id, changes, actor_kind,
+        actor_id
+    )
+    select
+        record_import.tenant_id,
+        'tenants.import',
+        true,
+        'tenants',
+        record_import.tenant_id::text,
+        record_import.details,
+        'login',
+        session_user
+    returning audit_events.id into event_id;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return event_id;
+end
+$$;
+
+COMMENT ON FUNCTION authority.record_import(tenant_id uuid, details jsonb) IS 'Records that the login imports rows into the tenant, and returns the id of the event.';
+
 -- recovery_codes
 
 CREATE TABLE authority.recovery_codes (
@@ -5925,6 +6311,57 @@ CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
+
+-- settle_import
+
+CREATE FUNCTION authority.settle_import(tenant_id uuid, table_name text, rows_json text) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+begin
+    perform set_config('authority.tenant_id', settle_import.tenant_id::text, true);
+    if table_name = 'tokens' then
+        update authority.authorizations
+        set tokens_expire_at = least(latest.expires_at, authorizations.expires_at)
+        from (
+            select
+                given.authorization_id,
+                max(given.expires_at) as expires_at
+            from json_to_recordset(rows_json::json) as given (
+                authorization_id uuid, expires_at timestamptz
+            )
+            group by given.authorization_id
+        ) as latest
+        where
+            authorizations.tenant_id = settle_import.tenant_id
+            and authorizations.id = latest.authorization_id
+            and authorizations.tokens_expire_at
+            < least(latest.expires_at, authorizations.expires_at);
+    elsif table_name = 'revocations' then
+        insert into authority.revocation_sequences (tenant_id, last_sequence)
+        select
+            settle_import.tenant_id,
+            max(given.sequence) as last_sequence
+        from json_to_recordset(rows_json::json) as given (sequence bigint)
+        on conflict on constraint revocation_sequences_tenant_id_pk do update
+            set
+                last_sequence = greatest(
+                    revocation_sequences.last_sequence, excluded.last_sequence
+                ),
+                updated_at = excluded.updated_at;
+    end if;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return found;
+end
+$$;
+
+COMMENT ON FUNCTION authority.settle_import(tenant_id uuid, table_name text, rows_json text) IS 'Keeps what depends on imported rows: families last as long as their tokens, and the
+feed goes on after its newest entry.';
 
 -- sign_in_time
 

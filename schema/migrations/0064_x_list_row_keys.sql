@@ -67,7 +67,7 @@ begin
             else ''
         end || 'order by %2$s limit $3) '
         'select jsonb_agg(jsonb_build_array(picked.key, picked.created_at, '
-        'picked.is_system) order by picked.position), count(*), '
+        'picked.is_system, picked.row_key) order by picked.position), count(*), '
         '(array_agg(picked.row_key order by picked.position desc))[1] from picked',
         target,
         held_keys,
@@ -82,8 +82,9 @@ $$;
 
 comment on function authority.list_row_keys is
 'Returns the next rows of the tenant in one table in the order of its primary key, after
-this primary key: an array of the key as in read_rows, the time of creation, and whether
-the row belongs to the system; how many; and the primary key of the last one.';
+this primary key: an array of the key as in read_rows, the time of creation, whether the
+row belongs to the system, and its primary key; how many; and the primary key of the
+last one.';
 
 create or replace function authority.count_rows(tenant_id uuid, table_name text)
 returns bigint
