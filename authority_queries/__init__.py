@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         verify_password,
     )
     from authority_queries.errors import AuthorityError
+    from authority_queries.importing.exporting import EntryExporter
     from authority_queries.importing.importer import (
         Importer,
         ImportOptions,
@@ -90,6 +91,7 @@ __all__ = [
     "Cells",
     "ClientTokenRequest",
     "Encrypted",
+    "EntryExporter",
     "ErasureReport",
     "ExportedLine",
     "Exporter",
@@ -163,6 +165,7 @@ _HOMES = {
     "Cells": "service._sync.cells",
     "ClientTokenRequest": "repositories.rows",
     "Encrypted": "secrets.encryption",
+    "EntryExporter": "importing.exporting",
     "ErasureReport": "service.erasures",
     "ExportedLine": "service.exports",
     "Exporter": "service._sync.exporter",

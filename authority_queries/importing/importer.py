@@ -1,7 +1,7 @@
 """The entry point of an import: writes the documents of a source."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -23,10 +23,11 @@ from authority_queries.importing.writing.journal import (
     Header,
     Journal,
     Refusal,
-    Resumed,
     positions,
+    resumed,
 )
 from authority_queries.importing.writing.outcomes import Outcome
+from authority_queries.importing.writing.reports import write_report
 from authority_queries.importing.writing.summaries import ImportSummary, summarize
 from authority_queries.importing.writing.tenants import TenantIds
 from authority_queries.repositories._sync.store import Store
@@ -61,6 +62,8 @@ class ImportOptions:
     - `journal`: a file with a line for each committed batch. Without one, an import
       that was stopped begins again.
     - `resume`: go on after the last batch of the journal.
+    - `report`: a file for the report, as JSON, with a page beside it for people. An
+      import that fails writes it, too.
     - `batch_size`: the number of documents in one transaction.
     """
 
@@ -68,6 +71,7 @@ class ImportOptions:
     dry_run: bool = False
     journal: Path | None = None
     resume: bool = False
+    report: Path | None = None
     batch_size: int = _BATCH
 
     def __post_init__(self) -> None:
@@ -105,43 +109,40 @@ class Importer(Pooled):
         Raises SourceError, ConfigurationError, UnavailableError.
         """
         options = options or ImportOptions()
-        with ExitStack() as stack:
-            connection = stack.enter_context(self._lend())
-            store = stack.enter_context(Store.lent(connection))
-            journal = self._open_journal(source, options)
-            stack.enter_context(closing(journal))
-            if options.dry_run:
-                stack.enter_context(connection.transaction(force_rollback=True))
-            run = _Run(store, source, options, journal, progress)
-            run.collections(stop or _never)
-            return summarize(journal.lines())
+        with (
+            self._lend() as connection,
+            Store.lent(connection) as store,
+            closing(self._open_journal(source, options, store)) as journal,
+        ):
+            work = _Run(store, source, options, journal, progress)
+            try:
+                if options.dry_run:
+                    with connection.transaction(force_rollback=True):
+                        work.collections(stop or _never)
+                else:
+                    work.collections(stop or _never)
+            finally:
+                summary = summarize(journal.lines())
+                if options.report is not None:
+                    write_report(options.report, summary, journal.lines)
+            return summary
 
-    def _open_journal(self, source: Source, options: ImportOptions) -> Journal:
+    def _open_journal(
+        self, source: Source, options: ImportOptions, store: Store
+    ) -> Journal:
         header = Header(
             run=uuid4(),
             source=source.name,
             database=self.settings.describe(),
-            login="",
+            login=store.connection.info.user,
             tenant=options.tenant,
             is_dry_run=options.dry_run,
             at=datetime.now(UTC),
         )
-        if not options.resume or options.journal is None:
-            place = None if options.dry_run else options.journal
-            return Journal.begin(place, header)
-        journal = Journal.resume(options.journal)
-        before = journal.header
-        if (before.source, before.tenant) != (header.source, header.tenant):
-            message = (
-                f"{options.journal} is the journal of an import from {before.source}, "
-                f"tenant {before.tenant or 'all'}: resume it with these"
-            )
-            raise ConfigurationError(message)
-        if journal.is_finished:
-            message = f"{options.journal} is the journal of a finished import"
-            raise ConfigurationError(message)
-        journal.append(Resumed(run=header.run, login=header.login, at=header.at))
-        return journal
+        if options.resume and options.journal is not None:
+            return resumed(options.journal, header)
+        place = None if options.dry_run else options.journal
+        return Journal.begin(place, header)
 
 
 class _Run:

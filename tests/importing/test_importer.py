@@ -1,7 +1,6 @@
 """`Importer`: documents become rows, once."""
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Final
@@ -19,15 +20,20 @@ class SourceOptions:
     - `location`: a file, a folder or a URL. It may have a password.
     - `mapping`: a mapping file.
     - `tenant`: the code of the tenant of documents that name none.
+    - `since`: yield only documents that were created or changed at or after this time.
+      `open_source` of a source that cannot know raises ConfigurationError.
     """
 
     location: SecretStr
     mapping: Path | None = None
     tenant: str | None = None
+    since: datetime | None = None
 
 
 # The kind of a source, and the function `open(options) -> Source` of its module.
-_MODULES: Final[Mapping[str, str]] = {}
+_MODULES: Final[Mapping[str, str]] = {
+    "jsonl": "jsonl",
+}
 
 
 def open_source(kind: str, options: SourceOptions) -> Source:

@@ -131,8 +131,7 @@ class Draft:
     ) -> None:
         """Note the id of a row that others name. Its name must be of one kind only."""
         named = name_of(entry)
-        row_id = id_of(entry, self._code)
-        if named is None or row_id is None:
+        if named is None:
             return
         kind, name = named
         for other in _SHARING.get(kind, ()):
@@ -140,7 +139,9 @@ class Draft:
                 what = other.replace("_", " ")
                 message = f"its name is that of a {what} (RFC 9068 section 5)"
                 raise RefusedError(message)
-        planned[named] = row_id
+        row_id = id_of(entry, self._code)
+        if row_id is not None:
+            planned[named] = row_id
 
 
 def find_ids(

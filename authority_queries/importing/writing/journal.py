@@ -208,6 +208,27 @@ class Journal:
         self._file.truncate(end)
 
 
+def resumed(place: Path, header: Header) -> Journal:
+    """Open the journal of an unfinished import, and note that it goes on.
+
+    `header` is that of the run that goes on. Raises ConfigurationError unless its
+    source, database and tenant are those of the journal.
+    """
+    journal = Journal.resume(place)
+    before = journal.header
+    message = ""
+    if journal.is_finished:
+        message = f"{place} is the journal of a finished import"
+    for what in ("source", "database", "tenant"):
+        if getattr(before, what) != getattr(header, what):
+            message = f"{place} is the journal of an import with another {what}"
+    if message:
+        journal.close()
+        raise ConfigurationError(message)
+    journal.append(Resumed(run=header.run, login=header.login, at=header.at))
+    return journal
+
+
 def positions(lines: Sequence[Line] | Iterator[Line]) -> dict[str, Batch | Done]:
     """Return the last line of each collection."""
     found: dict[str, Batch | Done] = {}

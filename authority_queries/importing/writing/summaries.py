@@ -39,9 +39,9 @@ class CollectionSummary:
     is_done: bool = False
 
     @property
-    def rows(self) -> int:
-        """The number of rows, created or existing."""
-        return self.created.total() + self.existing.total()
+    def imported(self) -> int:
+        """The number of documents whose rows are stored."""
+        return self.read - self.skipped - self.refusals
 
     def add(self, batch: Batch) -> None:
         """Add a committed batch."""
@@ -72,6 +72,16 @@ class ImportSummary:
     def is_complete(self) -> bool:
         """Whether all documents were read."""
         return self.finished_at is not None
+
+    @property
+    def rows(self) -> int:
+        """The number of rows, created or existing."""
+        return self.created.total() + self.existing.total()
+
+    @property
+    def seconds(self) -> float:
+        """How long the batches took."""
+        return sum(each.seconds for each in self.collections)
 
     @property
     def refusals(self) -> int:

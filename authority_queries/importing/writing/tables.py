@@ -15,13 +15,19 @@ from authority_queries.importing.entries import (
     LicenseEntry,
     LicenseSeatEntry,
     LicenseUsageEntry,
+    LicenseUsageTotalEntry,
     LoginAttemptEntry,
+    OneTimeTokenEntry,
     RecoveryCodesEntry,
     RevocationEntry,
+    RevocationSequenceEntry,
     RoleEntry,
     RolePermissionEntry,
     ScopeEntry,
     ServiceAccountEntry,
+    SessionClientEntry,
+    SessionEntry,
+    SigningKeyEntry,
     TenantEntry,
     TokenEntry,
     TotpCredentialEntry,
@@ -61,6 +67,7 @@ class Table:
       entry. Otherwise it is another row: its document is refused, so that nothing is
       added to the account of somebody else.
     - `computed`: columns that `rows` computes from the entry.
+    - `marks`: fields that are no columns.
     """
 
     entry: type[Entry]
@@ -70,6 +77,7 @@ class Table:
     references: tuple[Reference, ...] = ()
     fixed: tuple[str, ...] = ()
     computed: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -83,7 +91,7 @@ class Table:
         return {
             field: renamed.get(field, field)
             for field in self.entry.model_fields
-            if field != "kind"
+            if field not in ("kind", *self.marks)
         }
 
     @property
@@ -98,14 +106,20 @@ _ACCOUNT: Final = Reference(
     field="service_account", column="service_account_id", kind="service_account"
 )
 _ROLE: Final = Reference(field="role", column="role_id", kind="role")
+_SESSION: Final = Reference(field="session", column="session_id")
 _LICENSE: Final = Reference(field="license", column="license_id")
 
 # The tenant has no tenant_id; its key is unique in the database.
 TENANTS: Final = Table(
-    entry=TenantEntry, name="tenants", key=("code",), names=("code",)
+    entry=TenantEntry,
+    name="tenants",
+    key=("code",),
+    names=("code",),
+    marks=("is_complete",),
 )
 _TABLES: Final = (
     TENANTS,
+    Table(entry=SigningKeyEntry, name="signing_keys", key=("kid",)),
     Table(entry=RoleEntry, name="roles", key=("name",), names=("name",)),
     Table(
         entry=RolePermissionEntry,
@@ -191,6 +205,26 @@ _TABLES: Final = (
         references=(_USER,),
     ),
     Table(
+        entry=SessionEntry,
+        name="sessions",
+        key=("id",),
+        references=(_USER,),
+        fixed=("user_id",),
+    ),
+    Table(
+        entry=SessionClientEntry,
+        name="session_clients",
+        key=("session_id", "client_uuid"),
+        references=(_SESSION, _CLIENT),
+    ),
+    Table(
+        entry=OneTimeTokenEntry,
+        name="one_time_tokens",
+        key=("id",),
+        references=(_USER,),
+        fixed=("purpose", "user_id"),
+    ),
+    Table(
         entry=ConsentEntry,
         name="consents",
         key=("id",),
@@ -207,6 +241,7 @@ _TABLES: Final = (
             _CLIENT,
             _ACCOUNT,
             Reference(field="consent", column="consent_id"),
+            _SESSION,
         ),
         fixed=("client_uuid", "user_id", "service_account_id"),
     ),
@@ -221,8 +256,8 @@ _TABLES: Final = (
             _ACCOUNT,
             Reference(field="authorization", column="authorization_id"),
             Reference(field="parent", column="parent_id"),
+            Reference(field="subject_authorization", column="subject_authorization_id"),
         ),
-        computed=("redemption_hash",),
         fixed=(
             "id",
             "client_uuid",
@@ -231,6 +266,7 @@ _TABLES: Final = (
             "authorization_id",
         ),
     ),
+    Table(entry=RevocationSequenceEntry, name="revocation_sequences", key=()),
     Table(
         entry=RevocationEntry,
         name="revocations",
@@ -258,10 +294,17 @@ _TABLES: Final = (
         references=(_LICENSE,),
     ),
     Table(
+        entry=LicenseUsageTotalEntry,
+        name="license_usage_totals",
+        key=("license_id", "metric", "period_start"),
+        references=(_LICENSE,),
+    ),
+    Table(
         entry=LicenseUsageEntry,
         name="license_usage",
         key=("license_id", "metric", "idempotency_key"),
         references=(_LICENSE,),
+        marks=("is_counted",),
     ),
 )
 
