@@ -2446,6 +2446,33 @@ class DumpedRows:
 
 
 @dataclass(frozen=True, slots=True)
+class MovedTenant:
+    """A row of tenant_moves.list_tenants."""
+
+    id: UUID
+    """Random. Part of every token string, so that a lookup never crosses tenants."""
+    code: str
+    """Name in URLs and configuration: a DNS label (RFC 1035), lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedEntries:
+    """A row of tenant_moves.export_entries."""
+
+    lines: str | None
+    listed: int
+    last_key: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredRows:
+    """A row of tenant_moves.measure_rows."""
+
+    counted: int
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Tenant:
     """A row of each of these queries.
 

@@ -1293,7 +1293,6 @@ begin
         select from authority.list_moved_tables() as tables
         where
             tables.name = table_name
-            and cardinality(key_columns) > 0
             and key_columns <@ tables.columns
     ) then
         raise invalid_parameter_value
@@ -1301,7 +1300,7 @@ begin
     end if;
     return query
     select
-        string_agg(
+        coalesce(string_agg(
             case
                 when named.column_name is null
                     then format(
@@ -1321,12 +1320,12 @@ begin
                 )
             end,
             ', ' order by columns.position
-        ),
-        string_agg(
+        ), 'null as key'),
+        coalesce(string_agg(
             format('held.%1$I = wanted.%1$I', columns.name),
             ' and ' order by columns.position
-        ),
-        string_agg(
+        ), 'true'),
+        coalesce(string_agg(
             case
                 when named.column_name is not null
                     then format(
@@ -1344,7 +1343,7 @@ begin
                 else format('held.%I::text', columns.name)
             end,
             ', ' order by columns.position
-        ),
+        ), ''),
         case when table_name = 'tenants' then 'id' else 'tenant_id' end::name
     from unnest(key_columns) with ordinality as columns (name, position)
     inner join pg_attribute on columns.name = pg_attribute.attname
@@ -1356,7 +1355,7 @@ $_$;
 
 COMMENT ON FUNCTION authority.describe_keys(table_name text, key_columns text[]) IS 'Returns the pieces of statements that compare a table with keys of another store: the
 typed keys, the condition of a match, the texts of a row''s key, and the column of the
-tenant.';
+tenant. A table with one row for each tenant has no key columns.';
 
 -- device_authorizations
 
@@ -2110,6 +2109,90 @@ The user''s own row is the last one, so that a later call can continue. Returns 
 name when nothing is left. traces, when it searches: where rows of others still name the
 user. Runs as its owner, because operators may read and delete almost none of these
 rows.';
+
+-- export_entries
+
+CREATE FUNCTION authority.export_entries(tenant_id uuid, table_name text, kind text, after jsonb, page_size bigint) RETURNS TABLE(lines text, listed bigint, last_key jsonb)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET standard_conforming_strings TO 'on'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    target constant regclass := format('authority.%I', table_name)::regclass;
+    head text;
+    members text;
+    held_keys text;
+    past_keys text;
+begin
+    perform set_config('authority.tenant_id', export_entries.tenant_id::text, true);
+    select
+        '{"tenant":' || to_json(tenants.code)::text
+        || ',"kind":' || to_json(export_entries.kind)::text
+        -- Other stores have neither our system roles nor our totals.
+        || case table_name
+            when 'tenants' then ',"is_complete":true'
+            when 'license_usage' then ',"is_counted":true'
+            else ''
+        end
+    into head
+    from authority.tenants
+    where tenants.id = export_entries.tenant_id;
+    select
+        string_agg(
+            format('%L || %s', to_json(fields.field)::text || ':', fields.expression),
+            ', '
+        )
+    into members
+    from authority.list_entry_fields(table_name) as fields;
+    select
+        string_agg(format('held.%I', pg_attribute.attname), ', ' order by keys.number),
+        string_agg(
+            format(
+                '(select past.%I from jsonb_populate_record(null::%s, $2) as past)',
+                pg_attribute.attname,
+                target
+            ),
+            ', ' order by keys.number
+        )
+    into held_keys, past_keys
+    from pg_index
+    cross join unnest(pg_index.indkey) with ordinality as keys (attnum, number)
+    inner join pg_attribute
+        on
+            pg_index.indrelid = pg_attribute.attrelid
+            and keys.attnum = pg_attribute.attnum
+    where pg_index.indrelid = target and pg_index.indisprimary;
+    -- In subqueries the key becomes a condition of the index; in a join it would not.
+    return query execute format(
+        'with picked as materialized ('
+        'select concat_ws('','', $4, %3$s) || ''}'' as line, '
+        'row_number() over (order by %2$s) as position, '
+        '(select to_jsonb(keys) from (select %2$s) as keys) as key '
+        'from %1$s as held where held.%4$I = $1 ' || case
+            when after is not null then 'and (%2$s) > (%5$s) '
+            else ''
+        end || 'order by %2$s limit $3) '
+        'select string_agg(picked.line || chr(10), '''' order by picked.position), '
+        'count(*), (array_agg(picked.key order by picked.position desc))[1] '
+        'from picked',
+        target,
+        held_keys,
+        members,
+        case when table_name = 'tenants' then 'id' else 'tenant_id' end,
+        past_keys
+    ) using tenant_id, after, page_size, head;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$_$;
+
+COMMENT ON FUNCTION authority.export_entries(tenant_id uuid, table_name text, kind text, after jsonb, page_size bigint) IS 'Returns the next rows of the tenant in one table as entries of this kind, in the order
+of its primary key, after this key: a line of JSON for each, how many, and the key of
+the last one. It has hashes and encrypted keys. The same rows have the same lines in
+every database.';
 
 -- export_rows
 
@@ -3823,6 +3906,89 @@ $$;
 COMMENT ON FUNCTION authority.list_audit_months(tenant_id uuid) IS 'Returns the months in which the tenant has a chain or sealed events, in their order.
 Runs as its owner, because operators read no event.';
 
+-- list_entry_fields
+
+CREATE FUNCTION authority.list_entry_fields(table_name text) RETURNS TABLE(field text, expression text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $_$
+with named (attribute, target, natural_key, shown) as (
+    values
+    ('user_id', 'users', 'subject_id', 'user'),
+    ('client_uuid', 'clients', 'client_id', 'client'),
+    ('role_id', 'roles', 'name', 'role'),
+    ('service_account_id', 'service_accounts', 'account_id', 'service_account')
+),
+stored as (
+    select
+        pg_attribute.attname::text as name,
+        pg_attribute.atttypid::regtype::text as type,
+        pg_attribute.attnum as position
+    from pg_attribute
+    where
+        pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+        and pg_attribute.attnum > 0
+        and not pg_attribute.attisdropped
+        and pg_attribute.attgenerated = ''
+        -- The owner of the row, what its table computes, and how often it changed.
+        and pg_attribute.attname not in ('tenant_id', 'username_key', 'row_version')
+)
+select
+    coalesce(
+        named.shown,
+        case
+            when stored.name = 'authorized_client_uuids' then 'authorized_clients'
+            when stored.type = 'uuid' then regexp_replace(stored.name, '_id$', '')
+            else stored.name
+        end
+    ),
+    case
+        when named.attribute is not null then format(
+            '(select to_json(named.%I)::text from authority.%I as named '
+            'where named.tenant_id = held.tenant_id and named.id = held.%I)',
+            named.natural_key,
+            named.target,
+            stored.name
+        )
+        when stored.name = 'authorized_client_uuids' then format(
+            '(select coalesce(json_agg(clients.client_id order by listed.position), '
+            '''[]'')::text '
+            'from unnest(held.%I) with ordinality as listed (id, position) '
+            'inner join authority.clients on clients.tenant_id = held.tenant_id '
+            'and clients.id = listed.id)',
+            stored.name
+        )
+        when stored.type = 'jsonb' then format('held.%I::text', stored.name)
+        when stored.type = 'bytea' then format(
+            '''"'' || translate('
+            'encode(held.%I, ''base64''), ''+/'' || chr(10), ''-_'') || ''"''',
+            stored.name
+        )
+        when stored.type = 'bytea[]' then format(
+            'case when held.%1$I is not null then ''['' || ('
+            'select coalesce(string_agg(''"'' || translate('
+            'encode(listed.octets, ''base64''), ''+/'' || chr(10), ''-_'') '
+            '|| ''"'', '','' order by listed.position), '''') '
+            'from unnest(held.%1$I) with ordinality as listed (octets, position)'
+            ') || '']'' end',
+            stored.name
+        )
+        when stored.type = 'interval' then format(
+            '''"PT'' || extract(epoch from held.%I) || ''S"''', stored.name
+        )
+        else format('to_json(held.%I)::text', stored.name)
+    end
+from stored
+left join named on stored.name = named.attribute and stored.type = 'uuid'
+order by stored.position
+$_$;
+
+COMMENT ON FUNCTION authority.list_entry_fields(table_name text) IS 'Returns the fields of the entries of a table, and the SQL that reads each as JSON from
+the row held. A field is a column, or the natural key of the row that a column
+references. Fields whose SQL returns null are left out of an entry.';
+
 -- list_exported_tables
 
 CREATE FUNCTION authority.list_exported_tables(is_of_user boolean) RETURNS SETOF text
@@ -3984,7 +4150,16 @@ begin
             pg_index.indrelid = pg_attribute.attrelid
             and parts.attnum = pg_attribute.attnum
     where pg_index.indrelid = target and pg_index.indisprimary;
-    select case when table_name in ('roles', 'scopes') then 'held.is_system' end
+    select
+        case
+            when table_name in ('roles', 'scopes')
+                then format(
+                    'held.is_system and exists (select from authority.%I as templates '
+                    'where templates.name = held.name)',
+                    'system_' || table_name
+                )
+            else 'false'
+        end
     into system_flag;
     return query execute format(
         'with picked as ('
@@ -4004,7 +4179,7 @@ begin
         pieces.listed,
         pieces.tenant_column,
         past_keys,
-        coalesce(system_flag, 'false')
+        system_flag
     ) using tenant_id, after, page_size;
     perform set_config('authority.tenant_id', tenant_before, true);
 end
@@ -4455,6 +4630,40 @@ CREATE FUNCTION authority.may_roll_back(migration text) RETURNS boolean
     RETURN COALESCE((migration = ANY (string_to_array(replace(current_setting('authority.roll_back'::text, true), ' '::text, ''::text), ','::text))), false);
 
 COMMENT ON FUNCTION authority.may_roll_back(migration text) IS 'Whether the setting authority.roll_back, a list with commas, has the migration.';
+
+-- measure_rows
+
+CREATE FUNCTION authority.measure_rows(tenant_id uuid, table_name text) RETURNS TABLE(counted bigint, expires_at timestamp with time zone)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    target constant regclass := format('authority.%I', table_name)::regclass;
+begin
+    perform set_config('authority.tenant_id', measure_rows.tenant_id::text, true);
+    return query execute format(
+        'select count(*), %s from %s as held where held.tenant_id = $1',
+        case
+            when exists (
+                select from pg_attribute
+                where
+                    pg_attribute.attrelid = target
+                    and pg_attribute.attname = 'expires_at'
+            ) then 'max(held.expires_at)'
+            else 'null::timestamptz'
+        end,
+        target
+    ) using tenant_id;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$_$;
+
+COMMENT ON FUNCTION authority.measure_rows(tenant_id uuid, table_name text) IS 'Returns how many rows the tenant has in a table, and when the last of them expires.
+Null: no row has an end.';
 
 -- merge_details
 

@@ -54,7 +54,16 @@ begin
             pg_index.indrelid = pg_attribute.attrelid
             and parts.attnum = pg_attribute.attnum
     where pg_index.indrelid = target and pg_index.indisprimary;
-    select case when table_name in ('roles', 'scopes') then 'held.is_system' end
+    select
+        case
+            when table_name in ('roles', 'scopes')
+                then format(
+                    'held.is_system and exists (select from authority.%I as templates '
+                    'where templates.name = held.name)',
+                    'system_' || table_name
+                )
+            else 'false'
+        end
     into system_flag;
     return query execute format(
         'with picked as ('
@@ -74,7 +83,7 @@ begin
         pieces.listed,
         pieces.tenant_column,
         past_keys,
-        coalesce(system_flag, 'false')
+        system_flag
     ) using tenant_id, after, page_size;
     perform set_config('authority.tenant_id', tenant_before, true);
 end

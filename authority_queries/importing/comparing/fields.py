@@ -11,7 +11,6 @@ from authority_queries.importing.comparing.rows import ReadBack
 from authority_queries.importing.entries import (
     AnyEntry,
     Entry,
-    TokenEntry,
     UserEntry,
 )
 from authority_queries.importing.writing.rows import id_of
@@ -81,8 +80,6 @@ def _is_right(entry: AnyEntry, column: str, value: object, here: ReadBack) -> bo
     if isinstance(entry, UserEntry) and column == "username_key":
         username = here.value("username")
         return isinstance(username, str) and value == _username_key(username)
-    if isinstance(entry, TokenEntry) and column == "redemption_hash":
-        return (value is None) == (here.value("redeemed_at") is None)
     if column == "updated_at":  # of a table whose entries have none
         return True
     return value in _EMPTY

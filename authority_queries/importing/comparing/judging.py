@@ -39,6 +39,8 @@ _USE_FIELDS: Final = frozenset(
     }
 )
 # Pruning deletes rows of these kinds some time after they have expired.
+# The import makes rows of these kinds if the source has none.
+_SET_KINDS: Final = frozenset({"tenant", "revocation_sequence", "license_usage_total"})
 _PRUNED_KINDS: Final = frozenset({"authorization", "revocation", "token", "user_role"})
 
 
@@ -105,7 +107,7 @@ class Judge:
         """Return the rule that explains why a row is here and not in the source."""
         if is_system:
             return "row of the system"
-        if kind == "tenant":  # its code is the one that the documents name
+        if kind in _SET_KINDS:
             return "set by the import"
         if self.imported_at is not None and created_at > self.imported_at:
             return "created here"
@@ -119,12 +121,14 @@ def _is_filled(case: Case) -> bool:
         return case.found == 0
     if case.field in _ANY_VALUE:
         return True
+    if case.field == "redemption_hash":  # no request has it
+        return getattr(case.entry, "redeemed_at", None) is not None
     origin = _COPIED.get(case.field)
     return origin is not None and case.found == case.here.value(origin)
 
 
 def _is_of_system(case: Case) -> bool:
-    return case.here.value("is_system") is True
+    return case.here.is_of_system
 
 
 def _is_near(case: Case) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Final, cast
 from uuid import UUID
 
 from authority_queries.engine.json_types import JsonValue
@@ -18,6 +18,8 @@ from authority_queries.importing.writing.tables import TABLES, Table
 from authority_queries.queries import tenants
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.arguments import MAX_PAGE_SIZE
+
+_SYSTEM_KINDS: Final = ("role", "scope")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,7 @@ class Rows:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._tenants: dict[str, UUID | None] = {}
+        self._system: dict[tuple[str, str], frozenset[Key]] = {}
 
     def find_tenant(self, code: str) -> UUID | None:
         """Return the id of the tenant with this code, or None."""
@@ -59,7 +62,11 @@ class Rows:
             keys=keys,
         )
         for row in rows:
-            found[row.number - 1] = read_back(table, _object(row.found))
+            key = keys[row.number - 1]
+            is_of_system = key in self._system_keys(tenant, table.kind)
+            found[row.number - 1] = read_back(
+                table, _object(row.found), is_of_system=is_of_system
+            )
         return found
 
     def find(
@@ -96,6 +103,16 @@ class Rows:
             after = page.last_key
             if page.listed < MAX_PAGE_SIZE:
                 return
+
+    def _system_keys(self, tenant: str, kind: str) -> frozenset[Key]:
+        """Return the keys of the rows that every tenant has from its creation."""
+        if kind not in _SYSTEM_KINDS:
+            return frozenset()
+        place = (tenant, kind)
+        if place not in self._system:
+            rows = self.list_keys(tenant, kind)
+            self._system[place] = frozenset(row.key for row in rows if row.is_system)
+        return self._system[place]
 
 
 def _object(found: JsonValue) -> dict[str, JsonValue]:

@@ -27,12 +27,14 @@ class ReadBack:
     - `rest`: the columns that are no fields of the entry, which an import leaves empty
       or computes.
     - `is_updated`: the authority has updated the row since its creation.
+    - `is_of_system`: every tenant has the row from its creation.
     """
 
     entry: Entry
     invalid: frozenset[str]
     rest: Mapping[str, JsonValue]
     is_updated: bool
+    is_of_system: bool
 
     def value(self, field: str) -> object:
         """Return the value of a field or of another column, or None."""
@@ -63,7 +65,9 @@ def key_text(value: object) -> str:
     return str(value)
 
 
-def read_back(table: Table, found: Mapping[str, JsonValue]) -> ReadBack:
+def read_back(
+    table: Table, found: Mapping[str, JsonValue], *, is_of_system: bool = False
+) -> ReadBack:
     """Return a row of `store.comparisons.read_rows`."""
     fields = table.fields
     values = {
@@ -77,6 +81,7 @@ def read_back(table: Table, found: Mapping[str, JsonValue]) -> ReadBack:
         invalid=invalid,
         rest={name: value for name, value in found.items() if name not in own},
         is_updated=_is_above_one(found.get("row_version")),
+        is_of_system=is_of_system,
     )
 
 

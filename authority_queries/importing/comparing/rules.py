@@ -28,7 +28,7 @@ RULES: Final[Mapping[RuleName, str]] = {
     ),
     "set by the import": (
         "The source has no value. The import sets one: the time of the import, the "
-        "time of creation, or the expiry of the newest token of a family."
+        "time of creation, the expiry of the newest token of a family, or a sum."
     ),
     "row of the system": (
         "The row here is a role, a permission of a role or a scope that every tenant "
