@@ -125,11 +125,14 @@ def _listed(keys: JsonValue) -> list[list[JsonValue]]:
 
 def _row_key(table: Table, listed: list[JsonValue]) -> RowKey:
     texts, created_at, is_system, primary_key = listed
-    key = tuple(cast("list[str]", texts))
+    names = cast("list[str | None]", texts)
+    key = tuple(name for name in names if name is not None)
+    if len(key) < len(names):  # a row is missing to which this one refers
+        key = ("\0", str(primary_key))
     if any(is_secret(table.entry, field) for field in key_fields(table)):
         label = f"id {_object(primary_key)['id']}"
     else:
-        label = ", ".join(key)
+        label = ", ".join("nothing" if name is None else name for name in names)
     return RowKey(
         key=key,
         created_at=datetime.fromisoformat(str(created_at)),
