@@ -42,6 +42,7 @@ class Header(_Line):
     login: str
     tenant: str | None
     is_dry_run: bool
+    is_update: bool = False
     at: AwareDatetime
 
 
@@ -79,6 +80,7 @@ class Batch(_Line):
     skipped: int = 0
     created: dict[str, int] = {}
     existing: dict[str, int] = {}
+    updated: dict[str, int] = {}
     dropped: tuple[Drop, ...] = ()
     refused: tuple[Refusal, ...] = ()
     seconds: float
@@ -212,7 +214,7 @@ def resumed(place: Path, header: Header) -> Journal:
     """Open the journal of an unfinished import, and note that it goes on.
 
     `header` is that of the run that goes on. Raises ConfigurationError unless its
-    source, database and tenant are those of the journal.
+    source, database and tenant are those of the journal, and both update or neither.
     """
     journal = Journal.resume(place)
     before = journal.header
@@ -222,6 +224,9 @@ def resumed(place: Path, header: Header) -> Journal:
     for what in ("source", "database", "tenant"):
         if getattr(before, what) != getattr(header, what):
             message = f"{place} is the journal of an import with another {what}"
+    if before.is_update is not header.is_update:
+        with_it = "with" if before.is_update else "without"
+        message = f"{place} is the journal of an import {with_it} --update"
     if message:
         journal.close()
         raise ConfigurationError(message)
