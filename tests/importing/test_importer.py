@@ -186,7 +186,7 @@ def test_a_refused_document_is_named_and_the_others_are_imported(
         "doc-6": "email must be one address of at most 254 characters, such as "
         "ann@example.com, without spaces, quotes and control characters",
         "doc-7": "role names a role that was not imported",
-        "doc-8": "backchannel_logout_uri does not have an allowed value",
+        "doc-8": "clients does not allow this backchannel_logout_uri",
         "doc-9": "client names a client that was not imported",
         "doc-10": "a value cannot be stored as given",
         "doc-11": "a number is not finite, or an object is nested too deeply",
