@@ -2704,9 +2704,9 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.find_named_rows(tenant_id uuid, users text[], clients text[], roles text[], service_accounts text[]) IS 'Returns the kind, the name and the id of each user with one of these subject_ids, client
-with one of these client_ids, role of one of these names, and service account with one of
-these account_ids.';
+COMMENT ON FUNCTION authority.find_named_rows(tenant_id uuid, users text[], clients text[], roles text[], service_accounts text[]) IS 'Returns the kind, the name and the id of each user with one of these subject_ids, each
+client with one of these client_ids, each role of one of these names, and each service
+account with one of these account_ids.';
 
 -- find_other_rows
 
@@ -7278,6 +7278,139 @@ CREATE FUNCTION authority.totp_step(period interval) RETURNS bigint
 
 COMMENT ON FUNCTION authority.totp_step(period interval) IS 'Returns the current time step (RFC 6238 section 4.2): how many periods have passed
 since 1970.';
+
+-- update_rows
+
+CREATE FUNCTION authority.update_rows(tenant_id uuid, table_name text, columns text[], key text[], fixed text[], rows_json text) RETURNS TABLE(place bigint, is_updated boolean)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET "IntervalStyle" TO 'postgres'
+    SET standard_conforming_strings TO 'on'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    has_version constant boolean := exists (
+        select from pg_attribute
+        where
+            pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+            and pg_attribute.attname = 'row_version'
+    );
+    names text;
+    types text;
+    same text;
+    stored text;
+    cells text;
+    sets text;
+begin
+    select
+        string_agg(format('%I', given.name), ', ' order by given.name),
+        string_agg(format('%I %s', given.name, given.type), ', ' order by given.name),
+        string_agg(format(' and held.%1$I = given.%1$I', given.name), '')
+        filter (where given.name = any(key)),
+        string_agg(format('held.%I', given.name), ', ' order by given.name)
+        filter (where given.is_value),
+        string_agg(
+            format(
+                case
+                    -- What has ended stays ended, and counters only grow.
+                    when given.name in ('revoked_at', 'redeemed_at')
+                        then 'coalesce(held.%1$I, given.%1$I)'
+                    when given.name = 'revocation_reason'
+                        then 'case when held.revoked_at is null then given.%1$I '
+                        'else held.%1$I end'
+                    when given.name = 'redemption_hash'
+                        then 'case when held.redeemed_at is null then given.%1$I '
+                        'else held.%1$I end'
+                    when given.name in (
+                        'last_sequence', 'last_used_at', 'last_used_step',
+                        'sign_count', 'tokens_expire_at', 'tokens_valid_after'
+                    ) then 'greatest(held.%1$I, given.%1$I)'
+                    when given.is_required then 'coalesce(given.%1$I, held.%1$I)'
+                    else 'given.%1$I'
+                end,
+                given.name
+            ),
+            ', ' order by given.name
+        ) filter (where given.is_value),
+        string_agg(format('%1$I = differing.%1$I', given.name), ', ')
+        filter (where given.is_value)
+    into names, types, same, stored, cells, sets
+    from (
+        select
+            pg_attribute.attname as name,
+            format_type(pg_attribute.atttypid, pg_attribute.atttypmod) as type,
+            pg_attribute.attnotnull as is_required,
+            pg_attribute.attname <> all(
+                key || fixed || '{id,created_at,updated_at}'::text[]
+            ) as is_value
+        from pg_attribute
+        where
+            pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+            and pg_attribute.attname = any(columns)
+    ) as given;
+    if sets is null then
+        return;
+    end if;
+    perform set_config('authority.tenant_id', update_rows.tenant_id::text, true);
+    return query execute format(
+        'with differing as materialized ('
+        'select given.place, %9$s as may_change, held.ctid as row, '
+        '%10$s as updated_at, changed.* '
+        'from rows from (json_to_recordset($2::json) as (%2$s)) '
+        'with ordinality as given (%1$s, place) '
+        'inner join authority.%3$I as held on held.tenant_id = $1%4$s '
+        'cross join lateral (select %6$s) as changed (%7$s) '
+        'where (%5$s) is distinct from (%6$s) '
+        'for no key update of held'
+        '), updated as ('
+        'update authority.%3$I as held set %8$s%11$s from differing '
+        'where held.ctid = differing.row and differing.may_change '
+        'returning differing.place) '
+        'select differing.place, differing.may_change from differing',
+        names,
+        types,
+        table_name,
+        coalesce(same, '')
+        -- Our own roles and scopes are not those of the other store.
+        || case when 'is_system' = any(columns) then ' and not held.is_system' else '' end,
+        stored,
+        cells,
+        replace(stored, 'held.', ''),
+        sets,
+        case
+            when 'updated_at' = any(columns)
+                then 'coalesce(held.updated_at <= given.updated_at, true)'
+            when table_name = 'recovery_codes'
+                then 'coalesce(held.last_used_at <= given.last_used_at, '
+                'held.last_used_at is null)'
+            else 'true'
+        end,
+        case
+            when 'updated_at' = any(columns)
+                then 'coalesce(least(given.updated_at, authority.clock()), '
+                'authority.clock())'
+            else 'authority.clock()'
+        end,
+        case
+            when 'updated_at' = any(columns)
+                then ', updated_at = differing.updated_at'
+            else ''
+        end
+        || case
+            when has_version then ', row_version = held.row_version + 1' else ''
+        end
+    ) using tenant_id, rows_json;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$_$;
+
+COMMENT ON FUNCTION authority.update_rows(tenant_id uuid, table_name text, columns text[], key text[], fixed text[], rows_json text) IS 'Updates rows of the tenant that are stored and differ from the given ones. Returns the
+places of these, from 1, and whether each was updated: not if it changed here later.
+Tokens, families, consents and sessions that have ended are not revived. Rows with other
+values in the fixed columns must have been refused before.';
 
 -- usable_licenses
 

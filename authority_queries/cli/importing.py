@@ -35,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="do everything in one transaction, and roll it back",
     )
     parser.add_argument(
+        "--update",
+        action="store_true",
+        help="also update rows that are stored and differ, unless they changed here "
+        "later; --since does so too",
+    )
+    parser.add_argument(
         "--resume",
         action="store_true",
         help="go on after the last batch of the journal",
@@ -74,6 +80,7 @@ def run_import(settings: Settings, arguments: argparse.Namespace) -> int:
         tenant=arguments.tenant,
         dry_run=arguments.dry_run,
         journal=arguments.journal,
+        update=arguments.update or arguments.since is not None,
         resume=arguments.resume,
         report=arguments.report,
         batch_size=arguments.batch_size,
@@ -104,14 +111,17 @@ def _print(summary: "ImportSummary") -> None:
         (one.name, one.read, one.imported, one.refusals, one.skipped)
         for one in summary.collections
     ]
-    created, existing = summary.created, summary.existing
-    kinds = [(kind, created[kind], existing[kind]) for kind in created | existing]
+    created, existing, updated = summary.created, summary.existing, summary.updated
+    kinds = [
+        (kind, created[kind], existing[kind], updated[kind])
+        for kind in created | existing
+    ]
     dropped = Counter[tuple[str, str]]()
     for one in summary.collections:
         dropped.update(one.dropped)
     fields = [(*names, count) for names, count in sorted(dropped.items())]
     _print_table(documents, "collection", "read", "imported", "refused", "skipped")
-    _print_table(kinds, "rows", "created", "existing")
+    _print_table(kinds, "rows", "created", "existing", "updated")
     _print_table(fields, "dropped field", "reason", "documents")
     for one in summary.collections:
         _print_refused(one)

@@ -61,6 +61,8 @@ class ImportOptions:
     - `dry_run`: all is done in one transaction, which is rolled back.
     - `journal`: a file with a line for each committed batch. Without one, an import
       that was stopped begins again.
+    - `update`: update stored rows that differ, unless they changed here later. Their
+      documents are refused then. For what changed since the first import.
     - `resume`: go on after the last batch of the journal.
     - `report`: a file for the report, as JSON, with a page beside it for people. An
       import that fails writes it, too.
@@ -70,6 +72,7 @@ class ImportOptions:
     tenant: str | None = None
     dry_run: bool = False
     journal: Path | None = None
+    update: bool = False
     resume: bool = False
     report: Path | None = None
     batch_size: int = _BATCH
@@ -102,9 +105,9 @@ class Importer(Pooled):
         """Import all documents, one batch in each transaction, and return the sum.
 
         A document that is refused changes nothing and does not stop the import. A
-        document whose rows are stored already changes nothing. Ends after the present
-        batch if `stop` returns True; the result is not complete then. Whenever it ends,
-        an import with the same journal and `resume` goes on.
+        document whose rows are stored already changes nothing, without `update`. Ends
+        after the present batch if `stop` returns True; the result is not complete then.
+        Whenever it ends, an import with the same journal and `resume` goes on.
 
         Raises SourceError, ConfigurationError, UnavailableError.
         """
@@ -137,6 +140,7 @@ class Importer(Pooled):
             login=store.connection.info.user,
             tenant=options.tenant,
             is_dry_run=options.dry_run,
+            is_update=options.update,
             at=datetime.now(UTC),
         )
         if options.resume and options.journal is not None:
@@ -161,7 +165,9 @@ class _Run:
         self._progress = progress
         note = {"source": source.name, "run": str(journal.header.run)}
         tenants = TenantIds(store, options.tenant, note)
-        self._writer = BatchWriter(store, tenants, options.tenant)
+        self._writer = BatchWriter(
+            store, tenants, only=options.tenant, updates=options.update
+        )
 
     def collections(self, stop: Callable[[], bool]) -> None:
         done = positions(self._journal.lines())
@@ -201,6 +207,7 @@ class _Run:
                 skipped=outcome.skipped,
                 created=outcome.created,
                 existing=outcome.existing,
+                updated=outcome.updated,
                 dropped=tuple(
                     Drop(field=field, reason=reason, count=count)
                     for (field, reason), count in outcome.dropped.items()

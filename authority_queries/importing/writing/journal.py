@@ -43,6 +43,7 @@ class Header(_Line):
     login: str
     tenant: str | None
     is_dry_run: bool
+    is_update: bool = False
     at: AwareDatetime
 
 
@@ -80,6 +81,7 @@ class Batch(_Line):
     skipped: int = 0
     created: dict[str, int] = {}
     existing: dict[str, int] = {}
+    updated: dict[str, int] = {}
     dropped: tuple[Drop, ...] = ()
     refused: tuple[Refusal, ...] = ()
     seconds: float
@@ -218,7 +220,7 @@ def resumed(place: Path, header: Header) -> Journal:
     """Open the journal of an unfinished import, and note that it goes on.
 
     `header` is that of the run that goes on. Raises ConfigurationError unless its
-    source, database and tenant are those of the journal.
+    source, database and tenant are those of the journal, and both update or neither.
     """
     journal = Journal.resume(place)
     with _closed_on_error(journal):
@@ -233,6 +235,10 @@ def resumed(place: Path, header: Header) -> Journal:
             if getattr(before, what) != getattr(header, what):
                 message = f"{place} is the journal of an import with another {what}"
                 raise ConfigurationError(message)
+        if before.is_update is not header.is_update:
+            with_it = "with" if before.is_update else "without"
+            message = f"{place} is the journal of an import {with_it} --update"
+            raise ConfigurationError(message)
         journal.append(Resumed(run=header.run, login=header.login, at=header.at))
     return journal
 
