@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import psycopg
 from tabulate import tabulate
 
 from authority_queries.cli.progress import Stop
 from authority_queries.cli.sources import add_source, open_named
+from authority_queries.errors import AuthorityError, ConfigurationError
 from authority_queries.service.settings import Settings
 
 if TYPE_CHECKING:
     from authority_queries import ImportProgress, ImportSummary
     from authority_queries.importing.writing.summaries import CollectionSummary
 
+_STOPPED: Final = "authority: stopped: go on with --resume"
 _JOURNAL: Final = Path("authority-import.journal")
 _EPILOG: Final = (
     "Log in as the owner of the database, as for `authority migrate`. Exit codes: 0 "
@@ -92,15 +95,22 @@ def run_import(settings: Settings, arguments: argparse.Namespace) -> int:
         Importer.open(one) as importer,
         stop.on_signals(),
     ):
-        summary = importer.run(
-            source,
-            options,
-            progress=None if arguments.quiet else _Progress(),
-            stop=stop,
-        )
+        try:
+            summary = importer.run(
+                source,
+                options,
+                progress=None if arguments.quiet else _Progress(),
+                stop=stop,
+            )
+        except ConfigurationError:
+            raise
+        except (AuthorityError, psycopg.Error):
+            if not options.dry_run:
+                print(_STOPPED, file=sys.stderr)
+            raise
     _print(summary)
     if not summary.is_complete:
-        print("authority: stopped: go on with --resume", file=sys.stderr)
+        print(_STOPPED, file=sys.stderr)
         return 1 if stop.number is None else 128 + stop.number
     return 1 if summary.refusals else 0
 
