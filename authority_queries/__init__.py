@@ -43,7 +43,13 @@ if TYPE_CHECKING:
         is_confirmed,
         is_sign_in_sufficient,
     )
-    from authority_queries.secrets import TokenString, mint_token, parse_token
+    from authority_queries.secrets import (
+        TokenString,
+        mint_token,
+        parse_foreign_token,
+        parse_token,
+        tag_foreign_hash,
+    )
     from authority_queries.secrets.encryption import Encrypted, Keyring
     from authority_queries.secrets.key_pairs import mint_signing_key
     from authority_queries.secrets.signing_keys import SigningKey
@@ -137,10 +143,12 @@ __all__ = [
     "mint_signing_key",
     "mint_token",
     "mint_totp_secret",
+    "parse_foreign_token",
     "parse_token",
     "password_needs_rehash",
     "start_telemetry",
     "stop_telemetry",
+    "tag_foreign_hash",
     "username_key",
     "verify_client_secret",
     "verify_password",
@@ -211,10 +219,12 @@ _HOMES = {
     "mint_signing_key": "secrets.key_pairs",
     "mint_token": "secrets",
     "mint_totp_secret": "credentials",
+    "parse_foreign_token": "secrets",
     "parse_token": "secrets",
     "password_needs_rehash": "credentials",
     "start_telemetry": "service.telemetry",
     "stop_telemetry": "service.telemetry",
+    "tag_foreign_hash": "secrets",
     "username_key": "names",
     "verify_client_secret": "credentials",
     "verify_password": "credentials",

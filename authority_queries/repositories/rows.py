@@ -13,6 +13,7 @@ from authority_queries.names import check_email, lookup_key, username_key
 from authority_queries.queries import grants, login_attempts, tokens, users
 from authority_queries.records import UserStatus
 from authority_queries.repositories.arguments import (
+    check_digest,
     check_host,
     check_password_hash,
     check_positive,
@@ -48,7 +49,7 @@ class ClientTokenRequest:
     def sent(self) -> Mapping[str, object]:
         """Return the values that are sent. Raises InvalidArgumentError."""
         given = {
-            "token_hash": self.token_hash,
+            "token_hash": check_digest("token_hash", self.token_hash),
             "client_id": self.client_id,
             "service_account_id": self.service_account_id,
             "scopes": self.scopes,

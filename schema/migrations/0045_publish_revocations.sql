@@ -200,7 +200,10 @@ begin
             category,
             array[target],
             array[
-                case when tg_op = 'DELETE' then effective_at + interval '2160 hours' end
+                case
+                    when tg_op = 'DELETE' then effective_at + interval '2160 hours'
+                    when category = 'foreign_tokens' then old.foreign_tokens_until
+                end
             ],
             reason,
             effective_at
@@ -213,8 +216,8 @@ $$;
 
 comment on function authority.publish_end is
 'Publishes that a tenant, user, client or service account was signed out, disabled,
-renamed or deleted, by the name that its tokens carry. The entry has no end, except for
-a deletion.';
+renamed or deleted, by the name that its tokens carry, or that a tenant refuses tokens
+of another store. The entry has no end, except for a deletion and for foreign tokens.';
 
 revoke execute on function
 authority.publish_revocation(),

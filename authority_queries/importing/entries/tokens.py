@@ -61,10 +61,11 @@ class AuthorizationEntry(DatedEntry):
 
 
 class TokenEntry(DatedEntry):
-    """A token. Its key is `token_hash`: `tag_foreign_hash` of the SHA-256 of its string.
+    """A token. Its key is `token_hash`.
 
-    A token that this store issued has the bare SHA-256 instead. Only a tagged hash is
-    found by a string of the other store, and only while the tenant accepts these.
+    That is `tag_foreign_hash` of the SHA-256 of its string. A token that this store
+    issued has the bare SHA-256 instead. Only a tagged hash is found by a string of the
+    other store, and only while the tenant accepts these.
     `client` is a client_id, `user` a subject_id, `service_account` an account_id,
     `authorization` and `subject_authorization` the `id` of a family.
     """

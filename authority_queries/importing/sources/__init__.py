@@ -33,6 +33,8 @@ class SourceOptions:
 # The kind of a source, and the function `open(options) -> Source` of its module.
 _MODULES: Final[Mapping[str, str]] = {
     "jsonl": "jsonl",
+    "mongodb": "mongodb",
+    "openiddict-postgresql": "openiddict_postgresql",
 }
 
 

@@ -1,1 +1,27 @@
-"""Documents of MongoDB: from a server, a dump, or exported files."""
+"""OpenIddict and ASP.NET Core Identity in MongoDB: a server, a dump, or exports.
+
+Collections are recognized by their names, or by the fields of their first document.
+"""
+
+from datetime import UTC, datetime
+
+from authority_queries.errors import ConfigurationError
+from authority_queries.importing.documents import Source
+from authority_queries.importing.sources import SourceOptions
+from authority_queries.importing.sources.mongodb.reading import open_reader
+from authority_queries.importing.sources.mongodb.source import MongoSource
+
+
+def open_source(options: SourceOptions) -> Source:
+    """Open a database of MongoDB. Raises ConfigurationError, SourceError."""
+    if options.since is not None:
+        message = (
+            "documents of OpenIddict and Identity have no time of their last change:"
+            " import with --update instead of --since"
+        )
+        raise ConfigurationError(message)
+    if options.tenant is None:
+        message = "a database of OpenIddict has no tenants: name the tenant of its data"
+        raise ConfigurationError(message)
+    reader = open_reader(options.location)
+    return MongoSource(reader, tenant=options.tenant, now=datetime.now(UTC))
