@@ -12,6 +12,7 @@ import psycopg
 from authority_queries.importing.entries import (
     AuthorizationEntry,
     ConsentEntry,
+    RoleEntry,
     UserRoleEntry,
 )
 from tests.importing.memory import (
@@ -34,6 +35,11 @@ Found = tuple[str, str, str | None, str, str]
 
 BCRYPT_HASH: Final = bcrypt.hashpw(b"swordfish", bcrypt.gensalt(4)).decode()
 OTHER_FAMILY: Final = UUID(int=81)
+READER: Final = next(
+    f"all doc-{number}"
+    for number, each in enumerate(EVERY_KIND, 1)
+    if isinstance(each, RoleEntry) and each.name == "reader"
+)
 SECRETS: Final = (
     PASSWORD_HASH,
     SECRET_HASH,
@@ -214,8 +220,8 @@ DAMAGES: Final = (
         sql="update authority.roles set is_system = true, description = 'all' "
         "where name = 'reader'",
         found=[
-            *differs("role", "is_system", "all doc-3"),
-            *differs("role", "description", "all doc-3"),
+            *differs("role", "is_system", READER),
+            *differs("role", "description", READER),
         ],
     ),
 )

@@ -74,7 +74,10 @@ def expected(*damages: Damage) -> list[Found]:
 def changed(collection: str, change: Mapping[str, Document | None]) -> MemorySource:
     """The house after documents were replaced, removed (None) or added."""
     source = house()
-    kept = {each.id: each for each in source.held[collection]} | change
+    kept: dict[str, Document | None] = {
+        each.id: each for each in source.held[collection]
+    }
+    kept |= change
     left = [each for each in kept.values() if each is not None]
     return MemorySource({**source.held, collection: left})
 
@@ -247,6 +250,8 @@ def test_what_happened_here_since_the_import_is_explained(imported: Place) -> No
         ("only here", "revocation", None),
         ("differs", "token", "revoked_at"),
         ("differs", "token", "revocation_reason"),
+        ("differs", "revocation_sequence", "last_sequence"),
+        ("differs", "revocation_sequence", "updated_at"),
     }
     assert not unknown.is_same
 
