@@ -18,7 +18,7 @@ from authority_queries.importing.writing.tables import TABLES, Table
 _DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
 SCHEMA: Final = _DOCS / "entries.schema.json"
 PAGE: Final = _DOCS / "leaving.md"
-_KINDS: Final = re.compile(r"(?<=<!-- kinds -->\n\n).*?(?=\n\n<!-- end -->)", re.DOTALL)
+_KINDS: Final = re.compile(r"(?<=<!-- kinds -->\n\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
 def schema_text() -> str:
@@ -31,6 +31,8 @@ def schema_text() -> str:
     kinds = {}
     for name, definition in definitions.items():
         kind = definition.get("properties", {}).get("kind", {}).get("const")
+        for each in definition.get("properties", {}).values():
+            each.pop("title", None)
         if kind is not None:
             kinds[kind] = name
             _complete(definition, has_tenant=kind != "end")
@@ -47,7 +49,7 @@ def _complete(definition: JsonSchemaValue, *, has_tenant: bool) -> None:
     """Require the kind, which a model has as its default, and the tenant's code."""
     required = ["kind", *definition.get("required", [])]
     if has_tenant:
-        code = {"title": "Tenant", "type": "string"}
+        code = {"type": "string"}
         definition["properties"] = {"tenant": code, **definition["properties"]}
         required.insert(0, "tenant")
     definition["required"] = required
@@ -63,14 +65,16 @@ def _row(table: Table) -> str:
     fields = {
         name: each for name, each in table.entry.model_fields.items() if name != "kind"
     }
-    required = (_name(name, each) for name, each in fields.items() if _is_needed(each))
-    others = (_name(name, each) for name, each in fields.items() if not _is_needed(each))
+    required, others = (
+        [
+            _name(name, each)
+            for name, each in fields.items()
+            if each.is_required() is is_so
+        ]
+        for is_so in (True, False)
+    )
     cells = (f"`{table.kind}`", f"`{table.name}`", " ".join(required), " ".join(others))
     return f"| {' | '.join(cells)} |"
-
-
-def _is_needed(field: FieldInfo) -> bool:
-    return field.is_required()
 
 
 def _name(name: str, field: FieldInfo) -> str:
@@ -79,7 +83,7 @@ def _name(name: str, field: FieldInfo) -> str:
 
 def page_text() -> str:
     """Return the page with the table of kinds."""
-    return _KINDS.sub(lambda _: kinds_text(), PAGE.read_text(encoding="utf-8"))
+    return _KINDS.sub(lambda _: f"{kinds_text()}\n\n", PAGE.read_text(encoding="utf-8"))
 
 
 def _files() -> Iterator[tuple[Path, str]]:
