@@ -1,4 +1,4 @@
--- name: import_tenant(tenant_id, code, display_name, status, settings, tokens_valid_after, created_at, updated_at, is_complete)$
+-- name: import_tenant(tenant_id, code, display_name, status, settings, tokens_valid_after, created_at, updated_at, foreign_tokens_until, is_complete)$
 -- The id of the tenant with this code, which is created if there is none, with the
 -- system roles and the standard scopes unless it is complete: its own follow. tenant_id
 -- is the id of a new tenant.
@@ -19,6 +19,7 @@ select authority.import_tenant(
     :tokens_valid_after,
     coalesce(:created_at, authority.clock()),
     coalesce(:updated_at, :created_at, authority.clock()),
+    :foreign_tokens_until,
     :is_complete
 ) as id;
 

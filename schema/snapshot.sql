@@ -3165,7 +3165,7 @@ every policy applies. The insertions are no events of the audit.';
 
 -- import_tenant
 
-CREATE FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, is_complete boolean) RETURNS uuid
+CREATE FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, foreign_tokens_until timestamp with time zone, is_complete boolean) RETURNS uuid
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
@@ -3180,8 +3180,8 @@ begin
     perform set_config('authority.tenant_id', import_tenant.tenant_id::text, true);
     perform set_config('authority.loaded_tenant', import_tenant.tenant_id::text, true);
     insert into authority.tenants (
-        id, code, display_name, status, settings, tokens_valid_after, created_at,
-        updated_at
+        id, code, display_name, status, settings, tokens_valid_after,
+        foreign_tokens_until, created_at, updated_at
     )
     values (
         import_tenant.tenant_id,
@@ -3190,6 +3190,7 @@ begin
         import_tenant.status,
         import_tenant.settings,
         import_tenant.tokens_valid_after,
+        import_tenant.foreign_tokens_until,
         least(import_tenant.created_at, authority.clock()),
         least(import_tenant.updated_at, authority.clock())
     )
@@ -3225,7 +3226,7 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, is_complete boolean) IS 'Returns the id of the tenant with this code. Creates the tenant if there is none, with
+COMMENT ON FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, foreign_tokens_until timestamp with time zone, is_complete boolean) IS 'Returns the id of the tenant with this code. Creates the tenant if there is none, with
 the system roles and the standard scopes unless it is complete: its own follow. Its
 insertion is no event of the audit.';
 

@@ -24,7 +24,7 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import NamedRow, OtherRow, UpdatedRow
 
 _TEXTS = {
-    "import_tenant": "da27d51cf742",
+    "import_tenant": "eed0b1040e60",
     "find_named": "edea84f1a90c",
     "import_rows": "7a70b5133959",
     "import_license_usage": "97b634dcc418",
@@ -46,6 +46,7 @@ _import_tenant_takes = Parameters(
     tokens_valid_after=checks.optional(checks.moment),
     created_at=checks.optional(checks.moment),
     updated_at=checks.optional(checks.moment),
+    foreign_tokens_until=checks.optional(checks.moment),
     is_complete=checks.boolean,
 )
 _import_tenant: Call[UUID] = _QUERIES.sure_value(
@@ -182,6 +183,7 @@ def import_tenant(
     tokens_valid_after: datetime | None,
     created_at: datetime | None,
     updated_at: datetime | None,
+    foreign_tokens_until: datetime | None,
     is_complete: bool,
 ) -> UUID:
     """The id of the tenant with this code, which is created if there is none, with the
@@ -200,6 +202,7 @@ def import_tenant(
         tokens_valid_after=tokens_valid_after,
         created_at=created_at,
         updated_at=updated_at,
+        foreign_tokens_until=foreign_tokens_until,
         is_complete=is_complete,
     )
 
@@ -215,6 +218,7 @@ async def import_tenant_async(
     tokens_valid_after: datetime | None,
     created_at: datetime | None,
     updated_at: datetime | None,
+    foreign_tokens_until: datetime | None,
     is_complete: bool,
 ) -> UUID:
     """The id of the tenant with this code, which is created if there is none, with the
@@ -233,6 +237,7 @@ async def import_tenant_async(
         tokens_valid_after=tokens_valid_after,
         created_at=created_at,
         updated_at=updated_at,
+        foreign_tokens_until=foreign_tokens_until,
         is_complete=is_complete,
     )
 
@@ -250,7 +255,7 @@ def find_named(
     with one of these client_ids, a role of one of these names, or a service account
     with one of these account_ids.
 
-    queries/entries.sql:25
+    queries/entries.sql:26
     """
     return _find_named(
         connection,
@@ -275,7 +280,7 @@ async def find_named_async(
     with one of these client_ids, a role of one of these names, or a service account
     with one of these account_ids.
 
-    queries/entries.sql:25
+    queries/entries.sql:26
     """
     return await _find_named_async(
         connection,
@@ -304,7 +309,7 @@ def find_named_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/entries.sql:25
+    queries/entries.sql:26
     """
     return _find_named_stream(
         connection,
@@ -334,7 +339,7 @@ def find_named_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/entries.sql:25
+    queries/entries.sql:26
     """
     return _find_named_stream_async(
         connection,
@@ -359,7 +364,7 @@ def import_rows(
     """The number of rows that were inserted into this table. A row whose key is stored
     already is skipped. rows_json is an array of objects of these columns.
 
-    queries/entries.sql:43
+    queries/entries.sql:44
     """
     return _import_rows(
         connection,
@@ -383,7 +388,7 @@ async def import_rows_async(
     """The number of rows that were inserted into this table. A row whose key is stored
     already is skipped. rows_json is an array of objects of these columns.
 
-    queries/entries.sql:43
+    queries/entries.sql:44
     """
     return await _import_rows_async(
         connection,
@@ -401,7 +406,7 @@ def import_license_usage(
     """As import_rows, for uses of licences. Each inserted use is added to the total of
     its period.
 
-    queries/entries.sql:57
+    queries/entries.sql:58
     """
     return _import_license_usage(connection, tenant_id=tenant_id, rows_json=rows_json)
 
@@ -412,7 +417,7 @@ async def import_license_usage_async(
     """As import_rows, for uses of licences. Each inserted use is added to the total of
     its period.
 
-    queries/entries.sql:57
+    queries/entries.sql:58
     """
     return await _import_license_usage_async(
         connection, tenant_id=tenant_id, rows_json=rows_json
@@ -431,7 +436,7 @@ def find_others(
     """The position, from 1, of a row whose key is that of a stored row with other
     values in the fixed columns.
 
-    queries/entries.sql:66
+    queries/entries.sql:67
     """
     return _find_others(
         connection,
@@ -455,7 +460,7 @@ async def find_others_async(
     """The position, from 1, of a row whose key is that of a stored row with other
     values in the fixed columns.
 
-    queries/entries.sql:66
+    queries/entries.sql:67
     """
     return await _find_others_async(
         connection,
@@ -483,7 +488,7 @@ def find_others_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/entries.sql:66
+    queries/entries.sql:67
     """
     return _find_others_stream(
         connection,
@@ -512,7 +517,7 @@ def find_others_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/entries.sql:66
+    queries/entries.sql:67
     """
     return _find_others_stream_async(
         connection,
@@ -538,7 +543,7 @@ def update_rows(
     """The place, from 1, of a row that is stored and differs from the given one, and
     whether it was updated: not if it changed here later. What has ended is not revived.
 
-    queries/entries.sql:82
+    queries/entries.sql:83
     """
     return _update_rows(
         connection,
@@ -564,7 +569,7 @@ async def update_rows_async(
     """The place, from 1, of a row that is stored and differs from the given one, and
     whether it was updated: not if it changed here later. What has ended is not revived.
 
-    queries/entries.sql:82
+    queries/entries.sql:83
     """
     return await _update_rows_async(
         connection,
@@ -594,7 +599,7 @@ def update_rows_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/entries.sql:82
+    queries/entries.sql:83
     """
     return _update_rows_stream(
         connection,
@@ -625,7 +630,7 @@ def update_rows_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/entries.sql:82
+    queries/entries.sql:83
     """
     return _update_rows_stream_async(
         connection,
@@ -645,7 +650,7 @@ def settle(
     """True when other rows changed: families last as long as their imported tokens,
     and the feed goes on after its newest imported entry.
 
-    queries/entries.sql:102
+    queries/entries.sql:103
     """
     return _settle(
         connection, tenant_id=tenant_id, table_name=table_name, rows_json=rows_json
@@ -662,7 +667,7 @@ async def settle_async(
     """True when other rows changed: families last as long as their imported tokens,
     and the feed goes on after its newest imported entry.
 
-    queries/entries.sql:102
+    queries/entries.sql:103
     """
     return await _settle_async(
         connection, tenant_id=tenant_id, table_name=table_name, rows_json=rows_json
@@ -677,7 +682,7 @@ def record(
 ) -> UUID:
     """The id of the audit event that says that the login imports rows into the tenant.
 
-    queries/entries.sql:112
+    queries/entries.sql:113
     """
     return _record(connection, tenant_id=tenant_id, details=details)
 
@@ -690,6 +695,6 @@ async def record_async(
 ) -> UUID:
     """The id of the audit event that says that the login imports rows into the tenant.
 
-    queries/entries.sql:112
+    queries/entries.sql:113
     """
     return await _record_async(connection, tenant_id=tenant_id, details=details)

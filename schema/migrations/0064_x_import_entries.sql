@@ -18,6 +18,7 @@ create or replace function authority.import_tenant(
     tokens_valid_after timestamptz,
     created_at timestamptz,
     updated_at timestamptz,
+    foreign_tokens_until timestamptz,
     is_complete boolean
 )
 returns uuid
@@ -35,8 +36,8 @@ begin
     perform set_config('authority.tenant_id', import_tenant.tenant_id::text, true);
     perform set_config('authority.loaded_tenant', import_tenant.tenant_id::text, true);
     insert into authority.tenants (
-        id, code, display_name, status, settings, tokens_valid_after, created_at,
-        updated_at
+        id, code, display_name, status, settings, tokens_valid_after,
+        foreign_tokens_until, created_at, updated_at
     )
     values (
         import_tenant.tenant_id,
@@ -45,6 +46,7 @@ begin
         import_tenant.status,
         import_tenant.settings,
         import_tenant.tokens_valid_after,
+        import_tenant.foreign_tokens_until,
         least(import_tenant.created_at, authority.clock()),
         least(import_tenant.updated_at, authority.clock())
     )
@@ -230,7 +232,16 @@ every policy applies. The insertions are no events of the audit.';
 
 revoke execute on function
 authority.import_tenant(
-    uuid, text, text, text, jsonb, timestamptz, timestamptz, timestamptz, boolean
+    uuid,
+    text,
+    text,
+    text,
+    jsonb,
+    timestamptz,
+    timestamptz,
+    timestamptz,
+    timestamptz,
+    boolean
 ),
 authority.find_named_rows(uuid, text[], text[], text[], text[]),
 authority.import_rows(uuid, text, text[], text[], text)

@@ -63,5 +63,6 @@ class TenantIds:
             tokens_valid_after=entry.tokens_valid_after,
             created_at=entry.created_at,
             updated_at=entry.updated_at,
+            foreign_tokens_until=entry.foreign_tokens_until,
             is_complete=entry.is_complete,
         )

@@ -24,6 +24,7 @@ class AsyncEntries(AsyncRepository):
         tokens_valid_after: datetime | None = None,
         created_at: datetime | None = None,
         updated_at: datetime | None = None,
+        foreign_tokens_until: datetime | None = None,
         is_complete: bool = False,
     ) -> UUID:
         """Return the id of the tenant with this code. Creates it if there is none.
@@ -41,6 +42,7 @@ class AsyncEntries(AsyncRepository):
             tokens_valid_after=tokens_valid_after,
             created_at=created_at,
             updated_at=updated_at,
+            foreign_tokens_until=foreign_tokens_until,
             is_complete=is_complete,
         )
 
