@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 from psycopg import sql
 
-from authority_queries import hash_password
+from authority_queries import Importer, ImportOptions, hash_password
 from authority_queries.errors import ConfigurationError
 from authority_queries.importing.entries import AnyEntry
-from authority_queries.importing.importer import Importer, ImportOptions
 from authority_queries.importing.writing.summaries import ImportSummary
 from tests.importing.memory import (
     EVERY_KIND,

@@ -13,7 +13,7 @@ from authority_queries.importing.report_pages import (
     ReportTable,
     render_page,
 )
-from authority_queries.importing.writing.journal import Batch, Line
+from authority_queries.importing.writing.journal_lines import Batch, Line
 from authority_queries.importing.writing.summaries import (
     CollectionSummary,
     ImportSummary,

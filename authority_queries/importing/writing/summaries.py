@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from authority_queries.importing.writing.journal import (
+from authority_queries.importing.writing.journal_lines import (
     Batch,
     Done,
     Finished,
