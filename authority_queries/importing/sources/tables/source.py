@@ -82,8 +82,7 @@ def tenant_of(options: SourceOptions, kind: str) -> str:
     """
     if options.since is not None:
         message = (
-            f"{kind} does not record when rows change: leave out --since; the import "
-            "skips rows that are already here"
+            f"{kind} does not record when rows change: use --update without --since"
         )
         raise ConfigurationError(message)
     if options.tenant is None:
