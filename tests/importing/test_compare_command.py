@@ -1,12 +1,14 @@
 """`authority compare`: its exit codes, its report, and what no output may have."""
 
 import json
+import re
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
 from authority_queries.cli import main
+from authority_queries.importing.comparing.rules import RULES
 from authority_queries.importing.entries import AnyEntry
 from authority_queries.service.migrations import yoyo_url
 from tests.importing.damages import BCRYPT_HASH
@@ -165,3 +167,9 @@ def test_what_cannot_be_compared_exits_with_3(
     assert "as the owner of the database" in capsys.readouterr().err
     monkeypatch.setenv("AUTHORITY_DATABASE_URL", "postgresql://127.0.0.1:1/none")
     assert main(["compare", gnu]) == 3
+
+
+def test_the_page_of_comparisons_has_every_rule() -> None:
+    page = Path(__file__).parents[2] / "docs" / "verification.md"
+    listed = re.findall(r"^\| ([a-z -]+) \| (.+) \|$", page.read_text(), re.M)
+    assert [(name, text) for name, text in listed if name in RULES] == [*RULES.items()]
