@@ -1102,32 +1102,6 @@ CASE
     ELSE NULL::text
 END)::uuid));
 
--- count_rows
-
-CREATE FUNCTION authority.count_rows(tenant_id uuid, table_name text) RETURNS bigint
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET "TimeZone" TO 'UTC'
-    SET "DateStyle" TO 'ISO'
-    SET row_security TO 'on'
-    AS $_$
-declare
-    tenant_before constant text := current_setting('authority.tenant_id', true);
-    counted bigint;
-begin
-    perform set_config('authority.tenant_id', count_rows.tenant_id::text, true);
-    execute format(
-        'select count(*) from authority.%I as held where held.%I = $1',
-        table_name,
-        case when table_name = 'tenants' then 'id' else 'tenant_id' end
-    ) into counted using tenant_id;
-    perform set_config('authority.tenant_id', tenant_before, true);
-    return counted;
-end
-$_$;
-
-COMMENT ON FUNCTION authority.count_rows(tenant_id uuid, table_name text) IS 'Returns how many rows the tenant has in this table.';
-
 -- covers_details
 
 CREATE FUNCTION authority.covers_details(granted jsonb, asked jsonb) RETURNS boolean
@@ -4145,6 +4119,7 @@ declare
     held_keys text;
     past_keys text;
     system_flag text;
+    expiry text;
 begin
     perform set_config('authority.tenant_id', list_row_keys.tenant_id::text, true);
     select described.* into pieces
@@ -4178,10 +4153,15 @@ begin
             else 'false'
         end
     into system_flag;
+    select
+        coalesce(max(format('held.%I', pg_attribute.attname)), 'null::timestamptz')
+    into expiry
+    from pg_attribute
+    where pg_attribute.attrelid = target and pg_attribute.attname = 'expires_at';
     return query execute format(
         'with picked as ('
         'select jsonb_build_array(%3$s) as key, held.created_at, '
-        '%6$s as is_system, '
+        '%6$s as is_system, %7$s as expires_at, '
         'row_number() over (order by %2$s) as position, '
         '(select to_jsonb(parts) from (select %2$s) as parts) as row_key '
         'from %1$s as held where held.%4$I = $1 ' || case
@@ -4189,14 +4169,16 @@ begin
             else ''
         end || 'order by %2$s limit $3) '
         'select jsonb_agg(jsonb_build_array(picked.key, picked.created_at, '
-        'picked.is_system, picked.row_key) order by picked.position), count(*), '
+        'picked.is_system, picked.expires_at, picked.row_key) '
+        'order by picked.position), count(*), '
         '(array_agg(picked.row_key order by picked.position desc))[1] from picked',
         target,
         held_keys,
         pieces.listed,
         pieces.tenant_column,
         past_keys,
-        system_flag
+        system_flag,
+        expiry
     ) using tenant_id, after, page_size;
     perform set_config('authority.tenant_id', tenant_before, true);
 end
@@ -4204,8 +4186,8 @@ $_$;
 
 COMMENT ON FUNCTION authority.list_row_keys(tenant_id uuid, table_name text, key_columns text[], after jsonb, page_size bigint) IS 'Returns the next rows of the tenant in one table in the order of its primary key, after
 this primary key: an array of the key as in read_rows, the time of creation, whether the
-row belongs to the system, and its primary key; how many; and the primary key of the
-last one.';
+row belongs to the system, its expiry, and its primary key; how many; and the primary
+key of the last one.';
 
 -- live_sessions
 
@@ -5347,7 +5329,7 @@ begin
         'select keys.number, %2$s '
         'from jsonb_array_elements($2) with ordinality as keys (value, number)) '
         'select wanted.number, '
-        'to_jsonb(held) || jsonb_build_object(%5$s) '
+        'to_jsonb(held) - $3 || jsonb_build_object(%5$s) '
         'from wanted inner join authority.%1$I as held '
         'on held.%4$I = $1 and %3$s order by wanted.number',
         table_name,
@@ -5355,13 +5337,22 @@ begin
         pieces.matched,
         pieces.tenant_column,
         named
-    ) using tenant_id, keys;
+    ) using
+        tenant_id,
+        keys,
+        array(
+            select pg_attribute.attname::text
+            from pg_attribute
+            where
+                pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+                and pg_attribute.attgenerated <> ''
+        );
     perform set_config('authority.tenant_id', tenant_before, true);
 end
 $_$;
 
-COMMENT ON FUNCTION authority.read_rows(tenant_id uuid, table_name text, key_columns text[], keys jsonb) IS 'Returns the rows of the tenant with these keys, with every column and hash, and the
-number of each key, from 1 on. A key is an array of texts in the order of key_columns. Keys and
+COMMENT ON FUNCTION authority.read_rows(tenant_id uuid, table_name text, key_columns text[], keys jsonb) IS 'Returns the rows of the tenant with these keys, with every stored column and hash, and
+the number of each key, from 1 on. A key is an array of texts in the order of key_columns. Keys and
 rows have the names of users, clients, roles and service accounts instead of their
 ids.';
 
