@@ -20,6 +20,7 @@ from authority_queries.importing.sources import (
 )
 from authority_queries.importing.sources.fields import Fields, document_of
 from authority_queries.importing.sources.openiddict import NEVER, consent_id
+from authority_queries.importing.sources.tables import source as tables_source
 from authority_queries.secrets import tag_foreign_hash
 from tests.importing import entity_framework as ef
 
@@ -245,6 +246,7 @@ def test_each_column_is_imported_kept_or_dropped(
         return whole
 
     monkeypatch.setattr(openiddict_postgresql, "document_of", spy)
+    monkeypatch.setattr(tables_source, "document_of", spy)
     read_all(opened(blank_conninfo))
     assert names - seen == _KEYS | _DECIDING
     with psycopg.connect(blank_conninfo) as connection:

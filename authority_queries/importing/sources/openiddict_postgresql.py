@@ -4,7 +4,7 @@ Tables and columns are found by their names in any spelling: "OpenIddictTokens" 
 open_iddict_tokens.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -13,7 +13,6 @@ from pydantic import JsonValue
 
 from authority_queries.errors import SourceError
 from authority_queries.importing.documents import Document
-from authority_queries.importing.entries import AnyEntry
 from authority_queries.importing.sources import SourceOptions
 from authority_queries.importing.sources.aspnet_identity import (
     convert_role,
@@ -34,6 +33,7 @@ from authority_queries.importing.sources.tables.source import (
     Reading,
     TablesSource,
     by_key,
+    document_of_row,
     tenant_of,
 )
 
@@ -101,19 +101,19 @@ class _Reader:
 
     def _convert_scopes(self, rows: Sequence[Row]) -> Iterator[Document]:
         for row in rows:
-            yield _document(row, convert_scope)
+            yield document_of_row(row, convert_scope)
 
     def _convert_applications(self, rows: Sequence[Row]) -> Iterator[Document]:
         convert = partial(convert_application, tenant=self._tenant)
         for row in rows:
-            yield _document(row, convert)
+            yield document_of_row(row, convert)
 
     def _convert_roles(self, rows: Sequence[Row]) -> Iterator[Document]:
         keys = [row["key"] for row in rows]
         claims = self._database.related(self._role_claims, "roleid", keys)
         for row in rows:
             lists = {"claims": claims[row["key"]]} if row["key"] in claims else {}
-            yield _document(row, convert_role, lists)
+            yield document_of_row(row, convert_role, lists)
 
     def _convert_users(self, rows: Sequence[Row]) -> Iterator[Document]:
         keys = [row["key"] for row in rows]
@@ -127,7 +127,7 @@ class _Reader:
         for row in rows:
             key = row["key"]
             mine = {name: found.get(key, []) for name, found in lists.items()}
-            yield _document(row, convert, {**mine, "roles": roles.get(key, [])})
+            yield document_of_row(row, convert, {**mine, "roles": roles.get(key, [])})
 
     def _roles_of(self, users: Sequence[str]) -> Mapping[str, list[object]]:
         """Return the names of the roles of each user."""
@@ -202,7 +202,7 @@ class _Reader:
                 client=clients.get(_application(row)),
                 tokens_expire_at=expiries.get(row["key"]),
             )
-            yield _document(row, convert)
+            yield document_of_row(row, convert)
 
     def _expiries(self, keys: Sequence[str]) -> dict[str, datetime]:
         """Return when the last live reference token of each family expires."""
@@ -233,7 +233,7 @@ class _Reader:
                 scopes=scopes.get(_authorization(row), ()),
                 now=self._now,
             )
-            yield _document(row, convert)
+            yield document_of_row(row, convert)
 
     def _clients_of(self, applications: Iterable[str]) -> dict[str, str]:
         """Return the client_id of each application."""
@@ -259,12 +259,3 @@ def _application(row: Row) -> str:
 
 def _authorization(row: Row) -> str:
     return str(field_of(row["document"], "authorizationid") or "")
-
-
-def _document(
-    row: Row,
-    convert: Callable[[Fields], Iterable[AnyEntry]],
-    lists: Mapping[str, object] | None = None,
-) -> Document:
-    fields = Fields({**(lists or {}), **row["document"]})
-    return document_of(fields, convert, key=row["key"], position=row["key"])

@@ -1,6 +1,6 @@
 """A source whose collections are tables."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -8,7 +8,9 @@ from pydantic import JsonValue
 
 from authority_queries.errors import ConfigurationError, SourceError
 from authority_queries.importing.documents import Collection, Document
+from authority_queries.importing.entries import AnyEntry
 from authority_queries.importing.sources import SourceOptions
+from authority_queries.importing.sources.fields import Fields, document_of
 from authority_queries.importing.sources.tables.database import Database, Row, Table
 
 Pages: TypeAlias = Callable[[JsonValue], Iterator[Sequence[Row]]]
@@ -73,6 +75,16 @@ def by_key(
     return Reading(
         name=table.name, estimated=table.estimated, pages=pages, convert=convert
     )
+
+
+def document_of_row(
+    row: Row,
+    convert: Callable[[Fields], Iterable[AnyEntry]],
+    lists: Mapping[str, object] | None = None,
+) -> Document:
+    """Convert a row, with lists of related rows. Its key is its position."""
+    fields = Fields({**(lists or {}), **row["document"]})
+    return document_of(fields, convert, key=row["key"], position=row["key"])
 
 
 def tenant_of(options: SourceOptions, kind: str) -> str:
