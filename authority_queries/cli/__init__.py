@@ -18,6 +18,7 @@ from authority_queries.cli import (
     erase,
     export,
     generation,
+    importing,
     migrating,
     prune,
     stats,
@@ -100,6 +101,9 @@ def _add_commands(
     prune.add_arguments(add("prune", _prune, "delete expired data of all tenants"))
     erase.add_arguments(add("erase", _erase, "delete a tenant or a user completely"))
     export.add_arguments(add("export", _export, "write a tenant or a user as JSON"))
+    importing.add_arguments(
+        add("import", _import, "bring the tenants of another store here")
+    )
     tenant.add_arguments(add("tenant", _tenant, "move a tenant to another database"))
     audit.add_arguments(add("audit", _audit, "seal and verify the audit events"))
     stats.add_arguments(
@@ -143,6 +147,10 @@ def _erase(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
 
 def _export(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
     return export.run_export(settings, arguments)
+
+
+def _import(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
+    return importing.run_import(settings, arguments)
 
 
 def _tenant(settings: Settings, arguments: argparse.Namespace, _: object) -> int:

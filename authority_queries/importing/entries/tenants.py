@@ -29,11 +29,16 @@ from authority_queries.records import (
 
 
 class TenantEntry(ChangedEntry):
-    """A tenant. Its key is `code`."""
+    """A tenant. Its key is `code`.
+
+    `is_complete`: its system roles and standard scopes are among the entries, so that
+    none is created with the tenant.
+    """
 
     kind: Literal["tenant"] = "tenant"
     code: str
     display_name: str
+    is_complete: bool = False
     status: TenantStatus = "active"
     settings: JsonObject = Empty
     tokens_valid_after: Moment | None = None
@@ -88,12 +93,16 @@ class LicenseSeatEntry(DatedEntry):
 
 
 class LicenseUsageEntry(DatedEntry):
-    """A metered use of a licence. `license` is the `id` of its entry."""
+    """A metered use of a licence. `license` is the `id` of its entry.
+
+    `is_counted`: a LicenseUsageTotalEntry has its sum.
+    """
 
     kind: Literal["license_usage"] = "license_usage"
     license: UUID
     metric: str
     idempotency_key: str
+    is_counted: bool = False
     period_start: date
     period_end: date
     quantity: int

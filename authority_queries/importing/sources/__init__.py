@@ -33,6 +33,7 @@ class SourceOptions:
 # The kind of a source, and the function `open(options) -> Source` of its module.
 _MODULES: Final[Mapping[str, str]] = {
     "django-oauth-toolkit": "django_oauth_toolkit",
+    "jsonl": "jsonl",
     "openiddict-postgresql": "openiddict_postgresql",
 }
 

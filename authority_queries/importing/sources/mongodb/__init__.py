@@ -1,0 +1,1 @@
+"""Documents of MongoDB: from a server, a dump, or exported files."""
