@@ -1,16 +1,24 @@
 """OpenIddict and ASP.NET Core Identity in the tables of Entity Framework Core."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
-from copy import deepcopy
-from typing import Any
+from contextlib import closing
+from typing import Any, Literal
 from uuid import UUID
 
 import psycopg
 import pytest
 from pydantic import SecretStr
 
-from authority_queries import verify_client_secret, verify_password
+from authority_queries import (
+    Authority,
+    Importer,
+    ImportOptions,
+    ImportSummary,
+    verify_client_secret,
+    verify_password,
+)
 from authority_queries.errors import ConfigurationError, SourceError
 from authority_queries.importing.documents import Document, Dropped, Source
 from authority_queries.importing.sources import (
@@ -18,11 +26,13 @@ from authority_queries.importing.sources import (
     open_source,
     openiddict_postgresql,
 )
-from authority_queries.importing.sources.fields import Fields, document_of
 from authority_queries.importing.sources.openiddict import NEVER, consent_id
 from authority_queries.importing.sources.tables import source as tables_source
 from authority_queries.secrets import tag_foreign_hash
+from tests.factories import HOUR
 from tests.importing import entity_framework as ef
+from tests.importing.accounting import Accounting, entries, read_all
+from tests.operations.moving import Place
 
 pytestmark = pytest.mark.one_version
 
@@ -40,24 +50,6 @@ def documents(all_databases: Any, empty: str) -> Iterator[dict[str, list[Documen
     with all_databases.copy_of(empty) as conninfo:
         ef.fill(conninfo, ef.rows())
         yield read_all(opened(conninfo))
-
-
-def read_all(source: Source) -> dict[str, list[Document]]:
-    try:
-        return {
-            each.name: list(source.read(each.name)) for each in source.collections()
-        }
-    finally:
-        source.close()
-
-
-def entries(documents: list[Document], kind: str) -> list[Any]:
-    return [
-        entry
-        for document in documents
-        for entry in document.entries
-        if entry.kind == kind
-    ]
 
 
 def test_collections_follow_those_that_they_refer_to(
@@ -235,41 +227,16 @@ def test_each_column_is_imported_kept_or_dropped(
     blank_conninfo: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ef.fill(blank_conninfo, ef.rows())
-    seen, names = set[str](), set[str]()
-
-    def spy(fields: Fields, convert: Any, **rest: Any) -> Document:
-        whole = document_of(deepcopy(fields), convert, **rest)
-        for name, less in without_each(fields):
-            names.add(name)
-            if document_of(less, convert, **rest) != whole:
-                seen.add(name)
-        return whole
-
-    monkeypatch.setattr(openiddict_postgresql, "document_of", spy)
-    monkeypatch.setattr(tables_source, "document_of", spy)
+    accounting = Accounting(monkeypatch, openiddict_postgresql, tables_source)
     read_all(opened(blank_conninfo))
-    assert names - seen == _KEYS | _DECIDING
+    assert accounting.unseen == _KEYS | _DECIDING
     with psycopg.connect(blank_conninfo) as connection:
         columns = connection.execute(
             "select attname from pg_attribute where attnum > 0 and attrelid = any("
             "array(select oid from pg_class where relkind = 'r' and relname ~ '^[AO]'))"
         ).fetchall()
-    last_names = {name.rpartition(".")[2] for name in names}
+    last_names = {name.rpartition(".")[2] for name in accounting.names}
     assert {name for (name,) in columns} - last_names == set()
-
-
-def without_each(fields: Fields) -> Iterator[tuple[str, Fields]]:
-    """Yield the fields without one, for each, also for each in a list."""
-    for key, (name, value) in fields._values.items():
-        less = deepcopy(fields)
-        del less._values[key]
-        yield name, less
-        for at, part in enumerate(value if isinstance(value, list) else ()):
-            for inner in part if isinstance(part, dict) else ():
-                less = deepcopy(fields)
-                parts: Any = less._values[key][1]
-                del parts[at][inner]
-                yield f"{name}.{inner}", less
 
 
 def test_names_in_snake_case_keys_of_uuid_and_older_columns_are_found(
@@ -342,3 +309,45 @@ def test_a_tenant_is_needed_and_since_is_refused(conninfo: str) -> None:
         opened(conninfo, tenant=None)
     with pytest.raises(ConfigurationError, match="--since"):
         opened(conninfo, since=ef.NOW)
+
+
+def test_an_imported_user_signs_in_and_imported_tokens_verify(
+    blank_conninfo: str, home: Place
+) -> None:
+    ef.fill(blank_conninfo, ef.rows())
+    first, again = (imported(home, blank_conninfo) for _ in range(2))
+    assert [each for one in first.collections for each in one.refused] == []
+    assert again.created == {}
+    # The tenant is made with the first document, and is no row of a document.
+    rows = first.created + first.existing - Counter(tenant=1)
+    assert again.existing == rows
+    [(tenant_id,)] = home.dba.execute(
+        "select id from authority.tenants where code = 'acme'"
+    ).fetchall()
+    with Authority.open(home.settings("app")) as authority:
+        with authority.tenant(tenant_id, autocommit=True) as store:
+            store.tenants.accept_foreign_tokens(tenant_id=tenant_id, lifetime=HOUR)
+            found = store.users.get_by_username(
+                tenant_id=tenant_id, username="Ann@Example.com"
+            )
+        assert found is not None
+        assert verify_password(found.password_hash, ef.PASSWORD)
+        strings: dict[Literal["access", "refresh"], str] = {
+            "access": ef.ACCESS_STRING,
+            "refresh": ef.REFRESH_STRING,
+        }
+        for kind, string in strings.items():
+            verified = authority.verify_token(
+                string, kind=kind, tenant_id=tenant_id, foreign=True
+            )
+            assert verified is not None
+            assert verified.is_foreign
+
+
+def imported(home: Place, location: str) -> ImportSummary:
+    """Import the tables into the tenant acme."""
+    with (
+        Importer.open(home.settings("owner")) as importer,
+        closing(opened(location)) as source,
+    ):
+        return importer.run(source, ImportOptions(tenant="acme"))

@@ -122,7 +122,7 @@ class _Reader:
             yield document_of_row(row, convert_group, lists)
 
     def _convert_users(self, rows: Sequence[Row]) -> Iterator[Document]:
-        users, _ = self._users
+        users, column = self._users
         permissions = self._links(users, self._permissions, rows)
         members = self._links(users, self._groups, rows)
         wanted = [group for groups in members.values() for group in groups]
@@ -131,7 +131,7 @@ class _Reader:
         for row in rows:
             groups = [names[group] for group in members.get(row["key"], ())]
             lists = {"permissions": permissions.get(row["key"]), "groups": groups}
-            convert = partial(convert_user, key=row["key"])
+            convert = partial(convert_user, key=row["key"], column=column)
             yield document_of_row(row, convert, lists)
 
     def _links(

@@ -46,12 +46,13 @@ def convert_family(
     Its scopes are those of all its live refresh tokens. A refresh token has no expiry
     in the database: a setting of the application decides.
     """
-    scopes = fields.take("scope", _words, ())
+    key = fields.need("key", text)
+    fields.take("applicationid", text, None)
     yield AuthorizationEntry(
-        id=family_id(tenant, fields.need("key", text)),
+        id=family_id(tenant, key),
         client=_known(client),
         user=fields.need("userid", text),
-        scopes=scopes,
+        scopes=fields.take("scope", scopes_of, ()),
         resources=_resources(fields),
         created_at=fields.take("created", moment, None),
         updated_at=fields.take("updated", moment, None),
@@ -84,7 +85,7 @@ def convert_refresh_token(
         message = "its access token is gone, so the toolkit refuses it, too"
         raise SkippedError(message)
     made = fields.take("created", moment, None)
-    fields.drop("a token does not change, but is used up", "updated")
+    fields.drop("a token does not change", "updated")
     yield TokenEntry(
         type="refresh",
         token_hash=_token_hash(fields),

@@ -33,13 +33,15 @@ def convert_group(fields: Fields) -> Iterator[AnyEntry]:
     yield RoleEntry(name=name, description="" if name == original else original)
 
 
-def convert_user(fields: Fields, *, key: str) -> Iterator[AnyEntry]:
-    """Convert a user, whose sub is the primary key `key`, as in the ID tokens.
+def convert_user(fields: Fields, *, key: str, column: str) -> Iterator[AnyEntry]:
+    """Convert a user, whose sub is the primary key, as in the ID tokens.
 
+    `key` is its value and `column` its name.
     `groups` is a list of names of groups, `permissions` a list of links. Columns that
     the application added are attributes, and so are is_staff and is_superuser: they do
     not make an administrator of the authority.
     """
+    fields.take(column, text, key)
     fields.drop(_PERMISSION, "permissions")
     groups = fields.take("groups", text_list, ())
     first = fields.take("firstname", text, "")
