@@ -29,7 +29,6 @@ from authority_queries.importing.sources import (
 from authority_queries.importing.sources.openiddict import NEVER, consent_id
 from authority_queries.importing.sources.tables import source as tables_source
 from authority_queries.secrets import tag_foreign_hash
-from tests.factories import HOUR
 from tests.importing import entity_framework as ef
 from tests.importing.accounting import Accounting, entries, read_all
 from tests.operations.moving import Place
@@ -322,11 +321,11 @@ def test_an_imported_user_signs_in_and_imported_tokens_verify(
     rows = first.created + first.existing - Counter(tenant=1)
     assert again.existing == rows
     [(tenant_id,)] = home.dba.execute(
-        "select id from authority.tenants where code = 'acme'"
+        "update authority.tenants set foreign_tokens_until = now() + '1 hour' "
+        "where code = 'acme' returning id"
     ).fetchall()
     with Authority.open(home.settings("app")) as authority:
-        with authority.tenant(tenant_id, autocommit=True) as store:
-            store.tenants.accept_foreign_tokens(tenant_id=tenant_id, lifetime=HOUR)
+        with authority.tenant(tenant_id) as store:
             found = store.users.get_by_username(
                 tenant_id=tenant_id, username="Ann@Example.com"
             )

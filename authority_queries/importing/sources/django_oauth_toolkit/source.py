@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, Never
+from typing import Final, Literal, Never
 from uuid import UUID
 
 from psycopg.sql import SQL, Composable
@@ -174,8 +174,8 @@ class _Reader:
             "access_key": accesses.column("id"),
             "scope": accesses.column("scope"),
             **{name: tokens.column(column) for name, column in names.items()},
-            "family": _or_null(tokens, "tokenfamily"),
-            "resource": _or_null(tokens, "resource"),
+            "family": _or_null(tokens, "tokenfamily", "uuid"),
+            "resource": _or_null(tokens, "resource", "jsonb"),
         }
 
         def pages(after: JsonValue) -> Iterator[Sequence[Row]]:
@@ -266,10 +266,10 @@ def _texts(rows: Iterable[Mapping[str, object]], name: str) -> list[str]:
     return list(dict.fromkeys(str(value) for value in values if value is not None))
 
 
-def _or_null(table: Table, column: str) -> Composable:
+def _or_null(table: Table, column: str, kind: Literal["uuid", "jsonb"]) -> Composable:
     """Return a column, or null for a version of the toolkit that lacks it."""
     if column not in table.columns:
-        return SQL("null")
+        return SQL("null::{}").format(SQL(kind))
     return SQL("tokens.") + table.column(column)
 
 

@@ -8,7 +8,7 @@ select
     to_jsonb(min(tokens.:created)) as created,
     to_jsonb(max(tokens.:updated)) as updated,
     string_agg(accesses.:scope, ' ' order by tokens.:key) as scope,
-    jsonb_path_query_array(jsonb_agg(:resource), '$[*][*]') as resource
+    jsonb_path_query_array(jsonb_agg(:resource), '$[*][*] ? (@ != null)') as resource
 from :tokens as tokens
 left join :accesses as accesses
     on tokens.:access = accesses.:access_key and tokens.:revoked is null
