@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -14,6 +14,7 @@ from authority_queries import (
     Authority,
     Importer,
     ImportOptions,
+    mint_token,
     verify_client_secret,
     verify_password,
 )
@@ -24,9 +25,11 @@ from authority_queries.importing.sources.django_oauth_toolkit import source
 from authority_queries.importing.sources.openiddict import NEVER
 from authority_queries.importing.sources.tables import source as tables_source
 from authority_queries.secrets import tag_foreign_hash
+from tests.factories import new_token
 from tests.importing import django_rows as dj
 from tests.importing.accounting import Accounting, entries, read_all
 from tests.operations.moving import Place
+from tests.repositories.grant_helpers import DAY
 
 pytestmark = pytest.mark.one_version
 
@@ -278,11 +281,25 @@ def test_an_imported_user_signs_in_and_a_reused_token_ends_its_family(
         "where code = 'acme' returning id"
     ).fetchall()
     with Authority.open(home.settings("app")) as authority:
-        with authority.tenant(tenant_id) as store:
+        with authority.tenant(tenant_id, autocommit=True) as store:
             found = store.users.get_by_subject_id(tenant_id=tenant_id, subject_id="1")
-        assert found is not None
-        assert verify_password(found.password_hash, dj.PASSWORD)
-        for string in (dj.ACCESS_STRING, dj.REDACTED_STRING):
-            verified = authority.verify_token(string, tenant_id=tenant_id, foreign=True)
-            assert verified is not None
-            assert list(verified.scopes) == ["read", "write"]
+            assert found is not None
+            assert verify_password(found.password_hash, dj.PASSWORD)
+            tokens = dj.ACCESS_STRING, dj.REDACTED_STRING
+            alive = [is_alive(authority, token, tenant_id) for token in tokens]
+            assert alive == [True, True]
+            reuse = store.redemptions.refresh(
+                tenant_id=tenant_id,
+                token_hash=hash_of(dj.USED_STRING),
+                client_id="portal",
+                redemption_id=uuid4(),
+                access_token=new_token(mint_token("access", tenant_id)),
+                refresh_token=new_token(mint_token("refresh", tenant_id), DAY),
+            )
+        assert reuse.outcome == "reused"
+        alive = [is_alive(authority, token, tenant_id) for token in tokens]
+        assert alive == [False, True]  # the other one is of no family
+
+
+def is_alive(authority: Authority, token: str, tenant_id: UUID) -> bool:
+    return authority.verify_token(token, tenant_id=tenant_id, foreign=True) is not None
