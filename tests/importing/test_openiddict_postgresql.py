@@ -24,9 +24,9 @@ from authority_queries.importing.documents import Document, Dropped, Source
 from authority_queries.importing.sources import (
     SourceOptions,
     open_source,
-    openiddict_postgresql,
 )
 from authority_queries.importing.sources.openiddict import NEVER, consent_id
+from authority_queries.importing.sources.openiddict_postgresql import grants
 from authority_queries.importing.sources.tables import source as tables_source
 from authority_queries.secrets import tag_foreign_hash
 from tests.importing import entity_framework as ef
@@ -226,7 +226,7 @@ def test_each_column_is_imported_kept_or_dropped(
     blank_conninfo: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ef.fill(blank_conninfo, ef.rows())
-    accounting = Accounting(monkeypatch, openiddict_postgresql, tables_source)
+    accounting = Accounting(monkeypatch, grants, tables_source)
     read_all(opened(blank_conninfo))
     assert accounting.unseen == _KEYS | _DECIDING
     with psycopg.connect(blank_conninfo) as connection:

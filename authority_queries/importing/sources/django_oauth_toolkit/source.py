@@ -16,16 +16,13 @@ from authority_queries.importing.sources import SourceOptions
 from authority_queries.importing.sources.django_oauth_toolkit.applications import (
     convert_application,
 )
+from authority_queries.importing.sources.django_oauth_toolkit.people import People
 from authority_queries.importing.sources.django_oauth_toolkit.tokens import (
     convert_access_token,
     convert_family,
     convert_refresh_token,
     family_id,
     scopes_of,
-)
-from authority_queries.importing.sources.django_oauth_toolkit.users import (
-    convert_group,
-    convert_user,
 )
 from authority_queries.importing.sources.fields import (
     Fields,
@@ -72,15 +69,10 @@ class _Reader:
         self._refreshes = self._needed("oauth2providerrefreshtoken")
         self._applications = self._target("applicationid", "oauth2providerapplication")
         self._users = self._target("userid", "authuser")
-        self._groups = database.find("authgroup")
-        self._permissions = database.find("authpermission")
 
     def readings(self) -> Iterator[Reading]:
         """Yield the collections, each after those that it refers to."""
-        users, user_key = self._users
-        if self._groups is not None:
-            yield by_key(self._database, self._groups, self._convert_groups)
-        yield by_key(self._database, users, self._convert_users, key=user_key)
+        yield from People(self._database, *self._users).readings()
         applications, key = self._applications
         yield by_key(self._database, applications, self._convert_applications, key=key)
         yield self._families()
@@ -114,43 +106,6 @@ class _Reader:
             )
             raise SourceError(message)
         return table, "id"
-
-    def _convert_groups(self, rows: Sequence[Row]) -> Iterator[Document]:
-        permissions = self._links(self._groups, self._permissions, rows)
-        for row in rows:
-            lists = {"permissions": permissions.get(row["key"])}
-            yield document_of_row(row, convert_group, lists)
-
-    def _convert_users(self, rows: Sequence[Row]) -> Iterator[Document]:
-        users, column = self._users
-        permissions = self._links(users, self._permissions, rows)
-        members = self._links(users, self._groups, rows)
-        wanted = [group for groups in members.values() for group in groups]
-        found = self._database.related(self._groups, "id", wanted)
-        names = {key: field_of(group, "name") for key, [group] in found.items()}
-        for row in rows:
-            groups = [names[group] for group in members.get(row["key"], ())]
-            lists = {"permissions": permissions.get(row["key"]), "groups": groups}
-            convert = partial(convert_user, key=row["key"], column=column)
-            yield document_of_row(row, convert, lists)
-
-    def _links(
-        self, first: Table | None, second: Table | None, rows: Sequence[Row]
-    ) -> dict[str, list[str]]:
-        """Return the keys of the rows of `second` that each row of `first` has."""
-        linking = (
-            self._database.linking(first, second)
-            if first is not None and second is not None
-            else None
-        )
-        if linking is None:
-            return {}
-        table, column, other = linking
-        found = self._database.related(table, column, [row["key"] for row in rows])
-        return {
-            key: [str(field_of(link, other)) for link in links]
-            for key, links in found.items()
-        }
 
     def _convert_applications(self, rows: Sequence[Row]) -> Iterator[Document]:
         convert = partial(convert_application, tenant=self._tenant)
