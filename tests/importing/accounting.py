@@ -25,10 +25,11 @@ class Accounting:
         return self.names - self.seen
 
     def _convert(self, fields: Fields, convert: Any, **rest: Any) -> Document:
-        whole = document_of(deepcopy(fields), convert, **rest)
+        # A conversion may remember earlier documents, so each gets a copy.
+        whole = document_of(deepcopy(fields), deepcopy(convert), **rest)
         for name, less in _without_each(fields):
             self.names.add(name)
-            if document_of(less, convert, **rest) != whole:
+            if document_of(less, deepcopy(convert), **rest) != whole:
                 self.seen.add(name)
         return whole
 

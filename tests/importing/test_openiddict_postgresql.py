@@ -1,11 +1,12 @@
 """OpenIddict and ASP.NET Core Identity in the tables of Entity Framework Core."""
 
+import base64
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any, Literal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -29,6 +30,7 @@ from authority_queries.importing.sources.openiddict import NEVER, consent_id
 from authority_queries.importing.sources.openiddict_postgresql import grants
 from authority_queries.importing.sources.tables import source as tables_source
 from authority_queries.secrets import tag_foreign_hash
+from authority_queries.secrets.encryption import Encrypted, Keyring
 from tests.importing import entity_framework as ef
 from tests.importing.accounting import Accounting, entries, read_all
 from tests.operations.moving import Place
@@ -121,7 +123,12 @@ def test_a_user_keeps_sub_password_roles_logins_and_passkeys(
     roles = [entry.role for entry in entries([ann], "user_role")]
     assert sorted(roles) == ["imported:admin", "power-user"]
     [identity] = entries([ann], "user_identity")
-    assert (identity.issuer, identity.subject) == ("Google", "1122")
+    assert identity.issuer == "https://accounts.google.com"
+    assert identity.subject == "1122"
+    assert identity.profile == {
+        "login_provider": "Google",
+        "provider_display_name": "Google account",
+    }
     [passkey] = entries([ann], "webauthn_credential")
     assert passkey.credential_id == bytes(range(20))
     assert passkey.public_key == b"cose key"
@@ -236,6 +243,29 @@ def test_each_column_is_imported_kept_or_dropped(
         ).fetchall()
     last_names = {name.rpartition(".")[2] for name in accounting.names}
     assert {name for (name,) in columns} - last_names == set()
+
+
+def test_a_totp_secret_is_encrypted_for_its_user(blank_conninfo: str) -> None:
+    ef.fill(blank_conninfo, ef.rows())
+    keyring = Keyring(current="k1", keys={"k1": bytes(32)})
+    tenant_id = uuid4()
+    found = read_all(opened(blank_conninfo, keyring=keyring, tenant_id=tenant_id))
+    [totp] = entries(found["AspNetUsers"], "totp_credential")
+    sealed = Encrypted(ciphertext=totp.secret_ciphertext, key_id=totp.encryption_key_id)
+    bound_to = ("totp_credentials", tenant_id, UUID(ef.ANN))
+    secret = keyring.decrypt(sealed, bound_to=bound_to)
+    assert base64.b32encode(secret).decode() == ef.AUTHENTICATOR_KEY
+
+
+def test_secrets_of_the_application_are_not_kept(blank_conninfo: str) -> None:
+    ef.fill(blank_conninfo, ef.rows())
+    with psycopg.connect(blank_conninfo) as connection:
+        connection.execute(
+            'alter table "AspNetUsers" add column "ApiSecret" text default \'x\''
+        )
+    ann, _ = read_all(opened(blank_conninfo))["AspNetUsers"]
+    assert Dropped(field="ApiSecret", reason="may be a secret") in ann.dropped
+    assert "ApiSecret" not in entries([ann], "user")[0].attributes
 
 
 def test_names_in_snake_case_keys_of_uuid_and_older_columns_are_found(

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
@@ -25,6 +24,7 @@ from authority_queries.importing.entries import (
     ClientSecretEntry,
 )
 from authority_queries.importing.sources.fields import Fields
+from authority_queries.importing.sources.redirect_uris import exact_uris, is_native
 from authority_queries.records import ClientRegistrationSource
 
 # The grant types and response types of an application's one grant type.
@@ -49,7 +49,6 @@ _SOURCES: Final[dict[str, ClientRegistrationSource]] = {
 }
 # A secret that the toolkit generated has 128 of 62 characters. People choose shorter.
 _LEAST_RANDOM: Final = 64
-_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _words: Final = partial(text_list, separator=" ")
 
 
@@ -62,7 +61,9 @@ def convert_application(fields: Fields, *, tenant: str) -> Iterator[AnyEntry]:
     client_id = fields.need("clientid", text)
     client_type = _client_type(fields.need("clienttype", text))
     grants, responses = _grants(fields.need("authorizationgranttype", text))
-    redirects = fields.take("redirecturis", _words, ())
+    redirects, _ = exact_uris(
+        fields.take("redirecturis", _words, ()), "redirect_uris", fields.dropped
+    )
     secret = _secret(fields, client_type)
     made, changed = (
         fields.take("created", moment, None),
@@ -73,7 +74,7 @@ def convert_application(fields: Fields, *, tenant: str) -> Iterator[AnyEntry]:
     yield ClientEntry(
         client_id=client_id,
         client_type=client_type,
-        application_type="native" if _is_native(redirects) else "web",
+        application_type="native" if _is_native(client_type, redirects) else "web",
         consent_type="implicit" if fields.flag("skipauthorization") else "explicit",
         display_name=fields.take("name", text, ""),
         redirect_uris=redirects,
@@ -152,10 +153,5 @@ def _uri(value: object) -> str | None:
     return text(value) or None
 
 
-def _is_native(redirects: Sequence[str]) -> bool:
-    """Return whether all redirect URIs lead to an application on the user's device."""
-    parts = [urlsplit(uri) for uri in redirects]
-    return bool(parts) and all(
-        part.scheme not in ("http", "https") or part.hostname in _LOOPBACK
-        for part in parts
-    )
+def _is_native(client_type: str, redirects: Sequence[str]) -> bool:
+    return client_type == "public" and is_native(redirects)

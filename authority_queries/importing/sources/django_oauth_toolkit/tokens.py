@@ -97,7 +97,7 @@ def convert_refresh_token(
         created_at=made,
         expires_at=NEVER,
         redeemed_at=revoked,
-        properties=fields.rest(),
+        properties=fields.kept_in({}),
     )
 
 
@@ -129,7 +129,7 @@ def convert_access_token(
         resources=_resources(fields),
         created_at=made,
         expires_at=expires_at,
-        properties=fields.rest(),
+        properties=fields.kept_in({}),
     )
 
 

@@ -27,16 +27,19 @@ def open_source(options: SourceOptions) -> TablesSource:
     tenant = tenant_of(options, _KIND)
     database = Database(options.location.get_secret_value())
     try:
-        return TablesSource(_KIND, database, list(_readings(database, tenant)))
+        return TablesSource(_KIND, database, list(_readings(database, options, tenant)))
     except BaseException:
         database.close()
         raise
 
 
-def _readings(database: Database, tenant: str) -> Iterator[Reading]:
+def _readings(
+    database: Database, options: SourceOptions, tenant: str
+) -> Iterator[Reading]:
     """Yield the collections, each after those that it refers to."""
     now = datetime.now(UTC)
-    grants, identity = Grants(database, tenant, now), Identity(database, now)
+    grants = Grants(database, tenant, now)
+    identity = Identity(database, options, tenant, now)
     if not grants.are_there and not identity.is_there:
         message = (
             "the database has neither a table OpenIddictApplications nor a table "

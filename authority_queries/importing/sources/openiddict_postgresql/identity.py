@@ -6,9 +6,11 @@ from functools import partial
 from typing import Final
 
 from authority_queries.importing.documents import Document
+from authority_queries.importing.sources import SourceOptions
 from authority_queries.importing.sources.aspnet_identity import (
     convert_role,
     convert_user,
+    seal_of,
 )
 from authority_queries.importing.sources.fields import field_of
 from authority_queries.importing.sources.tables.database import Database, Row
@@ -17,6 +19,7 @@ from authority_queries.importing.sources.tables.source import (
     by_key,
     document_of_row,
 )
+from authority_queries.importing.sources.verified_emails import VerifiedEmails
 
 # The lists of a user's document, by their tables.
 _OF_USERS: Final = {
@@ -30,9 +33,13 @@ _OF_USERS: Final = {
 class Identity:
     """Roles and users, if the database has them."""
 
-    def __init__(self, database: Database, now: datetime) -> None:
+    def __init__(
+        self, database: Database, options: SourceOptions, tenant: str, now: datetime
+    ) -> None:
         self._database = database
         self._now = now
+        self._emails = VerifiedEmails()
+        self._seal = seal_of(options, tenant)
         find = database.find
         self._roles = find("aspnetroles")
         self._role_claims = find("aspnetroleclaims")
@@ -67,7 +74,9 @@ class Identity:
             for name, table in self._of_users.items()
         }
         roles = self._roles_of(keys)
-        convert = partial(convert_user, now=self._now)
+        convert = partial(
+            convert_user, now=self._now, emails=self._emails, seal=self._seal
+        )
         for row in rows:
             key = row["key"]
             mine = {name: found.get(key, []) for name, found in lists.items()}
