@@ -79,7 +79,7 @@ def convert_authorization(
 
     - `client`: the ClientId of its application.
     - `tokens_expire_at`: the latest expiry of its reference tokens, NEVER for one
-      without expiry. None skips a family without such tokens, which holds nothing.
+      without expiry. None skips a family without such tokens.
     """
     key = fields.need("id", text)
     fields.drop(_OWN, "concurrencytoken")

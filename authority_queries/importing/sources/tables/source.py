@@ -94,8 +94,8 @@ def tenant_of(options: SourceOptions, kind: str) -> str:
     """
     if options.since is not None:
         message = (
-            f"{kind} does not record when rows change: leave out --since; the import "
-            "skips rows that are already here"
+            f"{kind} does not record every change of a row, so --since would lose "
+            "some: use --update"
         )
         raise ConfigurationError(message)
     if options.tenant is None:
