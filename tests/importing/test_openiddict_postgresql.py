@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
 from authority_queries import (
@@ -331,6 +332,29 @@ def test_no_message_has_the_password_of_the_location(server: Any) -> None:
             opened(location)
         assert "swordfish" not in str(error.value)
         assert error.value.__cause__ is None
+
+
+def test_a_lost_connection_and_a_missing_privilege_are_named(
+    blank_conninfo: str,
+) -> None:
+    ef.fill(blank_conninfo, ef.rows())
+    with (
+        psycopg.connect(blank_conninfo, autocommit=True) as dba,
+        closing(opened(blank_conninfo)) as source,
+    ):
+        assert next(source.read("OpenIddictTokens"))
+        dba.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where application_name = 'authority-import'"
+        )
+        with pytest.raises(SourceError, match="cannot be read: terminating"):
+            list(source.read("OpenIddictScopes"))
+    location = make_conninfo(blank_conninfo, options="-c role=pg_monitor")
+    with (
+        pytest.raises(SourceError, match="permission denied for table AspNetUsers"),
+        closing(opened(location)) as source,
+    ):
+        list(source.read("AspNetUsers"))
 
 
 def test_a_tenant_is_needed_and_since_is_refused(conninfo: str) -> None:
