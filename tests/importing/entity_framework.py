@@ -131,6 +131,7 @@ def rows() -> Tables:
                 **authorization,
                 "Type": "permanent",
                 "Scopes": '["openid", "email"]',
+                "Properties": '{"browser": "fox"}',
                 "CreationDate": NOW,
             },
         ],

@@ -156,6 +156,7 @@ def test_permanent_authorizations_become_one_consent(
     assert consent.id == consent_id("acme", user=ef.ANN, client="portal")
     assert consent.scopes == ("openid", "offline_access", "email")
     assert (consent.created_at, consent.updated_at) == (ef.MADE, ef.NOW)
+    assert consent.properties == {"device": "phone", "browser": "fox"}
 
 
 def test_an_authorization_with_reference_tokens_becomes_a_family(

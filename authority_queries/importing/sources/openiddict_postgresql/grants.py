@@ -78,6 +78,7 @@ class Grants:
             "status": "status",
             "scopes": "scopes",
             "created": "creationdate",
+            "properties": "properties",
         }
         identifiers = {
             "authorizations": table.identifier,

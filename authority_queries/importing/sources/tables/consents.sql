@@ -8,7 +8,9 @@ select
             'Scopes',
             authorizations.:scopes,
             'CreationDate',
-            authorizations.:created
+            authorizations.:created,
+            'Properties',
+            authorizations.:properties
         )
         order by authorizations.:key
     ) as authorizations
