@@ -19,6 +19,7 @@ from authority_queries import (
     verify_password,
 )
 from authority_queries.errors import SourceError
+from authority_queries.importing.comparing import CompareOptions, Comparer
 from authority_queries.importing.documents import Document, Source
 from authority_queries.importing.sources import SourceOptions, open_source
 from authority_queries.importing.sources.django_oauth_toolkit import source
@@ -276,6 +277,12 @@ def test_an_imported_user_signs_in_and_a_reused_token_ends_its_family(
     refused = [each.id for one in summary.collections for each in one.refused]
     assert refused == ["4"]  # a token of no application
     assert summary.created == {}
+    with (
+        Comparer.open(home.settings("owner")) as comparer,
+        closing(opened(blank_conninfo)) as old,
+    ):
+        comparison = comparer.compare(old, CompareOptions(tenant="acme", sample=None))
+    assert [each for each in comparison.findings if each.rule is None] == []
     [(tenant_id,)] = home.dba.execute(
         "update authority.tenants set foreign_tokens_until = now() + '1 hour' "
         "where code = 'acme' returning id"

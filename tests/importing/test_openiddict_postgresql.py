@@ -22,6 +22,7 @@ from authority_queries import (
     verify_password,
 )
 from authority_queries.errors import ConfigurationError, SourceError
+from authority_queries.importing.comparing import CompareOptions, Comparer
 from authority_queries.importing.documents import Document, Dropped, Source
 from authority_queries.importing.sources import (
     SourceOptions,
@@ -375,6 +376,12 @@ def test_an_imported_user_signs_in_and_imported_tokens_verify(
     # The tenant is made with the first document, and is no row of a document.
     rows = first.created + first.existing - Counter(tenant=1)
     assert again.existing == rows
+    with (
+        Comparer.open(home.settings("owner")) as comparer,
+        closing(opened(blank_conninfo)) as old,
+    ):
+        comparison = comparer.compare(old, CompareOptions(tenant="acme", sample=None))
+    assert [each for each in comparison.findings if each.rule is None] == []
     [(tenant_id,)] = home.dba.execute(
         "update authority.tenants set foreign_tokens_until = now() + '1 hour' "
         "where code = 'acme' returning id"

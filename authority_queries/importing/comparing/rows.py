@@ -16,7 +16,7 @@ from authority_queries.importing.writing.tables import Table, table_of
 # A key as `store.comparisons` takes it: a text for each column.
 Key: TypeAlias = tuple[str, ...]
 # Columns of no entry whose value is not compared: it is generated, or counts updates.
-_OWN: Final = frozenset({"tenant_id", "row_version", "email_key"})
+_OWN: Final = frozenset({"tenant_id", "row_version", "email_key", "is_foreign"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
