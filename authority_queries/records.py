@@ -124,14 +124,7 @@ RedemptionOutcome: TypeAlias = Literal[
     "rotation_required",
 ]
 RevocationCategory: TypeAlias = Literal[
-    "authorization",
-    "client",
-    "foreign_tokens",
-    "key",
-    "session",
-    "subject",
-    "tenant",
-    "token",
+    "authorization", "client", "key", "session", "subject", "tenant", "token"
 ]
 SigningKeyAlg: TypeAlias = Literal[
     "ES256",
@@ -164,7 +157,6 @@ TokenDiagnosisDeadBecause: TypeAlias = Literal[
     "consent_revoked",
     "exchanged_from_dead",
     "expired",
-    "foreign_refused",
     "redeemed",
     "revoked",
     "service_account_disabled",
@@ -1803,12 +1795,11 @@ class Revocation:
     """
     category: RevocationCategory
     """What the target is: a token, authorization, session, subject, client, tenant,
-    key (for signing), or foreign_tokens (all tokens of another store).
+    or key (for signing).
     """
     target: str
     """The jti, authorization id, sid, sub, client_id, tenant id or kid, depending
-    on the category. That of foreign_tokens is the tenant id. The sub of a service
-    account is its account_id. Never a token.
+    on the category. The sub of a service account is its account_id. Never a token.
     """
     scopes: Sequence[str] | None
     """What is left of a narrowed consent. Verifiers refuse only tokens of the
@@ -2486,8 +2477,7 @@ class Tenant:
     """A row of each of these queries.
 
     tenants.get_by_id, tenants.get_by_code, tenants.list_after, tenants.list_before,
-    tenants.create, tenants.update, tenants.set_status, tenants.revoke_tokens and
-    tenants.accept_foreign_tokens.
+    tenants.create, tenants.update, tenants.set_status and tenants.revoke_tokens.
     """
 
     id: UUID
@@ -2505,10 +2495,6 @@ class Tenant:
     tokens_valid_after: datetime | None
     """Tokens are dead if their sign-in, or for a machine their issuance, is at or
     before this time. Only increases. Null: never set.
-    """
-    foreign_tokens_until: datetime | None
-    """Until this time, tokens of another store that were imported are alive under
-    their old strings. Null: never.
     """
     created_at: datetime
     """When the row was inserted."""
@@ -2534,13 +2520,7 @@ class Token:
     minutes (RFC 6749 section 4.1.2).
     """
     token_hash: bytes = field(repr=False)
-    """SHA-256 of the token string, 32 octets. Before that of a string of another
-    store is an octet 0, so that no string of one kind finds a token of the other kind.
-    """
-    is_foreign: bool
-    """Whether the token has a string of another store. It is alive only until
-    tenants.foreign_tokens_until.
-    """
+    """SHA-256 of the token string, 32 octets."""
     client_uuid: UUID
     """clients.id of the client that it was issued to."""
     user_id: UUID | None
@@ -2668,7 +2648,7 @@ class TokenDiagnosis:
     created_at: datetime
     """When it was issued (iat)."""
     expires_at: datetime
-    """When it expires, or its tenant ceases to accept tokens of another store."""
+    """The token is dead from this time on, by the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -2686,10 +2666,6 @@ class VerifiedToken:
     """access, refresh, authorization_code or device_code. A code lives at most 10
     minutes (RFC 6749 section 4.1.2).
     """
-    is_foreign: bool
-    """Whether the token has a string of another store. It is alive only until
-    tenants.foreign_tokens_until.
-    """
     client_id: str
     """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
     authorization_id: UUID | None
@@ -2750,6 +2726,7 @@ class VerifiedToken:
     created_at: datetime
     """When it was issued (iat)."""
     expires_at: datetime
+    """The token is dead from this time on, by the database's clock."""
     sid: UUID | None
     """The sid of the session that it ends with. Null: none."""
     depends_on: Sequence[str | None] | None
@@ -2766,9 +2743,7 @@ class FoundToken:
     """
 
     token_hash: bytes = field(repr=False)
-    """SHA-256 of the token string, 32 octets. Before that of a string of another
-    store is an octet 0, so that no string of one kind finds a token of the other kind.
-    """
+    """SHA-256 of the token string, 32 octets."""
     tenant_id: UUID
     """Owner of the row."""
     id: UUID
@@ -2776,10 +2751,6 @@ class FoundToken:
     type: TokenType
     """access, refresh, authorization_code or device_code. A code lives at most 10
     minutes (RFC 6749 section 4.1.2).
-    """
-    is_foreign: bool
-    """Whether the token has a string of another store. It is alive only until
-    tenants.foreign_tokens_until.
     """
     client_id: str
     """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
@@ -2841,6 +2812,7 @@ class FoundToken:
     created_at: datetime
     """When it was issued (iat)."""
     expires_at: datetime
+    """The token is dead from this time on, by the database's clock."""
     sid: UUID | None
     """The sid of the session that it ends with. Null: none."""
     depends_on: Sequence[str | None] | None

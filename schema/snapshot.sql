@@ -11,8 +11,7 @@ COMMENT ON SCHEMA authority IS 'Storage of a multi-tenant OAuth 2.0 / OpenID Con
 CREATE VIEW authority.active_tenants WITH (security_invoker='true') AS
  SELECT id,
     status,
-    tokens_valid_after,
-    foreign_tokens_until
+    tokens_valid_after
    FROM authority.tenants
   WHERE (status = ANY (ARRAY['active'::text, 'trial'::text]));
 
@@ -2295,11 +2294,7 @@ begin
                 'subject:' || token_states.subject_id,
                 'subject:' || token_states.account_id,
                 'session:'
-                || authority.find_sid(token_states.tenant_id, token_states.session_id),
-                case
-                    when token_states.is_foreign
-                        then 'foreign_tokens:' || token_states.tenant_id
-                end
+                || authority.find_sid(token_states.tenant_id, token_states.session_id)
             ]
         ) as named (name)
         where
@@ -2439,7 +2434,6 @@ begin
             tokens.id,
             tokens.type,
             tokens.token_hash,
-            tokens.is_foreign,
             clients.client_id,
             tokens.authorization_id,
             tokens.user_id,
@@ -2454,11 +2448,7 @@ begin
             tokens.properties,
             tokens.authenticated_at,
             tokens.created_at,
-            case
-                when tokens.is_foreign
-                    then least(tokens.expires_at, active_tenants.foreign_tokens_until)
-                else tokens.expires_at
-            end,
+            tokens.expires_at,
             tokens.exchanged_from is not null,
             clients.tokens_valid_after
         into
@@ -2466,7 +2456,6 @@ begin
             verified.id,
             verified.type,
             verified.token_hash,
-            verified.is_foreign,
             verified.client_id,
             verified.authorization_id,
             verified.user_id,
@@ -2499,10 +2488,6 @@ begin
             and tokens.expires_at > authority.clock()
             and (tokens.authenticated_at <= active_tenants.tokens_valid_after)
             is not true
-            and (
-                not tokens.is_foreign
-                or active_tenants.foreign_tokens_until > authority.clock()
-            )
             and clients.enabled
             and (
                 find_live_token.resource is null
@@ -3139,14 +3124,14 @@ begin
         raise invalid_parameter_value
         using message = 'a column is not one of the table';
     end if;
-    select string_agg(format('%I', parts.name), ', ') into keys
+    select string_agg(format(', %I', parts.name), '') into keys
     from unnest(key) as parts (name);
     perform set_config('authority.tenant_id', import_rows.tenant_id::text, true);
     perform set_config('authority.loaded_tenant', import_rows.tenant_id::text, true);
     execute format(
         'insert into authority.%1$I (tenant_id, %2$s) select $1, %3$s '
         'from json_to_recordset($2::json) as given (%4$s) '
-        'on conflict (tenant_id, %5$s) do nothing',
+        'on conflict (tenant_id%5$s) do nothing',
         table_name,
         names,
         cells,
@@ -3166,7 +3151,7 @@ every policy applies. The insertions are no events of the audit.';
 
 -- import_tenant
 
-CREATE FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone) RETURNS uuid
+CREATE FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, is_complete boolean) RETURNS uuid
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
@@ -3200,7 +3185,7 @@ begin
         select tenants.id into found_id
         from authority.tenants
         where tenants.code = import_tenant.code;
-    else
+    elsif not is_complete then
         insert into authority.roles (tenant_id, name, description, is_system)
         select found_id, system_roles.name, system_roles.description, true
         from authority.system_roles;
@@ -3226,8 +3211,9 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone) IS 'Returns the id of the tenant with this code. Creates the tenant if there is none, with
-the system roles and the standard scopes. Its insertion is no event of the audit.';
+COMMENT ON FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, is_complete boolean) IS 'Returns the id of the tenant with this code. Creates the tenant if there is none, with
+the system roles and the standard scopes unless it is complete: its own follow. Its
+insertion is no event of the audit.';
 
 -- is_bounded_json
 
@@ -4234,7 +4220,6 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
     id,
     type,
     token_hash,
-    is_foreign,
     client_uuid,
     user_id,
     service_account_id,
@@ -5132,10 +5117,7 @@ begin
             category,
             array[target],
             array[
-                case
-                    when tg_op = 'DELETE' then effective_at + interval '2160 hours'
-                    when category = 'foreign_tokens' then old.foreign_tokens_until
-                end
+                case when tg_op = 'DELETE' then effective_at + interval '2160 hours' end
             ],
             reason,
             effective_at
@@ -5147,8 +5129,8 @@ end
 $$;
 
 COMMENT ON FUNCTION authority.publish_end() IS 'Publishes that a tenant, user, client or service account was signed out, disabled,
-renamed or deleted, by the name that its tokens carry, or that a tenant refuses tokens
-of another store. The entry has no end, except for a deletion and for foreign tokens.';
+renamed or deleted, by the name that its tokens carry. The entry has no end, except for
+a deletion.';
 
 -- publish_revocation
 
@@ -5820,7 +5802,7 @@ CREATE TABLE authority.revocations (
     expires_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT revocations_authorization_details_check CHECK (((jsonb_typeof(authorization_details) = 'array'::text) AND authority.is_details_list(authorization_details) AND authority.is_bounded_json(authorization_details))),
-    CONSTRAINT revocations_category_check CHECK ((category = ANY (ARRAY['token'::text, 'authorization'::text, 'session'::text, 'subject'::text, 'client'::text, 'tenant'::text, 'key'::text, 'foreign_tokens'::text]))),
+    CONSTRAINT revocations_category_check CHECK ((category = ANY (ARRAY['token'::text, 'authorization'::text, 'session'::text, 'subject'::text, 'client'::text, 'tenant'::text, 'key'::text]))),
     CONSTRAINT revocations_category_expires_at_check CHECK (((expires_at IS NOT NULL) OR (category <> ALL (ARRAY['token'::text, 'authorization'::text])))),
     CONSTRAINT revocations_category_scopes_check CHECK ((num_nulls(scopes, resources, authorization_details) =
 CASE
@@ -5842,10 +5824,10 @@ Append-only. Triggers publish whatever ends living tokens of this store.';
 COMMENT ON COLUMN authority.revocations.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.revocations.sequence IS 'Position in the tenant''s feed, from 1, in the order of commits. A follower resumes
 after it.';
-COMMENT ON COLUMN authority.revocations.category IS 'What the target is: a token, authorization, session, subject, client, tenant, key (for
-signing), or foreign_tokens (all tokens of another store).';
+COMMENT ON COLUMN authority.revocations.category IS 'What the target is: a token, authorization, session, subject, client, tenant, or key
+(for signing).';
 COMMENT ON COLUMN authority.revocations.target IS 'The jti, authorization id, sid, sub, client_id, tenant id or kid, depending on the
-category. That of foreign_tokens is the tenant id. The sub of a service account is its account_id. Never a token.';
+category. The sub of a service account is its account_id. Never a token.';
 COMMENT ON COLUMN authority.revocations.scopes IS 'What is left of a narrowed consent. Verifiers refuse only tokens of the target that
 have another scope, resource or authorization detail. Null: all of its tokens.';
 COMMENT ON COLUMN authority.revocations.resources IS 'The resources that are left of a narrowed consent. Null: scopes is null.';
@@ -6569,10 +6551,9 @@ begin
         from json_to_recordset(rows_json::json) as given (sequence bigint)
         on conflict on constraint revocation_sequences_tenant_id_pk do update
             set
-                last_sequence = greatest(
-                    revocation_sequences.last_sequence, excluded.last_sequence
-                ),
-                updated_at = excluded.updated_at;
+                last_sequence = excluded.last_sequence,
+                updated_at = excluded.updated_at
+            where revocation_sequences.last_sequence < excluded.last_sequence;
     end if;
     perform set_config('authority.tenant_id', tenant_before, true);
     return found;
@@ -6853,13 +6834,12 @@ CREATE TABLE authority.tenants (
     status text DEFAULT 'active'::text NOT NULL,
     settings jsonb DEFAULT '{}'::jsonb NOT NULL,
     tokens_valid_after timestamp with time zone,
-    foreign_tokens_until timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT tenants_code_check CHECK (((code ~ '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$'::text) AND (char_length(code) <= 63))),
     CONSTRAINT tenants_display_name_check CHECK (((display_name <> ''::text) AND (char_length(display_name) <= 256))),
-    CONSTRAINT tenants_moments_check CHECK (((LEAST(tokens_valid_after, foreign_tokens_until, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, foreign_tokens_until, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT tenants_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT tenants_settings_check CHECK (((jsonb_typeof(settings) = 'object'::text) AND authority.is_bounded_json(settings))),
     CONSTRAINT tenants_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text, 'trial'::text, 'terminated'::text])))
 );
@@ -6874,8 +6854,6 @@ not.';
 COMMENT ON COLUMN authority.tenants.settings IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.tenants.tokens_valid_after IS 'Tokens are dead if their sign-in, or for a machine their issuance, is at or before this
 time. Only increases. Null: never set.';
-COMMENT ON COLUMN authority.tenants.foreign_tokens_until IS 'Until this time, tokens of another store that were imported are alive under their old
-strings. Null: never.';
 COMMENT ON COLUMN authority.tenants.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.tenants.updated_at IS 'When the row last changed.';
 COMMENT ON COLUMN authority.tenants.row_version IS 'Optimistic lock: an update names the version that it read.';
@@ -6887,8 +6865,6 @@ ALTER TABLE ONLY authority.tenants
     ADD CONSTRAINT tenants_id_pk PRIMARY KEY (id);
 
 CREATE TRIGGER tenants_audit_trigger AFTER INSERT OR UPDATE ON authority.tenants FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
-
-CREATE CONSTRAINT TRIGGER tenants_foreign_tokens_feed AFTER UPDATE OF foreign_tokens_until ON authority.tenants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.foreign_tokens_until > authority.clock()) AND ((new.foreign_tokens_until IS NULL) OR (new.foreign_tokens_until < old.foreign_tokens_until)) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('foreign_tokens', 'foreign_refused');
 
 CREATE CONSTRAINT TRIGGER tenants_inactive_feed AFTER UPDATE OF status ON authority.tenants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.status <> old.status) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('tenant', 'tenant_inactive');
 
@@ -6917,7 +6893,6 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
     tokens.id,
     tokens.type,
     tokens.token_hash,
-    tokens.is_foreign,
     tokens.client_uuid,
     tokens.user_id,
     tokens.service_account_id,
@@ -6936,10 +6911,7 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
     tokens.cnf_x5t_s256,
     tokens.payload,
     tokens.properties,
-        CASE
-            WHEN tokens.is_foreign THEN LEAST(tokens.expires_at, active_tenants.foreign_tokens_until)
-            ELSE tokens.expires_at
-        END AS expires_at,
+    tokens.expires_at,
     tokens.redeemed_at,
     tokens.revoked_at,
     tokens.revocation_reason,
@@ -6985,7 +6957,6 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
                     WHEN ((NOT (tokens.scopes <@ consents.scopes)) OR (NOT (tokens.resources <@ consents.resources)) OR ((tokens.authorization_details <> '[]'::jsonb) AND (NOT authority.covers_details(consents.authorization_details, tokens.authorization_details)))) THEN 'consent_narrowed'::text
                     WHEN (active_tenants.id IS NULL) THEN 'tenant_inactive'::text
                     WHEN (tokens.authenticated_at <= active_tenants.tokens_valid_after) THEN 'tenant_signed_out'::text
-                    WHEN (tokens.is_foreign AND ((active_tenants.foreign_tokens_until > authority.clock()) IS NOT TRUE)) THEN 'foreign_refused'::text
                     WHEN (NOT clients.enabled) THEN 'client_disabled'::text
                     WHEN (
                     CASE
@@ -7002,7 +6973,6 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
 COMMENT ON VIEW authority.token_states IS 'Whether each token is alive and, if not, why, by the database''s clock. Considers the
 token itself and everything that it depends on. For operators: a client that presents a
 token only learns whether it is active (RFC 7662 section 2.2).';
-COMMENT ON COLUMN authority.token_states.expires_at IS 'When it expires, or its tenant ceases to accept tokens of another store.';
 COMMENT ON COLUMN authority.token_states.session_id IS 'The session it ends with.';
 COMMENT ON COLUMN authority.token_states.subject_id IS 'The sub claim of its user. Null: the token has no user.';
 COMMENT ON COLUMN authority.token_states.username IS 'Username of its user. Null: the token has no user.';
@@ -7019,7 +6989,6 @@ CREATE TABLE authority.tokens (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     type text NOT NULL COLLATE pg_catalog."C",
     token_hash bytea NOT NULL,
-    is_foreign boolean GENERATED ALWAYS AS ((octet_length(token_hash) = 33)) STORED NOT NULL,
     client_uuid uuid NOT NULL,
     user_id uuid,
     service_account_id uuid,
@@ -7068,7 +7037,7 @@ END),
     CONSTRAINT tokens_revocation_reason_check CHECK ((char_length(revocation_reason) <= 2000)),
     CONSTRAINT tokens_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
     CONSTRAINT tokens_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes))),
-    CONSTRAINT tokens_token_hash_check CHECK (((octet_length(token_hash) >= 32) AND (octet_length(token_hash) <= 33) AND ((octet_length(token_hash) = 32) OR (substr(token_hash, 1, 1) = '\x00'::bytea)))),
+    CONSTRAINT tokens_token_hash_check CHECK ((octet_length(token_hash) = 32)),
     CONSTRAINT tokens_type_authorization_id_check CHECK (((type = 'access'::text) OR (authorization_id IS NOT NULL))),
     CONSTRAINT tokens_type_check CHECK ((type = ANY (ARRAY['access'::text, 'refresh'::text, 'authorization_code'::text, 'device_code'::text]))),
     CONSTRAINT tokens_type_expires_at_check CHECK (((type <> 'authorization_code'::text) OR (expires_at <= (created_at + '00:10:00'::interval)))),
@@ -7085,10 +7054,7 @@ COMMENT ON COLUMN authority.tokens.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.tokens.id IS 'Random. The jti of a token that has one.';
 COMMENT ON COLUMN authority.tokens.type IS 'access, refresh, authorization_code or device_code. A code lives at most 10 minutes
 (RFC 6749 section 4.1.2).';
-COMMENT ON COLUMN authority.tokens.token_hash IS 'SHA-256 of the token string, 32 octets. Before that of a string of another store is an
-octet 0, so that no string of one kind finds a token of the other kind.';
-COMMENT ON COLUMN authority.tokens.is_foreign IS 'Whether the token has a string of another store. It is alive only until
-tenants.foreign_tokens_until.';
+COMMENT ON COLUMN authority.tokens.token_hash IS 'SHA-256 of the token string, 32 octets.';
 COMMENT ON COLUMN authority.tokens.client_uuid IS 'clients.id of the client that it was issued to.';
 COMMENT ON COLUMN authority.tokens.user_id IS 'The user whom it represents. Null: none.';
 COMMENT ON COLUMN authority.tokens.service_account_id IS 'The service account that it represents. Null: none. If user_id is null too, the token
@@ -7554,7 +7520,6 @@ CREATE VIEW authority.verified_tokens WITH (security_invoker='true') AS
     id,
     type,
     token_hash,
-    is_foreign,
     client_id,
     authorization_id,
     user_id,
