@@ -126,6 +126,15 @@ def test_each_form_of_files_has_the_same_documents(form: str, tmp_path: Path) ->
     check(reader, decoded(documents()))
 
 
+def test_one_file_of_a_dump_is_a_collection(tmp_path: Path) -> None:
+    write_dump(tmp_path, {"a/b": documents(), "other": []})
+    (tmp_path / "a%2Fb.metadata.json").unlink()  # the file's name is all there is
+    reader = opened(str(tmp_path / "a%2Fb.bson"))
+    (collection,) = reader.collections()
+    assert collection.name == "a/b"
+    assert [one for _, one in reader.read("a/b")] == decoded(documents())
+
+
 def test_a_server_has_the_same_documents(mongodb: str) -> None:
     with mongodb_database(mongodb, {NAME: documents()}) as url:
         reader = opened(url)
