@@ -11,7 +11,8 @@ COMMENT ON SCHEMA authority IS 'Storage of a multi-tenant OAuth 2.0 / OpenID Con
 CREATE VIEW authority.active_tenants WITH (security_invoker='true') AS
  SELECT id,
     status,
-    tokens_valid_after
+    tokens_valid_after,
+    foreign_tokens_until
    FROM authority.tenants
   WHERE (status = ANY (ARRAY['active'::text, 'trial'::text]));
 
@@ -1293,7 +1294,6 @@ begin
         select from authority.list_moved_tables() as tables
         where
             tables.name = table_name
-            and cardinality(key_columns) > 0
             and key_columns <@ tables.columns
     ) then
         raise invalid_parameter_value
@@ -1301,7 +1301,7 @@ begin
     end if;
     return query
     select
-        string_agg(
+        coalesce(string_agg(
             case
                 when named.column_name is null
                     then format(
@@ -1321,12 +1321,12 @@ begin
                 )
             end,
             ', ' order by columns.position
-        ),
-        string_agg(
+        ), 'null as key'),
+        coalesce(string_agg(
             format('held.%1$I = wanted.%1$I', columns.name),
             ' and ' order by columns.position
-        ),
-        string_agg(
+        ), 'true'),
+        coalesce(string_agg(
             case
                 when named.column_name is not null
                     then format(
@@ -1344,7 +1344,7 @@ begin
                 else format('held.%I::text', columns.name)
             end,
             ', ' order by columns.position
-        ),
+        ), ''),
         case when table_name = 'tenants' then 'id' else 'tenant_id' end::name
     from unnest(key_columns) with ordinality as columns (name, position)
     inner join pg_attribute on columns.name = pg_attribute.attname
@@ -1356,7 +1356,7 @@ $_$;
 
 COMMENT ON FUNCTION authority.describe_keys(table_name text, key_columns text[]) IS 'Returns the pieces of statements that compare a table with keys of another store: the
 typed keys, the condition of a match, the texts of a row''s key, and the column of the
-tenant.';
+tenant. A table with one row for each tenant has no key columns.';
 
 -- device_authorizations
 
@@ -2294,7 +2294,11 @@ begin
                 'subject:' || token_states.subject_id,
                 'subject:' || token_states.account_id,
                 'session:'
-                || authority.find_sid(token_states.tenant_id, token_states.session_id)
+                || authority.find_sid(token_states.tenant_id, token_states.session_id),
+                case
+                    when token_states.is_foreign
+                        then 'foreign_tokens:' || token_states.tenant_id
+                end
             ]
         ) as named (name)
         where
@@ -2434,6 +2438,7 @@ begin
             tokens.id,
             tokens.type,
             tokens.token_hash,
+            tokens.is_foreign,
             clients.client_id,
             tokens.authorization_id,
             tokens.user_id,
@@ -2448,7 +2453,11 @@ begin
             tokens.properties,
             tokens.authenticated_at,
             tokens.created_at,
-            tokens.expires_at,
+            case
+                when tokens.is_foreign
+                    then least(tokens.expires_at, active_tenants.foreign_tokens_until)
+                else tokens.expires_at
+            end,
             tokens.exchanged_from is not null,
             clients.tokens_valid_after
         into
@@ -2456,6 +2465,7 @@ begin
             verified.id,
             verified.type,
             verified.token_hash,
+            verified.is_foreign,
             verified.client_id,
             verified.authorization_id,
             verified.user_id,
@@ -2488,6 +2498,10 @@ begin
             and tokens.expires_at > authority.clock()
             and (tokens.authenticated_at <= active_tenants.tokens_valid_after)
             is not true
+            and (
+                not tokens.is_foreign
+                or active_tenants.foreign_tokens_until > authority.clock()
+            )
             and clients.enabled
             and (
                 find_live_token.resource is null
@@ -4152,7 +4166,16 @@ begin
             pg_index.indrelid = pg_attribute.attrelid
             and parts.attnum = pg_attribute.attnum
     where pg_index.indrelid = target and pg_index.indisprimary;
-    select case when table_name in ('roles', 'scopes') then 'held.is_system' end
+    select
+        case
+            when table_name in ('roles', 'scopes')
+                then format(
+                    'held.is_system and exists (select from authority.%I as templates '
+                    'where templates.name = held.name)',
+                    'system_' || table_name
+                )
+            else 'false'
+        end
     into system_flag;
     return query execute format(
         'with picked as ('
@@ -4165,22 +4188,23 @@ begin
             else ''
         end || 'order by %2$s limit $3) '
         'select jsonb_agg(jsonb_build_array(picked.key, picked.created_at, '
-        'picked.is_system) order by picked.position), count(*), '
+        'picked.is_system, picked.row_key) order by picked.position), count(*), '
         '(array_agg(picked.row_key order by picked.position desc))[1] from picked',
         target,
         held_keys,
         pieces.listed,
         pieces.tenant_column,
         past_keys,
-        coalesce(system_flag, 'false')
+        system_flag
     ) using tenant_id, after, page_size;
     perform set_config('authority.tenant_id', tenant_before, true);
 end
 $_$;
 
 COMMENT ON FUNCTION authority.list_row_keys(tenant_id uuid, table_name text, key_columns text[], after jsonb, page_size bigint) IS 'Returns the next rows of the tenant in one table in the order of its primary key, after
-this primary key: an array of the key as in read_rows, the time of creation, and whether
-the row belongs to the system; how many; and the primary key of the last one.';
+this primary key: an array of the key as in read_rows, the time of creation, whether the
+row belongs to the system, and its primary key; how many; and the primary key of the
+last one.';
 
 -- live_sessions
 
@@ -4220,6 +4244,7 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
     id,
     type,
     token_hash,
+    is_foreign,
     client_uuid,
     user_id,
     service_account_id,
@@ -5091,6 +5116,7 @@ declare
     effective_at timestamptz := authority.clock();
     tenant_id uuid;
     target text;
+    ends timestamptz;
 begin
     if its_table = 'tenants' then
         tenant_id := old.id;
@@ -5109,6 +5135,11 @@ begin
     if reason like '%_signed_out' then
         effective_at := new.tokens_valid_after;
     end if;
+    if tg_op = 'DELETE' then
+        ends := effective_at + interval '2160 hours';
+    elsif category = 'foreign_tokens' then
+        ends := old.foreign_tokens_until;
+    end if;
     if reason <> 'tenant_inactive' or not exists (
         select from authority.active_tenants where active_tenants.id = old.id
     ) then
@@ -5116,9 +5147,7 @@ begin
             tenant_id,
             category,
             array[target],
-            array[
-                case when tg_op = 'DELETE' then effective_at + interval '2160 hours' end
-            ],
+            array[ends],
             reason,
             effective_at
         );
@@ -5129,8 +5158,8 @@ end
 $$;
 
 COMMENT ON FUNCTION authority.publish_end() IS 'Publishes that a tenant, user, client or service account was signed out, disabled,
-renamed or deleted, by the name that its tokens carry. The entry has no end, except for
-a deletion.';
+renamed or deleted, by the name that its tokens carry, or that a tenant refuses tokens
+of another store. The entry has no end, except for a deletion and for foreign tokens.';
 
 -- publish_revocation
 
@@ -5802,7 +5831,7 @@ CREATE TABLE authority.revocations (
     expires_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT revocations_authorization_details_check CHECK (((jsonb_typeof(authorization_details) = 'array'::text) AND authority.is_details_list(authorization_details) AND authority.is_bounded_json(authorization_details))),
-    CONSTRAINT revocations_category_check CHECK ((category = ANY (ARRAY['token'::text, 'authorization'::text, 'session'::text, 'subject'::text, 'client'::text, 'tenant'::text, 'key'::text]))),
+    CONSTRAINT revocations_category_check CHECK ((category = ANY (ARRAY['token'::text, 'authorization'::text, 'session'::text, 'subject'::text, 'client'::text, 'tenant'::text, 'key'::text, 'foreign_tokens'::text]))),
     CONSTRAINT revocations_category_expires_at_check CHECK (((expires_at IS NOT NULL) OR (category <> ALL (ARRAY['token'::text, 'authorization'::text])))),
     CONSTRAINT revocations_category_scopes_check CHECK ((num_nulls(scopes, resources, authorization_details) =
 CASE
@@ -5824,10 +5853,10 @@ Append-only. Triggers publish whatever ends living tokens of this store.';
 COMMENT ON COLUMN authority.revocations.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.revocations.sequence IS 'Position in the tenant''s feed, from 1, in the order of commits. A follower resumes
 after it.';
-COMMENT ON COLUMN authority.revocations.category IS 'What the target is: a token, authorization, session, subject, client, tenant, or key
-(for signing).';
+COMMENT ON COLUMN authority.revocations.category IS 'What the target is: a token, authorization, session, subject, client, tenant, key (for
+signing), or foreign_tokens (all tokens of another store).';
 COMMENT ON COLUMN authority.revocations.target IS 'The jti, authorization id, sid, sub, client_id, tenant id or kid, depending on the
-category. The sub of a service account is its account_id. Never a token.';
+category. That of foreign_tokens is the tenant id. The sub of a service account is its account_id. Never a token.';
 COMMENT ON COLUMN authority.revocations.scopes IS 'What is left of a narrowed consent. Verifiers refuse only tokens of the target that
 have another scope, resource or authorization detail. Null: all of its tokens.';
 COMMENT ON COLUMN authority.revocations.resources IS 'The resources that are left of a narrowed consent. Null: scopes is null.';
@@ -6834,12 +6863,13 @@ CREATE TABLE authority.tenants (
     status text DEFAULT 'active'::text NOT NULL,
     settings jsonb DEFAULT '{}'::jsonb NOT NULL,
     tokens_valid_after timestamp with time zone,
+    foreign_tokens_until timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT tenants_code_check CHECK (((code ~ '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$'::text) AND (char_length(code) <= 63))),
     CONSTRAINT tenants_display_name_check CHECK (((display_name <> ''::text) AND (char_length(display_name) <= 256))),
-    CONSTRAINT tenants_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT tenants_moments_check CHECK (((LEAST(tokens_valid_after, foreign_tokens_until, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, foreign_tokens_until, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT tenants_settings_check CHECK (((jsonb_typeof(settings) = 'object'::text) AND authority.is_bounded_json(settings))),
     CONSTRAINT tenants_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text, 'trial'::text, 'terminated'::text])))
 );
@@ -6854,6 +6884,8 @@ not.';
 COMMENT ON COLUMN authority.tenants.settings IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.tenants.tokens_valid_after IS 'Tokens are dead if their sign-in, or for a machine their issuance, is at or before this
 time. Only increases. Null: never set.';
+COMMENT ON COLUMN authority.tenants.foreign_tokens_until IS 'Until this time, tokens of another store that were imported are alive under their old
+strings. Null: never.';
 COMMENT ON COLUMN authority.tenants.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.tenants.updated_at IS 'When the row last changed.';
 COMMENT ON COLUMN authority.tenants.row_version IS 'Optimistic lock: an update names the version that it read.';
@@ -6865,6 +6897,8 @@ ALTER TABLE ONLY authority.tenants
     ADD CONSTRAINT tenants_id_pk PRIMARY KEY (id);
 
 CREATE TRIGGER tenants_audit_trigger AFTER INSERT OR UPDATE ON authority.tenants FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
+
+CREATE CONSTRAINT TRIGGER tenants_foreign_tokens_feed AFTER UPDATE OF foreign_tokens_until ON authority.tenants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.foreign_tokens_until > authority.clock()) AND ((new.foreign_tokens_until IS NULL) OR (new.foreign_tokens_until < old.foreign_tokens_until)) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('foreign_tokens', 'foreign_refused');
 
 CREATE CONSTRAINT TRIGGER tenants_inactive_feed AFTER UPDATE OF status ON authority.tenants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.status <> old.status) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('tenant', 'tenant_inactive');
 
@@ -6893,6 +6927,7 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
     tokens.id,
     tokens.type,
     tokens.token_hash,
+    tokens.is_foreign,
     tokens.client_uuid,
     tokens.user_id,
     tokens.service_account_id,
@@ -6911,7 +6946,10 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
     tokens.cnf_x5t_s256,
     tokens.payload,
     tokens.properties,
-    tokens.expires_at,
+        CASE
+            WHEN tokens.is_foreign THEN LEAST(tokens.expires_at, active_tenants.foreign_tokens_until)
+            ELSE tokens.expires_at
+        END AS expires_at,
     tokens.redeemed_at,
     tokens.revoked_at,
     tokens.revocation_reason,
@@ -6957,6 +6995,7 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
                     WHEN ((NOT (tokens.scopes <@ consents.scopes)) OR (NOT (tokens.resources <@ consents.resources)) OR ((tokens.authorization_details <> '[]'::jsonb) AND (NOT authority.covers_details(consents.authorization_details, tokens.authorization_details)))) THEN 'consent_narrowed'::text
                     WHEN (active_tenants.id IS NULL) THEN 'tenant_inactive'::text
                     WHEN (tokens.authenticated_at <= active_tenants.tokens_valid_after) THEN 'tenant_signed_out'::text
+                    WHEN (tokens.is_foreign AND ((active_tenants.foreign_tokens_until > authority.clock()) IS NOT TRUE)) THEN 'foreign_refused'::text
                     WHEN (NOT clients.enabled) THEN 'client_disabled'::text
                     WHEN (
                     CASE
@@ -6973,6 +7012,7 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
 COMMENT ON VIEW authority.token_states IS 'Whether each token is alive and, if not, why, by the database''s clock. Considers the
 token itself and everything that it depends on. For operators: a client that presents a
 token only learns whether it is active (RFC 7662 section 2.2).';
+COMMENT ON COLUMN authority.token_states.expires_at IS 'When it expires, or its tenant ceases to accept tokens of another store.';
 COMMENT ON COLUMN authority.token_states.session_id IS 'The session it ends with.';
 COMMENT ON COLUMN authority.token_states.subject_id IS 'The sub claim of its user. Null: the token has no user.';
 COMMENT ON COLUMN authority.token_states.username IS 'Username of its user. Null: the token has no user.';
@@ -6989,6 +7029,7 @@ CREATE TABLE authority.tokens (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     type text NOT NULL COLLATE pg_catalog."C",
     token_hash bytea NOT NULL,
+    is_foreign boolean GENERATED ALWAYS AS ((octet_length(token_hash) = 33)) STORED NOT NULL,
     client_uuid uuid NOT NULL,
     user_id uuid,
     service_account_id uuid,
@@ -7037,7 +7078,7 @@ END),
     CONSTRAINT tokens_revocation_reason_check CHECK ((char_length(revocation_reason) <= 2000)),
     CONSTRAINT tokens_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
     CONSTRAINT tokens_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes))),
-    CONSTRAINT tokens_token_hash_check CHECK ((octet_length(token_hash) = 32)),
+    CONSTRAINT tokens_token_hash_check CHECK (((octet_length(token_hash) >= 32) AND (octet_length(token_hash) <= 33) AND ((octet_length(token_hash) = 32) OR (substr(token_hash, 1, 1) = '\x00'::bytea)))),
     CONSTRAINT tokens_type_authorization_id_check CHECK (((type = 'access'::text) OR (authorization_id IS NOT NULL))),
     CONSTRAINT tokens_type_check CHECK ((type = ANY (ARRAY['access'::text, 'refresh'::text, 'authorization_code'::text, 'device_code'::text]))),
     CONSTRAINT tokens_type_expires_at_check CHECK (((type <> 'authorization_code'::text) OR (expires_at <= (created_at + '00:10:00'::interval)))),
@@ -7054,7 +7095,10 @@ COMMENT ON COLUMN authority.tokens.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.tokens.id IS 'Random. The jti of a token that has one.';
 COMMENT ON COLUMN authority.tokens.type IS 'access, refresh, authorization_code or device_code. A code lives at most 10 minutes
 (RFC 6749 section 4.1.2).';
-COMMENT ON COLUMN authority.tokens.token_hash IS 'SHA-256 of the token string, 32 octets.';
+COMMENT ON COLUMN authority.tokens.token_hash IS 'SHA-256 of the token string, 32 octets. Before that of a string of another store is an
+octet 0, so that no string of one kind finds a token of the other kind.';
+COMMENT ON COLUMN authority.tokens.is_foreign IS 'Whether the token has a string of another store. It is alive only until
+tenants.foreign_tokens_until.';
 COMMENT ON COLUMN authority.tokens.client_uuid IS 'clients.id of the client that it was issued to.';
 COMMENT ON COLUMN authority.tokens.user_id IS 'The user whom it represents. Null: none.';
 COMMENT ON COLUMN authority.tokens.service_account_id IS 'The service account that it represents. Null: none. If user_id is null too, the token
@@ -7520,6 +7564,7 @@ CREATE VIEW authority.verified_tokens WITH (security_invoker='true') AS
     id,
     type,
     token_hash,
+    is_foreign,
     client_id,
     authorization_id,
     user_id,

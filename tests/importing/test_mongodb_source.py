@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -413,6 +415,22 @@ def test_what_the_source_cannot_know_is_asked_for() -> None:
     options = SourceOptions(location=location, tenant="acme", since=NOW)
     with pytest.raises(ConfigurationError, match="--update instead of --since"):
         open_source("mongodb", options)
+
+
+def test_a_missing_extra_is_named(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['bson'] = sys.modules['pymongo'] = None; "
+        "import authority_queries.__main__ as command; sys.exit(command.main())"
+    )
+    arguments = ["import", f"mongodb:{tmp_path}", "--tenant", "acme"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "install authority-queries[mongodb]" in done.stderr
 
 
 def test_a_collection_of_another_application_is_listed(tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ import subprocess
 import sys
 import tokenize
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, requires
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "authority_queries"
@@ -161,14 +162,11 @@ def test_functions_by_hand_have_at_most_25_lines(figures: list[str]) -> None:
 
 def distributions(name: str) -> set[str]:
     """Return this distribution and its requirements here, without extras."""
-    try:
-        lines = requires(name) or []
-    except PackageNotFoundError:  # for another platform
-        return set()
     found = {name}
-    for line in lines:
-        if "extra ==" not in line:
-            found |= distributions(re.split(r"[^\w.-]", line)[0].lower())
+    for required in map(Requirement, requires(name) or []):
+        # A requirement of another platform may be installed for something else.
+        if required.marker is None or required.marker.evaluate({"extra": ""}):
+            found |= distributions(required.name.lower())
     return found
 
 
