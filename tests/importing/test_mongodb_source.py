@@ -417,6 +417,21 @@ def test_what_the_source_cannot_know_is_asked_for() -> None:
         open_source("mongodb", options)
 
 
+def test_the_first_user_of_a_confirmed_address_keeps_it(tmp_path: Path) -> None:
+    (first,) = old_documents()["Users"]
+    second = {**first, "_id": "b", "UserName": "b", "Email": "OLD@acme.example"}
+    third = {**first, "_id": "c", "UserName": "c", "EmailConfirmed": False}
+    write_dump(tmp_path, {"Users": [first, second, third]})
+    whole = list(opened(tmp_path).read("Users"))
+    verified = [one.email_verified for one in only(UserEntry, whole)]
+    assert verified == [True, False, False]
+    reasons = {one.reason for one in whole[1].dropped if one.field == "EmailConfirmed"}
+    assert reasons == {"another user has verified the same address"}
+    # An import that goes on comes to the same result.
+    rest = list(opened(tmp_path).read("Users", after=whole[0].position))
+    assert rest == whole[1:]
+
+
 def test_a_missing_extra_is_named(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['bson'] = sys.modules['pymongo'] = None; "
