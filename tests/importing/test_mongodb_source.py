@@ -410,7 +410,7 @@ def key_of(document: Raw) -> str:
 
 def test_what_the_source_cannot_know_is_asked_for() -> None:
     location = SecretStr("anywhere")
-    with pytest.raises(ConfigurationError, match="name the tenant"):
+    with pytest.raises(ConfigurationError, match=r"name the one .* \(--tenant\)"):
         open_source("mongodb", SourceOptions(location=location))
     options = SourceOptions(location=location, tenant="acme", since=NOW)
     with pytest.raises(ConfigurationError, match="--update instead of --since"):
@@ -448,14 +448,16 @@ def test_a_missing_extra_is_named(tmp_path: Path) -> None:
     assert "install authority-queries[mongodb]" in done.stderr
 
 
-def test_a_collection_of_another_application_is_listed(tmp_path: Path) -> None:
-    orders = [{"_id": number, "total": 1} for number in range(3)]
-    write_dump(tmp_path, {"orders": orders, "empty": []})
+@pytest.mark.parametrize("name", ["orders", "openiddict.sessions"])
+def test_a_collection_without_a_place_is_listed(name: str, tmp_path: Path) -> None:
+    fields = ["total"] if name == "orders" else ["concurrency_token", "status"]
+    found_there = [{"_id": key, **dict.fromkeys(fields, "1")} for key in range(3)]
+    write_dump(tmp_path, {name: found_there, "empty": []})
     found = read_all(tmp_path)
-    (document,) = found["orders"]
-    assert (document.id, document.entries) == ("orders", ())
+    (document,) = found[name]
+    assert (document.id, document.entries) == (name, ())
     assert [one.field for one in document.dropped] == ["*"]
-    assert list(opened(tmp_path).read("orders", after=document.position)) == []
+    assert list(opened(tmp_path).read(name, after=document.position)) == []
     assert found["empty"] == []
 
 

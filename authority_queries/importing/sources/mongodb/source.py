@@ -45,9 +45,7 @@ from authority_queries.importing.sources.openiddict import (
 
 _Convert: TypeAlias = Callable[[RawDocument, Fields], Iterator[AnyEntry]]
 
-_UNKNOWN: Final = (
-    "no collection of OpenIddict or Identity: describe it in a mapping file"
-)
+_UNKNOWN: Final = "it is no collection that is imported without a mapping file"
 _CLASS: Final = "it names a class of the other application"
 _OWN_VERSION: Final = "it is the version of the other application's class"
 
