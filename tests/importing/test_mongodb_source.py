@@ -332,7 +332,7 @@ def test_documents_of_older_versions_are_converted(tmp_path: Path) -> None:
     (family,) = only(AuthorizationEntry, documents)
     assert (family.consent, family.scopes) == (consent.id, ("email",))
     (token,) = only(TokenEntry, documents)
-    # OpenIddict before 4.0 keeps no date of a redemption.
+    # It has no date of its redemption.
     assert (token.type, token.redeemed_at) == ("refresh", NOW - DAY)
 
 
