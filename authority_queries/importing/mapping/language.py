@@ -101,17 +101,24 @@ class SkipRule(Condition):
     reason: str = Field(min_length=1)
 
 
+class EachRule(_Part):
+    """The path of a list or of an object. A text needs a `separator`."""
+
+    source: str = Field(alias="from")
+    separator: str | None = Field(default=None, min_length=1)
+
+
 class EntryRule(_Part):
     """One kind of entry of a document. Its other keys are fields of that kind.
 
-    - `each`: the path of a list. Each of its elements becomes an entry.
+    - `each`: a list. Each of its elements becomes an entry.
     - `when`: conditions for the entry.
     """
 
     model_config = ConfigDict(extra="allow", hide_input_in_errors=True, frozen=True)
 
     kind: str
-    each: str | None = None
+    each: Annotated[EachRule, BeforeValidator(_written_out)] | None = None
     when: Conditions = ()
 
 

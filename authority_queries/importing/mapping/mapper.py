@@ -1,6 +1,6 @@
 """Converts the documents of a collection by the rules of a mapping file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, cast
@@ -20,8 +20,6 @@ from authority_queries.importing.mapping.conditions import all_hold
 from authority_queries.importing.mapping.fields import CompiledEntry, put
 from authority_queries.importing.mapping.paths import (
     Scope,
-    elements,
-    follow,
     leftover,
     names_of,
 )
@@ -109,8 +107,7 @@ class _Work:
 
     def is_skipped(self) -> bool:
         """Return whether the document is left out, and note the reason."""
-        scope = Scope(self.document)  # so that the fields are not used
-        reasons = [reason for test, reason in self.rules.skip if test.holds(scope)]
+        reasons = [reason for test, reason in self.rules.skip if test.holds(self.scope)]
         reasons = [self.rules.ignore] if self.rules.ignore else reasons
         self.dropped += [Dropped(field=_WHOLE, reason=each) for each in reasons[:1]]
         return bool(reasons)
@@ -119,7 +116,8 @@ class _Work:
         """Return the entries. Raises ConversionError."""
         found: list[tuple[CompiledEntry, dict[str, Value]]] = []
         for rule in self.rules.entries:
-            for scope in self._scopes(rule):
+            scopes = rule.each.scopes(self.scope) if rule.each else [self.scope]
+            for scope in scopes:
                 if all_hold(rule.tests, scope):
                     found.append((rule, rule.values(scope, tenant or "")))
         if not found:
@@ -130,14 +128,6 @@ class _Work:
         self._keep(found[0][1], self.rules.keeps if is_first else None)
         made = [_entry(rule.kind, values) for rule, values in found]
         return sorted(made, key=lambda entry: RANKS[entry.kind])
-
-    def _scopes(self, rule: CompiledEntry) -> Iterator[Scope]:
-        if rule.each is None:
-            yield self.scope
-            return
-        value = follow(self.document, rule.each.steps)
-        for element, above in elements(value, rule.each.steps):
-            yield Scope(self.document, element, above, self.scope.used)
 
     def _drop(self) -> None:
         for path, reason in self.rules.drop:

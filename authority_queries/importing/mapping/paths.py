@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, TypeAlias, TypeGuard
 
-from authority_queries.importing.conversions import Value
+from authority_queries.importing.conversions import Value, unwrapped
 
 # The steps to a field. That to an element of a list is its number.
 Steps: TypeAlias = tuple[str, ...]
@@ -48,26 +48,27 @@ class Scope:
     used: set[Steps] = field(default_factory=set)
 
     def find(self, path: FieldPath) -> Value:
-        """Return the value of a field. None means that there is none."""
-        if path.is_inner:
-            return self._find_inner(path)
-        found = follow(self.document, path.steps)
-        if found is not None:
-            self.used.add(path.steps)
+        """Return the value of a field, which is used then. None: there is none."""
+        start, steps, above = self._way(path)
+        found = follow(start, steps)
+        if found is not None and above is not None:
+            self.used.add(above + steps)
         return found
 
-    def _find_inner(self, path: FieldPath) -> Value:
+    def look(self, path: FieldPath) -> Value:
+        """Return the value of a field, and leave it to other rules."""
+        start, steps, _ = self._way(path)
+        return follow(start, steps)
+
+    def _way(self, path: FieldPath) -> tuple[Value, Steps, Steps | None]:
+        """Return where a path begins, its steps, and the path of where it begins."""
+        if not path.is_inner:
+            return self.document, path.steps, ()
         if not isinstance(self.element, Pair):
-            found = follow(self.element, path.steps)
-            steps = path.steps
-        elif path.steps[:1] == ("key",):
-            return self.element.key  # its value is still to be used
-        else:
-            found = follow(self.element.value, path.steps[1:])
-            steps = path.steps[1:]
-        if found is not None:
-            self.used.add(self.above + steps)
-        return found
+            return self.element, path.steps, self.above
+        if path.steps[:1] == ("key",):
+            return self.element.key, path.steps[1:], None  # its value is still left
+        return self.element.value, path.steps[1:], self.above
 
 
 def parse_path(text: str) -> FieldPath:
@@ -118,6 +119,7 @@ def leftover(document: Mapping[str, object], used: set[Steps]) -> dict[str, obje
 
 def names_of(value: Value, above: str = "") -> Iterator[str]:
     """Yield the paths of the fields in a value. An element of a list is `[]`."""
+    value = unwrapped(value)
     if isinstance(value, Mapping) and value:
         for name, inner in value.items():
             yield from names_of(inner, f"{above}.{name}" if above else str(name))
