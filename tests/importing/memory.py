@@ -21,13 +21,19 @@ from authority_queries.importing.entries import (
     LicenseEntry,
     LicenseSeatEntry,
     LicenseUsageEntry,
+    LicenseUsageTotalEntry,
     LoginAttemptEntry,
+    OneTimeTokenEntry,
     RecoveryCodesEntry,
     RevocationEntry,
+    RevocationSequenceEntry,
     RoleEntry,
     RolePermissionEntry,
     ScopeEntry,
     ServiceAccountEntry,
+    SessionClientEntry,
+    SessionEntry,
+    SigningKeyEntry,
     TenantEntry,
     TokenEntry,
     TotpCredentialEntry,
@@ -81,7 +87,7 @@ def documents(
 
 
 def digest(text: str) -> bytes:
-    """The hash of a token string."""
+    """A SHA-256."""
     return sha256(text.encode()).digest()
 
 
@@ -125,6 +131,7 @@ def token(text: str, **fields: object) -> TokenEntry:
     return TokenEntry.model_validate(given)
 
 
+SESSION: Final = UUID(int=70)
 FAMILY: Final = UUID(int=71)
 CONSENT: Final = UUID(int=72)
 LICENSE: Final = UUID(int=73)
@@ -132,6 +139,15 @@ LICENSE: Final = UUID(int=73)
 # One entry of each kind, or more, each after those that it refers to.
 EVERY_KIND: Final[Sequence[AnyEntry]] = (
     tenant(),
+    SigningKeyEntry(
+        kid="k",
+        alg="EdDSA",
+        public_jwk={"kid": "k", "alg": "EdDSA", "use": "sig", "kty": "OKP"},
+        private_key=b"\x01" + bytes(40),
+        encryption_key_id="k1",
+        signs_from=THEN,
+        created_at=THEN,
+    ),
     RoleEntry(name="admin", description="As there", is_system=True),
     RoleEntry(id=UUID(int=11), name="reader", created_at=THEN),
     RolePermissionEntry(role="reader", permission="users:read"),
@@ -182,12 +198,34 @@ EVERY_KIND: Final[Sequence[AnyEntry]] = (
         created_at=THEN,
     ),
     RecoveryCodesEntry(user="ann", code_hashes=(digest("one"), digest("two"))),
+    SessionEntry(
+        id=SESSION,
+        sid=UUID(int=1),
+        cookie_hash=digest("cookie"),
+        user="ann",
+        authenticated_at=THEN,
+        idle_timeout=timedelta(minutes=20),
+        last_used_at=THEN,
+        expires_at=LATER,
+        created_at=THEN,
+    ),
+    SessionClientEntry(session=SESSION, client="web"),
+    OneTimeTokenEntry(
+        id=UUID(int=16),
+        purpose="password_reset",
+        user="ann",
+        email="ann@example.com",
+        token_hash=digest("link"),
+        expires_at=THEN + timedelta(hours=1),
+        created_at=THEN,
+    ),
     ConsentEntry(id=CONSENT, user="ann", client="web", scopes=("openid",)),
     AuthorizationEntry(
         id=FAMILY,
         client="web",
         user="ann",
         consent=CONSENT,
+        session=SESSION,
         scopes=("openid",),
         amr=("pwd",),
         created_at=THEN,
@@ -202,6 +240,7 @@ EVERY_KIND: Final[Sequence[AnyEntry]] = (
         payload=b"\x00secret",
     ),
     token("m", service_account="batch"),
+    RevocationSequenceEntry(last_sequence=9),
     RevocationEntry(
         sequence=7, category="subject", target="bob", reason="left", effective_at=THEN
     ),
@@ -224,6 +263,14 @@ EVERY_KIND: Final[Sequence[AnyEntry]] = (
     ),
     LicenseSeatEntry(
         license=LICENSE, seat_number=1, holder="laptop", leased_until=LATER
+    ),
+    LicenseUsageTotalEntry(
+        license=LICENSE,
+        metric="reports",
+        period_start=date(2024, 5, 1),
+        period_end=date(2024, 6, 1),
+        used=3,
+        overage_policy="allow",
     ),
     LicenseUsageEntry(
         license=LICENSE,
