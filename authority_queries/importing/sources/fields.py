@@ -85,6 +85,10 @@ class Fields:
         """Return a boolean field. Raises ConversionError."""
         return self.take(name, boolean, otherwise)
 
+    def put_back(self, name: str, value: JsonValue) -> None:
+        """Add a field, so that it is kept with those that are left."""
+        self._values[normalized(name)] = name, value
+
     def drop(self, reason: str, *names: str) -> None:
         """Drop these fields, if they have values."""
         for name in names:
