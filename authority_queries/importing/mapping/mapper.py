@@ -74,6 +74,8 @@ class Mapper:
 
     def refuse(self, reason: str, position: JsonValue) -> Document:
         """Return the document of one that could not be read."""
+        if self._rules.ignore:
+            return self.convert({}, position)
         return Document(id=self._id({}, position), position=position, refused=reason)
 
     def _tenant_of(self, scope: Scope) -> str | None:
@@ -90,6 +92,8 @@ class Mapper:
         match position:
             case [_, int(number)]:  # of a file of lines
                 return f"line {number}"
+            case int():
+                return f"document {position}"
         return str(position)
 
 

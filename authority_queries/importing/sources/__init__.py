@@ -39,16 +39,16 @@ class SourceOptions:
 
 # The kind of a source, and the function `open(options) -> Source` of its module.
 _MODULES: Final[Mapping[str, str]] = {
-    "csv": "csv_files",
-    "json-lines": "json_lines",
-    "jsonl": "jsonl",
-    "mongodb": "mongodb",
-    "openiddict-postgresql": "openiddict_postgresql",
     "auth0": "auth0",
+    "csv": "csv_files",
     "hydra": "hydra",
+    "json": "json_documents",
+    "json-lines": "json_lines",
     "jsonl": "jsonl",
     "keycloak": "keycloak",
     "kratos": "kratos",
+    "mongodb": "mongodb",
+    "openiddict-postgresql": "openiddict_postgresql",
 }
 
 

@@ -28,7 +28,8 @@ class VerifiedEmails:
         """
         address = fields.attempt("email", email, None)
         is_verified = (
-            fields.take(normalized(verified), boolean, otherwise=False) and address is not None
+            fields.take(normalized(verified), boolean, otherwise=False)
+            and address is not None
         )
         if address is not None and is_verified and not self._claim(address):
             reason = "another user has verified the same address"
