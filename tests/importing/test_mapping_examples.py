@@ -4,17 +4,28 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import pytest
 
-from authority_queries.importing.documents import Document
+from authority_queries import (
+    Authority,
+    Importer,
+    ImportOptions,
+    ImportSummary,
+    Maintenance,
+    Store,
+    parse_foreign_token,
+    verify_client_secret,
+    verify_password,
+)
+from authority_queries.importing.documents import Document, Source
 from authority_queries.importing.entries import UserEntry
-from authority_queries.importing.importer import Importer
 from authority_queries.importing.mapping.compiling import load_mapping
 from authority_queries.importing.mapping.mapper import Mapper
-from authority_queries.importing.writing.summaries import ImportSummary
 from authority_queries.resources import EXAMPLES
 from tests.importing import mapping_samples as samples
 from tests.importing.mapped import every_document, source_of, write_lines
@@ -229,19 +240,60 @@ def test_no_field_disappears_in_silence(
     assert count > 20
 
 
-def test_an_example_is_imported_once(home: Place, dump: Path) -> None:
+def imported(home: Place, source: Source, tenant: str | None = None) -> ImportSummary:
+    with Importer.open(home.settings("owner")) as importer, closing(source):
+        return importer.run(source, ImportOptions(tenant=tenant))
+
+
+def refused(summary: ImportSummary) -> list[str]:
+    return [each.id for found in summary.collections for each in found.refused]
+
+
+def test_the_authority_is_imported_once_and_works(home: Place, dump: Path) -> None:
     def run() -> ImportSummary:
-        with (
-            Importer.open(home.settings("owner")) as importer,
-            closing(source_of("mongodb", dump, AUTHORITY, tenant=None)) as source,
-        ):
-            return importer.run(source)
+        return imported(home, source_of("mongodb", dump, AUTHORITY, tenant=None))
 
     first = run()
-    refused = [each for found in first.collections for each in found.refused]
-    assert [each.id for each in refused] == [str(samples.key(4))]
+    assert refused(first) == [str(samples.key(4))]
     again = run()
     assert again.created == Counter()
-    assert sum(again.existing.values()) == sum(first.created.values()) + sum(
-        first.existing.values()
+    assert again.existing == first.created + first.existing
+    with (
+        Maintenance.open(home.settings("maintenance")) as maintenance,
+        maintenance.store() as store,
+    ):
+        tenant = store.tenants.get_by_code(code="acme")
+        assert tenant is not None
+        lifetime = timedelta(days=30)
+        store.tenants.accept_foreign_tokens(tenant_id=tenant.id, lifetime=lifetime)
+    with (
+        Authority.open(home.settings("app")) as authority,
+        authority.tenant(tenant.id) as store,
+    ):
+        check_acme(store, tenant.id)
+
+
+def check_acme(store: Store, tenant_id: UUID) -> None:
+    """Sign in with the password, the client's secret, and a token of the old store."""
+    alice = store.users.get_by_username(tenant_id=tenant_id, username="ALICE")
+    assert alice is not None
+    assert verify_password(alice.password_hash, samples.PASSWORD)
+    (secret,) = store.client_secrets.list_live(tenant_id=tenant_id, client_id="console")
+    assert verify_client_secret(secret.secret_hash, samples.SECRET)
+    presented = parse_foreign_token(samples.ACCESS, kind="access", tenant_id=tenant_id)
+    found = store.tokens.verify(
+        tenant_id=tenant_id, token_hash=presented.hash, type="access"
     )
+    assert found is not None
+    assert found.user_id == alice.id
+
+
+def test_csv_files_are_imported(home: Place, tmp_path: Path) -> None:
+    source = source_of("csv", write_csv(tmp_path), FILES / "csv.toml", tenant="corp")
+    assert refused(imported(home, source, "corp")) == ["3", "line 6"]
+
+
+def test_json_lines_are_imported(home: Place, tmp_path: Path) -> None:
+    location = write_lines(tmp_path / "raw", samples.JSON_LINES)
+    source = source_of("json-lines", location, FILES / "json_lines.toml", tenant="shop")
+    assert refused(imported(home, source, "shop")) == []
