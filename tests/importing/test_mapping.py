@@ -363,6 +363,40 @@ def test_only_later_changes_are_read_by_time(tmp_path: Path) -> None:
     assert [document.id for document in found["users"]] == ["line 2", "line 3"]
 
 
+def test_a_lookup_finds_a_field_of_another_document(tmp_path: Path) -> None:
+    mapping = mapping_of(
+        tmp_path,
+        USERS
+        + """
+        [[collections.members.entries]]
+        kind = "user_role"
+        user.from = "u"
+        user.lookup = { collection = "users", by = "_id", get = "sub" }
+        role = "r"
+        """,
+    )
+    users = [{"_id": n, "sub": f"s{n}", "name": "ann", "more": n} for n in range(5000)]
+    members = [{"u": n, "r": "admin"} for n in (0, 4999, 5000)]
+    raw = write_lines(tmp_path / "raw", {"users": users, "members": members})
+    first, last, absent = every_document(source_of("json-lines", raw, mapping))[
+        "members"
+    ]
+    assert fields_of(first)["user"] == "s0"
+    assert fields_of(last)["user"] == "s4999"
+    assert absent.refused == "u names no document of users"
+
+
+def test_a_lookup_names_a_collection_of_the_source(tmp_path: Path) -> None:
+    rule = (
+        'email = { from = "u", lookup = { collection = "usrs", by = "a", get = "b" } }'
+    )
+    path = mapping_of(tmp_path, USERS + rule)
+    with pytest.raises(
+        ConfigurationError, match=r"email.lookup: usrs is no collection"
+    ):
+        load_mapping(path)
+
+
 def test_a_source_with_a_mapping_needs_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="--mapping"):
         source_of("csv", tmp_path, None)

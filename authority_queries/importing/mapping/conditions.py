@@ -11,7 +11,11 @@ from authority_queries.importing.conversions import (
 )
 from authority_queries.importing.mapping.language import Condition
 from authority_queries.importing.mapping.paths import FieldPath, Scope, parse_path
-from authority_queries.importing.mapping.problems import Location, Problem
+from authority_queries.importing.mapping.problems import (
+    Location,
+    Problem,
+    Problems,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ def all_hold(tests: Sequence[Test], scope: Scope) -> bool:
 
 
 def compile_conditions(
-    rules: Sequence[Condition], at: Location, problems: list[Problem]
+    rules: Sequence[Condition], at: Location, problems: Problems
 ) -> list[Test]:
     """Return the tests of conditions. Adds what is wrong with them to `problems`."""
     tests = []

@@ -1,7 +1,7 @@
 """Rules of an entry: a value for each field, also inside of open objects."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Final
 
@@ -25,6 +25,7 @@ from authority_queries.importing.mapping.paths import (
 from authority_queries.importing.mapping.problems import (
     Location,
     Problem,
+    Problems,
     problems_of,
 )
 from authority_queries.importing.mapping.targets import (
@@ -53,10 +54,10 @@ class EachOf:
         value = follow(scope.document, steps)
         if isinstance(value, str) and self.separator is not None:
             for item in list_items(value, separator=self.separator):
-                yield Scope(scope.document, item, steps, scope.used)
+                yield replace(scope, element=item, above=steps)
         else:
             for element, above in elements(value, steps):
-                yield Scope(scope.document, element, above, scope.used)
+                yield replace(scope, element=element, above=above)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +102,7 @@ def put(fields: dict[str, Value], names: Sequence[str], value: JsonValue) -> boo
     return True
 
 
-def compile_entry(
-    rule: EntryRule, at: Location, problems: list[Problem]
-) -> CompiledEntry:
+def compile_entry(rule: EntryRule, at: Location, problems: Problems) -> CompiledEntry:
     """Return the rules of an entry. Adds what is wrong with them to `problems`."""
     fields = _Fields(rule.kind, problems)
     if rule.kind in ENTRIES:
@@ -125,7 +124,7 @@ def compile_entry(
 class _Fields:
     """Collects the values of an entry, and what is wrong with their rules."""
 
-    def __init__(self, kind: str, problems: list[Problem]) -> None:
+    def __init__(self, kind: str, problems: Problems) -> None:
         self._kind = kind
         self._problems = problems
         self.whole: dict[str, Compute] = {}
@@ -173,9 +172,7 @@ def _inner(target: Target) -> Target:
     return Target(target.name, is_required=False, convert=plain_json)
 
 
-def _each(
-    rule: EachRule | None, at: Location, problems: list[Problem]
-) -> EachOf | None:
+def _each(rule: EachRule | None, at: Location, problems: Problems) -> EachOf | None:
     if rule is None:
         return None
     try:

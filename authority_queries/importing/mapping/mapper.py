@@ -18,6 +18,7 @@ from authority_queries.importing.entries import AnyEntry
 from authority_queries.importing.mapping.compiling import CompiledCollection
 from authority_queries.importing.mapping.conditions import all_hold
 from authority_queries.importing.mapping.fields import CompiledEntry, put
+from authority_queries.importing.mapping.lookups import Lookups
 from authority_queries.importing.mapping.paths import (
     Scope,
     leftover,
@@ -38,22 +39,28 @@ class Mapper:
     `tenant` is that of documents without one.
     """
 
-    def __init__(self, rules: CompiledCollection, tenant: str | None) -> None:
+    def __init__(
+        self,
+        rules: CompiledCollection,
+        tenant: str | None,
+        lookups: Lookups | None = None,
+    ) -> None:
         self._rules = rules
         self._tenant = tenant
+        self._lookups = lookups
 
     def changed_at(self, document: Mapping[str, object]) -> datetime | None:
         """Return when a document was changed, if that is known."""
         rule = self._rules.changed_at
         try:
-            found = rule(Scope(document), "") if rule else None
+            found = rule(self._scope(document), "") if rule else None
         except ConversionError:
             return None
         return found if isinstance(found, datetime) else None
 
     def convert(self, document: Mapping[str, object], position: JsonValue) -> Document:
         """Convert a document: its entries, or why it is refused or left out."""
-        work = _Work(self._rules, document)
+        work = _Work(self._rules, document, self._scope(document))
         key, tenant = self._id(document, position), None
         entries: list[AnyEntry] = []
         refused = None
@@ -77,6 +84,9 @@ class Mapper:
         if self._rules.ignore:
             return self.convert({}, position)
         return Document(id=self._id({}, position), position=position, refused=reason)
+
+    def _scope(self, document: Mapping[str, object]) -> Scope:
+        return Scope(document, lookups=self._lookups)
 
     def _tenant_of(self, scope: Scope) -> str | None:
         rule = self._rules.tenant
@@ -103,11 +113,8 @@ class _Work:
 
     rules: CompiledCollection
     document: Mapping[str, object]
-    scope: Scope = field(init=False)
+    scope: Scope
     dropped: list[Dropped] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.scope = Scope(self.document)
 
     def is_skipped(self) -> bool:
         """Return whether the document is left out, and note the reason."""

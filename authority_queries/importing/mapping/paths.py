@@ -4,9 +4,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeGuard
 
 from authority_queries.importing.conversions import Value, unwrapped
+
+if TYPE_CHECKING:
+    from authority_queries.importing.mapping.lookups import Lookups
 
 # The steps to a field. That to an element of a list is its number.
 Steps: TypeAlias = tuple[str, ...]
@@ -39,13 +42,14 @@ class Pair:
 class Scope:
     """A document and, for an entry with `each`, an element and its path.
 
-    `used` collects the fields that rules have read.
+    `used` collects the fields that rules have read. `lookups` finds other documents.
     """
 
     document: Mapping[str, object]
     element: Value = None
     above: Steps = ()
     used: set[Steps] = field(default_factory=set)
+    lookups: "Lookups | None" = None
 
     def find(self, path: FieldPath) -> Value:
         """Return the value of a field, which is used then. None: there is none."""
