@@ -35,7 +35,8 @@ def refuse(reason: str) -> NoReturn:
 
 def unwrapped(value: Value) -> Value:
     """Return the content of a wrapper of Extended JSON. Other values are unchanged."""
-    while isinstance(value, Mapping) and len(value) == 1:
+    # The exact type first: a check against an abstract class takes much longer.
+    while type(value) is not str and isinstance(value, Mapping) and len(value) == 1:
         ((name, content),) = value.items()
         if name not in _WRAPPERS:
             break

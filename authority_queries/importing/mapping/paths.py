@@ -89,7 +89,7 @@ def parse_path(text: str) -> FieldPath:
 def follow(value: Value, steps: Steps) -> Value:
     """Return what is at the end of a path, or None."""
     for step in steps:
-        if isinstance(value, Mapping):
+        if type(value) is dict or isinstance(value, Mapping):
             value = value.get(step)
         elif _is_list(value) and step.isdecimal() and int(step) < len(value):
             value = value[int(step)]
@@ -155,7 +155,7 @@ def _left(value: Value, used: Used, name: str) -> Value:
 
 def _left_below(value: Value, used: Used) -> Value:
     """Return what is left of a value of which these names are used, or None."""
-    if isinstance(value, Mapping):
+    if type(value) is dict or isinstance(value, Mapping):
         pairs = ((name, _left(inner, used, name)) for name, inner in value.items())
         return {name: left for name, left in pairs if left is not None} or None
     if _is_list(value):

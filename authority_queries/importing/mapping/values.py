@@ -35,6 +35,7 @@ Compute: TypeAlias = Callable[[Scope, str], Value]
 _PLACE: Final = re.compile(r"\{([^{}]*)\}")
 _OPTIONS: Final = ("separator", "size", "values")
 _LIST: Final = "list"
+_UUID_LENGTHS: Final = (32, 36, 38, 45)  # without hyphens, with them, in braces, as URN
 _OCTETS: Final = (
     "needs convert: base64, hex, sha256, foreign_token or foreign_digest, for example"
 )
@@ -154,13 +155,15 @@ def _computed(
 
 def _derived(value: Value, tenant: str, kind: str) -> Value:
     """Return a UUID as it is, and any other id as one that is derived from it."""
-    try:
-        return uuid(value)
-    except ConversionError:
-        if not tenant:
-            message = "needs a tenant: set tenant in the mapping, or use --tenant"
-            raise ConversionError(message) from None
-        return derive_id(tenant, kind, text(value))
+    if not isinstance(value, str) or len(value) in _UUID_LENGTHS:
+        try:
+            return uuid(value)
+        except ConversionError:
+            pass
+    if not tenant:
+        message = "needs a tenant: set tenant in the mapping, or use --tenant"
+        raise ConversionError(message)
+    return derive_id(tenant, kind, text(value))
 
 
 def _lookup(rule: LookupRule | None, at: Location, problems: Problems) -> Lookup | None:
