@@ -76,7 +76,7 @@ FORMS: Final[dict[str, Write]] = {
 
 
 @pytest.fixture(scope="module", params=SERVERS)
-def server(request: pytest.FixtureRequest) -> Iterator[str]:
+def mongodb(request: pytest.FixtureRequest) -> Iterator[str]:
     with mongodb_server(request.param) as url:
         yield url
 
@@ -126,8 +126,8 @@ def test_each_form_of_files_has_the_same_documents(form: str, tmp_path: Path) ->
     check(reader, decoded(documents()))
 
 
-def test_a_server_has_the_same_documents(server: str) -> None:
-    with mongodb_database(server, {NAME: documents()}) as url:
+def test_a_server_has_the_same_documents(mongodb: str) -> None:
+    with mongodb_database(mongodb, {NAME: documents()}) as url:
         reader = opened(url)
         check(reader, decoded(documents()))
         (_, first), *_ = reader.read(NAME, only=("text", "octets"))
@@ -135,9 +135,9 @@ def test_a_server_has_the_same_documents(server: str) -> None:
         reader.close()
 
 
-def test_a_server_goes_on_after_keys_of_any_type(server: str) -> None:
+def test_a_server_goes_on_after_keys_of_any_type(mongodb: str) -> None:
     keys = [1, 2.5, "a", {"a": 1}, Binary.from_uuid(KEY), ObjectId(), True]
-    with mongodb_database(server, {NAME: [{"_id": key} for key in keys]}) as url:
+    with mongodb_database(mongodb, {NAME: [{"_id": key} for key in keys]}) as url:
         reader = opened(url)
         read = list(reader.read(NAME))
         assert len(read) == len(keys)

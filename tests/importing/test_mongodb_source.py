@@ -11,10 +11,11 @@ from uuid import UUID
 
 import pytest
 from bson import Int64, ObjectId
-from bson.binary import Binary
+from bson.binary import Binary, UuidRepresentation
 from pydantic import SecretStr
 
 from authority_queries import verify_password
+from authority_queries.errors import ConfigurationError
 from authority_queries.importing.documents import Document, Source
 from authority_queries.importing.entries import (
     AuthorizationEntry,
@@ -61,7 +62,7 @@ def demo() -> MongoDemo:
 
 
 @pytest.fixture(scope="module", params=SERVERS)
-def server(request: pytest.FixtureRequest) -> Iterator[str]:
+def mongodb(request: pytest.FixtureRequest) -> Iterator[str]:
     with mongodb_server(request.param) as url:
         yield url
 
@@ -103,9 +104,9 @@ def without_positions(found: dict[str, list[Document]]) -> list[tuple[str, Docum
 
 
 def test_each_form_becomes_the_same_entries(
-    demo: MongoDemo, server: str, tmp_path: Path
+    demo: MongoDemo, mongodb: str, tmp_path: Path
 ) -> None:
-    with mongodb_database(server, demo.documents) as url:
+    with mongodb_database(mongodb, demo.documents) as url:
         expected = without_positions(read_all(url))
     assert len(expected) == sum(map(len, demo.documents.values()))
     write_dump(tmp_path / "dump", demo.documents, compressed=True)
@@ -226,7 +227,7 @@ def old_documents() -> dict[str, list[Raw]]:
             },
             {"_id": object_id("bare"), "client_id": "bare", "type": "public"},
         ],
-        "openiddict.scopes": [{"_id": object_id("bare"), "name": "bare"}],
+        "openiddict.scopes": [{"_id": object_id("scope"), "name": "bare"}],
         "openiddict.authorizations": [
             {
                 "_id": object_id("family"),
@@ -264,7 +265,7 @@ def old_documents() -> dict[str, list[Raw]]:
                 "type": "refresh_token",
             }
         ],
-        # AspNetCore.Identity.Mongo, whose keys are ObjectIds, and whose roles are names.
+        # AspNetCore.Identity.Mongo: keys are ObjectIds, and roles are names.
         "Users": [
             {
                 "_id": user,
@@ -337,13 +338,128 @@ def test_documents_of_older_versions_are_converted(tmp_path: Path) -> None:
 def test_each_field_is_imported_kept_or_listed(
     name: str, demo: MongoDemo, tmp_path: Path
 ) -> None:
+    """A field that is changed changes the entries, or is listed as dropped."""
     samples = demo.documents if name == "demo" else old_documents()
+    before = by_id(converted(tmp_path, samples))
+    lost = []
     for collection, found in samples.items():
-        for index, field in [
-            (i, field) for i, one in enumerate(found) for field in one
-        ]:
-            changed = [dict(one) for one in found]
-            changed[index][field] = MARKER
-            yielded = converted(tmp_path, {**samples, collection: changed})
-            before = converted(tmp_path, samples)
-            del before, yielded
+        for index, path in paths_of_shapes(found):
+            document = before[key_of(found[index])]
+            if listed(document, path) or path == ("_id",):
+                continue
+            others = [with_value(found[index], path, one) for one in (MARKER, None)]
+            if not any(
+                document != after[document.id]
+                for other in others
+                for after in [by_id(converted(tmp_path, replaced(samples, other)))]
+            ):
+                lost.append((collection, path))
+    assert lost == []
+
+
+def by_id(documents: list[Document]) -> dict[str, Document]:
+    return {one.id: replace(one, position=None) for one in documents}
+
+
+def listed(document: Document, path: tuple[str, ...]) -> bool:
+    """Return whether a field, or the document that it is in, is listed as dropped."""
+    names = {dropped.field for dropped in document.dropped}
+    # A token of Identity is dropped by its value.
+    return bool(names & {"*", path[0], ".".join(path), f"{path[0]}.Value"})
+
+
+def paths_of_shapes(found: list[Raw]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield each field of a document, once for documents with the same fields."""
+    shapes = set()
+    for index, document in enumerate(found):
+        shape = (*sorted(document), document.get("status"), document.get("type"))
+        if shape in shapes:
+            continue
+        shapes.add(shape)
+        for name, value in document.items():
+            yield index, (name,)
+            inner = value[0] if isinstance(value, list) and value else None
+            if isinstance(inner, dict):
+                yield from ((index, (name, field)) for field in inner)
+
+
+def with_value(document: Raw, path: tuple[str, ...], value: object) -> Raw:
+    """Return a document with another value in one field."""
+    name, *inner = path
+    if not inner:
+        return {**document, name: value}
+    first, *others = document[name]
+    return {**document, name: [{**first, inner[0]: value}, *others]}
+
+
+def replaced(samples: dict[str, list[Raw]], other: Raw) -> dict[str, list[Raw]]:
+    """Return the documents with this one in the place of that with its key."""
+    return {
+        name: [other if one["_id"] == other["_id"] else one for one in found]
+        for name, found in samples.items()
+    }
+
+
+def key_of(document: Raw) -> str:
+    key = document["_id"]
+    is_binary = isinstance(key, Binary)
+    return str(key.as_uuid(UuidRepresentation.CSHARP_LEGACY) if is_binary else key)
+
+
+def test_what_the_source_cannot_know_is_asked_for() -> None:
+    location = SecretStr("anywhere")
+    with pytest.raises(ConfigurationError, match="name the tenant"):
+        open_source("mongodb", SourceOptions(location=location))
+    options = SourceOptions(location=location, tenant="acme", since=NOW)
+    with pytest.raises(ConfigurationError, match="--update instead of --since"):
+        open_source("mongodb", options)
+
+
+def test_a_collection_of_another_application_is_listed(tmp_path: Path) -> None:
+    orders = [{"_id": number, "total": 1} for number in range(3)]
+    write_dump(tmp_path, {"orders": orders, "empty": []})
+    found = read_all(tmp_path)
+    (document,) = found["orders"]
+    assert (document.id, document.entries) == ("orders", ())
+    assert [one.field for one in document.dropped] == ["*"]
+    assert list(opened(tmp_path).read("orders", after=document.position)) == []
+    assert found["empty"] == []
+
+
+def test_collections_with_other_names_are_recognized(
+    demo: MongoDemo, tmp_path: Path
+) -> None:
+    documents = {
+        f"house{number}": found for number, found in enumerate(demo.documents.values())
+    }
+    expected = by_id(converted(tmp_path / "named", demo.documents))
+    assert by_id(converted(tmp_path / "others", documents)) == expected
+
+
+def test_a_document_with_an_error_is_refused_without_its_value(tmp_path: Path) -> None:
+    family = {
+        "_id": object_id("f"),
+        "scopes": [],
+        "status": "odd",
+        "subject": "swordfish",
+    }
+    documents: dict[str, list[Raw]] = {
+        "openiddict.applications": [{"_id": object_id("a"), "type": "swordfish"}],
+        "openiddict.authorizations": [{**family, "application_id": object_id("gone")}],
+        "users": [{"_id": {"a": 1}, "NormalizedUserName": "A", "Email": "swordfish"}],
+    }
+    found = converted(tmp_path, documents)
+    assert [one.refused for one in found] == [
+        "clientid is missing",
+        "_id is no text",
+        "its application is missing",
+    ]
+    assert "swordfish" not in repr(found)
+
+
+def test_a_token_of_a_missing_authorization_is_refused(tmp_path: Path) -> None:
+    documents = old_documents()
+    documents["openiddict.authorizations"].pop(0)
+    (token,) = (one for one in converted(tmp_path, documents) if one.refused)
+    assert token.refused == "its authorization is missing"
+    assert token.id == str(object_id("token"))

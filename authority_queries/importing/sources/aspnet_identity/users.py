@@ -88,7 +88,8 @@ def _claims(fields: Fields) -> dict[str, list[str]]:
     for claim in fields.parts("claims"):
         kind = claim.take("claimtype", text, None) or claim.take("type", text, "")
         value = claim.take("claimvalue", text, None) or claim.take("value", text, "")
-        claim.drop("it is a key inside the other store", "id", "userid")
+        claim.take("userid", text, None)
+        claim.drop("it is a key inside the other store", "id")
         claim.drop_rest()
         found.setdefault(kind, []).append(value)
     return found
@@ -110,9 +111,20 @@ def _created(fields: Fields) -> datetime | None:
 
 
 def _is_blocked(fields: Fields, now: datetime) -> bool:
-    enabled = fields.flag("lockoutenabled", otherwise=True)
-    end = fields.take("lockoutend", _lockout_end, None)
-    return enabled and end is not None and end - now > _BLOCKED
+    def blocked_until(value: object) -> datetime:
+        end = _lockout_end(value)
+        if end - now > _BLOCKED:
+            return end
+        message = (
+            "is the end of a lockout after failed sign-ins, which are counted anew"
+        )
+        raise ConversionError(message)
+
+    if not fields.flag("lockoutenabled", otherwise=True):
+        fields.drop(
+            "a user with LockoutEnabled false is never locked out", "lockoutend"
+        )
+    return fields.attempt("lockoutend", blocked_until, None) is not None
 
 
 def _lockout_end(value: object) -> datetime:

@@ -26,6 +26,7 @@ from authority_queries.importing.sources.openiddict import (
 )
 
 _MERGED: Final = "its scopes are in the consent of an earlier authorization"
+_NO_CONSENT: Final = "only a valid permanent authorization of a user is a consent"
 _SECOND_FACTOR: Final = "a TOTP secret must be encrypted: the user enrolls again"
 _CODES: Final = "recovery codes have another form here: the user gets new ones"
 _VERSION: Final = "it is the version of the other application's class"
@@ -97,6 +98,8 @@ def convert_authorization_document(
             raise SkippedError(_MERGED if consented else str(error)) from None
         yield _without_family(consent, fields)
         return
+    if not consented and document.get("type") not in (None, "ad-hoc"):
+        fields.note("type", _NO_CONSENT)
     if consent is not None:
         yield consent
     yield from family
@@ -131,9 +134,10 @@ def _consent(
     consent = grants.consent_of(user, client)
     if consent is None or consent.first != text(document["_id"]):
         return None
-    merged = Fields({"scopes": consent.scopes, "creation_date": consent.made})
-    last = Fields({"creation_date": consent.changed})
-    (entry,) = convert_consent([merged, last], tenant=tenant, user=user, client=client)
+    merged = {"scopes": consent.scopes, "creation_date": consent.made}
+    last = {"creation_date": consent.changed}
+    of_user = Fields({"subject": user, "authorizations": [merged, last]})
+    (entry,) = convert_consent(of_user, tenant=tenant, client=client)
     return entry if isinstance(entry, ConsentEntry) else None
 
 

@@ -145,7 +145,7 @@ def is_consent(document: _Raw, client: str) -> bool:
     return (
         subject is not None
         and text(subject) != client
-        and document.get("type") == "permanent"
+        and lower(document.get("type") or "") == "permanent"
         and lower(document.get("status") or "valid") == "valid"
     )
 

@@ -127,7 +127,7 @@ class Database:
         """Return the rows of a statement that returns few."""
         with self._reading():
             cursor = self._connection.cursor(row_factory=dict_row)
-            return cursor.execute(statement(name, identifiers), values).fetchall()
+            return cursor.execute(statement(name, identifiers, values)).fetchall()
 
     def batches(
         self, name: str, identifiers: Mapping[str, Composable], **values: object
@@ -137,7 +137,7 @@ class Database:
             cursor = self._connection.cursor(f"aq_{name}", row_factory=dict_row)
         with cursor:
             with self._reading():
-                cursor.execute(statement(name, identifiers), values)
+                cursor.execute(statement(name, identifiers, values))
             while batch := self._fetch(cursor):
                 yield batch
 

@@ -36,20 +36,19 @@ _CANONICAL: Final = json_util.JSONOptions(
 
 
 class ServerReader:
-    """The collections of one database of a server. A cursor reads each in batches."""
+    """The collections of one database of a server. A cursor reads each in batches.
 
-    def __init__(self, client: MongoClient[_Raw], database: Database[_Raw]) -> None:
+    `name` is where the documents are, without a password.
+    """
+
+    def __init__(
+        self, client: MongoClient[_Raw], database: Database[_Raw], *, hosts: str
+    ) -> None:
+        self.name = f"mongodb://{hosts}/{database.name}"
         self._client = client
         self._database = database
         representation = client.codec_options.uuid_representation
         self._uuids = UuidDecoder(choose_representation(representation))
-
-    @property
-    def name(self) -> str:
-        """Where the documents are, without a password."""
-        hosts = self._client.topology_description.server_descriptions()
-        nodes = ",".join(f"{host}:{port}" for host, port in sorted(hosts))
-        return f"mongodb://{nodes}/{self._database.name}"
 
     def collections(self) -> Sequence[Collection]:
         """Return the collections, by name. Views are left out: they repeat documents.
@@ -119,7 +118,9 @@ def open_server(url: str) -> ServerReader:
         raise ConfigurationError(message) from None
     try:
         database = client.get_default_database(codec_options=BINARY_AS_IT_IS)
-        return ServerReader(client, database)
+        # The hosts as the URL has them: a set of replicas may change its members.
+        hosts = url.partition("://")[2].partition("/")[0].rpartition("@")[2]
+        return ServerReader(client, database, hosts=hosts)
     except UrlError:
         client.close()
         message = "the URL must name a database: mongodb://host/database"
