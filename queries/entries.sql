@@ -79,6 +79,26 @@ from authority.find_other_rows(
     :tenant_id, :table_name, :key, :fixed, :rows_json
 ) as others (position);
 
+-- name: update_rows(tenant_id, table_name, columns, key, fixed, rows_json)
+-- The place, from 1, of a row that is stored and differs from the given one, and whether
+-- it was updated: not if it changed here later. What has ended is not revived.
+-- @row UpdatedRow
+-- @param tenant_id notnull
+-- @param table_name notnull
+-- @param columns notnull
+-- @param key notnull
+-- @param fixed notnull
+-- @param rows_json notnull
+-- @notnull place -- The function returns places.
+-- @notnull is_updated -- The function returns a boolean.
+-- @role pg_database_owner
+select
+    updated.place,
+    updated.is_updated
+from authority.update_rows(
+    :tenant_id, :table_name, :columns, :key, :fixed, :rows_json
+) as updated;
+
 -- name: settle(tenant_id, table_name, rows_json)$
 -- True when other rows changed: families last as long as their imported tokens, and the
 -- feed goes on after its newest imported entry.

@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import psycopg
 from tabulate import tabulate
 
 from authority_queries.cli.progress import Stop
 from authority_queries.cli.sources import add_source, open_named
+from authority_queries.errors import AuthorityError, ConfigurationError
 from authority_queries.service.settings import Settings
 
 if TYPE_CHECKING:
     from authority_queries import ImportProgress, ImportSummary
     from authority_queries.importing.writing.summaries import CollectionSummary
 
+_STOPPED: Final = "authority: stopped: go on with --resume"
 _JOURNAL: Final = Path("authority-import.journal")
 _EPILOG: Final = (
     "Log in as the owner of the database, as for `authority migrate`. Exit codes: 0 "
@@ -33,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dry-run",
         action="store_true",
         help="do everything in one transaction, and roll it back",
+    )
+    parser.add_argument(
+        "--update",
+        action="store_true",
+        help="also update rows that are stored and differ, unless they changed here "
+        "later; --since does so too",
     )
     parser.add_argument(
         "--resume",
@@ -74,6 +83,7 @@ def run_import(settings: Settings, arguments: argparse.Namespace) -> int:
         tenant=arguments.tenant,
         dry_run=arguments.dry_run,
         journal=arguments.journal,
+        update=arguments.update or arguments.since is not None,
         resume=arguments.resume,
         report=arguments.report,
         batch_size=arguments.batch_size,
@@ -85,15 +95,22 @@ def run_import(settings: Settings, arguments: argparse.Namespace) -> int:
         Importer.open(one) as importer,
         stop.on_signals(),
     ):
-        summary = importer.run(
-            source,
-            options,
-            progress=None if arguments.quiet else _Progress(),
-            stop=stop,
-        )
+        try:
+            summary = importer.run(
+                source,
+                options,
+                progress=None if arguments.quiet else _Progress(),
+                stop=stop,
+            )
+        except ConfigurationError:
+            raise
+        except (AuthorityError, psycopg.Error):
+            if not options.dry_run:
+                print(_STOPPED, file=sys.stderr)
+            raise
     _print(summary)
     if not summary.is_complete:
-        print("authority: stopped: go on with --resume", file=sys.stderr)
+        print(_STOPPED, file=sys.stderr)
         return 1 if stop.number is None else 128 + stop.number
     return 1 if summary.refusals else 0
 
@@ -104,14 +121,17 @@ def _print(summary: "ImportSummary") -> None:
         (one.name, one.read, one.imported, one.refusals, one.skipped)
         for one in summary.collections
     ]
-    created, existing = summary.created, summary.existing
-    kinds = [(kind, created[kind], existing[kind]) for kind in created | existing]
+    created, existing, updated = summary.created, summary.existing, summary.updated
+    kinds = [
+        (kind, created[kind], existing[kind], updated[kind])
+        for kind in created | existing
+    ]
     dropped = Counter[tuple[str, str]]()
     for one in summary.collections:
         dropped.update(one.dropped)
     fields = [(*names, count) for names, count in sorted(dropped.items())]
     _print_table(documents, "collection", "read", "imported", "refused", "skipped")
-    _print_table(kinds, "rows", "created", "existing")
+    _print_table(kinds, "rows", "created", "existing", "updated")
     _print_table(fields, "dropped field", "reason", "documents")
     for one in summary.collections:
         _print_refused(one)

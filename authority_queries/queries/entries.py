@@ -21,7 +21,7 @@ from authority_queries.engine.runtime import (
     checks,
 )
 from authority_queries.queries import FOLDER
-from authority_queries.records import NamedRow, OtherRow
+from authority_queries.records import NamedRow, OtherRow, UpdatedRow
 
 _TEXTS = {
     "import_tenant": "da27d51cf742",
@@ -29,6 +29,7 @@ _TEXTS = {
     "import_rows": "7a70b5133959",
     "import_license_usage": "97b634dcc418",
     "find_others": "3854e8206a52",
+    "update_rows": "fb44711ae41c",
     "settle": "baa10934cbf4",
     "record": "5edce59c69ec",
 }
@@ -122,6 +123,29 @@ _find_others_stream_async = _ASYNC_QUERIES.stream(
 )
 _QUERIES.promise("find_others", "position")
 _ASYNC_QUERIES.promise("find_others", "position")
+_update_rows_takes = Parameters(
+    "entries.update_rows",
+    tenant_id=checks.uuid,
+    table_name=checks.text(),
+    columns=checks.array(checks.text()),
+    key=checks.array(checks.text()),
+    fixed=checks.array(checks.text()),
+    rows_json=checks.text(),
+)
+_update_rows: Call[list[UpdatedRow]] = _QUERIES.rows(
+    "update_rows", UpdatedRow, takes=_update_rows_takes
+)
+_update_rows_async: AsyncCall[list[UpdatedRow]] = _ASYNC_QUERIES.rows(
+    "update_rows", UpdatedRow, takes=_update_rows_takes
+)
+_update_rows_stream = _QUERIES.stream(
+    "update_rows", UpdatedRow, takes=_update_rows_takes
+)
+_update_rows_stream_async = _ASYNC_QUERIES.stream(
+    "update_rows", UpdatedRow, takes=_update_rows_takes
+)
+_QUERIES.promise("update_rows", "place", "is_updated")
+_ASYNC_QUERIES.promise("update_rows", "place", "is_updated")
 _settle_takes = Parameters(
     "entries.settle",
     tenant_id=checks.uuid,
@@ -501,13 +525,127 @@ def find_others_stream_async(
     )
 
 
+def update_rows(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    table_name: str,
+    columns: Sequence[str],
+    key: Sequence[str],
+    fixed: Sequence[str],
+    rows_json: str,
+) -> list[UpdatedRow]:
+    """The place, from 1, of a row that is stored and differs from the given one, and
+    whether it was updated: not if it changed here later. What has ended is not revived.
+
+    queries/entries.sql:82
+    """
+    return _update_rows(
+        connection,
+        tenant_id=tenant_id,
+        table_name=table_name,
+        columns=columns,
+        key=key,
+        fixed=fixed,
+        rows_json=rows_json,
+    )
+
+
+async def update_rows_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    table_name: str,
+    columns: Sequence[str],
+    key: Sequence[str],
+    fixed: Sequence[str],
+    rows_json: str,
+) -> list[UpdatedRow]:
+    """The place, from 1, of a row that is stored and differs from the given one, and
+    whether it was updated: not if it changed here later. What has ended is not revived.
+
+    queries/entries.sql:82
+    """
+    return await _update_rows_async(
+        connection,
+        tenant_id=tenant_id,
+        table_name=table_name,
+        columns=columns,
+        key=key,
+        fixed=fixed,
+        rows_json=rows_json,
+    )
+
+
+def update_rows_stream(
+    connection: Connection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    table_name: str,
+    columns: Sequence[str],
+    key: Sequence[str],
+    fixed: Sequence[str],
+    rows_json: str,
+) -> Stream[UpdatedRow]:
+    """The place, from 1, of a row that is stored and differs from the given one, and
+    whether it was updated: not if it changed here later. What has ended is not revived.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    queries/entries.sql:82
+    """
+    return _update_rows_stream(
+        connection,
+        size,
+        tenant_id=tenant_id,
+        table_name=table_name,
+        columns=columns,
+        key=key,
+        fixed=fixed,
+        rows_json=rows_json,
+    )
+
+
+def update_rows_stream_async(
+    connection: AsyncConnection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    table_name: str,
+    columns: Sequence[str],
+    key: Sequence[str],
+    fixed: Sequence[str],
+    rows_json: str,
+) -> AsyncStream[UpdatedRow]:
+    """The place, from 1, of a row that is stored and differs from the given one, and
+    whether it was updated: not if it changed here later. What has ended is not revived.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    queries/entries.sql:82
+    """
+    return _update_rows_stream_async(
+        connection,
+        size,
+        tenant_id=tenant_id,
+        table_name=table_name,
+        columns=columns,
+        key=key,
+        fixed=fixed,
+        rows_json=rows_json,
+    )
+
+
 def settle(
     connection: Connection[object], *, tenant_id: UUID, table_name: str, rows_json: str
 ) -> bool:
     """True when other rows changed: families last as long as their imported tokens,
     and the feed goes on after its newest imported entry.
 
-    queries/entries.sql:82
+    queries/entries.sql:102
     """
     return _settle(
         connection, tenant_id=tenant_id, table_name=table_name, rows_json=rows_json
@@ -524,7 +662,7 @@ async def settle_async(
     """True when other rows changed: families last as long as their imported tokens,
     and the feed goes on after its newest imported entry.
 
-    queries/entries.sql:82
+    queries/entries.sql:102
     """
     return await _settle_async(
         connection, tenant_id=tenant_id, table_name=table_name, rows_json=rows_json
@@ -539,7 +677,7 @@ def record(
 ) -> UUID:
     """The id of the audit event that says that the login imports rows into the tenant.
 
-    queries/entries.sql:92
+    queries/entries.sql:112
     """
     return _record(connection, tenant_id=tenant_id, details=details)
 
@@ -552,6 +690,6 @@ async def record_async(
 ) -> UUID:
     """The id of the audit event that says that the login imports rows into the tenant.
 
-    queries/entries.sql:92
+    queries/entries.sql:112
     """
     return await _record_async(connection, tenant_id=tenant_id, details=details)

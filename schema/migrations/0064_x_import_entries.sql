@@ -132,9 +132,9 @@ end
 $$;
 
 comment on function authority.find_named_rows is
-'Returns the kind, the name and the id of each user with one of these subject_ids, client
-with one of these client_ids, role of one of these names, and service account with one of
-these account_ids.';
+'Returns the kind, the name and the id of each user with one of these subject_ids, each
+client with one of these client_ids, each role of one of these names, and each service
+account with one of these account_ids.';
 
 create or replace function authority.import_rows(
     tenant_id uuid, table_name text, columns text[], key text[], rows_json text

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from authority_queries.engine.runtime import JsonObject
 from authority_queries.queries import entries as queries
-from authority_queries.records import NamedRow, TenantStatus
+from authority_queries.records import NamedRow, TenantStatus, UpdatedRow
 from authority_queries.repositories._async.repository import AsyncRepository
 
 
@@ -111,6 +111,31 @@ class AsyncEntries(AsyncRepository):
             rows_json=rows_json,
         )
         return [row.position for row in found]
+
+    async def update_rows(
+        self,
+        *,
+        tenant_id: UUID,
+        table_name: str,
+        columns: Sequence[str],
+        key: Sequence[str],
+        fixed: Sequence[str],
+        rows_json: str,
+    ) -> Sequence[UpdatedRow]:
+        """Update stored rows that differ, unless they changed here later.
+
+        Returns the places of the rows that differed, from 1, and whether each was
+        updated.
+        """
+        return await queries.update_rows_async(
+            self._connection,
+            tenant_id=tenant_id,
+            table_name=table_name,
+            columns=[*columns],
+            key=[*key],
+            fixed=[*fixed],
+            rows_json=rows_json,
+        )
 
     async def settle(self, *, tenant_id: UUID, table_name: str, rows_json: str) -> bool:
         """Keep what depends on imported rows. Return whether other rows changed."""

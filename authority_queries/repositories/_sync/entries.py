@@ -7,7 +7,7 @@ from uuid import UUID
 
 from authority_queries.engine.runtime import JsonObject
 from authority_queries.queries import entries as queries
-from authority_queries.records import NamedRow, TenantStatus
+from authority_queries.records import NamedRow, TenantStatus, UpdatedRow
 from authority_queries.repositories._sync.repository import Repository
 
 
@@ -112,6 +112,31 @@ class Entries(Repository):
             rows_json=rows_json,
         )
         return [row.position for row in found]
+
+    def update_rows(
+        self,
+        *,
+        tenant_id: UUID,
+        table_name: str,
+        columns: Sequence[str],
+        key: Sequence[str],
+        fixed: Sequence[str],
+        rows_json: str,
+    ) -> Sequence[UpdatedRow]:
+        """Update stored rows that differ, unless they changed here later.
+
+        Returns the places of the rows that differed, from 1, and whether each was
+        updated.
+        """
+        return queries.update_rows(
+            self._connection,
+            tenant_id=tenant_id,
+            table_name=table_name,
+            columns=[*columns],
+            key=[*key],
+            fixed=[*fixed],
+            rows_json=rows_json,
+        )
 
     def settle(self, *, tenant_id: UUID, table_name: str, rows_json: str) -> bool:
         """Keep what depends on imported rows. Return whether other rows changed."""
