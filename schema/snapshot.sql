@@ -1294,7 +1294,6 @@ begin
         select from authority.list_moved_tables() as tables
         where
             tables.name = table_name
-            and cardinality(key_columns) > 0
             and key_columns <@ tables.columns
     ) then
         raise invalid_parameter_value
@@ -1302,7 +1301,7 @@ begin
     end if;
     return query
     select
-        string_agg(
+        coalesce(string_agg(
             case
                 when named.column_name is null
                     then format(
@@ -1322,12 +1321,12 @@ begin
                 )
             end,
             ', ' order by columns.position
-        ),
-        string_agg(
+        ), 'null as key'),
+        coalesce(string_agg(
             format('held.%1$I = wanted.%1$I', columns.name),
             ' and ' order by columns.position
-        ),
-        string_agg(
+        ), 'true'),
+        coalesce(string_agg(
             case
                 when named.column_name is not null
                     then format(
@@ -1345,7 +1344,7 @@ begin
                 else format('held.%I::text', columns.name)
             end,
             ', ' order by columns.position
-        ),
+        ), ''),
         case when table_name = 'tenants' then 'id' else 'tenant_id' end::name
     from unnest(key_columns) with ordinality as columns (name, position)
     inner join pg_attribute on columns.name = pg_attribute.attname
@@ -1357,7 +1356,7 @@ $_$;
 
 COMMENT ON FUNCTION authority.describe_keys(table_name text, key_columns text[]) IS 'Returns the pieces of statements that compare a table with keys of another store: the
 typed keys, the condition of a match, the texts of a row''s key, and the column of the
-tenant.';
+tenant. A table with one row for each tenant has no key columns.';
 
 -- device_authorizations
 
@@ -2705,9 +2704,9 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.find_named_rows(tenant_id uuid, users text[], clients text[], roles text[], service_accounts text[]) IS 'Returns the kind, the name and the id of each user with one of these subject_ids, client
-with one of these client_ids, role of one of these names, and service account with one of
-these account_ids.';
+COMMENT ON FUNCTION authority.find_named_rows(tenant_id uuid, users text[], clients text[], roles text[], service_accounts text[]) IS 'Returns the kind, the name and the id of each user with one of these subject_ids, each
+client with one of these client_ids, each role of one of these names, and each service
+account with one of these account_ids.';
 
 -- find_other_rows
 
@@ -3139,14 +3138,14 @@ begin
         raise invalid_parameter_value
         using message = 'a column is not one of the table';
     end if;
-    select string_agg(format('%I', parts.name), ', ') into keys
+    select string_agg(format(', %I', parts.name), '') into keys
     from unnest(key) as parts (name);
     perform set_config('authority.tenant_id', import_rows.tenant_id::text, true);
     perform set_config('authority.loaded_tenant', import_rows.tenant_id::text, true);
     execute format(
         'insert into authority.%1$I (tenant_id, %2$s) select $1, %3$s '
         'from json_to_recordset($2::json) as given (%4$s) '
-        'on conflict (tenant_id, %5$s) do nothing',
+        'on conflict (tenant_id%5$s) do nothing',
         table_name,
         names,
         cells,
@@ -3166,7 +3165,7 @@ every policy applies. The insertions are no events of the audit.';
 
 -- import_tenant
 
-CREATE FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone) RETURNS uuid
+CREATE FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, is_complete boolean) RETURNS uuid
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
@@ -3200,7 +3199,7 @@ begin
         select tenants.id into found_id
         from authority.tenants
         where tenants.code = import_tenant.code;
-    else
+    elsif not is_complete then
         insert into authority.roles (tenant_id, name, description, is_system)
         select found_id, system_roles.name, system_roles.description, true
         from authority.system_roles;
@@ -3226,8 +3225,9 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone) IS 'Returns the id of the tenant with this code. Creates the tenant if there is none, with
-the system roles and the standard scopes. Its insertion is no event of the audit.';
+COMMENT ON FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, is_complete boolean) IS 'Returns the id of the tenant with this code. Creates the tenant if there is none, with
+the system roles and the standard scopes unless it is complete: its own follow. Its
+insertion is no event of the audit.';
 
 -- is_bounded_json
 
@@ -4166,7 +4166,16 @@ begin
             pg_index.indrelid = pg_attribute.attrelid
             and parts.attnum = pg_attribute.attnum
     where pg_index.indrelid = target and pg_index.indisprimary;
-    select case when table_name in ('roles', 'scopes') then 'held.is_system' end
+    select
+        case
+            when table_name in ('roles', 'scopes')
+                then format(
+                    'held.is_system and exists (select from authority.%I as templates '
+                    'where templates.name = held.name)',
+                    'system_' || table_name
+                )
+            else 'false'
+        end
     into system_flag;
     return query execute format(
         'with picked as ('
@@ -4179,22 +4188,23 @@ begin
             else ''
         end || 'order by %2$s limit $3) '
         'select jsonb_agg(jsonb_build_array(picked.key, picked.created_at, '
-        'picked.is_system) order by picked.position), count(*), '
+        'picked.is_system, picked.row_key) order by picked.position), count(*), '
         '(array_agg(picked.row_key order by picked.position desc))[1] from picked',
         target,
         held_keys,
         pieces.listed,
         pieces.tenant_column,
         past_keys,
-        coalesce(system_flag, 'false')
+        system_flag
     ) using tenant_id, after, page_size;
     perform set_config('authority.tenant_id', tenant_before, true);
 end
 $_$;
 
 COMMENT ON FUNCTION authority.list_row_keys(tenant_id uuid, table_name text, key_columns text[], after jsonb, page_size bigint) IS 'Returns the next rows of the tenant in one table in the order of its primary key, after
-this primary key: an array of the key as in read_rows, the time of creation, and whether
-the row belongs to the system; how many; and the primary key of the last one.';
+this primary key: an array of the key as in read_rows, the time of creation, whether the
+row belongs to the system, and its primary key; how many; and the primary key of the
+last one.';
 
 -- live_sessions
 
@@ -5106,6 +5116,7 @@ declare
     effective_at timestamptz := authority.clock();
     tenant_id uuid;
     target text;
+    ends timestamptz;
 begin
     if its_table = 'tenants' then
         tenant_id := old.id;
@@ -5124,6 +5135,11 @@ begin
     if reason like '%_signed_out' then
         effective_at := new.tokens_valid_after;
     end if;
+    if tg_op = 'DELETE' then
+        ends := effective_at + interval '2160 hours';
+    elsif category = 'foreign_tokens' then
+        ends := old.foreign_tokens_until;
+    end if;
     if reason <> 'tenant_inactive' or not exists (
         select from authority.active_tenants where active_tenants.id = old.id
     ) then
@@ -5131,12 +5147,7 @@ begin
             tenant_id,
             category,
             array[target],
-            array[
-                case
-                    when tg_op = 'DELETE' then effective_at + interval '2160 hours'
-                    when category = 'foreign_tokens' then old.foreign_tokens_until
-                end
-            ],
+            array[ends],
             reason,
             effective_at
         );
@@ -6569,10 +6580,9 @@ begin
         from json_to_recordset(rows_json::json) as given (sequence bigint)
         on conflict on constraint revocation_sequences_tenant_id_pk do update
             set
-                last_sequence = greatest(
-                    revocation_sequences.last_sequence, excluded.last_sequence
-                ),
-                updated_at = excluded.updated_at;
+                last_sequence = excluded.last_sequence,
+                updated_at = excluded.updated_at
+            where revocation_sequences.last_sequence < excluded.last_sequence;
     end if;
     perform set_config('authority.tenant_id', tenant_before, true);
     return found;
@@ -7268,6 +7278,139 @@ CREATE FUNCTION authority.totp_step(period interval) RETURNS bigint
 
 COMMENT ON FUNCTION authority.totp_step(period interval) IS 'Returns the current time step (RFC 6238 section 4.2): how many periods have passed
 since 1970.';
+
+-- update_rows
+
+CREATE FUNCTION authority.update_rows(tenant_id uuid, table_name text, columns text[], key text[], fixed text[], rows_json text) RETURNS TABLE(place bigint, is_updated boolean)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET "IntervalStyle" TO 'postgres'
+    SET standard_conforming_strings TO 'on'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    has_version constant boolean := exists (
+        select from pg_attribute
+        where
+            pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+            and pg_attribute.attname = 'row_version'
+    );
+    names text;
+    types text;
+    same text;
+    stored text;
+    cells text;
+    sets text;
+begin
+    select
+        string_agg(format('%I', given.name), ', ' order by given.name),
+        string_agg(format('%I %s', given.name, given.type), ', ' order by given.name),
+        string_agg(format(' and held.%1$I = given.%1$I', given.name), '')
+        filter (where given.name = any(key)),
+        string_agg(format('held.%I', given.name), ', ' order by given.name)
+        filter (where given.is_value),
+        string_agg(
+            format(
+                case
+                    -- What has ended stays ended, and counters only grow.
+                    when given.name in ('revoked_at', 'redeemed_at')
+                        then 'coalesce(held.%1$I, given.%1$I)'
+                    when given.name = 'revocation_reason'
+                        then 'case when held.revoked_at is null then given.%1$I '
+                        'else held.%1$I end'
+                    when given.name = 'redemption_hash'
+                        then 'case when held.redeemed_at is null then given.%1$I '
+                        'else held.%1$I end'
+                    when given.name in (
+                        'last_sequence', 'last_used_at', 'last_used_step',
+                        'sign_count', 'tokens_expire_at', 'tokens_valid_after'
+                    ) then 'greatest(held.%1$I, given.%1$I)'
+                    when given.is_required then 'coalesce(given.%1$I, held.%1$I)'
+                    else 'given.%1$I'
+                end,
+                given.name
+            ),
+            ', ' order by given.name
+        ) filter (where given.is_value),
+        string_agg(format('%1$I = differing.%1$I', given.name), ', ')
+        filter (where given.is_value)
+    into names, types, same, stored, cells, sets
+    from (
+        select
+            pg_attribute.attname as name,
+            format_type(pg_attribute.atttypid, pg_attribute.atttypmod) as type,
+            pg_attribute.attnotnull as is_required,
+            pg_attribute.attname <> all(
+                key || fixed || '{id,created_at,updated_at}'::text[]
+            ) as is_value
+        from pg_attribute
+        where
+            pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+            and pg_attribute.attname = any(columns)
+    ) as given;
+    if sets is null then
+        return;
+    end if;
+    perform set_config('authority.tenant_id', update_rows.tenant_id::text, true);
+    return query execute format(
+        'with differing as materialized ('
+        'select given.place, %9$s as may_change, held.ctid as row, '
+        '%10$s as updated_at, changed.* '
+        'from rows from (json_to_recordset($2::json) as (%2$s)) '
+        'with ordinality as given (%1$s, place) '
+        'inner join authority.%3$I as held on held.tenant_id = $1%4$s '
+        'cross join lateral (select %6$s) as changed (%7$s) '
+        'where (%5$s) is distinct from (%6$s) '
+        'for no key update of held'
+        '), updated as ('
+        'update authority.%3$I as held set %8$s%11$s from differing '
+        'where held.ctid = differing.row and differing.may_change '
+        'returning differing.place) '
+        'select differing.place, differing.may_change from differing',
+        names,
+        types,
+        table_name,
+        coalesce(same, '')
+        -- Our own roles and scopes are not those of the other store.
+        || case when 'is_system' = any(columns) then ' and not held.is_system' else '' end,
+        stored,
+        cells,
+        replace(stored, 'held.', ''),
+        sets,
+        case
+            when 'updated_at' = any(columns)
+                then 'coalesce(held.updated_at <= given.updated_at, true)'
+            when table_name = 'recovery_codes'
+                then 'coalesce(held.last_used_at <= given.last_used_at, '
+                'held.last_used_at is null)'
+            else 'true'
+        end,
+        case
+            when 'updated_at' = any(columns)
+                then 'coalesce(least(given.updated_at, authority.clock()), '
+                'authority.clock())'
+            else 'authority.clock()'
+        end,
+        case
+            when 'updated_at' = any(columns)
+                then ', updated_at = differing.updated_at'
+            else ''
+        end
+        || case
+            when has_version then ', row_version = held.row_version + 1' else ''
+        end
+    ) using tenant_id, rows_json;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$_$;
+
+COMMENT ON FUNCTION authority.update_rows(tenant_id uuid, table_name text, columns text[], key text[], fixed text[], rows_json text) IS 'Updates rows of the tenant that are stored and differ from the given ones. Returns the
+places of these, from 1, and whether each was updated: not if it changed here later.
+Tokens, families, consents and sessions that have ended are not revived. Rows with other
+values in the fixed columns must have been refused before.';
 
 -- usable_licenses
 
