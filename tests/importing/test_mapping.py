@@ -70,6 +70,24 @@ def test_unknown_fields_are_kept_in_the_same_nesting(tmp_path: Path) -> None:
     assert not found.dropped
 
 
+def test_unknown_fields_that_may_be_secrets_are_dropped(tmp_path: Path) -> None:
+    (found,) = converted(
+        tmp_path,
+        USERS,
+        {
+            "sub": "1",
+            "name": "ann",
+            "apiKey": "hunter2",
+            "x": [{"password": "hunter2"}],
+        },
+    )
+    assert fields_of(found)["attributes"] == {"x": [{}]}
+    assert found.dropped == (
+        Dropped(field="apiKey", reason="may be a secret"),
+        Dropped(field="x.password", reason="may be a secret"),
+    )
+
+
 def test_unknown_fields_without_a_place_are_dropped(tmp_path: Path) -> None:
     (found,) = converted(
         tmp_path,

@@ -26,6 +26,7 @@ from authority_queries.importing.mapping.paths import (
 )
 from authority_queries.importing.mapping.targets import ENTRIES, RANKS
 from authority_queries.importing.refusals import reason_of
+from authority_queries.importing.sources.keeping import keep_open
 
 _UNKNOWN: Final = "unknown field"
 _TAKEN: Final = "a field of this name is kept already"
@@ -145,19 +146,20 @@ class _Work:
             if self.scope.find(path) is not None:
                 self.dropped.append(Dropped(field=path.text, reason=reason))
 
-    def _keep(self, values: dict[str, Value], kept: str | None) -> None:
+    def _keep(self, values: dict[str, Value], field: str | None) -> None:
         """Keep the fields that no rule has used, or drop them."""
         left = leftover(self.document, self.scope.used)
-        for name, value in left.items():
-            reason = _UNKNOWN
-            if kept is not None:
-                if put(values, (kept, name), plain_json(value)):
-                    continue
-                reason = _TAKEN
-            self.dropped += [
-                Dropped(field=path, reason=reason)
-                for path in dict.fromkeys(names_of(value, name))
-            ]
+        if field is None:
+            self._note(left, _UNKNOWN)
+            return
+        plain = {name: plain_json(value) for name, value in left.items()}
+        for name, value in keep_open(plain, self.dropped).items():
+            if not put(values, (field, name), value):
+                self._note({name: left[name]}, _TAKEN)
+
+    def _note(self, left: Mapping[str, object], reason: str) -> None:
+        paths = dict.fromkeys(names_of(left) if left else ())
+        self.dropped += [Dropped(field=path, reason=reason) for path in paths]
 
 
 def _entry(kind: str, values: dict[str, Value]) -> AnyEntry:
