@@ -22,6 +22,8 @@ from authority_queries import (
     verify_client_secret,
     verify_password,
 )
+from authority_queries.cli import main
+from authority_queries.importing.comparing import CompareOptions, Comparer
 from authority_queries.importing.documents import Document, Source
 from authority_queries.importing.entries import UserEntry
 from authority_queries.importing.mapping.compiling import load_mapping
@@ -288,9 +290,36 @@ def check_acme(store: Store, tenant_id: UUID) -> None:
     assert found.user_id == alice.id
 
 
-def test_csv_files_are_imported(home: Place, tmp_path: Path) -> None:
-    source = source_of("csv", write_csv(tmp_path), FILES / "csv.toml", tenant="corp")
-    assert refused(imported(home, source, "corp")) == ["3", "line 6"]
+def test_the_imported_authority_does_not_differ(home: Place, dump: Path) -> None:
+    def source() -> Source:
+        return source_of("mongodb", dump, AUTHORITY, tenant=None)
+
+    imported(home, source())
+    with Comparer.open(home.settings("owner")) as comparer, closing(source()) as again:
+        found = comparer.compare(again, CompareOptions(sample=None))
+    assert [each for each in found.findings if each.rule is None] == []
+    assert sum(each.compared for each in found.collections) == 14
+
+
+def test_the_commands_take_a_mapping(
+    home: Place,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    url = home.settings("owner").database_url
+    assert url is not None
+    monkeypatch.setenv("AUTHORITY_DATABASE_URL", url.get_secret_value())
+    monkeypatch.chdir(tmp_path)
+    source = f"csv:{write_csv(tmp_path)}"
+    options = ["--mapping", str(FILES / "csv.toml"), "--tenant", "corp"]
+    assert main(["import", source, *options]) == 1
+    captured = capsys.readouterr()
+    assert "mail is no e-mail address" in captured.out + captured.err
+    assert main(["compare", source, *options, "--full"]) == 1
+    capsys.readouterr()
+    assert main(["import", source, *options[2:]]) == 2
+    assert "--mapping" in capsys.readouterr().err
 
 
 def test_json_lines_are_imported(home: Place, tmp_path: Path) -> None:
