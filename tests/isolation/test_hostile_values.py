@@ -38,6 +38,8 @@ MAY_SET: Final = {
     "audit_events.prune_default",
     "audit_events.seal",
     "audit_events.verify",
+    "comparisons.list_row_keys",
+    "comparisons.read_rows",
     "erasures.erase_tenant",
     "erasures.erase_user",
     "erasures.find_user",

@@ -132,6 +132,8 @@ UNBOUND = {
     "audit_events.record": _WRITTEN,
     "audit_events.verify": "it passes the tenant to a function",
     "client_registrations.save": _WRITTEN,
+    "comparisons.list_row_keys": "it passes the tenant to a function",
+    "comparisons.read_rows": "it passes the tenant to a function",
     "erasures.erase_tenant": "it passes the tenant to a function",
     "erasures.erase_user": "it passes the tenant to a function",
     "erasures.find_user": "it passes the tenant to a function",

@@ -45,6 +45,8 @@ NO_SHARDS = {
     "sessions.verify": "calls a function: see the test of a tenant's life",
     "tenant_moves.hold": "the directory",
     "tenant_moves.list_open_units": "the directory, and the locks of the server",
+    "comparisons.list_row_keys": "calls a function, whose statement names the tenant",
+    "comparisons.read_rows": "calls a function, whose statements name the tenant",
     "tenant_moves.dump_rows": "calls a function, whose statement names the tenant",
     "tenant_moves.load_rows": "calls a function, whose statement inserts",
     "tenant_moves.advance_feed": "calls a function, whose statement inserts",

@@ -48,6 +48,7 @@ BOUNDED = {
     "authorizations.list_by_ids": "the argument",
     "client_secrets.list_by_client": "client_secrets_client_uuid_limit",
     "client_secrets.list_live": "client_secrets_client_uuid_limit",
+    "comparisons.read_rows": "the argument",
     "exports.list_tables": "the catalogue",
     "grants.issue_many": "a write: it returns what it issued",
     "monitoring.list_connections": "max_connections",

@@ -137,6 +137,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "hint": True,
     "idempotency_key": "second",
     "is_of_user": False,
+    "key_columns": ["subject_id"],
     "lease": HOUR,
     "kept_consents": timedelta(0),
     "kept_expired": timedelta(0),
@@ -172,6 +173,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "requested_at": None,
     "resource": None,
     "retention": timedelta(days=30),
+    "row_keys": [[IdOf("users", 0, "subject_id")]],
     "searches": True,
     "secret_id": IdOf("client_secrets", 0),
     "table_name": "users",
@@ -313,6 +315,7 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "tokens.list_by_ids": {"ids": [IdOf("tokens", 0)]},
     "users.list_by_ids": {"ids": [IdOf("users", 0)]},
     "exports.list_rows": {"after": None},
+    "comparisons.list_row_keys": {"after": None},
     "tenant_moves.dump_rows": {"after": None},
     "license_usage.list_totals_of_metric": {"after": date(8999, 1, 1)},
     **{
