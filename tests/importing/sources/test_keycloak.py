@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 from uuid import UUID
 
 import pytest
@@ -27,14 +27,16 @@ from authority_queries.importing.entries import (
 from authority_queries.secrets.encryption import Encrypted
 from tests.importing.sources import realm
 from tests.importing.sources.accounting import (
+    by_id,
     documents,
+    of,
     opened,
+    reasons,
     unaccounted,
     write_json,
 )
 
 pytestmark = pytest.mark.one_version
-T = TypeVar("T")
 KEYRING: Final = Keyring(current="k", keys={"k": bytes(32)})
 
 
@@ -43,19 +45,6 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Document]]:
     path = tmp_path_factory.mktemp("keycloak") / "realm.json"
     write_json(path, realm.with_users())
     return documents(opened("keycloak", path, keyring=KEYRING))
-
-
-def by_id(found: list[Document], key: str) -> Document:
-    (one,) = (each for each in found if each.id == key)
-    return one
-
-
-def of(document: Document, kind: type[T]) -> list[T]:
-    return [entry for entry in document.entries if isinstance(entry, kind)]
-
-
-def reasons(document: Document) -> dict[str, str]:
-    return {each.field: each.reason for each in document.dropped}
 
 
 def test_each_field_is_imported_kept_or_dropped(
@@ -68,8 +57,8 @@ def test_each_field_is_imported_kept_or_dropped(
     assert unaccounted(realm.WEB, client, "secret", "notBefore", *CHANGED) == set()
     ann = by_id(read["users"], realm.ANN)
     moments = ("createdTimestamp", "notBefore", "clientConsents", "credentials")
-    rows = ("realmRoles", "clientRoles.web", "federatedIdentities.identityProvider")
-    assert unaccounted(realm.ANN_THERE, ann, "enabled", *moments, *rows) == set()
+    others = ("realmRoles", "clientRoles.web", "federatedIdentities.identityProvider")
+    assert unaccounted(realm.ANN_THERE, ann, "enabled", *moments, *others) == set()
     role = by_id(read["roles"], "default-roles-acme")
     listed = realm.ROLES["realm"]
     assert isinstance(listed, list)
