@@ -38,7 +38,7 @@ class TotpSealer:
     ) -> TotpCredentialEntry:
         """Return the entry of a confirmed secret. Raises ConversionError."""
         if self.keyring is None:
-            message = "needs a keyring: pass one to the import"
+            message = "needs a keyring: import by the API with SourceOptions(keyring=…)"
             raise ConversionError(message)
         known = algorithm.upper().replace("HMAC", "").replace("-", "")
         if known not in _ALGORITHMS:

@@ -27,7 +27,7 @@ from authority_queries.importing.sources.totp import TotpSealer
 def open_source(options: SourceOptions) -> Source:
     """Open a realm file or a folder. Raises ConfigurationError, SourceError."""
     if options.since is not None:
-        message = "keycloak exports have no times of changes: import without --since"
+        message = "keycloak exports have no times of changes: use --update, not --since"
         raise ConfigurationError(message)
     location = Path(options.location.get_secret_value())
     export = _Export(read_realms(location, options.tenant), options)
