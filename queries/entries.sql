@@ -1,11 +1,13 @@
--- name: import_tenant(tenant_id, code, display_name, status, settings, tokens_valid_after, created_at, updated_at)$
+-- name: import_tenant(tenant_id, code, display_name, status, settings, tokens_valid_after, created_at, updated_at, is_complete)$
 -- The id of the tenant with this code, which is created if there is none, with the
--- system roles and the standard scopes. tenant_id is the id of a new tenant.
+-- system roles and the standard scopes unless it is complete: its own follow. tenant_id
+-- is the id of a new tenant.
 -- @param tenant_id notnull
 -- @param code notnull
 -- @param display_name notnull
 -- @param status notnull
 -- @param settings notnull
+-- @param is_complete notnull
 -- @notnull id -- The function returns the id of the new or of the stored tenant.
 -- @role pg_database_owner
 select authority.import_tenant(
@@ -16,7 +18,8 @@ select authority.import_tenant(
     :settings,
     :tokens_valid_after,
     coalesce(:created_at, authority.clock()),
-    coalesce(:updated_at, :created_at, authority.clock())
+    coalesce(:updated_at, :created_at, authority.clock()),
+    :is_complete
 ) as id;
 
 -- name: find_named(tenant_id, users, clients, roles, service_accounts)

@@ -24,7 +24,7 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import NamedRow, OtherRow
 
 _TEXTS = {
-    "import_tenant": "d8e9320b93a0",
+    "import_tenant": "da27d51cf742",
     "find_named": "edea84f1a90c",
     "import_rows": "7a70b5133959",
     "import_license_usage": "97b634dcc418",
@@ -45,6 +45,7 @@ _import_tenant_takes = Parameters(
     tokens_valid_after=checks.optional(checks.moment),
     created_at=checks.optional(checks.moment),
     updated_at=checks.optional(checks.moment),
+    is_complete=checks.boolean,
 )
 _import_tenant: Call[UUID] = _QUERIES.sure_value(
     "import_tenant", takes=_import_tenant_takes
@@ -157,9 +158,11 @@ def import_tenant(
     tokens_valid_after: datetime | None,
     created_at: datetime | None,
     updated_at: datetime | None,
+    is_complete: bool,
 ) -> UUID:
     """The id of the tenant with this code, which is created if there is none, with the
-    system roles and the standard scopes. tenant_id is the id of a new tenant.
+    system roles and the standard scopes unless it is complete: its own follow.
+    tenant_id is the id of a new tenant.
 
     queries/entries.sql:1
     """
@@ -173,6 +176,7 @@ def import_tenant(
         tokens_valid_after=tokens_valid_after,
         created_at=created_at,
         updated_at=updated_at,
+        is_complete=is_complete,
     )
 
 
@@ -187,9 +191,11 @@ async def import_tenant_async(
     tokens_valid_after: datetime | None,
     created_at: datetime | None,
     updated_at: datetime | None,
+    is_complete: bool,
 ) -> UUID:
     """The id of the tenant with this code, which is created if there is none, with the
-    system roles and the standard scopes. tenant_id is the id of a new tenant.
+    system roles and the standard scopes unless it is complete: its own follow.
+    tenant_id is the id of a new tenant.
 
     queries/entries.sql:1
     """
@@ -203,6 +209,7 @@ async def import_tenant_async(
         tokens_valid_after=tokens_valid_after,
         created_at=created_at,
         updated_at=updated_at,
+        is_complete=is_complete,
     )
 
 
@@ -219,7 +226,7 @@ def find_named(
     with one of these client_ids, a role of one of these names, or a service account
     with one of these account_ids.
 
-    queries/entries.sql:22
+    queries/entries.sql:25
     """
     return _find_named(
         connection,
@@ -244,7 +251,7 @@ async def find_named_async(
     with one of these client_ids, a role of one of these names, or a service account
     with one of these account_ids.
 
-    queries/entries.sql:22
+    queries/entries.sql:25
     """
     return await _find_named_async(
         connection,
@@ -273,7 +280,7 @@ def find_named_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/entries.sql:22
+    queries/entries.sql:25
     """
     return _find_named_stream(
         connection,
@@ -303,7 +310,7 @@ def find_named_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/entries.sql:22
+    queries/entries.sql:25
     """
     return _find_named_stream_async(
         connection,
@@ -328,7 +335,7 @@ def import_rows(
     """The number of rows that were inserted into this table. A row whose key is stored
     already is skipped. rows_json is an array of objects of these columns.
 
-    queries/entries.sql:40
+    queries/entries.sql:43
     """
     return _import_rows(
         connection,
@@ -352,7 +359,7 @@ async def import_rows_async(
     """The number of rows that were inserted into this table. A row whose key is stored
     already is skipped. rows_json is an array of objects of these columns.
 
-    queries/entries.sql:40
+    queries/entries.sql:43
     """
     return await _import_rows_async(
         connection,
@@ -370,7 +377,7 @@ def import_license_usage(
     """As import_rows, for uses of licences. Each inserted use is added to the total of
     its period.
 
-    queries/entries.sql:54
+    queries/entries.sql:57
     """
     return _import_license_usage(connection, tenant_id=tenant_id, rows_json=rows_json)
 
@@ -381,7 +388,7 @@ async def import_license_usage_async(
     """As import_rows, for uses of licences. Each inserted use is added to the total of
     its period.
 
-    queries/entries.sql:54
+    queries/entries.sql:57
     """
     return await _import_license_usage_async(
         connection, tenant_id=tenant_id, rows_json=rows_json
@@ -400,7 +407,7 @@ def find_others(
     """The position, from 1, of a row whose key is that of a stored row with other
     values in the fixed columns.
 
-    queries/entries.sql:63
+    queries/entries.sql:66
     """
     return _find_others(
         connection,
@@ -424,7 +431,7 @@ async def find_others_async(
     """The position, from 1, of a row whose key is that of a stored row with other
     values in the fixed columns.
 
-    queries/entries.sql:63
+    queries/entries.sql:66
     """
     return await _find_others_async(
         connection,
@@ -452,7 +459,7 @@ def find_others_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/entries.sql:63
+    queries/entries.sql:66
     """
     return _find_others_stream(
         connection,
@@ -481,7 +488,7 @@ def find_others_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/entries.sql:63
+    queries/entries.sql:66
     """
     return _find_others_stream_async(
         connection,
@@ -500,7 +507,7 @@ def settle(
     """True when other rows changed: families last as long as their imported tokens,
     and the feed goes on after its newest imported entry.
 
-    queries/entries.sql:79
+    queries/entries.sql:82
     """
     return _settle(
         connection, tenant_id=tenant_id, table_name=table_name, rows_json=rows_json
@@ -517,7 +524,7 @@ async def settle_async(
     """True when other rows changed: families last as long as their imported tokens,
     and the feed goes on after its newest imported entry.
 
-    queries/entries.sql:79
+    queries/entries.sql:82
     """
     return await _settle_async(
         connection, tenant_id=tenant_id, table_name=table_name, rows_json=rows_json
@@ -532,7 +539,7 @@ def record(
 ) -> UUID:
     """The id of the audit event that says that the login imports rows into the tenant.
 
-    queries/entries.sql:89
+    queries/entries.sql:92
     """
     return _record(connection, tenant_id=tenant_id, details=details)
 
@@ -545,6 +552,6 @@ async def record_async(
 ) -> UUID:
     """The id of the audit event that says that the login imports rows into the tenant.
 
-    queries/entries.sql:89
+    queries/entries.sql:92
     """
     return await _record_async(connection, tenant_id=tenant_id, details=details)

@@ -47,7 +47,6 @@ begin
         select from authority.list_moved_tables() as tables
         where
             tables.name = table_name
-            and cardinality(key_columns) > 0
             and key_columns <@ tables.columns
     ) then
         raise invalid_parameter_value
@@ -55,7 +54,7 @@ begin
     end if;
     return query
     select
-        string_agg(
+        coalesce(string_agg(
             case
                 when named.column_name is null
                     then format(
@@ -75,12 +74,12 @@ begin
                 )
             end,
             ', ' order by columns.position
-        ),
-        string_agg(
+        ), 'null as key'),
+        coalesce(string_agg(
             format('held.%1$I = wanted.%1$I', columns.name),
             ' and ' order by columns.position
-        ),
-        string_agg(
+        ), 'true'),
+        coalesce(string_agg(
             case
                 when named.column_name is not null
                     then format(
@@ -98,7 +97,7 @@ begin
                 else format('held.%I::text', columns.name)
             end,
             ', ' order by columns.position
-        ),
+        ), ''),
         case when table_name = 'tenants' then 'id' else 'tenant_id' end::name
     from unnest(key_columns) with ordinality as columns (name, position)
     inner join pg_attribute on columns.name = pg_attribute.attname
@@ -111,7 +110,7 @@ $$;
 comment on function authority.describe_keys is
 'Returns the pieces of statements that compare a table with keys of another store: the
 typed keys, the condition of a match, the texts of a row''s key, and the column of the
-tenant.';
+tenant. A table with one row for each tenant has no key columns.';
 
 create or replace function authority.read_rows(
     tenant_id uuid, table_name text, key_columns text[], keys jsonb

@@ -17,7 +17,8 @@ create or replace function authority.import_tenant(
     settings jsonb,
     tokens_valid_after timestamptz,
     created_at timestamptz,
-    updated_at timestamptz
+    updated_at timestamptz,
+    is_complete boolean
 )
 returns uuid
 language plpgsql
@@ -53,7 +54,7 @@ begin
         select tenants.id into found_id
         from authority.tenants
         where tenants.code = import_tenant.code;
-    else
+    elsif not is_complete then
         insert into authority.roles (tenant_id, name, description, is_system)
         select found_id, system_roles.name, system_roles.description, true
         from authority.system_roles;
@@ -81,7 +82,8 @@ $$;
 
 comment on function authority.import_tenant is
 'Returns the id of the tenant with this code. Creates the tenant if there is none, with
-the system roles and the standard scopes. Its insertion is no event of the audit.';
+the system roles and the standard scopes unless it is complete: its own follow. Its
+insertion is no event of the audit.';
 
 create or replace function authority.find_named_rows(
     tenant_id uuid,
@@ -200,14 +202,14 @@ begin
         raise invalid_parameter_value
         using message = 'a column is not one of the table';
     end if;
-    select string_agg(format('%I', parts.name), ', ') into keys
+    select string_agg(format(', %I', parts.name), '') into keys
     from unnest(key) as parts (name);
     perform set_config('authority.tenant_id', import_rows.tenant_id::text, true);
     perform set_config('authority.loaded_tenant', import_rows.tenant_id::text, true);
     execute format(
         'insert into authority.%1$I (tenant_id, %2$s) select $1, %3$s '
         'from json_to_recordset($2::json) as given (%4$s) '
-        'on conflict (tenant_id, %5$s) do nothing',
+        'on conflict (tenant_id%5$s) do nothing',
         table_name,
         names,
         cells,
@@ -228,7 +230,7 @@ every policy applies. The insertions are no events of the audit.';
 
 revoke execute on function
 authority.import_tenant(
-    uuid, text, text, text, jsonb, timestamptz, timestamptz, timestamptz
+    uuid, text, text, text, jsonb, timestamptz, timestamptz, timestamptz, boolean
 ),
 authority.find_named_rows(uuid, text[], text[], text[], text[]),
 authority.import_rows(uuid, text, text[], text[], text)

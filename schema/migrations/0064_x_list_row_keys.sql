@@ -54,7 +54,16 @@ begin
             pg_index.indrelid = pg_attribute.attrelid
             and parts.attnum = pg_attribute.attnum
     where pg_index.indrelid = target and pg_index.indisprimary;
-    select case when table_name in ('roles', 'scopes') then 'held.is_system' end
+    select
+        case
+            when table_name in ('roles', 'scopes')
+                then format(
+                    'held.is_system and exists (select from authority.%I as templates '
+                    'where templates.name = held.name)',
+                    'system_' || table_name
+                )
+            else 'false'
+        end
     into system_flag;
     return query execute format(
         'with picked as ('
@@ -67,14 +76,14 @@ begin
             else ''
         end || 'order by %2$s limit $3) '
         'select jsonb_agg(jsonb_build_array(picked.key, picked.created_at, '
-        'picked.is_system) order by picked.position), count(*), '
+        'picked.is_system, picked.row_key) order by picked.position), count(*), '
         '(array_agg(picked.row_key order by picked.position desc))[1] from picked',
         target,
         held_keys,
         pieces.listed,
         pieces.tenant_column,
         past_keys,
-        coalesce(system_flag, 'false')
+        system_flag
     ) using tenant_id, after, page_size;
     perform set_config('authority.tenant_id', tenant_before, true);
 end
@@ -82,8 +91,9 @@ $$;
 
 comment on function authority.list_row_keys is
 'Returns the next rows of the tenant in one table in the order of its primary key, after
-this primary key: an array of the key as in read_rows, the time of creation, and whether
-the row belongs to the system; how many; and the primary key of the last one.';
+this primary key: an array of the key as in read_rows, the time of creation, whether the
+row belongs to the system, and its primary key; how many; and the primary key of the
+last one.';
 
 create or replace function authority.count_rows(tenant_id uuid, table_name text)
 returns bigint

@@ -205,10 +205,9 @@ begin
         from json_to_recordset(rows_json::json) as given (sequence bigint)
         on conflict on constraint revocation_sequences_tenant_id_pk do update
             set
-                last_sequence = greatest(
-                    revocation_sequences.last_sequence, excluded.last_sequence
-                ),
-                updated_at = excluded.updated_at;
+                last_sequence = excluded.last_sequence,
+                updated_at = excluded.updated_at
+            where revocation_sequences.last_sequence < excluded.last_sequence;
     end if;
     perform set_config('authority.tenant_id', tenant_before, true);
     return found;

@@ -16,7 +16,7 @@ from authority_queries import (
     Maintenance,
     verify_password,
 )
-from authority_queries.errors import ConfigurationError
+from authority_queries.errors import UnavailableError
 from authority_queries.importing.documents import Document, derive_id
 from authority_queries.importing.entries import (
     LoginAttemptEntry,
@@ -129,7 +129,7 @@ def test_a_user_signs_in_with_the_old_password(importer: Importer, home: Place) 
     with Authority.open(home.settings("app")) as authority:
         acme = derive_id("acme", "tenant", "acme")
         with authority.tenant(acme) as store:
-            found = store.user_credentials.find(tenant_id=acme, username="ANN")
+            found = store.users.get_by_username(tenant_id=acme, username="ANN")
     assert found is not None
     assert verify_password(found.password_hash, "correct horse")
 
@@ -168,7 +168,7 @@ def test_a_refused_document_is_named_and_the_others_are_imported(
         [user("four", password_hash="plain text")],
         [user("five", email="no address")],
         [user("six"), UserRoleEntry(user="six", role="unknown")],
-        [client("web"), client("app", redirect_uris=("no uri",))],
+        [client("web"), client("app", backchannel_logout_uri="no uri")],
         [token("a")],
         [user("seven", display_name="\x00")],
         [user("eight", attributes={"a": float("inf")})],
@@ -186,7 +186,7 @@ def test_a_refused_document_is_named_and_the_others_are_imported(
         "doc-6": "email must be one address of at most 254 characters, such as "
         "ann@example.com, without spaces, quotes and control characters",
         "doc-7": "role names a role that was not imported",
-        "doc-8": "redirect_uris does not have an allowed value",
+        "doc-8": "clients does not allow this backchannel_logout_uri",
         "doc-9": "client names a client that was not imported",
         "doc-10": "a value cannot be stored as given",
         "doc-11": "a number is not finite, or an object is nested too deeply",
@@ -205,7 +205,7 @@ def test_nothing_is_added_to_the_row_of_somebody_else(
     """A second user of a sub, and an identity that another user has."""
     identity = UserIdentityEntry(issuer="https://idp", subject="s", user="ann")
     first = [
-        [tenant("owl")],
+        [tenant("owl"), client()],
         [user(id=UUID(int=1)), identity],
         [user("bob", id=UUID(int=2))],
     ]
@@ -277,7 +277,7 @@ def test_an_existing_tenant_is_used(importer: Importer, home: Place) -> None:
     assert (summary.created, summary.existing) == (Counter(user=1), Counter(tenant=1))
     assert rows(
         home,
-        "select display_name from authority.tenants inner join authority.users "
+        "select tenants.display_name from authority.tenants inner join authority.users "
         "on tenants.id = users.tenant_id where tenants.id = %s",
         mine.id,
     ) == [("Mine",)]
@@ -311,7 +311,7 @@ def test_a_dry_run_writes_nothing(importer: Importer, home: Place) -> None:
 @pytest.mark.parametrize("kind", ["app", "maintenance", "reader"])
 def test_no_other_login_imports(home: Place, kind: str) -> None:
     with (
-        pytest.raises(ConfigurationError, match="pg_database_owner"),
+        pytest.raises(UnavailableError, match="log in as the owner"),
         Importer.open(home.settings(kind)) as importer,
     ):
         importer.run(every_kind())

@@ -52,6 +52,7 @@ NO_SHARDS = {
     "tenants.enter": "calls a function that reads the directory",
     "tenants.update": "the directory",
     "tenants.set_status": "the directory",
+    "tenants.accept_foreign_tokens": "the directory",
     "login_attempts.reserve": "calls a function: see the test of a tenant's life",
     "tenants.revoke_tokens": "the directory",
     "tokens.verify_by_token": "calls a function: see the test of a tenant's life",
@@ -153,6 +154,7 @@ def migrate_sharding(conninfo: str, folder: Path, *, early: bool = False) -> Non
     migrate(conninfo, folders=[folder])
 
 
+@pytest.mark.one_version
 def test_the_migrations_apply_while_each_table_is_sharded_before_its_foreign_keys(
     blank_conninfo: str, dba: "psycopg.Connection[Any]", tmp_path: Path
 ) -> None:

@@ -40,10 +40,14 @@ class SourceOptions:
 # The kind of a source, and the function `open(options) -> Source` of its module.
 _MODULES: Final[Mapping[str, str]] = {
     "auth0": "auth0",
+    "csv": "csv_files",
     "hydra": "hydra",
+    "json-lines": "json_lines",
     "jsonl": "jsonl",
     "keycloak": "keycloak",
     "kratos": "kratos",
+    "mongodb": "mongodb",
+    "openiddict-postgresql": "openiddict_postgresql",
 }
 
 

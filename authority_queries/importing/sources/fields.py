@@ -173,9 +173,19 @@ def normalized(name: str) -> str:
     return name.replace("_", "").lower()
 
 
+def field_of(document: Mapping[str, object], name: str) -> object:
+    """Return a field of a document by its normalized name, or None."""
+    return next((document[each] for each in document if normalized(each) == name), None)
+
+
+def uuid_of(key: str) -> UUID | None:
+    """Return a key that is a UUID. None means an id that is derived here."""
+    return UUID(key) if _UUID.fullmatch(key) else None
+
+
 def id_of(tenant: str, kind: str, key: str) -> UUID:
     """Return a key that is a UUID, or the id that is derived from it."""
-    return UUID(key) if _UUID.fullmatch(key) else derive_id(tenant, kind, key)
+    return uuid_of(key) or derive_id(tenant, kind, key)
 
 
 def texts(value: object) -> dict[str, str]:

@@ -9,8 +9,9 @@ from pydantic_core import from_json, to_json
 
 from authority_queries.errors import ConfigurationError, SourceError
 from authority_queries.importing.conversions import ConversionError, plain_json
-from authority_queries.importing.documents import Collection, Document
+from authority_queries.importing.documents import Collection, Document, Dropped
 from authority_queries.importing.entries import ENTRY, AnyEntry
+from authority_queries.importing.entries.end import End
 from authority_queries.importing.refusals import reason_of
 from authority_queries.importing.sources import SourceOptions
 from authority_queries.importing.sources.lines import (
@@ -77,9 +78,13 @@ def _files(location: Path) -> dict[str, Path]:
 
 def _document(line: Line, path: Path) -> Document:
     tenant, entries, refused = None, [], None
+    dropped: Sequence[Dropped] = ()
     try:
         tenant, entry = _parsed(line)
-        entries.append(entry)
+        if isinstance(entry, End):
+            dropped = _ended(entry, line, path)
+        else:
+            entries.append(entry)
     except _NoJsonError:
         if not line.is_ended:
             message = f"{path} is truncated: line {line.number} has no end"
@@ -94,15 +99,27 @@ def _document(line: Line, path: Path) -> Document:
         position=line.position,
         tenant=tenant,
         entries=entries,
+        dropped=dropped,
         refused=refused,
     )
+
+
+def _ended(end: End, line: Line, path: Path) -> Sequence[Dropped]:
+    """Check that the export is whole, and list what it lacks."""
+    if end.lines != line.number - 1:
+        message = (
+            f"{path} is not whole: {end.lines} lines were exported, and "
+            f"{line.number - 1} precede the last one"
+        )
+        raise SourceError(message)
+    return [Dropped(field=one.table, reason=one.reason) for one in end.not_exported]
 
 
 class _NoJsonError(Exception):
     """A line has no JSON object."""
 
 
-def _parsed(line: Line) -> tuple[str | None, AnyEntry]:
+def _parsed(line: Line) -> tuple[str | None, AnyEntry | End]:
     try:
         found = from_json(line.text, allow_inf_nan=False)
     except ValueError:
@@ -111,6 +128,8 @@ def _parsed(line: Line) -> tuple[str | None, AnyEntry]:
         raise _NoJsonError
     if _NUL in line.text:
         plain_json(found)
+    if found.get("kind") == "end":
+        return None, End.model_validate_json(line.text)
     tenant = found.pop("tenant", None)
     if tenant is not None and not isinstance(tenant, str):
         message = "has a tenant that is no text"

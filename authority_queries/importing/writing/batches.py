@@ -48,7 +48,11 @@ class BatchWriter:
         converted: list[tuple[str, Document]] = []
         for document in documents:
             code = self._code_of(document)
-            if code is not None and self._only not in (None, code):
+            if not document.entries and document.refused is None:
+                # It has no row, and needs no tenant: all its fields were dropped.
+                dropped = ((each.field, each.reason) for each in document.dropped)
+                outcome.dropped.update(dropped)
+            elif code is not None and self._only not in (None, code):
                 outcome.skipped += 1
             elif document.refused is not None:
                 outcome.refuse(document.id, document.refused)
@@ -122,7 +126,7 @@ class BatchWriter:
     def _insert_rows(self, tenant_id: UUID, table: Table, rows: Rows) -> int:
         text = rows.as_json()
         entries = self._store.entries
-        if table.name == _USAGE:
+        if table.name == _USAGE and not rows.is_counted:
             created = entries.import_license_usage(tenant_id=tenant_id, rows_json=text)
         else:
             created = entries.import_rows(

@@ -12,6 +12,7 @@ from authority_queries.importing.documents import Document
 from authority_queries.importing.entries import (
     AnyEntry,
     ClientEntry,
+    LicenseUsageEntry,
     LoginAttemptEntry,
     RoleEntry,
     ServiceAccountEntry,
@@ -37,6 +38,7 @@ from authority_queries.repositories._sync.store import Store
 
 _MOST_NAMES: Final = 5_000  # in one lookup
 _ROOM: Final = 2  # brackets
+_USAGE: Final = "license_usage"
 _LOST_USER: Final = ("user", "the user was not imported")
 # A user's sub is no machine's. A client and its service account may share a name.
 _SHARING: Final[Mapping[NamedKind, tuple[NamedKind, ...]]] = {
@@ -48,18 +50,22 @@ _SHARING: Final[Mapping[NamedKind, tuple[NamedKind, ...]]] = {
 
 @dataclass(slots=True)
 class Rows:
-    """Rows of one table, as JSON objects, and the documents that they come from."""
+    """Rows of one table, as JSON objects, and the documents that they come from.
+
+    `is_counted`: they are uses of licences that imported totals count.
+    """
 
     objects: list[str] = field(default_factory=list)
     documents: list[Document] = field(default_factory=list)
+    is_counted: bool = False
 
     def parts(self) -> Iterator["Rows"]:
         """Yield the rows in parts that one statement takes."""
-        part, size = Rows(), _ROOM
+        part, size = Rows(is_counted=self.is_counted), _ROOM
         for text, document in zip(self.objects, self.documents, strict=True):
             if size + len(text) > MAX_SIZE:
                 yield part
-                part, size = Rows(), _ROOM
+                part, size = Rows(is_counted=self.is_counted), _ROOM
             part.objects.append(text)
             part.documents.append(document)
             size += len(text) + 1
@@ -82,6 +88,7 @@ class Draft:
         self._code = code
         self._outcome = outcome
         self._rows: dict[str, Rows] = defaultdict(Rows)
+        self._counted = Rows(is_counted=True)
         self._ids: dict[tuple[NamedKind, str], UUID] = {}
 
     def fill(
@@ -100,28 +107,35 @@ class Draft:
         for kind, table in TABLES.items():
             if kind in self._rows:
                 yield table, self._rows[kind]
+            if kind == _USAGE and self._counted.objects:
+                yield table, self._counted
 
     def _add(self, document: Document, stored: Ids) -> None:
         planned: dict[tuple[NamedKind, str], UUID] = {}
         # First the stored rows: a system role has the same id for all documents.
         ids = ChainMap({**stored}, planned, self._ids)
-        rows: list[tuple[str, str]] = []
+        added: list[tuple[Rows, str]] = []
         lost = 0
         for entry in document.entries:
             if isinstance(entry, TenantEntry):
                 continue
             self._plan(entry, ids, planned)
             row = row_of(entry, tenant=self._code, ids=ids)
-            rows.append((entry.kind, _sized(as_json(row))))
+            added.append((self._rows_of(entry), _sized(as_json(row))))
             if isinstance(entry, LoginAttemptEntry) and entry.user is not None:
                 lost += row["user_id"] is None
         self._ids |= planned
-        for kind, text in rows:
-            self._rows[kind].objects.append(text)
-            self._rows[kind].documents.append(document)
+        for rows, text in added:
+            rows.objects.append(text)
+            rows.documents.append(document)
         dropped = self._outcome.dropped
         dropped.update((each.field, each.reason) for each in document.dropped)
         dropped[_LOST_USER] += lost
+
+    def _rows_of(self, entry: AnyEntry) -> Rows:
+        if isinstance(entry, LicenseUsageEntry) and entry.is_counted:
+            return self._counted
+        return self._rows[entry.kind]
 
     def _plan(
         self,

@@ -7,6 +7,7 @@ names of fields, and no other value of a document.
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Annotated, Final, Literal, Self, TypeAlias
@@ -120,7 +121,8 @@ class Journal:
             journal = cls(TemporaryFile(), None)  # noqa: SIM115
         else:
             journal = cls._open(place, create=True)
-            journal._replace()
+            with _closed_on_error(journal):
+                journal._replace()
         journal.append(header)
         return journal
 
@@ -128,7 +130,8 @@ class Journal:
     def resume(cls, place: Path) -> Self:
         """Open the journal of an unfinished import. Raises ConfigurationError."""
         journal = cls._open(place, create=False)
-        journal._truncate()
+        with _closed_on_error(journal):
+            journal._truncate()
         return journal
 
     def append(self, line: Line) -> None:
@@ -153,6 +156,11 @@ class Journal:
             except ValidationError:
                 message = f"{self._place} is not the journal of an import"
                 raise ConfigurationError(message) from None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the import was killed before it wrote the first line."""
+        return next(self.lines(), None) is None
 
     @property
     def header(self) -> Header:
@@ -190,13 +198,11 @@ class Journal:
         return cls(file, place)
 
     def _replace(self) -> None:
-        is_empty = not self._file.readline().endswith(b"\n")
-        if not is_empty and not (self.header and self.is_finished):
+        if not self.is_empty and not (self.header and self.is_finished):
             message = (
                 f"{self._place} is the journal of an unfinished import: go on with "
                 "--resume, or delete it to begin again"
             )
-            self.close()
             raise ConfigurationError(message)
         self._file.truncate(0)
 
@@ -215,18 +221,29 @@ def resumed(place: Path, header: Header) -> Journal:
     source, database and tenant are those of the journal.
     """
     journal = Journal.resume(place)
-    before = journal.header
-    message = ""
-    if journal.is_finished:
-        message = f"{place} is the journal of a finished import"
-    for what in ("source", "database", "tenant"):
-        if getattr(before, what) != getattr(header, what):
-            message = f"{place} is the journal of an import with another {what}"
-    if message:
-        journal.close()
-        raise ConfigurationError(message)
-    journal.append(Resumed(run=header.run, login=header.login, at=header.at))
+    with _closed_on_error(journal):
+        if journal.is_empty:
+            journal.append(header)
+            return journal
+        before = journal.header
+        if journal.is_finished:
+            message = f"{place} is the journal of a finished import"
+            raise ConfigurationError(message)
+        for what in ("source", "database", "tenant"):
+            if getattr(before, what) != getattr(header, what):
+                message = f"{place} is the journal of an import with another {what}"
+                raise ConfigurationError(message)
+        journal.append(Resumed(run=header.run, login=header.login, at=header.at))
     return journal
+
+
+@contextmanager
+def _closed_on_error(journal: Journal) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        journal.close()
+        raise
 
 
 def positions(lines: Sequence[Line] | Iterator[Line]) -> dict[str, Batch | Done]:

@@ -1,7 +1,6 @@
 """What became of the documents of a batch."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -43,11 +42,11 @@ class Outcome:
         """Count a refused document."""
         self.refused.append(RefusedDocument(id=document_id, reason=reason))
 
-    def add(self, other: "Outcome", refused: Sequence[RefusedDocument] = ()) -> None:
-        """Add the counts of another outcome, and these of its refused documents."""
+    def add(self, other: "Outcome") -> None:
+        """Add the counts of another outcome."""
         self.read += other.read
         self.skipped += other.skipped
         self.created.update(other.created)
         self.existing.update(other.existing)
         self.dropped.update(other.dropped)
-        self.refused.extend(refused)
+        self.refused.extend(other.refused)

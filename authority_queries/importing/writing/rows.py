@@ -158,13 +158,15 @@ def _complete(entry: AnyEntry, row: Row) -> None:
 
 def _redemption_of(entry: TokenEntry) -> bytes | None:
     """Return a hash that no request's id has, so that nobody repeats the redemption."""
-    if entry.redeemed_at is None:
-        return None
+    if entry.redeemed_at is None or entry.redemption_hash is not None:
+        return entry.redemption_hash
     return sha256(b"imported redemption " + entry.token_hash).digest()
 
 
 def _confirm(entry: TotpCredentialEntry, row: Row) -> None:
     if entry.confirmed_at is None:
+        if entry.pending_until is not None:
+            return
         message = "confirmed_at is required: an unconfirmed secret is registered again"
         raise RefusedError(message)
     if entry.last_used_step is None:

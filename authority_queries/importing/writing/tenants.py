@@ -35,6 +35,11 @@ class TenantIds:
         if known is not None:
             return known, False
         stored = tenants.find(self._store.connection, code=code)
+        if stored is not None and any(
+            entry.is_complete and entry.id != stored for entry in entries
+        ):
+            message = "its tenant has another id here, which no token of it names"
+            raise RefusedError(message)
         found = stored or self._create(code, entries)
         self._store.entries.record(tenant_id=found, details=self._note)
         # A new mapping, so that a caller can keep the old one and go back to it.
@@ -58,4 +63,5 @@ class TenantIds:
             tokens_valid_after=entry.tokens_valid_after,
             created_at=entry.created_at,
             updated_at=entry.updated_at,
+            is_complete=entry.is_complete,
         )

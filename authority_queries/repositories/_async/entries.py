@@ -24,10 +24,12 @@ class AsyncEntries(AsyncRepository):
         tokens_valid_after: datetime | None = None,
         created_at: datetime | None = None,
         updated_at: datetime | None = None,
+        is_complete: bool = False,
     ) -> UUID:
         """Return the id of the tenant with this code. Creates it if there is none.
 
-        `tenant_id` is the id of a new tenant.
+        `tenant_id` is the id of a new tenant. It gets the system roles and the standard
+        scopes, unless it `is_complete`: its own follow.
         """
         return await queries.import_tenant_async(
             self._connection,
@@ -39,6 +41,7 @@ class AsyncEntries(AsyncRepository):
             tokens_valid_after=tokens_valid_after,
             created_at=created_at,
             updated_at=updated_at,
+            is_complete=is_complete,
         )
 
     async def find_named(

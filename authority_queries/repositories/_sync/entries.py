@@ -25,10 +25,12 @@ class Entries(Repository):
         tokens_valid_after: datetime | None = None,
         created_at: datetime | None = None,
         updated_at: datetime | None = None,
+        is_complete: bool = False,
     ) -> UUID:
         """Return the id of the tenant with this code. Creates it if there is none.
 
-        `tenant_id` is the id of a new tenant.
+        `tenant_id` is the id of a new tenant. It gets the system roles and the standard
+        scopes, unless it `is_complete`: its own follow.
         """
         return queries.import_tenant(
             self._connection,
@@ -40,6 +42,7 @@ class Entries(Repository):
             tokens_valid_after=tokens_valid_after,
             created_at=created_at,
             updated_at=updated_at,
+            is_complete=is_complete,
         )
 
     def find_named(

@@ -5,13 +5,13 @@ from typing import Final
 
 from authority_queries.importing.conversions import text
 from authority_queries.importing.entries import AnyEntry, RoleEntry
-from authority_queries.importing.sources.fields import Fields, id_of
+from authority_queries.importing.sources.fields import Fields, uuid_of
 from authority_queries.importing.sources.role_names import role_name
 
 _CLAIM: Final = "a role has permissions of the authority's catalogue, and no claims"
 
 
-def convert_role(fields: Fields, *, tenant: str) -> Iterator[AnyEntry]:
+def convert_role(fields: Fields) -> Iterator[AnyEntry]:
     """Convert a role. `claims` is a list of its claims.
 
     If its name changes (`role_name`), its description is the name that it had.
@@ -24,7 +24,7 @@ def convert_role(fields: Fields, *, tenant: str) -> Iterator[AnyEntry]:
     name = role_name(original)
     before = "" if name == original else original
     yield RoleEntry(
-        id=id_of(tenant, "role", key),
+        id=uuid_of(key),
         name=name,
         description=fields.take("description", text, before),
     )

@@ -24,7 +24,7 @@ from authority_queries.importing.sources.aspnet_identity.credentials import (
     convert_passkey,
     drop_tokens,
 )
-from authority_queries.importing.sources.fields import Fields, id_of
+from authority_queries.importing.sources.fields import Fields, uuid_of
 from authority_queries.importing.sources.role_names import role_name
 
 # Identity locks a user out for minutes after failed sign-ins. An administrator who
@@ -39,7 +39,7 @@ _NAME_CLAIMS: Final = (
 )
 
 
-def convert_user(fields: Fields, *, tenant: str, now: datetime) -> Iterator[AnyEntry]:
+def convert_user(fields: Fields, *, now: datetime) -> Iterator[AnyEntry]:
     """Convert a user with roles, accounts at other providers, and passkeys.
 
     - `roles` is a list of names; `claims`, `logins`, `tokens` and `passkeys` are lists
@@ -56,7 +56,7 @@ def convert_user(fields: Fields, *, tenant: str, now: datetime) -> Iterator[AnyE
     address = fields.attempt("email", email, None)
     confirmed = fields.flag("emailconfirmed")
     yield UserEntry(
-        id=id_of(tenant, "user", key),
+        id=uuid_of(key),
         subject_id=key,
         username=fields.need("username", text),
         email=address,
@@ -88,7 +88,8 @@ def _claims(fields: Fields) -> dict[str, list[str]]:
     for claim in fields.parts("claims"):
         kind = claim.take("claimtype", text, None) or claim.take("type", text, "")
         value = claim.take("claimvalue", text, None) or claim.take("value", text, "")
-        claim.drop("it is a key inside the other store", "id", "userid")
+        claim.take("userid", text, None)
+        claim.drop("it is a key inside the other store", "id")
         claim.drop_rest()
         found.setdefault(kind, []).append(value)
     return found
@@ -110,9 +111,20 @@ def _created(fields: Fields) -> datetime | None:
 
 
 def _is_blocked(fields: Fields, now: datetime) -> bool:
-    enabled = fields.flag("lockoutenabled", otherwise=True)
-    end = fields.take("lockoutend", _lockout_end, None)
-    return enabled and end is not None and end - now > _BLOCKED
+    def blocked_until(value: object) -> datetime:
+        end = _lockout_end(value)
+        if end - now > _BLOCKED:
+            return end
+        message = (
+            "is the end of a lockout after failed sign-ins, which are counted anew"
+        )
+        raise ConversionError(message)
+
+    if not fields.flag("lockoutenabled", otherwise=True):
+        fields.drop(
+            "a user with LockoutEnabled false is never locked out", "lockoutend"
+        )
+    return fields.attempt("lockoutend", blocked_until, None) is not None
 
 
 def _lockout_end(value: object) -> datetime:

@@ -8,14 +8,15 @@ from authority_queries.importing.sources.openiddict.applications import (
     convert_application,
     convert_scope,
 )
-from authority_queries.importing.sources.openiddict.grants import (
+from authority_queries.importing.sources.openiddict.authorizations import (
     NEVER,
     consent_id,
     convert_authorization,
     convert_consent,
-    convert_token,
+    expiry_of,
     scopes_of_authorization,
 )
+from authority_queries.importing.sources.openiddict.tokens import convert_token
 
 __all__ = [
     "NEVER",
@@ -25,5 +26,6 @@ __all__ = [
     "convert_consent",
     "convert_scope",
     "convert_token",
+    "expiry_of",
     "scopes_of_authorization",
 ]

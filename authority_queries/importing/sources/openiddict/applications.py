@@ -23,6 +23,7 @@ from authority_queries.importing.sources.fields import (
     id_of,
     is_resource,
     texts,
+    uuid_of,
 )
 
 _OWN: Final = "each store has its own lock"
@@ -31,7 +32,7 @@ _PUBLIC: Final = "a public client has no secret"
 _GRANT_TYPE, _RESPONSE_TYPE = "gt:", "rst:"
 
 
-def convert_scope(fields: Fields, *, tenant: str) -> Iterator[AnyEntry]:
+def convert_scope(fields: Fields) -> Iterator[AnyEntry]:
     """Convert a scope. Resources that are no absolute URIs stay in its properties."""
     key = fields.need("id", text)
     fields.drop(_OWN, "concurrencytoken")
@@ -41,7 +42,7 @@ def convert_scope(fields: Fields, *, tenant: str) -> Iterator[AnyEntry]:
     if others:
         properties = {"resources": others, **properties}
     yield ScopeEntry(
-        id=id_of(tenant, "scope", key),
+        id=uuid_of(key),
         name=fields.need("name", text),
         display_name=fields.take("displayname", text, ""),
         display_names=fields.take("displaynames", texts, {}),
@@ -68,7 +69,7 @@ def convert_application(fields: Fields, *, tenant: str) -> Iterator[AnyEntry]:
     permissions = fields.take("permissions", text_list, ())
     properties = fields.take("properties", json_object, {})
     fields_of_client: dict[str, object] = {
-        "id": id_of(tenant, "client", key),
+        "id": uuid_of(key),
         "client_id": client_id,
         "client_type": client_type,
         "application_type": fields.take("applicationtype", text, "web"),

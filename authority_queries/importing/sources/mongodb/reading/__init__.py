@@ -7,19 +7,17 @@ subtype 4 need none.
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
 from pydantic import JsonValue, SecretStr
 
-from authority_queries.errors import ConfigurationError, SourceError
+from authority_queries.errors import ConfigurationError
 from authority_queries.importing.documents import Collection
 
 # A document as Python has it: ObjectId, UUID, datetime in UTC, bytes, dict, list, …
 RawDocument: TypeAlias = dict[str, object]
 
 _SCHEMES: Final = ("mongodb://", "mongodb+srv://")
-_ARCHIVE: Final = b"\x6d\xe2\x99\x81"  # the magic number of `mongodump --archive`
 
 
 class RawReader(Protocol):
@@ -33,12 +31,13 @@ class RawReader(Protocol):
         """Return the collections, by name. Those of MongoDB itself are left out."""
 
     def read(
-        self, collection: str, *, after: JsonValue = None
+        self, collection: str, *, after: JsonValue = None, only: Sequence[str] = ()
     ) -> Iterator[tuple[JsonValue, RawDocument]]:
         """Yield each document with the position after it, in a stable order.
 
         Starts after the position `after`. A live collection is read in the order of
-        `_id`, a file in its own order.
+        `_id`, a file in its own order. A server sends `only` these fields, if some are
+        named; files have all.
         """
 
     def close(self) -> None:
@@ -50,10 +49,8 @@ def open_reader(location: SecretStr) -> RawReader:
     text = location.get_secret_value()
     try:
         from authority_queries.importing.sources.mongodb.reading import (  # noqa: PLC0415 -- pymongo may not be installed
-            dumps,
-            exports,
             live,
-            values,
+            paths,
         )
     except ModuleNotFoundError as error:
         if error.name not in ("bson", "pymongo"):
@@ -62,30 +59,4 @@ def open_reader(location: SecretStr) -> RawReader:
         raise ConfigurationError(message) from None
     if text.startswith(_SCHEMES):
         return live.open_server(text)
-    path, options = _split(text)
-    legacy = values.parse_representation(options)
-    if path.is_file():
-        _refuse_archive(path)
-        return exports.ExportReader(path, legacy)
-    if not path.is_dir():
-        message = f"{path} is no folder or file"
-        raise SourceError(message)
-    if folder := dumps.find_database(path):
-        return dumps.DumpReader(folder, legacy)
-    return exports.ExportReader(path, legacy)
-
-
-def _split(text: str) -> tuple[Path, str]:
-    path, _, options = text.partition("?")
-    return Path(path), options
-
-
-def _refuse_archive(path: Path) -> None:
-    with path.open("rb") as file:
-        head = file.read(4)
-    if head == _ARCHIVE or path.suffixes[-1:] == [".archive"]:
-        message = (
-            f"{path} is an archive, which cannot be read: use mongodump without"
-            " --archive, or load it by mongorestore and name the server"
-        )
-        raise SourceError(message)
+    return paths.open_path(text)

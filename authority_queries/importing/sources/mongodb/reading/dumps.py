@@ -17,7 +17,7 @@ from authority_queries.importing.sources.mongodb.reading.files import (
     estimate,
     opened,
 )
-from authority_queries.importing.sources.mongodb.reading.values import codec_options
+from authority_queries.importing.sources.mongodb.reading.values import decoding_uuids
 
 _Raw: TypeAlias = dict[str, Any]
 
@@ -50,7 +50,7 @@ class DumpReader:
 
     def __init__(self, folder: Path, legacy: int) -> None:
         self._folder = folder
-        self._options = codec_options(legacy)
+        self._options = decoding_uuids(legacy)
         self._files = {_collection_name(path): path for path in _dump_files(folder)}
 
     @property
@@ -66,7 +66,11 @@ class DumpReader:
         ]
 
     def read(
-        self, collection: str, *, after: JsonValue = None
+        self,
+        collection: str,
+        *,
+        after: JsonValue = None,
+        only: Sequence[str] = (),  # noqa: ARG002 -- for servers
     ) -> Iterator[tuple[JsonValue, _Raw]]:
         """Yield each document in the order of the file. Raises SourceError.
 

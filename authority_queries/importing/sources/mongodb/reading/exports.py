@@ -71,7 +71,11 @@ class ExportReader:
         ]
 
     def read(
-        self, collection: str, *, after: JsonValue = None
+        self,
+        collection: str,
+        *,
+        after: JsonValue = None,
+        only: Sequence[str] = (),  # noqa: ARG002 -- for servers
     ) -> Iterator[tuple[JsonValue, _Raw]]:
         """Yield each document in the order of the file. Raises SourceError.
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
 from bson import json_util
+from bson.binary import UuidRepresentation
 from bson.errors import InvalidBSON
 from pydantic import JsonValue
 from pymongo import MongoClient
@@ -18,30 +19,36 @@ from pymongo.errors import PyMongoError
 from authority_queries.errors import ConfigurationError, SourceError
 from authority_queries.importing.documents import Collection
 from authority_queries.importing.sources.mongodb.reading.values import (
+    BINARY_AS_IT_IS,
+    UuidDecoder,
     choose_representation,
-    codec_options,
 )
 
 _Raw: TypeAlias = dict[str, Any]
 
 _BATCH: Final = 1000
 _KEY: Final = [("_id", 1)]
-_CANONICAL: Final = json_util.CANONICAL_JSON_OPTIONS
+_CANONICAL: Final = json_util.JSONOptions(
+    json_mode=json_util.JSONMode.CANONICAL,
+    tz_aware=True,
+    uuid_representation=UuidRepresentation.UNSPECIFIED,
+)
 
 
 class ServerReader:
-    """The collections of one database of a server. A cursor reads each in batches."""
+    """The collections of one database of a server. A cursor reads each in batches.
 
-    def __init__(self, client: MongoClient[_Raw], database: Database[_Raw]) -> None:
+    `name` is where the documents are, without a password.
+    """
+
+    def __init__(
+        self, client: MongoClient[_Raw], database: Database[_Raw], *, hosts: str
+    ) -> None:
+        self.name = f"mongodb://{hosts}/{database.name}"
         self._client = client
         self._database = database
-
-    @property
-    def name(self) -> str:
-        """Where the documents are, without a password."""
-        hosts = self._client.topology_description.server_descriptions()
-        nodes = ",".join(f"{host}:{port}" for host, port in sorted(hosts))
-        return f"mongodb://{nodes}/{self._database.name}"
+        representation = client.codec_options.uuid_representation
+        self._uuids = UuidDecoder(choose_representation(representation))
 
     def collections(self) -> Sequence[Collection]:
         """Return the collections, by name. Views are left out: they repeat documents.
@@ -64,18 +71,21 @@ class ServerReader:
             ]
 
     def read(
-        self, collection: str, *, after: JsonValue = None
+        self, collection: str, *, after: JsonValue = None, only: Sequence[str] = ()
     ) -> Iterator[tuple[JsonValue, _Raw]]:
         """Yield each document in the order of `_id`, with its `_id` as the position.
 
         Raises SourceError.
         """
-        last = None if after is None else json_util.loads(str(after))
-        with self._reported(), _find(self._database[collection], last) as cursor:
+        last = None
+        if after is not None:
+            last = json_util.loads(str(after), json_options=_CANONICAL)
+        with self._reported(), _find(self._database[collection], last, only) as cursor:
             for document in cursor:
-                key = document["_id"]
-                if after is None or key != last:
-                    yield json_util.dumps(key, json_options=_CANONICAL), document
+                # Keys of both subtypes of UUIDs keep their type in a position.
+                position = json_util.dumps(document["_id"], json_options=_CANONICAL)
+                if position != after:
+                    yield position, self._uuids.transform_all(document)
 
     def close(self) -> None:
         """Close the connections."""
@@ -106,18 +116,23 @@ def open_server(url: str) -> ServerReader:
         # The text of the error may repeat the password.
         message = f"the URL of MongoDB has an error: {type(error).__name__}"
         raise ConfigurationError(message) from None
-    legacy = choose_representation(client.codec_options.uuid_representation)
-    options = codec_options(legacy)
     try:
-        return ServerReader(client, client.get_default_database(codec_options=options))
+        database = client.get_default_database(codec_options=BINARY_AS_IT_IS)
+        # The hosts as the URL has them: a set of replicas may change its members.
+        hosts = url.partition("://")[2].partition("/")[0].rpartition("@")[2]
+        return ServerReader(client, database, hosts=hosts)
     except UrlError:
         client.close()
         message = "the URL must name a database: mongodb://host/database"
         raise ConfigurationError(message) from None
 
 
-def _find(collection: MongoCollection[_Raw], last: object) -> Cursor[_Raw]:
-    cursor = collection.find(sort=_KEY, batch_size=_BATCH)
+def _find(
+    collection: MongoCollection[_Raw], last: object, only: Sequence[str]
+) -> Cursor[_Raw]:
+    cursor = collection.find(
+        projection=list(only) or None, sort=_KEY, batch_size=_BATCH
+    )
     if last is None:
         return cursor
     # A comparison by $gt would skip keys of other types than that of `last`.

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from bson.binary import (
     OLD_UUID_SUBTYPE,
-    UUID_REPRESENTATION_NAMES,
     UUID_SUBTYPE,
     Binary,
     UuidRepresentation,
@@ -19,6 +18,13 @@ from bson.codec_options import (
 )
 
 from authority_queries.errors import ConfigurationError
+
+# Times are in UTC, of any year.
+BINARY_AS_IT_IS: Final = CodecOptions[dict[str, Any]](
+    tz_aware=True,
+    uuid_representation=UuidRepresentation.UNSPECIFIED,
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+)
 
 _UUID_OCTETS: Final = 16
 _OPTION: Final = "uuidRepresentation"
@@ -55,7 +61,7 @@ def choose_representation(representation: int) -> int:
 
 
 class UuidDecoder(TypeDecoder):
-    """Decodes UUIDs of both subtypes. Other binary data is left as it is."""
+    """Decodes UUIDs of both subtypes. `legacy` is the writer of those of subtype 3."""
 
     bson_type = Binary
 
@@ -73,21 +79,17 @@ class UuidDecoder(TypeDecoder):
                 return value.as_uuid(self.legacy)
         return bytes(value)
 
+    def transform_all(self, value: object) -> Any:  # noqa: ANN401 -- of any shape
+        """Return a document, a list or a value with each value transformed."""
+        if isinstance(value, dict):
+            return {name: self.transform_all(one) for name, one in value.items()}
+        if isinstance(value, list):
+            return [self.transform_all(one) for one in value]
+        return self.transform_bson(value)
 
-def codec_options(legacy: int) -> CodecOptions[dict[str, Any]]:
-    """Return how documents are decoded: times in UTC, of any year."""
-    return CodecOptions(
-        tz_aware=True,
-        uuid_representation=UuidRepresentation.UNSPECIFIED,
-        datetime_conversion=DatetimeConversion.DATETIME_AUTO,
-        type_registry=TypeRegistry([UuidDecoder(legacy)]),
+
+def decoding_uuids(legacy: int) -> CodecOptions[dict[str, Any]]:
+    """Return BINARY_AS_IT_IS with UUIDs instead of binary data."""
+    return BINARY_AS_IT_IS.with_options(
+        type_registry=TypeRegistry([UuidDecoder(legacy)])
     )
-
-
-__all__ = [
-    "UUID_REPRESENTATION_NAMES",
-    "UuidDecoder",
-    "choose_representation",
-    "codec_options",
-    "parse_representation",
-]
