@@ -37,11 +37,3 @@ left join
         :tenant_id, :table_name, :key_columns, :after, :page_size
     ) as page
     on calls.is_made;
-
--- name: count_rows(tenant_id, table_name)$
--- The number of the tenant's rows in this table.
--- @param tenant_id notnull
--- @param table_name notnull
--- @notnull counted -- The function returns a count.
--- @role pg_database_owner
-select authority.count_rows(:tenant_id, :table_name) as counted;

@@ -25,7 +25,6 @@ from authority_queries.records import ListedKeys, ReadRow
 _TEXTS = {
     "read_rows": "ef457bf88853",
     "list_row_keys": "a4ba45017b25",
-    "count_rows": "2794510dd36c",
 }
 _QUERIES = QueryFile(FOLDER / "comparisons.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "comparisons.sql", texts=_TEXTS)
@@ -65,17 +64,6 @@ _list_row_keys_async: AsyncCall[ListedKeys] = _ASYNC_QUERIES.sure_row(
 )
 _QUERIES.promise("list_row_keys", "listed")
 _ASYNC_QUERIES.promise("list_row_keys", "listed")
-_count_rows_takes = Parameters(
-    "comparisons.count_rows",
-    tenant_id=checks.uuid,
-    table_name=checks.text(),
-)
-_count_rows: Call[int] = _QUERIES.sure_value("count_rows", takes=_count_rows_takes)
-_count_rows_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value(
-    "count_rows", takes=_count_rows_takes
-)
-_QUERIES.promise("count_rows", "counted")
-_ASYNC_QUERIES.promise("count_rows", "counted")
 
 
 def read_rows(
@@ -227,26 +215,4 @@ async def list_row_keys_async(
         key_columns=key_columns,
         after=after,
         page_size=page_size,
-    )
-
-
-def count_rows(
-    connection: Connection[object], *, tenant_id: UUID, table_name: str
-) -> int:
-    """The number of the tenant's rows in this table.
-
-    queries/comparisons.sql:41
-    """
-    return _count_rows(connection, tenant_id=tenant_id, table_name=table_name)
-
-
-async def count_rows_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, table_name: str
-) -> int:
-    """The number of the tenant's rows in this table.
-
-    queries/comparisons.sql:41
-    """
-    return await _count_rows_async(
-        connection, tenant_id=tenant_id, table_name=table_name
     )

@@ -96,7 +96,7 @@ def source(code: str) -> MemorySource:
 
 def run(home: Place, code: str, **options: Any) -> ImportSummary:
     with Importer.open(home.settings("owner")) as importer:
-        return importer.run(source(code), ImportOptions(batch_size=BATCH, **options))
+        return importer.run(source(code), ImportOptions(**options))
 
 
 def content(home: Place, code: str) -> dict[str, list[tuple[Any, ...]]]:
@@ -117,7 +117,13 @@ def child(home: Place, code: str, journal: Path) -> Iterator[int]:
     process = os.fork()
     if process == 0:
         try:
-            run(home, code, journal=journal, resume=journal.exists())
+            run(
+                home,
+                code,
+                journal=journal,
+                resume=journal.exists(),
+                batch_size=BATCH,
+            )
         finally:
             os._exit(0)
     try:
@@ -140,7 +146,7 @@ def test_an_import_that_is_killed_at_any_moment_goes_on(
 ) -> None:
     """Twenty times, each after a random part of the work."""
     began = time.monotonic()
-    undisturbed = run(home, "calm")
+    undisturbed = run(home, "calm", batch_size=BATCH)
     whole = time.monotonic() - began
     rng = random.Random(17)  # noqa: S311 -- no secret
     journal = tmp_path / "journal"

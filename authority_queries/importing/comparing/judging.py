@@ -7,7 +7,7 @@ from typing import Final
 
 from authority_queries.credentials.passwords import password_needs_rehash
 from authority_queries.engine.errors import InvalidArgumentError
-from authority_queries.importing.comparing.rows import ReadBack
+from authority_queries.importing.comparing.rows import ReadBack, RowKey
 from authority_queries.importing.comparing.rules import RuleName
 from authority_queries.importing.entries import AnyEntry
 from authority_queries.names import username_key
@@ -21,7 +21,13 @@ _COPIED: Final = {
     "valid_from": "created_at",
     "last_used_at": "confirmed_at",
 }
-_USE_TIMES: Final = ("redeemed_at", "revoked_at", "last_used_at", "updated_at")
+_USE_TIMES: Final = (
+    "redeemed_at",
+    "revoked_at",
+    "used_at",
+    "last_used_at",
+    "updated_at",
+)
 _USE_FIELDS: Final = frozenset(
     {
         *_USE_TIMES,
@@ -36,12 +42,18 @@ _USE_FIELDS: Final = frozenset(
         "leased_until",
         "tokens_valid_after",
         "metadata_fetched_at",
+        "last_sequence",
+        "used",
+        "used_at",
+        "failed_attempts",
     }
 )
 # Pruning deletes rows of these kinds some time after they have expired.
 # The import makes rows of these kinds if the source has none.
 _SET_KINDS: Final = frozenset({"tenant", "revocation_sequence", "license_usage_total"})
-_PRUNED_KINDS: Final = frozenset({"authorization", "revocation", "token", "user_role"})
+_PRUNED_KINDS: Final = frozenset(
+    {"authorization", "one_time_token", "revocation", "session", "token", "user_role"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,22 +108,24 @@ class Judge:
         """Return the rule that explains why a row of the source is not here."""
         if document in self.refused:
             return "refused by the import"
-        expires_at = getattr(entry, "expires_at", None)
-        if entry.kind not in _PRUNED_KINDS or expires_at is None:
-            return None
-        return "expired" if expires_at <= self.now else None
+        return self._expired(entry.kind, getattr(entry, "expires_at", None))
 
     def explain_extra(
-        self, kind: str, created_at: datetime, *, is_system: bool
+        self, kind: str, row: RowKey, *, is_system: bool
     ) -> RuleName | None:
         """Return the rule that explains why a row is here and not in the source."""
         if is_system:
             return "row of the system"
         if kind in _SET_KINDS:
             return "set by the import"
-        if self.imported_at is not None and created_at > self.imported_at:
+        if self.imported_at is not None and row.created_at > self.imported_at:
             return "created here"
-        return None
+        return self._expired(kind, row.expires_at)
+
+    def _expired(self, kind: str, expires_at: datetime | None) -> RuleName | None:
+        if kind not in _PRUNED_KINDS or expires_at is None:
+            return None
+        return "expired" if expires_at <= self.now else None
 
 
 def _is_filled(case: Case) -> bool:
@@ -151,8 +165,8 @@ def _is_of_lost_user(case: Case) -> bool:
 def _is_used(case: Case) -> bool:
     if case.imported_at is None or case.field not in _USE_FIELDS:
         return False
-    times = (case.here.value(name) for name in _USE_TIMES)
-    return any(isinstance(time, datetime) and time > case.imported_at for time in times)
+    times = map(case.here.moment, _USE_TIMES)
+    return any(time is not None and time > case.imported_at for time in times)
 
 
 def _is_hashed_again(case: Case) -> bool:

@@ -1,7 +1,6 @@
 """Reads the rows here, in batches."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast
 from uuid import UUID
@@ -11,6 +10,7 @@ from authority_queries.importing.comparing.fields import is_secret
 from authority_queries.importing.comparing.rows import (
     Key,
     ReadBack,
+    RowKey,
     key_fields,
     read_back,
 )
@@ -20,16 +20,6 @@ from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.arguments import MAX_PAGE_SIZE
 
 _SYSTEM_KINDS: Final = ("role", "scope")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowKey:
-    """The key of a row here, and what a rule needs to know about the row."""
-
-    key: Key
-    created_at: datetime
-    is_system: bool
-    label: str
 
 
 class Rows:
@@ -124,7 +114,7 @@ def _listed(keys: JsonValue) -> list[list[JsonValue]]:
 
 
 def _row_key(table: Table, listed: list[JsonValue]) -> RowKey:
-    texts, created_at, is_system, primary_key = listed
+    texts, created_at, is_system, expires_at, primary_key = listed
     names = cast("list[str | None]", texts)
     key = tuple(name for name in names if name is not None)
     if len(key) < len(names):  # a row is missing to which this one refers
@@ -136,6 +126,11 @@ def _row_key(table: Table, listed: list[JsonValue]) -> RowKey:
     return RowKey(
         key=key,
         created_at=datetime.fromisoformat(str(created_at)),
+        expires_at=_moment(expires_at),
         is_system=is_system is True,
         label=label,
     )
+
+
+def _moment(text: JsonValue) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(str(text))

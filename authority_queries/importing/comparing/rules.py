@@ -49,7 +49,8 @@ RULES: Final[Mapping[RuleName, str]] = {
         "The row was created here after the time of the import that the caller names."
     ),
     "expired": (
-        "The row of the source has expired. `authority prune` deletes such rows."
+        "The row has expired. Sources leave expired tokens out, and `authority prune` "
+        "deletes them."
     ),
     "refused by the import": (
         "The import refused the document. Its report has the reason."

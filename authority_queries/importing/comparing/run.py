@@ -205,9 +205,7 @@ class Run:
                 is_system = row.is_system or (
                     kind == "role_permission" and row.key[0] in system_roles
                 )
-                rule = self._judge.explain_extra(
-                    kind, row.created_at, is_system=is_system
-                )
+                rule = self._judge.explain_extra(kind, row, is_system=is_system)
                 self._keys.note_here(group, row.key, row.label, rule)
             if listed:
                 self._report(f"{tenant} {kind} here", listed, began, "done")

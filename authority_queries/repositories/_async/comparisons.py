@@ -57,9 +57,3 @@ class AsyncComparisons(AsyncRepository):
             after=after,
             page_size=check_page_size(page_size),
         )
-
-    async def count_rows(self, *, tenant_id: UUID, table_name: str) -> int:
-        """Return how many rows the tenant has in this table."""
-        return await queries.count_rows_async(
-            self._connection, tenant_id=tenant_id, table_name=table_name
-        )

@@ -58,9 +58,3 @@ class Comparisons(Repository):
             after=after,
             page_size=check_page_size(page_size),
         )
-
-    def count_rows(self, *, tenant_id: UUID, table_name: str) -> int:
-        """Return how many rows the tenant has in this table."""
-        return queries.count_rows(
-            self._connection, tenant_id=tenant_id, table_name=table_name
-        )

@@ -17,7 +17,11 @@ from authority_queries.importing.sources.fields import (
     SkippedError,
     normalized,
 )
-from authority_queries.importing.sources.mongodb.grants import Grants, is_consent
+from authority_queries.importing.sources.mongodb.grants import (
+    Grants,
+    is_consent,
+    packed,
+)
 from authority_queries.importing.sources.mongodb.reading import RawDocument
 from authority_queries.importing.sources.openiddict import (
     convert_authorization,
@@ -132,7 +136,7 @@ def _consent(
         return None
     user = text(document["subject"])
     consent = grants.consent_of(user, client)
-    if consent is None or consent.first != text(document["_id"]):
+    if consent is None or consent.first != packed(document["_id"]):
         return None
     merged = {"scopes": consent.scopes, "creation_date": consent.made}
     last = {"creation_date": consent.changed}
