@@ -1,6 +1,6 @@
 """Imports from Keycloak, Auth0, Hydra and Kratos: people sign in as before."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import time
@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from authority_queries import (
     Authority,
@@ -16,9 +17,11 @@ from authority_queries import (
     ImportSummary,
     Keyring,
     TotpSecret,
+    hash_password,
     verify_client_secret,
     verify_password,
 )
+from authority_queries.importing.comparing import CompareOptions, Comparer
 from authority_queries.importing.documents import Source
 from authority_queries.importing.sources.tenant_codes import SYSTEM_SCOPES
 from authority_queries.records import User
@@ -153,6 +156,34 @@ def test_identities_and_clients_of_ory_sign_in(
     assert ("kratos:work", "w-1") in accounts(authority, ann)
     (stored,) = live_secrets(authority, "ory", "web-of-hydra")
     assert verify_client_secret(stored, ory.SECRET)
+
+
+def test_a_comparison_verifies_what_is_salted(home: Place, tmp_path: Path) -> None:
+    path = write_json(tmp_path / "realm.json", realm.with_users())
+    run(home, opened("keycloak", path, keyring=KEYRING))
+
+    def findings() -> dict[str | None, set[tuple[str, str | None]]]:
+        source = opened("keycloak", path, keyring=KEYRING)
+        with Comparer.open(home.settings("owner")) as comparer:
+            found = comparer.compare(source, CompareOptions(sample=None))
+        every: dict[str | None, set[tuple[str, str | None]]] = defaultdict(set)
+        for each in found.findings:
+            every[each.rule].add((each.kind, each.field))
+        return every
+
+    assert findings()["another salt"] == {
+        ("client_secret", "secret_hash"),
+        ("totp_credential", "secret_ciphertext"),
+        ("user", "password_hash"),
+    }
+    for secret in ("client_secrets", "secret_hash"), ("users", "password_hash"):
+        table, column = Identifier("authority", secret[0]), Identifier(secret[1])
+        update = SQL("update {} set {} = %s")
+        home.dba.execute(update.format(table, column), (hash_password("another"),))
+    assert findings()[None] >= {
+        ("client_secret", "secret_hash"),
+        ("user", "password_hash"),
+    }
 
 
 def test_the_names_of_system_rows_are_known(home: Place) -> None:
