@@ -1,6 +1,7 @@
 """Auth0: what becomes of each field of an export, and files that are refused."""
 
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -148,6 +149,24 @@ def test_wrong_files_are_named(tmp_path: Path, text: str, reason: str) -> None:
     path.write_text(text)
     with pytest.raises(SourceError, match=rf"^wrong\.json .*{reason}"):
         documents(opened("auth0", path, tenant="dev"))
+
+
+def test_a_truncated_export_of_passwords_is_named(tmp_path: Path) -> None:
+    folder = auth0.write_export(tmp_path / "export")
+    path = folder / "passwords.ndjson"
+    path.write_text(path.read_text()[:-20])
+    source = opened("auth0", folder, tenant="dev")
+    with pytest.raises(SourceError, match=r"^passwords\.ndjson line 3: is no line"):
+        documents(source)
+
+
+def test_a_missing_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_lines(tmp_path / "users.ndjson", {"user_id": "auth0|1"})
+    monkeypatch.setitem(sys.modules, "ijson", None)
+    with pytest.raises(ConfigurationError, match=r"authority-queries\[files\]"):
+        opened("auth0", path, tenant="dev")
 
 
 def test_wrong_options_are_named(tmp_path: Path) -> None:

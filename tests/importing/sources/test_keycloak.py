@@ -282,8 +282,37 @@ def test_a_file_of_all_realms_is_read(tmp_path: Path) -> None:
     found = documents(opened("keycloak", path))
     assert [each.id for each in found["realms"]] == ["acme", "beta"]
     assert len(found["users"]) == len(realm.USERS)
+    one = opened("keycloak", path, tenant="beta")
+    assert [each.id for each in one.read("realms")] == ["beta"]
     with pytest.raises(SourceError, match=r"all\.json has several realms"):
         opened("keycloak", path, tenant="one")
+    write_json(path, [{"realm": "a b"}, {"realm": "a_b"}])
+    with pytest.raises(SourceError, match=r"all\.json has realms whose names"):
+        opened("keycloak", path)
+
+
+def test_odd_shapes_are_refused_one_by_one(tmp_path: Path) -> None:
+    users: list[JsonValue] = [
+        {"id": "f:store:ann", "credentials": []},
+        {"username": "ben", "credentials": {}},
+        {"username": "cleo", "realmRoles": ["a\0b"]},
+        {"username": "dan", "createdTimestamp": "yesterday"},
+        {"username": "eve", "enabled": True},
+    ]
+    roles: JsonValue = {"realm": [{"name": "a\0b"}, {"description": "no name"}, 5]}
+    path = write_json(
+        tmp_path / "realm.json", {"realm": "acme", "users": users, "roles": roles}
+    )
+    found = documents(opened("keycloak", path))
+    refused = [each.refused for each in found["users"]]
+    assert refused[:4] == [
+        "the user is of a federated store, and the export has no username",
+        "credentials is no list",
+        "realmRoles contains the character U+0000, which PostgreSQL cannot store",
+        "createdTimestamp is no number",
+    ]
+    assert refused[4:] == [None]
+    assert all(each.refused for each in found["roles"])
 
 
 @pytest.mark.parametrize(

@@ -88,18 +88,31 @@ def read_realms(location: Path, tenant: str | None) -> list[Realm]:
             realm = realms.setdefault(name, Realm(name=name, code=""))
             realm.sources.append((path, number))
             realm.fields.update(fields)
-    if tenant is not None and len(realms) > 1:
-        message = f"{location.name} has several realms: import each with its tenant"
+    found = [realms[name] for name in sorted(realms)]
+    for realm in found:
+        realm.code = tenant_code(realm.name)
+    if tenant is not None:
+        return [_of_tenant(found, tenant, location)]
+    codes = {realm.code for realm in found}
+    if len(codes) < len(found) or "" in codes:
+        message = (
+            f"{location.name} has realms whose names become one code of a tenant, or "
+            "none: import each from a file of its own, with --tenant"
+        )
         raise SourceError(message)
-    for realm in realms.values():
-        realm.code = tenant or tenant_code(realm.name)
-        if not realm.code:
-            message = f"the name of the realm {realm.name!r} is no code: name a tenant"
-            raise SourceError(message)
-    if len({realm.code for realm in realms.values()}) < len(realms):
-        message = f"{location.name} has realms whose names become one code of a tenant"
-        raise SourceError(message)
-    return [realms[name] for name in sorted(realms)]
+    return found
+
+
+def _of_tenant(realms: list[Realm], tenant: str, location: Path) -> Realm:
+    """Return the only realm with the code, or that which has the code already."""
+    if len(realms) == 1:
+        realms[0].code = tenant
+        return realms[0]
+    for realm in realms:
+        if realm.code == tenant:
+            return realm
+    message = f"{location.name} has several realms, and none becomes {tenant!r}"
+    raise SourceError(message)
 
 
 def _objects(path: Path) -> dict[int, dict[str, JsonValue]]:

@@ -64,6 +64,9 @@ class Users:
         if client is not None:
             return [self._account(fields, client)]
         key = fields.take("username", text, "")
+        if not key and str(user.get("id")).startswith("f:"):
+            message = "the user is of a federated store, and the export has no username"
+            raise ConversionError(message)
         sub = fields.take("id", text, None) or str(
             derive_id(self._realm.code, "user", key)
         )
