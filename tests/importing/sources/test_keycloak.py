@@ -324,6 +324,7 @@ def test_odd_shapes_are_refused_one_by_one(tmp_path: Path) -> None:
         ('{"client_id": "x"}', "names no realm"),
         ("[]", "names no realm"),
         ('{"realm": 5}', "names no realm"),
+        ('{"realm": "x", "clients": [5]}', "has clients that are no objects"),
     ],
 )
 def test_wrong_files_are_named(tmp_path: Path, text: str, reason: str) -> None:

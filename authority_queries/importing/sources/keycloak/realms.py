@@ -10,7 +10,9 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from authority_queries.errors import SourceError
+from authority_queries.importing.conversions import ConversionError
 from authority_queries.importing.sources.json_files import members, refuse_file
+from authority_queries.importing.sources.objects import objects
 from authority_queries.importing.sources.tenant_codes import tenant_code
 
 USERS: Final = frozenset({"users", "federatedUsers"})
@@ -43,9 +45,13 @@ class Realm:
     sources: list[tuple[Path, int]] = field(default_factory=list)
 
     def objects(self, name: str) -> list[Mapping[str, JsonValue]]:
-        """Return the objects of a list of the realm."""
-        found = self.fields.get(name)
-        return [each for each in _items(found) if isinstance(each, dict)]
+        """Return the objects of a list of the realm. Raises SourceError."""
+        found = self.fields.get(name) or []
+        try:
+            return list(objects(found))
+        except ConversionError:
+            message = f"{self.sources[0][0].name} has {name} that are no objects"
+            raise SourceError(message) from None
 
     def is_own_client(self, client_id: str) -> bool:
         """Return whether this is a client that Keycloak made for itself."""
@@ -141,10 +147,6 @@ def _order(path: Path) -> tuple[str, bool, int]:
         number is not None,
         int(number[1] if number else 0),
     )
-
-
-def _items(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else []
 
 
 def _is_no_user(name: str) -> bool:
