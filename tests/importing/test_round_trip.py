@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 from pydantic import SecretStr
@@ -201,6 +201,8 @@ def test_random_values_come_back_octet_by_octet(
         max_examples=12,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow],
+        # A step takes half a second, and its values are small.
+        phases=[Phase.generate],
     )
     @given(VALUES)
     def check(values: dict[str, Any]) -> None:

@@ -1,8 +1,12 @@
 """`--update` and `--since`: a second import brings what changed in the other store."""
 
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg import sql
 
@@ -102,6 +106,36 @@ def test_a_row_that_changed_here_later_is_kept_and_named(home: Place) -> None:
     (refusal,) = summary.collections[0].refused
     assert refusal.reason == "user was changed here later than in the source"
     assert one(home, "select display_name from authority.users") == "Here"
+
+
+def update_user(home: Place) -> list[Any]:
+    """What an import calls: its own insertion would wait before it."""
+    row = {"subject_id": "ann", "display_name": "There", "updated_at": str(SOON)}
+    with psycopg.connect(home.owner) as session:
+        return session.execute(
+            "select place, is_updated from authority.update_rows((select id "
+            "from authority.tenants), 'users', %s, '{subject_id}', '{}', %s)",
+            ([*row], json.dumps([row])),
+        ).fetchall()
+
+
+def test_an_update_waits_for_a_change_here_and_judges_it(home: Place) -> None:
+    with (
+        psycopg.connect(home.logins.dba) as other,
+        ThreadPoolExecutor(max_workers=1) as threads,
+    ):
+        other.execute(
+            "update authority.users set display_name = 'Here', updated_at = now()"
+        )
+        running = threads.submit(update_user, home)
+        while not one(home, "select count(*) from pg_locks where not granted"):
+            assert not running.done(), running.result()
+            time.sleep(0.01)
+        other.commit()
+        assert running.result() == [(1, False)]
+    assert one(home, "select display_name from authority.users") == "Here"
+    home.dba.execute("update authority.users set updated_at = created_at")
+    assert update_user(home) == [(1, True)]
 
 
 def test_what_has_ended_here_is_not_revived(home: Place) -> None:
