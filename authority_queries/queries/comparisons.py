@@ -23,7 +23,7 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import ListedKeys, ReadRow
 
 _TEXTS = {
-    "read_rows": "ef457bf88853",
+    "read_rows": "d3a9f6fdcfe9",
     "list_row_keys": "a4ba45017b25",
 }
 _QUERIES = QueryFile(FOLDER / "comparisons.sql", texts=_TEXTS)
@@ -34,7 +34,7 @@ _read_rows_takes = Parameters(
     tenant_id=checks.uuid,
     table_name=checks.text(),
     key_columns=checks.array(checks.text()),
-    keys=checks.jsonb(),
+    row_keys=checks.jsonb(),
 )
 _read_rows: Call[list[ReadRow]] = _QUERIES.rows(
     "read_rows", ReadRow, takes=_read_rows_takes
@@ -72,7 +72,7 @@ def read_rows(
     tenant_id: UUID,
     table_name: str,
     key_columns: Sequence[str],
-    keys: bool | int | float | str | JsonArray | JsonObject,
+    row_keys: bool | int | float | str | JsonArray | JsonObject,
 ) -> list[ReadRow]:
     """A row of the tenant with one of these keys, with hashes, and the number of the
     key. A key is an array of texts. Keys and rows have the names of users, clients,
@@ -85,7 +85,7 @@ def read_rows(
         tenant_id=tenant_id,
         table_name=table_name,
         key_columns=key_columns,
-        keys=keys,
+        row_keys=row_keys,
     )
 
 
@@ -95,7 +95,7 @@ async def read_rows_async(
     tenant_id: UUID,
     table_name: str,
     key_columns: Sequence[str],
-    keys: bool | int | float | str | JsonArray | JsonObject,
+    row_keys: bool | int | float | str | JsonArray | JsonObject,
 ) -> list[ReadRow]:
     """A row of the tenant with one of these keys, with hashes, and the number of the
     key. A key is an array of texts. Keys and rows have the names of users, clients,
@@ -108,7 +108,7 @@ async def read_rows_async(
         tenant_id=tenant_id,
         table_name=table_name,
         key_columns=key_columns,
-        keys=keys,
+        row_keys=row_keys,
     )
 
 
@@ -119,7 +119,7 @@ def read_rows_stream(
     tenant_id: UUID,
     table_name: str,
     key_columns: Sequence[str],
-    keys: bool | int | float | str | JsonArray | JsonObject,
+    row_keys: bool | int | float | str | JsonArray | JsonObject,
 ) -> Stream[ReadRow]:
     """A row of the tenant with one of these keys, with hashes, and the number of the
     key. A key is an array of texts. Keys and rows have the names of users, clients,
@@ -136,7 +136,7 @@ def read_rows_stream(
         tenant_id=tenant_id,
         table_name=table_name,
         key_columns=key_columns,
-        keys=keys,
+        row_keys=row_keys,
     )
 
 
@@ -147,7 +147,7 @@ def read_rows_stream_async(
     tenant_id: UUID,
     table_name: str,
     key_columns: Sequence[str],
-    keys: bool | int | float | str | JsonArray | JsonObject,
+    row_keys: bool | int | float | str | JsonArray | JsonObject,
 ) -> AsyncStream[ReadRow]:
     """A row of the tenant with one of these keys, with hashes, and the number of the
     key. A key is an array of texts. Keys and rows have the names of users, clients,
@@ -164,7 +164,7 @@ def read_rows_stream_async(
         tenant_id=tenant_id,
         table_name=table_name,
         key_columns=key_columns,
-        keys=keys,
+        row_keys=row_keys,
     )
 
 

@@ -36,7 +36,7 @@ class AsyncComparisons(AsyncRepository):
             tenant_id=tenant_id,
             table_name=table_name,
             key_columns=[*key_columns],
-            keys=[[*key] for key in keys],
+            row_keys=[[*key] for key in keys],
         )
 
     async def list_row_keys(

@@ -37,7 +37,7 @@ class Comparisons(Repository):
             tenant_id=tenant_id,
             table_name=table_name,
             key_columns=[*key_columns],
-            keys=[[*key] for key in keys],
+            row_keys=[[*key] for key in keys],
         )
 
     def list_row_keys(
