@@ -419,7 +419,7 @@ def test_a_lookup_names_a_collection_of_the_source(tmp_path: Path) -> None:
 
 def test_a_source_with_a_mapping_needs_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="--mapping"):
-        source_of("csv", tmp_path, None)  # type: ignore[arg-type] # None, as without --mapping
+        source_of("csv", tmp_path, None)
 
 
 def test_a_plain_password_of_a_mapping_can_be_verified_in_a_comparison(
@@ -436,6 +436,3 @@ def test_a_plain_password_of_a_mapping_can_be_verified_in_a_comparison(
     assert user.proves("password_hash", hash_password("plain-words-4711"))
     assert not user.proves("password_hash", hash_password("other words"))
     assert "plain-words" not in f"{user!r} {user.model_dump_json()}"
-
-
-        source_of("csv", tmp_path, None)
