@@ -43,6 +43,7 @@ _MODULES: Final[Mapping[str, str]] = {
     "csv": "csv_files",
     "django-oauth-toolkit": "django_oauth_toolkit",
     "hydra": "hydra",
+    "json": "json_documents",
     "json-lines": "json_lines",
     "jsonl": "jsonl",
     "keycloak": "keycloak",

@@ -128,6 +128,14 @@ class Fields:
         """Return whether a field has a value that is not taken yet."""
         return name in self._values
 
+    def report(self, path: str, *inner: "Fields") -> None:
+        """Add what was dropped of objects inside, after the path to them."""
+        self.dropped += (
+            Dropped(field=f"{path}.{each.field}", reason=each.reason)
+            for part in inner
+            for each in part.dropped
+        )
+
     def rest(self) -> dict[str, JsonValue]:
         """Take all fields that are left, as JSON under their own names."""
         left = dict(self._values.values())
