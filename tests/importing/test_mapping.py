@@ -249,6 +249,7 @@ def test_documents_are_skipped_by_conditions(tmp_path: Path) -> None:
         ({"sub": "1", "name": "hunter2  x"}, "name is no username: RFC 8265"),
         ({"sub": "1"}, "user.username: is missing"),
         ({"sub": {"hunter2": 1}, "name": "ann"}, "sub is no text"),
+        ({"sub": "1", "name": "ann", "x": "hunter2\0"}, "x contains the character"),
         ({"sub": "1", "name": "a", "state": "hunter2"}, "user.status: should be 'ac"),
     ],
 )
@@ -379,6 +380,16 @@ def test_only_later_changes_are_read_by_time(tmp_path: Path) -> None:
     mapping = mapping_of(tmp_path, with_rule('changed_at = "at"'))
     found = every_document(source_of("json-lines", location, mapping, since=since))
     assert [document.id for document in found["users"]] == ["line 2", "line 3"]
+
+
+def test_an_invalid_value_is_dropped_where_the_rule_allows(tmp_path: Path) -> None:
+    (found,) = converted(
+        tmp_path,
+        USERS + 'email = { from = "mail", if_invalid = "drop" }',
+        {"sub": "1", "name": "ann", "mail": "hunter2"},
+    )
+    assert set(fields_of(found)) == {"subject_id", "username"}
+    assert found.dropped == (Dropped(field="mail", reason="is no e-mail address"),)
 
 
 def test_a_lookup_finds_a_field_of_another_document(tmp_path: Path) -> None:

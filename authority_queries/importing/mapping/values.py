@@ -15,7 +15,7 @@ from authority_queries.importing.conversions import (
     text,
     uuid,
 )
-from authority_queries.importing.documents import derive_id
+from authority_queries.importing.documents import Dropped, derive_id
 from authority_queries.importing.mapping.conditions import (
     all_hold,
     compile_conditions,
@@ -58,6 +58,7 @@ class Computed:
     is_uuid: bool = False
     separator: str | None = None
     is_list: bool = False
+    is_dropped_if_invalid: bool = False
 
     def __call__(self, scope: Scope, tenant: str) -> Value:
         """Return the value, or None. Raises ConversionError with the field's name."""
@@ -67,6 +68,9 @@ class Computed:
         try:
             return self._converted(found, scope, tenant)
         except ConversionError as error:
+            if self.is_dropped_if_invalid:
+                scope.dropped.append(Dropped(field=self.label, reason=str(error)))
+                return None
             message = f"{self.label} {error}"
             raise ConversionError(message) from None
 
@@ -150,6 +154,7 @@ def _computed(
         is_uuid=target.convert is uuid,
         separator=rule.separator,
         is_list=target.is_list,
+        is_dropped_if_invalid=rule.if_invalid == "drop",
     )
 
 
