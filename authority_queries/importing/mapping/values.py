@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from inspect import signature
 from typing import Final, TypeAlias
@@ -64,7 +65,7 @@ class Computed:
         """Return the value, or None. Raises ConversionError with the field's name."""
         found = self._filled(scope) if self.parts else self._first(scope)
         if found is None:
-            return self.default
+            return deepcopy(self.default)
         try:
             return self._converted(found, scope, tenant)
         except ConversionError as error:
@@ -128,7 +129,8 @@ def compile_value(
 def _constant(rule: ValueRule, at: Location, problems: Problems) -> Compute:
     if rule.model_fields_set - {"constant", "when"}:
         problems.append(Problem(at, "has a constant: it has no other keys then"))
-    return lambda _scope, _tenant: rule.constant
+    # Unknown fields are added to an object, which must not be that of all documents.
+    return lambda _scope, _tenant: deepcopy(rule.constant)
 
 
 def _computed(
