@@ -1102,32 +1102,6 @@ CASE
     ELSE NULL::text
 END)::uuid));
 
--- count_rows
-
-CREATE FUNCTION authority.count_rows(tenant_id uuid, table_name text) RETURNS bigint
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET "TimeZone" TO 'UTC'
-    SET "DateStyle" TO 'ISO'
-    SET row_security TO 'on'
-    AS $_$
-declare
-    tenant_before constant text := current_setting('authority.tenant_id', true);
-    counted bigint;
-begin
-    perform set_config('authority.tenant_id', count_rows.tenant_id::text, true);
-    execute format(
-        'select count(*) from authority.%I as held where held.%I = $1',
-        table_name,
-        case when table_name = 'tenants' then 'id' else 'tenant_id' end
-    ) into counted using tenant_id;
-    perform set_config('authority.tenant_id', tenant_before, true);
-    return counted;
-end
-$_$;
-
-COMMENT ON FUNCTION authority.count_rows(tenant_id uuid, table_name text) IS 'Returns how many rows the tenant has in this table.';
-
 -- covers_details
 
 CREATE FUNCTION authority.covers_details(granted jsonb, asked jsonb) RETURNS boolean
@@ -3109,8 +3083,7 @@ begin
                 when given.name in ('created_at', 'authenticated_at')
                     and given.name <> all(key)
                     then format(
-                        'least(coalesce(given.%I, authority.clock()), authority.clock())',
-                        given.name
+                        'least(coalesce(given.%I, now.moment), now.moment)', given.name
                     )
                 when pg_attribute.attnotnull and pg_attribute.atthasdef
                     then format(
@@ -3135,8 +3108,7 @@ begin
         and pg_attribute.attgenerated = ''
     having count(*) = cardinality(columns);
     if names is null then
-        raise invalid_parameter_value
-        using message = 'a column is not one of the table';
+        raise invalid_parameter_value using message = 'a column is unknown';
     end if;
     select string_agg(format(', %I', parts.name), '') into keys
     from unnest(key) as parts (name);
@@ -3144,7 +3116,8 @@ begin
     perform set_config('authority.loaded_tenant', import_rows.tenant_id::text, true);
     execute format(
         'insert into authority.%1$I (tenant_id, %2$s) select $1, %3$s '
-        'from json_to_recordset($2::json) as given (%4$s) '
+        'from (select authority.clock() as moment) as now, '
+        'json_to_recordset($2::json) as given (%4$s) '
         'on conflict (tenant_id%5$s) do nothing',
         table_name,
         names,
@@ -3165,7 +3138,7 @@ every policy applies. The insertions are no events of the audit.';
 
 -- import_tenant
 
-CREATE FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, is_complete boolean) RETURNS uuid
+CREATE FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, foreign_tokens_until timestamp with time zone, is_complete boolean) RETURNS uuid
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
@@ -3175,13 +3148,14 @@ CREATE FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name 
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
     loaded_before constant text := current_setting('authority.loaded_tenant', true);
+    moment constant timestamptz := authority.clock();
     found_id uuid;
 begin
     perform set_config('authority.tenant_id', import_tenant.tenant_id::text, true);
     perform set_config('authority.loaded_tenant', import_tenant.tenant_id::text, true);
     insert into authority.tenants (
-        id, code, display_name, status, settings, tokens_valid_after, created_at,
-        updated_at
+        id, code, display_name, status, settings, tokens_valid_after,
+        foreign_tokens_until, created_at, updated_at
     )
     values (
         import_tenant.tenant_id,
@@ -3190,8 +3164,11 @@ begin
         import_tenant.status,
         import_tenant.settings,
         import_tenant.tokens_valid_after,
-        least(import_tenant.created_at, authority.clock()),
-        least(import_tenant.updated_at, authority.clock())
+        import_tenant.foreign_tokens_until,
+        least(coalesce(import_tenant.created_at, moment), moment),
+        least(
+            coalesce(import_tenant.updated_at, import_tenant.created_at, moment), moment
+        )
     )
     on conflict on constraint tenants_code_key do nothing
     returning tenants.id into found_id;
@@ -3225,7 +3202,7 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, is_complete boolean) IS 'Returns the id of the tenant with this code. Creates the tenant if there is none, with
+COMMENT ON FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, foreign_tokens_until timestamp with time zone, is_complete boolean) IS 'Returns the id of the tenant with this code. Creates the tenant if there is none, with
 the system roles and the standard scopes unless it is complete: its own follow. Its
 insertion is no event of the audit.';
 
@@ -4144,6 +4121,7 @@ declare
     held_keys text;
     past_keys text;
     system_flag text;
+    expiry text;
 begin
     perform set_config('authority.tenant_id', list_row_keys.tenant_id::text, true);
     select described.* into pieces
@@ -4177,10 +4155,15 @@ begin
             else 'false'
         end
     into system_flag;
+    select
+        coalesce(max(format('held.%I', pg_attribute.attname)), 'null::timestamptz')
+    into expiry
+    from pg_attribute
+    where pg_attribute.attrelid = target and pg_attribute.attname = 'expires_at';
     return query execute format(
         'with picked as ('
         'select jsonb_build_array(%3$s) as key, held.created_at, '
-        '%6$s as is_system, '
+        '%6$s as is_system, %7$s as expires_at, '
         'row_number() over (order by %2$s) as position, '
         '(select to_jsonb(parts) from (select %2$s) as parts) as row_key '
         'from %1$s as held where held.%4$I = $1 ' || case
@@ -4188,14 +4171,16 @@ begin
             else ''
         end || 'order by %2$s limit $3) '
         'select jsonb_agg(jsonb_build_array(picked.key, picked.created_at, '
-        'picked.is_system, picked.row_key) order by picked.position), count(*), '
+        'picked.is_system, picked.expires_at, picked.row_key) '
+        'order by picked.position), count(*), '
         '(array_agg(picked.row_key order by picked.position desc))[1] from picked',
         target,
         held_keys,
         pieces.listed,
         pieces.tenant_column,
         past_keys,
-        system_flag
+        system_flag,
+        expiry
     ) using tenant_id, after, page_size;
     perform set_config('authority.tenant_id', tenant_before, true);
 end
@@ -4203,8 +4188,8 @@ $_$;
 
 COMMENT ON FUNCTION authority.list_row_keys(tenant_id uuid, table_name text, key_columns text[], after jsonb, page_size bigint) IS 'Returns the next rows of the tenant in one table in the order of its primary key, after
 this primary key: an array of the key as in read_rows, the time of creation, whether the
-row belongs to the system, and its primary key; how many; and the primary key of the
-last one.';
+row belongs to the system, its expiry, and its primary key; how many; and the primary
+key of the last one.';
 
 -- live_sessions
 
@@ -5346,7 +5331,7 @@ begin
         'select keys.number, %2$s '
         'from jsonb_array_elements($2) with ordinality as keys (value, number)) '
         'select wanted.number, '
-        'to_jsonb(held) || jsonb_build_object(%5$s) '
+        'to_jsonb(held) - $3 || jsonb_build_object(%5$s) '
         'from wanted inner join authority.%1$I as held '
         'on held.%4$I = $1 and %3$s order by wanted.number',
         table_name,
@@ -5354,13 +5339,22 @@ begin
         pieces.matched,
         pieces.tenant_column,
         named
-    ) using tenant_id, keys;
+    ) using
+        tenant_id,
+        keys,
+        array(
+            select pg_attribute.attname::text
+            from pg_attribute
+            where
+                pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+                and pg_attribute.attgenerated <> ''
+        );
     perform set_config('authority.tenant_id', tenant_before, true);
 end
 $_$;
 
-COMMENT ON FUNCTION authority.read_rows(tenant_id uuid, table_name text, key_columns text[], keys jsonb) IS 'Returns the rows of the tenant with these keys, with every column and hash, and the
-number of each key, from 1 on. A key is an array of texts in the order of key_columns. Keys and
+COMMENT ON FUNCTION authority.read_rows(tenant_id uuid, table_name text, key_columns text[], keys jsonb) IS 'Returns the rows of the tenant with these keys, with every stored column and hash, and
+the number of each key, from 1 on. A key is an array of texts in the order of key_columns. Keys and
 rows have the names of users, clients, roles and service accounts instead of their
 ids.';
 
@@ -7375,17 +7369,20 @@ begin
         table_name,
         coalesce(same, '')
         -- Our own roles and scopes are not those of the other store.
-        || case when 'is_system' = any(columns) then ' and not held.is_system' else '' end,
+        || case
+            when 'is_system' = any(columns) then ' and not held.is_system'
+            else ''
+        end,
         stored,
         cells,
         replace(stored, 'held.', ''),
         sets,
         case
             when 'updated_at' = any(columns)
-                then 'coalesce(held.updated_at <= given.updated_at, true)'
+                then '(held.updated_at <= given.updated_at) is not false'
             when table_name = 'recovery_codes'
-                then 'coalesce(held.last_used_at <= given.last_used_at, '
-                'held.last_used_at is null)'
+                then '(held.last_used_at is null '
+                'or held.last_used_at <= given.last_used_at) is true'
             else 'true'
         end,
         case

@@ -16,7 +16,8 @@ from authority_queries.errors import AuthorityError, ConfigurationError
 from authority_queries.service.settings import Settings
 
 if TYPE_CHECKING:
-    from authority_queries import ImportProgress, ImportSummary
+    from authority_queries import ImportOptions, ImportProgress, ImportSummary
+    from authority_queries.importing.documents import Source
     from authority_queries.importing.writing.summaries import CollectionSummary
 
 _STOPPED: Final = "authority: stopped: go on with --resume"
@@ -77,7 +78,7 @@ def run_import(settings: Settings, arguments: argparse.Namespace) -> int:
     Raises ConfigurationError, SourceError, UnavailableError.
     """
     # Imported here because stale generated modules cannot be imported.
-    from authority_queries import Importer, ImportOptions  # noqa: PLC0415 -- see above
+    from authority_queries import ImportOptions  # noqa: PLC0415 -- see above
 
     options = ImportOptions(
         tenant=arguments.tenant,
@@ -88,31 +89,37 @@ def run_import(settings: Settings, arguments: argparse.Namespace) -> int:
         report=arguments.report,
         batch_size=arguments.batch_size,
     )
-    one = settings.model_copy(update={"pool_min_size": 1, "pool_max_size": 1})
     stop = Stop()
-    with (
-        open_named(arguments) as source,
-        Importer.open(one) as importer,
-        stop.on_signals(),
-    ):
+    with open_named(arguments) as source:
+        summary = _imported(settings, source, options, stop, is_quiet=arguments.quiet)
+    _print(summary)
+    if not summary.is_complete:
+        print(_STOPPED, file=sys.stderr)
+        return 1 if stop.number is None else 128 + stop.number
+    return 1 if summary.refusals else 0
+
+
+def _imported(
+    settings: Settings,
+    source: "Source",
+    options: "ImportOptions",
+    stop: Stop,
+    *,
+    is_quiet: bool,
+) -> "ImportSummary":
+    from authority_queries import Importer  # noqa: PLC0415 -- see above
+
+    one = settings.model_copy(update={"pool_min_size": 1, "pool_max_size": 1})
+    progress = None if is_quiet else _Progress()
+    with Importer.open(one) as importer, stop.on_signals():
         try:
-            summary = importer.run(
-                source,
-                options,
-                progress=None if arguments.quiet else _Progress(),
-                stop=stop,
-            )
+            return importer.run(source, options, progress=progress, stop=stop)
         except ConfigurationError:
             raise
         except (AuthorityError, psycopg.Error):
             if not options.dry_run:
                 print(_STOPPED, file=sys.stderr)
             raise
-    _print(summary)
-    if not summary.is_complete:
-        print(_STOPPED, file=sys.stderr)
-        return 1 if stop.number is None else 128 + stop.number
-    return 1 if summary.refusals else 0
 
 
 def _print(summary: "ImportSummary") -> None:
