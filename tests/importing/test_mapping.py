@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authority_queries import hash_password
 from authority_queries.errors import ConfigurationError
 from authority_queries.importing.documents import Document, Dropped, derive_id
+from authority_queries.importing.entries import UserEntry
 from authority_queries.importing.mapping.compiling import load_mapping
 from authority_queries.importing.mapping.paths import Steps, leftover
 from tests.importing.mapped import Raw, every_document, source_of, write_lines
@@ -501,3 +503,19 @@ def test_a_lookup_names_a_collection_of_the_source(tmp_path: Path) -> None:
 def test_a_source_with_a_mapping_needs_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="--mapping"):
         source_of("csv", tmp_path, None)
+
+
+def test_a_plain_password_of_a_mapping_can_be_verified_in_a_comparison(
+    tmp_path: Path,
+) -> None:
+    rule = 'password_hash = { from = "password", convert = "plain_password" }\n'
+    (found,) = converted(
+        tmp_path,
+        dedent(USERS) + rule,
+        {"sub": "ann", "name": "ann", "password": "plain-words-4711"},
+    )
+    (user,) = found.entries
+    assert isinstance(user, UserEntry)
+    assert user.proves("password_hash", hash_password("plain-words-4711"))
+    assert not user.proves("password_hash", hash_password("other words"))
+    assert "plain-words" not in f"{user!r} {user.model_dump_json()}"

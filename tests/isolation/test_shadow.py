@@ -49,7 +49,7 @@ NO_SHARDS = {
     "comparisons.read_rows": "calls a function, whose statements name the tenant",
     "entries.find_named": "calls a function, whose statements name the tenant",
     "entries.find_others": "calls a function, whose statements name the tenant",
-    "entries.import_license_usage": "calls a function, whose statements name the tenant",
+    "entries.import_license_usage": "calls a function that names the tenant",
     "entries.import_rows": "calls a function, whose statements name the tenant",
     "entries.import_tenant": "calls a function, whose statements name the tenant",
     "entries.record": "calls a function, whose statements name the tenant",
