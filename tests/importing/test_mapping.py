@@ -8,7 +8,7 @@ from textwrap import dedent
 from typing import Final
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authority_queries import hash_password
@@ -95,6 +95,7 @@ def leaves(value: object, above: Steps = ()) -> dict[Steps, object]:
     return found
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(TREES, st.data())
 def test_what_no_rule_has_used_is_left(tree: object, data: st.DataObject) -> None:
     document = numbered(tree, count())
