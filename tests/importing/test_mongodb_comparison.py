@@ -22,8 +22,9 @@ from authority_queries.importing.comparing import (
     KnownToken,
     comparison_page,
 )
-from authority_queries.importing.importer import Importer, ImportOptions
+from authority_queries.importing.importer import Importer
 from authority_queries.importing.sources import SourceOptions, open_source
+from authority_queries.importing.writing.options import ImportOptions
 from tests.importing.mongodb_demo import (
     MongoDemo,
     identity_hash,
