@@ -24,7 +24,6 @@ pytestmark = pytest.mark.one_version
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "import_mappings.md"
 TEXT: Final = PAGE.read_text()
-EVERYWHERE: Final = {"created_at", "updated_at"}
 
 
 def block(kind: str) -> str:
@@ -82,19 +81,14 @@ def test_each_conversion_is_listed() -> None:
     }
 
 
-def test_each_kind_is_listed_with_its_fields() -> None:
+def test_each_kind_is_listed_with_what_it_needs() -> None:
     listed = {
-        names(kind)[0]: (names(needs), names(others), names(keeps))
-        for kind, needs, others, keeps in table("Kind")
+        names(kind)[0]: (names(needs), names(keeps))
+        for kind, needs, keeps in table("Kind")
     }
     assert listed == {
         kind: (
             [each.name for each in targets_of(kind).values() if each.is_required],
-            [
-                each.name
-                for each in targets_of(kind).values()
-                if not each.is_required and each.name not in EVERYWHERE
-            ],
             [name] if (name := open_field(kind)) else [],
         )
         for kind in ENTRIES

@@ -106,7 +106,7 @@ def parsed_json(value: Value) -> JsonValue:
 
 
 def plain_json(value: Value) -> JsonValue:
-    """Convert to JSON. Octets become base64, moments ISO 8601, ObjectIds texts."""
+    """Convert to JSON. Octets become base64, moments ISO 8601, all else texts."""
     match value:
         case {"$date": _}:
             return moment(value).isoformat()
@@ -129,7 +129,7 @@ def _plain_scalar(value: Value) -> JsonValue:
         case int():
             return int(value)  # BSON has integers of its own
         case float():
-            return value if math.isfinite(value) else None
+            return value if math.isfinite(value) else str(value)
         case bytes():
             return base64.b64encode(value).decode("ascii")
         case datetime():

@@ -86,6 +86,8 @@ class ValueRule(_Part):
     - `derive`: the kind of entry whose id is derived from the value.
     - `default`: the value if there is none. It is not converted.
     - `separator`, `size`, `values`: options of conversions.
+    - `if_invalid`: whether a value that cannot be converted refuses its document, or is
+      dropped.
     - `when`: conditions without which there is no value, not even the default.
     """
 
@@ -99,6 +101,7 @@ class ValueRule(_Part):
     separator: str | None = Field(default=None, min_length=1)
     size: int | None = None
     values: dict[str, Constant] | None = None
+    if_invalid: Literal["refuse", "drop"] = "refuse"
     when: Conditions = ()
 
 

@@ -1,7 +1,7 @@
 """Converts the documents of a collection by the rules of a mapping file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast
 
@@ -115,13 +115,16 @@ class _Work:
     rules: CompiledCollection
     document: Mapping[str, object]
     scope: Scope
-    dropped: list[Dropped] = field(default_factory=list)
+
+    @property
+    def dropped(self) -> list[Dropped]:
+        return self.scope.dropped
 
     def is_skipped(self) -> bool:
         """Return whether the document is left out, and note the reason."""
         reasons = [reason for test, reason in self.rules.skip if test.holds(self.scope)]
         reasons = [self.rules.ignore] if self.rules.ignore else reasons
-        self.dropped += [Dropped(field=_WHOLE, reason=each) for each in reasons[:1]]
+        self.dropped.extend(Dropped(field=_WHOLE, reason=each) for each in reasons[:1])
         return bool(reasons)
 
     def entries(self, tenant: str | None) -> list[AnyEntry]:
@@ -152,14 +155,22 @@ class _Work:
         if field is None:
             self._note(left, _UNKNOWN)
             return
-        plain = {name: plain_json(value) for name, value in left.items()}
+        plain = {name: _plain(name, value) for name, value in left.items()}
         for name, value in keep_open(plain, self.dropped).items():
             if not put(values, (field, name), value):
                 self._note({name: left[name]}, _TAKEN)
 
     def _note(self, left: Mapping[str, object], reason: str) -> None:
         paths = dict.fromkeys(names_of(left) if left else ())
-        self.dropped += [Dropped(field=path, reason=reason) for path in paths]
+        self.dropped.extend(Dropped(field=path, reason=reason) for path in paths)
+
+
+def _plain(name: str, value: Value) -> JsonValue:
+    try:
+        return plain_json(value)
+    except ConversionError as error:
+        message = f"{name} {error}"
+        raise ConversionError(message) from None
 
 
 def _entry(kind: str, values: dict[str, Value]) -> AnyEntry:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeGuard
 
 from authority_queries.importing.conversions import Value, unwrapped
+from authority_queries.importing.documents import Dropped
 
 if TYPE_CHECKING:
     from authority_queries.importing.mapping.lookups import Lookups
@@ -42,13 +43,15 @@ class Pair:
 class Scope:
     """A document and, for an entry with `each`, an element and its path.
 
-    `used` collects the fields that rules have read. `lookups` finds other documents.
+    `used` collects the fields that rules have read, and `dropped` those whose values
+    are invalid. `lookups` finds other documents.
     """
 
     document: Mapping[str, object]
     element: Value = None
     above: Steps = ()
     used: set[Steps] = field(default_factory=set)
+    dropped: list[Dropped] = field(default_factory=list)
     lookups: "Lookups | None" = None
 
     def find(self, path: FieldPath) -> Value:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from inspect import signature
 from typing import Final, TypeAlias
@@ -15,7 +16,7 @@ from authority_queries.importing.conversions import (
     text,
     uuid,
 )
-from authority_queries.importing.documents import derive_id
+from authority_queries.importing.documents import Dropped, derive_id
 from authority_queries.importing.mapping.conditions import (
     all_hold,
     compile_conditions,
@@ -58,15 +59,19 @@ class Computed:
     is_uuid: bool = False
     separator: str | None = None
     is_list: bool = False
+    is_dropped_if_invalid: bool = False
 
     def __call__(self, scope: Scope, tenant: str) -> Value:
         """Return the value, or None. Raises ConversionError with the field's name."""
         found = self._filled(scope) if self.parts else self._first(scope)
         if found is None:
-            return self.default
+            return deepcopy(self.default)
         try:
             return self._converted(found, scope, tenant)
         except ConversionError as error:
+            if self.is_dropped_if_invalid:
+                scope.dropped.append(Dropped(field=self.label, reason=str(error)))
+                return None
             message = f"{self.label} {error}"
             raise ConversionError(message) from None
 
@@ -124,7 +129,8 @@ def compile_value(
 def _constant(rule: ValueRule, at: Location, problems: Problems) -> Compute:
     if rule.model_fields_set - {"constant", "when"}:
         problems.append(Problem(at, "has a constant: it has no other keys then"))
-    return lambda _scope, _tenant: rule.constant
+    # Unknown fields are added to an object, which must not be that of all documents.
+    return lambda _scope, _tenant: deepcopy(rule.constant)
 
 
 def _computed(
@@ -150,6 +156,7 @@ def _computed(
         is_uuid=target.convert is uuid,
         separator=rule.separator,
         is_list=target.is_list,
+        is_dropped_if_invalid=rule.if_invalid == "drop",
     )
 
 
