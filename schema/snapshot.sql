@@ -3083,8 +3083,7 @@ begin
                 when given.name in ('created_at', 'authenticated_at')
                     and given.name <> all(key)
                     then format(
-                        'least(coalesce(given.%I, authority.clock()), authority.clock())',
-                        given.name
+                        'least(coalesce(given.%I, now.moment), now.moment)', given.name
                     )
                 when pg_attribute.attnotnull and pg_attribute.atthasdef
                     then format(
@@ -3109,8 +3108,7 @@ begin
         and pg_attribute.attgenerated = ''
     having count(*) = cardinality(columns);
     if names is null then
-        raise invalid_parameter_value
-        using message = 'a column is not one of the table';
+        raise invalid_parameter_value using message = 'a column is unknown';
     end if;
     select string_agg(format(', %I', parts.name), '') into keys
     from unnest(key) as parts (name);
@@ -3118,7 +3116,8 @@ begin
     perform set_config('authority.loaded_tenant', import_rows.tenant_id::text, true);
     execute format(
         'insert into authority.%1$I (tenant_id, %2$s) select $1, %3$s '
-        'from json_to_recordset($2::json) as given (%4$s) '
+        'from (select authority.clock() as moment) as now, '
+        'json_to_recordset($2::json) as given (%4$s) '
         'on conflict (tenant_id%5$s) do nothing',
         table_name,
         names,
@@ -3149,6 +3148,7 @@ CREATE FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name 
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
     loaded_before constant text := current_setting('authority.loaded_tenant', true);
+    moment constant timestamptz := authority.clock();
     found_id uuid;
 begin
     perform set_config('authority.tenant_id', import_tenant.tenant_id::text, true);
@@ -3165,8 +3165,10 @@ begin
         import_tenant.settings,
         import_tenant.tokens_valid_after,
         import_tenant.foreign_tokens_until,
-        least(import_tenant.created_at, authority.clock()),
-        least(import_tenant.updated_at, authority.clock())
+        least(coalesce(import_tenant.created_at, moment), moment),
+        least(
+            coalesce(import_tenant.updated_at, import_tenant.created_at, moment), moment
+        )
     )
     on conflict on constraint tenants_code_key do nothing
     returning tenants.id into found_id;
@@ -3259,7 +3261,7 @@ of the database with the setting authority.feed = off, and publish by themselves
 
 CREATE FUNCTION authority.is_password_hash(hash text) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN CASE WHEN ((hash COLLATE "C") ~ '^\$argon2(id|i|d)\$v=19\$m=[1-9][0-9]{0,6},t=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN ((("substring"((hash COLLATE "C"), 'm=([0-9]+)'::text))::bigint * ("substring"((hash COLLATE "C"), 't=([0-9]+)'::text))::bigint) <= 1048576) WHEN ((hash COLLATE "C") ~ '^\$scrypt\$ln=([1-9]|1[0-9]|20),r=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN (((("substring"((hash COLLATE "C"), 'r=([0-9]+)'::text))::bigint * ("substring"((hash COLLATE "C"), 'p=([0-9]+)'::text))::bigint) << ("substring"((hash COLLATE "C"), 'ln=([0-9]+)'::text))::integer) <= 2097152) ELSE ((hash COLLATE "C") ~ '^(\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}|\$pbkdf2-sha(1|256|512)\$i=([1-9][0-9]{0,5}|[12][0-9]{6})\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?|(\{SSHA\}([A-Za-z0-9+/]{4}){7,17}|\{SSHA256\}([A-Za-z0-9+/]{4}){11,21}|\{SSHA512\}([A-Za-z0-9+/]{4}){22,31})([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==))$'::text) END;
+    RETURN CASE WHEN ((hash COLLATE "C") ~ '^\$argon2(id|i|d)\$v=19\$m=[1-9][0-9]{0,6},t=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN ((("substring"((hash COLLATE "C"), 'm=([0-9]+)'::text))::bigint * ("substring"((hash COLLATE "C"), 't=([0-9]+)'::text))::bigint) <= 1048576) WHEN ((hash COLLATE "C") ~ '^\$scrypt\$ln=([1-9]|1[0-9]|20),r=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN (((("substring"((hash COLLATE "C"), 'r=([0-9]+)'::text))::bigint * ("substring"((hash COLLATE "C"), 'p=([0-9]+)'::text))::bigint) << ("substring"((hash COLLATE "C"), 'ln=([0-9]+)'::text))::integer) <= 2097152) ELSE ((hash COLLATE "C") ~ '^((\$bcrypt-sha256-hex)?\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}|\$pbkdf2-sha(1|256|512)\$i=([1-9][0-9]{0,5}|[12][0-9]{6})\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?|(\{SSHA\}([A-Za-z0-9+/]{4}){7,17}|\{SSHA256\}([A-Za-z0-9+/]{4}){11,21}|\{SSHA512\}([A-Za-z0-9+/]{4}){22,31})([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==))$'::text) END;
 
 COMMENT ON FUNCTION authority.is_password_hash(hash text) IS 'Returns whether a sign-in can verify this hash: Argon2, PBKDF2 or scrypt as a PHC
 string, bcrypt or {SSHA}, each in one spelling and at a cost of at most about a
@@ -4114,7 +4116,7 @@ CREATE FUNCTION authority.list_row_keys(tenant_id uuid, table_name text, key_col
     AS $_$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
-    target constant regclass := format('authority.%I', table_name)::regclass;
+    target regclass;
     pieces record;
     held_keys text;
     past_keys text;
@@ -4124,6 +4126,7 @@ begin
     perform set_config('authority.tenant_id', list_row_keys.tenant_id::text, true);
     select described.* into pieces
     from authority.describe_keys(table_name, key_columns) as described;
+    target := format('authority.%I', table_name)::regclass;
     select
         string_agg(format('held.%I', pg_attribute.attname), ', ' order by parts.number),
         string_agg(
@@ -7367,17 +7370,20 @@ begin
         table_name,
         coalesce(same, '')
         -- Our own roles and scopes are not those of the other store.
-        || case when 'is_system' = any(columns) then ' and not held.is_system' else '' end,
+        || case
+            when 'is_system' = any(columns) then ' and not held.is_system'
+            else ''
+        end,
         stored,
         cells,
         replace(stored, 'held.', ''),
         sets,
         case
             when 'updated_at' = any(columns)
-                then 'coalesce(held.updated_at <= given.updated_at, true)'
+                then '(held.updated_at <= given.updated_at) is not false'
             when table_name = 'recovery_codes'
-                then 'coalesce(held.last_used_at <= given.last_used_at, '
-                'held.last_used_at is null)'
+                then '(held.last_used_at is null '
+                'or held.last_used_at <= given.last_used_at) is true'
             else 'true'
         end,
         case

@@ -24,12 +24,12 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import NamedRow, OtherRow, UpdatedRow
 
 _TEXTS = {
-    "import_tenant": "eed0b1040e60",
+    "import_tenant": "7c58e044275d",
     "find_named": "edea84f1a90c",
-    "import_rows": "7a70b5133959",
+    "import_rows": "b9ec2ac9290b",
     "import_license_usage": "97b634dcc418",
-    "find_others": "3854e8206a52",
-    "update_rows": "fb44711ae41c",
+    "find_others": "94b46d35cd8b",
+    "update_rows": "f96c33dc817d",
     "settle": "baa10934cbf4",
     "record": "5edce59c69ec",
 }
@@ -38,7 +38,7 @@ _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "entries.sql", texts=_TEXTS)
 
 _import_tenant_takes = Parameters(
     "entries.import_tenant",
-    tenant_id=checks.uuid,
+    new_id=checks.uuid,
     code=checks.text(),
     display_name=checks.text(),
     status=checks.text(),
@@ -82,7 +82,7 @@ _import_rows_takes = Parameters(
     tenant_id=checks.uuid,
     table_name=checks.text(),
     columns=checks.array(checks.text()),
-    key=checks.array(checks.text()),
+    key_columns=checks.array(checks.text()),
     rows_json=checks.text(),
 )
 _import_rows: Call[int] = _QUERIES.sure_value("import_rows", takes=_import_rows_takes)
@@ -108,7 +108,7 @@ _find_others_takes = Parameters(
     "entries.find_others",
     tenant_id=checks.uuid,
     table_name=checks.text(),
-    key=checks.array(checks.text()),
+    key_columns=checks.array(checks.text()),
     fixed=checks.array(checks.text()),
     rows_json=checks.text(),
 )
@@ -129,7 +129,7 @@ _update_rows_takes = Parameters(
     tenant_id=checks.uuid,
     table_name=checks.text(),
     columns=checks.array(checks.text()),
-    key=checks.array(checks.text()),
+    key_columns=checks.array(checks.text()),
     fixed=checks.array(checks.text()),
     rows_json=checks.text(),
 )
@@ -175,7 +175,7 @@ _ASYNC_QUERIES.promise("record", "event_id")
 def import_tenant(
     connection: Connection[object],
     *,
-    tenant_id: UUID,
+    new_id: UUID,
     code: str,
     display_name: str,
     status: str,
@@ -187,14 +187,14 @@ def import_tenant(
     is_complete: bool,
 ) -> UUID:
     """The id of the tenant with this code, which is created if there is none, with the
-    system roles and the standard scopes unless it is complete: its own follow.
-    tenant_id is the id of a new tenant.
+    system roles and the standard scopes unless it is complete: its own follow. new_id
+    is the id of a new tenant.
 
     queries/entries.sql:1
     """
     return _import_tenant(
         connection,
-        tenant_id=tenant_id,
+        new_id=new_id,
         code=code,
         display_name=display_name,
         status=status,
@@ -210,7 +210,7 @@ def import_tenant(
 async def import_tenant_async(
     connection: AsyncConnection[object],
     *,
-    tenant_id: UUID,
+    new_id: UUID,
     code: str,
     display_name: str,
     status: str,
@@ -222,14 +222,14 @@ async def import_tenant_async(
     is_complete: bool,
 ) -> UUID:
     """The id of the tenant with this code, which is created if there is none, with the
-    system roles and the standard scopes unless it is complete: its own follow.
-    tenant_id is the id of a new tenant.
+    system roles and the standard scopes unless it is complete: its own follow. new_id
+    is the id of a new tenant.
 
     queries/entries.sql:1
     """
     return await _import_tenant_async(
         connection,
-        tenant_id=tenant_id,
+        new_id=new_id,
         code=code,
         display_name=display_name,
         status=status,
@@ -358,7 +358,7 @@ def import_rows(
     tenant_id: UUID,
     table_name: str,
     columns: Sequence[str],
-    key: Sequence[str],
+    key_columns: Sequence[str],
     rows_json: str,
 ) -> int:
     """The number of rows that were inserted into this table. A row whose key is stored
@@ -371,7 +371,7 @@ def import_rows(
         tenant_id=tenant_id,
         table_name=table_name,
         columns=columns,
-        key=key,
+        key_columns=key_columns,
         rows_json=rows_json,
     )
 
@@ -382,7 +382,7 @@ async def import_rows_async(
     tenant_id: UUID,
     table_name: str,
     columns: Sequence[str],
-    key: Sequence[str],
+    key_columns: Sequence[str],
     rows_json: str,
 ) -> int:
     """The number of rows that were inserted into this table. A row whose key is stored
@@ -395,7 +395,7 @@ async def import_rows_async(
         tenant_id=tenant_id,
         table_name=table_name,
         columns=columns,
-        key=key,
+        key_columns=key_columns,
         rows_json=rows_json,
     )
 
@@ -429,7 +429,7 @@ def find_others(
     *,
     tenant_id: UUID,
     table_name: str,
-    key: Sequence[str],
+    key_columns: Sequence[str],
     fixed: Sequence[str],
     rows_json: str,
 ) -> list[OtherRow]:
@@ -442,7 +442,7 @@ def find_others(
         connection,
         tenant_id=tenant_id,
         table_name=table_name,
-        key=key,
+        key_columns=key_columns,
         fixed=fixed,
         rows_json=rows_json,
     )
@@ -453,7 +453,7 @@ async def find_others_async(
     *,
     tenant_id: UUID,
     table_name: str,
-    key: Sequence[str],
+    key_columns: Sequence[str],
     fixed: Sequence[str],
     rows_json: str,
 ) -> list[OtherRow]:
@@ -466,7 +466,7 @@ async def find_others_async(
         connection,
         tenant_id=tenant_id,
         table_name=table_name,
-        key=key,
+        key_columns=key_columns,
         fixed=fixed,
         rows_json=rows_json,
     )
@@ -478,7 +478,7 @@ def find_others_stream(
     size: int = 1000,
     tenant_id: UUID,
     table_name: str,
-    key: Sequence[str],
+    key_columns: Sequence[str],
     fixed: Sequence[str],
     rows_json: str,
 ) -> Stream[OtherRow]:
@@ -495,7 +495,7 @@ def find_others_stream(
         size,
         tenant_id=tenant_id,
         table_name=table_name,
-        key=key,
+        key_columns=key_columns,
         fixed=fixed,
         rows_json=rows_json,
     )
@@ -507,7 +507,7 @@ def find_others_stream_async(
     size: int = 1000,
     tenant_id: UUID,
     table_name: str,
-    key: Sequence[str],
+    key_columns: Sequence[str],
     fixed: Sequence[str],
     rows_json: str,
 ) -> AsyncStream[OtherRow]:
@@ -524,7 +524,7 @@ def find_others_stream_async(
         size,
         tenant_id=tenant_id,
         table_name=table_name,
-        key=key,
+        key_columns=key_columns,
         fixed=fixed,
         rows_json=rows_json,
     )
@@ -536,7 +536,7 @@ def update_rows(
     tenant_id: UUID,
     table_name: str,
     columns: Sequence[str],
-    key: Sequence[str],
+    key_columns: Sequence[str],
     fixed: Sequence[str],
     rows_json: str,
 ) -> list[UpdatedRow]:
@@ -550,7 +550,7 @@ def update_rows(
         tenant_id=tenant_id,
         table_name=table_name,
         columns=columns,
-        key=key,
+        key_columns=key_columns,
         fixed=fixed,
         rows_json=rows_json,
     )
@@ -562,7 +562,7 @@ async def update_rows_async(
     tenant_id: UUID,
     table_name: str,
     columns: Sequence[str],
-    key: Sequence[str],
+    key_columns: Sequence[str],
     fixed: Sequence[str],
     rows_json: str,
 ) -> list[UpdatedRow]:
@@ -576,7 +576,7 @@ async def update_rows_async(
         tenant_id=tenant_id,
         table_name=table_name,
         columns=columns,
-        key=key,
+        key_columns=key_columns,
         fixed=fixed,
         rows_json=rows_json,
     )
@@ -589,7 +589,7 @@ def update_rows_stream(
     tenant_id: UUID,
     table_name: str,
     columns: Sequence[str],
-    key: Sequence[str],
+    key_columns: Sequence[str],
     fixed: Sequence[str],
     rows_json: str,
 ) -> Stream[UpdatedRow]:
@@ -607,7 +607,7 @@ def update_rows_stream(
         tenant_id=tenant_id,
         table_name=table_name,
         columns=columns,
-        key=key,
+        key_columns=key_columns,
         fixed=fixed,
         rows_json=rows_json,
     )
@@ -620,7 +620,7 @@ def update_rows_stream_async(
     tenant_id: UUID,
     table_name: str,
     columns: Sequence[str],
-    key: Sequence[str],
+    key_columns: Sequence[str],
     fixed: Sequence[str],
     rows_json: str,
 ) -> AsyncStream[UpdatedRow]:
@@ -638,7 +638,7 @@ def update_rows_stream_async(
         tenant_id=tenant_id,
         table_name=table_name,
         columns=columns,
-        key=key,
+        key_columns=key_columns,
         fixed=fixed,
         rows_json=rows_json,
     )

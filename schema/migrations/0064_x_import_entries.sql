@@ -31,6 +31,7 @@ as $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
     loaded_before constant text := current_setting('authority.loaded_tenant', true);
+    moment constant timestamptz := authority.clock();
     found_id uuid;
 begin
     perform set_config('authority.tenant_id', import_tenant.tenant_id::text, true);
@@ -47,8 +48,10 @@ begin
         import_tenant.settings,
         import_tenant.tokens_valid_after,
         import_tenant.foreign_tokens_until,
-        least(import_tenant.created_at, authority.clock()),
-        least(import_tenant.updated_at, authority.clock())
+        least(coalesce(import_tenant.created_at, moment), moment),
+        least(
+            coalesce(import_tenant.updated_at, import_tenant.created_at, moment), moment
+        )
     )
     on conflict on constraint tenants_code_key do nothing
     returning tenants.id into found_id;
@@ -175,8 +178,7 @@ begin
                 when given.name in ('created_at', 'authenticated_at')
                     and given.name <> all(key)
                     then format(
-                        'least(coalesce(given.%I, authority.clock()), authority.clock())',
-                        given.name
+                        'least(coalesce(given.%I, now.moment), now.moment)', given.name
                     )
                 when pg_attribute.attnotnull and pg_attribute.atthasdef
                     then format(
@@ -201,8 +203,7 @@ begin
         and pg_attribute.attgenerated = ''
     having count(*) = cardinality(columns);
     if names is null then
-        raise invalid_parameter_value
-        using message = 'a column is not one of the table';
+        raise invalid_parameter_value using message = 'a column is unknown';
     end if;
     select string_agg(format(', %I', parts.name), '') into keys
     from unnest(key) as parts (name);
@@ -210,7 +211,8 @@ begin
     perform set_config('authority.loaded_tenant', import_rows.tenant_id::text, true);
     execute format(
         'insert into authority.%1$I (tenant_id, %2$s) select $1, %3$s '
-        'from json_to_recordset($2::json) as given (%4$s) '
+        'from (select authority.clock() as moment) as now, '
+        'json_to_recordset($2::json) as given (%4$s) '
         'on conflict (tenant_id%5$s) do nothing',
         table_name,
         names,

@@ -27,7 +27,7 @@ set row_security = on
 as $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
-    target constant regclass := format('authority.%I', table_name)::regclass;
+    target regclass;
     pieces record;
     held_keys text;
     past_keys text;
@@ -37,6 +37,7 @@ begin
     perform set_config('authority.tenant_id', list_row_keys.tenant_id::text, true);
     select described.* into pieces
     from authority.describe_keys(table_name, key_columns) as described;
+    target := format('authority.%I', table_name)::regclass;
     select
         string_agg(format('held.%I', pg_attribute.attname), ', ' order by parts.number),
         string_agg(

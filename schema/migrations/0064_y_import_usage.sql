@@ -1,5 +1,5 @@
--- Creates the function that imports the uses of licences. Only the owner of the database
--- can execute it.
+-- Creates the function that imports the uses of licences. Only the owner of the
+-- database can execute it.
 --
 -- Locks: none on tables in use.
 

@@ -111,17 +111,20 @@ begin
         table_name,
         coalesce(same, '')
         -- Our own roles and scopes are not those of the other store.
-        || case when 'is_system' = any(columns) then ' and not held.is_system' else '' end,
+        || case
+            when 'is_system' = any(columns) then ' and not held.is_system'
+            else ''
+        end,
         stored,
         cells,
         replace(stored, 'held.', ''),
         sets,
         case
             when 'updated_at' = any(columns)
-                then 'coalesce(held.updated_at <= given.updated_at, true)'
+                then '(held.updated_at <= given.updated_at) is not false'
             when table_name = 'recovery_codes'
-                then 'coalesce(held.last_used_at <= given.last_used_at, '
-                'held.last_used_at is null)'
+                then '(held.last_used_at is null '
+                'or held.last_used_at <= given.last_used_at) is true'
             else 'true'
         end,
         case

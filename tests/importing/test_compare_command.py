@@ -1,12 +1,14 @@
 """`authority compare`: its exit codes, its report, and what no output may have."""
 
 import json
+import re
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
 from authority_queries.cli import main
+from authority_queries.importing.comparing.rules import RULES
 from authority_queries.importing.entries import AnyEntry
 from authority_queries.service.migrations import yoyo_url
 from tests.importing.damages import BCRYPT_HASH
@@ -139,6 +141,7 @@ def test_a_refused_document_is_explained_by_the_journal(capsys: Capture) -> None
         (["--sample", "-1"], "--sample must be 0 or more, not -1"),
         (["--since", "2026-01-01"], "a comparison reads all documents"),
         (["--sign-in", "nowhere"], "nowhere cannot be read: No such file or directory"),
+        (["--in-use"], "--in-use needs the --journal of the last import"),
         (["--journal", "nowhere"], "the journal nowhere cannot be opened"),
         (["--sign-in", "bad"], "line 1 must be a JSON object with texts: username"),
         (["--tokens", "bad"], "line 1 names no tenant"),
@@ -165,3 +168,9 @@ def test_what_cannot_be_compared_exits_with_3(
     assert "as the owner of the database" in capsys.readouterr().err
     monkeypatch.setenv("AUTHORITY_DATABASE_URL", "postgresql://127.0.0.1:1/none")
     assert main(["compare", gnu]) == 3
+
+
+def test_the_page_of_comparisons_has_every_rule() -> None:
+    page = Path(__file__).parents[2] / "docs" / "verification.md"
+    listed = re.findall(r"^\| ([a-z -]+) \| (.+) \|$", page.read_text(), re.M)
+    assert [(name, text) for name, text in listed if name in RULES] == [*RULES.items()]

@@ -197,7 +197,7 @@ def test_memory_does_not_grow_with_the_source(imported: Place) -> None:
 
 
 def test_what_happened_here_since_the_import_is_explained(imported: Place) -> None:
-    imported_at = datetime.now(UTC)
+    in_use_since = datetime.now(UTC)
     with Authority.open(imported.settings("app")) as authority:
         acme = authority.find_tenant("acme")
         assert acme is not None
@@ -229,7 +229,7 @@ def test_what_happened_here_since_the_import_is_explained(imported: Place) -> No
                 client_id="web",
                 reason="lost",
             )
-    known = compare(imported, house(), replace(FULL, imported_at=imported_at))
+    known = compare(imported, house(), replace(FULL, in_use_since=in_use_since))
     rules = {
         (each.rule, each.kind, each.field)
         for each in known.findings
@@ -248,6 +248,9 @@ def test_what_happened_here_since_the_import_is_explained(imported: Place) -> No
     assert {(each.what, each.kind, each.field) for each in unexplained(unknown)} == {
         ("only here", "user", None),
         ("only here", "revocation", None),
+        ("differs", "user", "display_name"),
+        ("differs", "user", "password_hash"),
+        ("differs", "user", "updated_at"),
         ("differs", "token", "revoked_at"),
         ("differs", "token", "revocation_reason"),
         ("differs", "revocation_sequence", "last_sequence"),

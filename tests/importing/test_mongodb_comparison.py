@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from authority_queries import Maintenance
 from authority_queries.importing.comparing import (
     CompareOptions,
     Comparer,
@@ -21,8 +22,9 @@ from authority_queries.importing.comparing import (
     KnownToken,
     comparison_page,
 )
-from authority_queries.importing.importer import Importer, ImportOptions
+from authority_queries.importing.importer import Importer
 from authority_queries.importing.sources import SourceOptions, open_source
+from authority_queries.importing.writing.options import ImportOptions
 from tests.importing.mongodb_demo import (
     MongoDemo,
     identity_hash,
@@ -74,6 +76,18 @@ def import_all(home: Place, url: str) -> None:
     with Importer.open(home.settings("owner")) as importer:
         assert importer.run(source, ImportOptions(tenant=CODE)).refusals == 0
     source.close()
+
+
+def accept_tokens(home: Place) -> None:
+    with (
+        Maintenance.open(home.settings("maintenance")) as opened,
+        opened.store() as store,
+    ):
+        found = store.tenants.get_by_code(code=CODE)
+        assert found is not None
+        store.tenants.accept_foreign_tokens(
+            tenant_id=found.id, lifetime=timedelta(hours=1)
+        )
 
 
 @dataclass(frozen=True)
@@ -226,6 +240,11 @@ def test_each_damage_is_found_and_no_other(home: Place, mongodb: str) -> None:
         MongoClient[Raw](url) as client,
     ):
         import_all(home, url)
+        early = compare(home, url, demo)
+        assert {each.reason for check in early.checks for each in check.failures} == {
+            "the tenant does not accept tokens of another store"
+        }
+        accept_tokens(home)
         before = compare(home, url, demo)
         assert [each for each in before.findings if each.rule is None] == []
         assert before.is_same

@@ -57,9 +57,10 @@ def tenant_of(home: Place, code: str) -> UUID:
 
 def test_users_sign_in_and_tokens_verify(home: Place, mongodb: str) -> None:
     demo = mongo_demo("acme")
+    code = f"acme-{uuid4().hex[:8]}"  # each server has a tenant of its own
     with mongodb_database(mongodb, demo.documents) as url:
-        first = run(home, url, "acme")
-        again = run(home, url, "acme")
+        first = run(home, url, code)
+        again = run(home, url, code)
     assert [one.refused for one in first.collections] == [[]] * 6
     assert first.created == Counter(
         client=2,
@@ -77,7 +78,7 @@ def test_users_sign_in_and_tokens_verify(home: Place, mongodb: str) -> None:
     assert again.created == Counter()
     assert again.existing == first.created - Counter(tenant=1)
 
-    tenant_id = tenant_of(home, "acme")
+    tenant_id = tenant_of(home, code)
     with Authority.open(home.settings("app")) as authority:
         check_sign_ins(authority, tenant_id, demo)
         check_tokens(authority, tenant_id, demo)

@@ -10,6 +10,7 @@ from authority_queries.engine.errors import InvalidArgumentError
 from authority_queries.importing.comparing.rows import ReadBack, RowKey
 from authority_queries.importing.comparing.rules import RuleName
 from authority_queries.importing.entries import AnyEntry
+from authority_queries.importing.entries.proofs import ProvenEntry
 from authority_queries.names import username_key
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -63,7 +64,7 @@ class Case:
     field: str
     entry: AnyEntry
     here: ReadBack
-    imported_at: datetime | None
+    in_use_since: datetime | None
 
     @property
     def expected(self) -> object:
@@ -81,20 +82,20 @@ class Judge:
     """Finds the rule that explains a difference.
 
     - `now`: the time of the comparison.
-    - `imported_at`: when the last import had ended. None: not known, so that nothing
-      that happened here since is explained, except a change that the row shows.
+    - `in_use_since`: when the last import had ended, if this authority has been in use
+      since. None: nothing that happened here is explained.
     - `refused`: the collections and ids of documents that the import refused.
     """
 
     now: datetime
-    imported_at: datetime | None = None
+    in_use_since: datetime | None = None
     refused: Container[tuple[str, str]] = frozenset()
 
     def explain_field(
         self, field: str, entry: AnyEntry, here: ReadBack, document: tuple[str, str]
     ) -> RuleName | None:
         """Return the rule that explains why this field differs, or None."""
-        case = Case(field=field, entry=entry, here=here, imported_at=self.imported_at)
+        case = Case(field=field, entry=entry, here=here, in_use_since=self.in_use_since)
         if document in self.refused:
             return "refused by the import"
         for name, explains in _FIELD_RULES.items():
@@ -118,7 +119,7 @@ class Judge:
             return "row of the system"
         if kind in _SET_KINDS:
             return "set by the import"
-        if self.imported_at is not None and row.created_at > self.imported_at:
+        if self.in_use_since is not None and row.created_at > self.in_use_since:
             return "created here"
         return self._expired(kind, row.expires_at)
 
@@ -162,11 +163,30 @@ def _is_of_lost_user(case: Case) -> bool:
     )
 
 
+def _is_accepting(case: Case) -> bool:
+    return (
+        case.entry.kind == "tenant"
+        and case.field in ("foreign_tokens_until", "updated_at")
+        and case.here.moment("foreign_tokens_until") is not None
+    )
+
+
 def _is_used(case: Case) -> bool:
-    if case.imported_at is None or case.field not in _USE_FIELDS:
-        return False
-    times = map(case.here.moment, _USE_TIMES)
-    return any(time is not None and time > case.imported_at for time in times)
+    return case.field in _USE_FIELDS and any(
+        _is_since(case, column) for column in _USE_TIMES
+    )
+
+
+def _is_since(case: Case, column: str) -> bool:
+    """Whether a time of the row is later than the import, and use explains it."""
+    time, since = case.here.moment(column), case.in_use_since
+    return time is not None and since is not None and time > since
+
+
+def _is_of_same_secret(case: Case) -> bool:
+    return isinstance(case.entry, ProvenEntry) and case.entry.proves(
+        case.field, case.found
+    )
 
 
 def _is_hashed_again(case: Case) -> bool:
@@ -175,7 +195,7 @@ def _is_hashed_again(case: Case) -> bool:
         case.field == "password_hash"
         and isinstance(expected, str)
         and isinstance(found, str)
-        and case.here.is_updated
+        and _is_changed(case)
         and password_needs_rehash(expected)
         and not password_needs_rehash(found)
     )
@@ -201,16 +221,7 @@ def _folded(email: str) -> bytes:
 
 
 def _is_changed(case: Case) -> bool:
-    entry, here = case.entry, case.here
-    before = getattr(entry, "updated_at", None) or getattr(entry, "created_at", None)
-    before = before or here.value("created_at")
-    after = here.value("updated_at")
-    return (
-        here.is_updated
-        and isinstance(after, datetime)
-        and isinstance(before, datetime)
-        and after >= before + _MILLISECOND
-    )
+    return case.here.is_updated and _is_since(case, "updated_at")
 
 
 # The first one that explains a difference is its rule.
@@ -219,8 +230,10 @@ _FIELD_RULES: Final[Mapping[RuleName, Callable[[Case], bool]]] = {
     "row of the system": _is_of_system,
     "time precision": _is_near,
     "case of names": _is_same_name,
+    "another salt": _is_of_same_secret,
     "password hashed again": _is_hashed_again,
     "unknown user of a log": _is_of_lost_user,
+    "tokens of the source": _is_accepting,
     "changed here": _is_changed,
     "used here": _is_used,
 }

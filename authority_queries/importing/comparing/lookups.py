@@ -15,7 +15,8 @@ from authority_queries.importing.comparing.rows import (
     read_back,
 )
 from authority_queries.importing.writing.tables import TABLES, Table
-from authority_queries.queries import tenants
+from authority_queries.queries import tenants, tokens
+from authority_queries.records import TokenType
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.arguments import MAX_PAGE_SIZE
 
@@ -75,6 +76,25 @@ class Rows:
         for row in rows:
             return _object(row.found)
         return None
+
+    def is_live(self, tenant: str, token_hash: bytes, kind: str) -> bool:
+        """Return whether a token with this hash and of this type verifies."""
+        tenant_id = self.find_tenant(tenant)
+        return tenant_id is not None and bool(
+            tokens.verify_by_token(
+                self._store.connection,
+                tenant_id=tenant_id,
+                token_hash=token_hash,
+                type=cast("TokenType", kind),
+                resource=None,
+            )
+        )
+
+    def accepts_foreign_tokens(self, tenant: str, now: datetime) -> bool:
+        """Return whether strings of another store verify in the tenant."""
+        found = self.find(tenant, "tenants", {"code": tenant})
+        until = found and found["foreign_tokens_until"]
+        return bool(until) and datetime.fromisoformat(str(until)) > now
 
     def list_keys(self, tenant: str, kind: str) -> Iterator[RowKey]:
         """Yield the keys of all rows of a kind and tenant."""

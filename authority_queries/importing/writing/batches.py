@@ -149,7 +149,7 @@ class BatchWriter:
                 tenant_id=tenant_id,
                 table_name=table.name,
                 columns=table.columns,
-                key=table.key,
+                key_columns=table.key,
                 rows_json=text,
             )
         if created < len(rows.objects) and table.fixed:
@@ -164,7 +164,7 @@ class BatchWriter:
         positions = self._store.entries.find_others(
             tenant_id=tenant_id,
             table_name=table.name,
-            key=table.key,
+            key_columns=table.key,
             fixed=table.fixed,
             rows_json=text,
         )
@@ -176,7 +176,7 @@ class BatchWriter:
             tenant_id=tenant_id,
             table_name=table.name,
             columns=table.columns,
-            key=table.key,
+            key_columns=table.key,
             fixed=table.fixed,
             rows_json=rows.as_json(),
         )

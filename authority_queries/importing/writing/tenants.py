@@ -55,7 +55,7 @@ class TenantIds:
             message = "its tenant is not in the database, and was not imported"
             raise RefusedError(message)
         return self._store.entries.import_tenant(
-            tenant_id=entry.id or derive_id(code, entry.kind, code),
+            new_id=entry.id or derive_id(code, entry.kind, code),
             code=code,
             display_name=entry.display_name,
             status=entry.status,

@@ -16,7 +16,7 @@ class AsyncEntries(AsyncRepository):
     async def import_tenant(
         self,
         *,
-        tenant_id: UUID,
+        new_id: UUID,
         code: str,
         display_name: str,
         status: TenantStatus,
@@ -29,12 +29,12 @@ class AsyncEntries(AsyncRepository):
     ) -> UUID:
         """Return the id of the tenant with this code. Creates it if there is none.
 
-        `tenant_id` is the id of a new tenant. It gets the system roles and the standard
+        `new_id` is the id of a new tenant. It gets the system roles and the standard
         scopes, unless it `is_complete`: its own follow.
         """
         return await queries.import_tenant_async(
             self._connection,
-            tenant_id=tenant_id,
+            new_id=new_id,
             code=code,
             display_name=display_name,
             status=status,
@@ -71,7 +71,7 @@ class AsyncEntries(AsyncRepository):
         tenant_id: UUID,
         table_name: str,
         columns: Sequence[str],
-        key: Sequence[str],
+        key_columns: Sequence[str],
         rows_json: str,
     ) -> int:
         """Insert the rows whose key is not stored, and return how many.
@@ -84,7 +84,7 @@ class AsyncEntries(AsyncRepository):
             tenant_id=tenant_id,
             table_name=table_name,
             columns=[*columns],
-            key=[*key],
+            key_columns=[*key_columns],
             rows_json=rows_json,
         )
 
@@ -99,7 +99,7 @@ class AsyncEntries(AsyncRepository):
         *,
         tenant_id: UUID,
         table_name: str,
-        key: Sequence[str],
+        key_columns: Sequence[str],
         fixed: Sequence[str],
         rows_json: str,
     ) -> Sequence[int]:
@@ -108,7 +108,7 @@ class AsyncEntries(AsyncRepository):
             self._connection,
             tenant_id=tenant_id,
             table_name=table_name,
-            key=[*key],
+            key_columns=[*key_columns],
             fixed=[*fixed],
             rows_json=rows_json,
         )
@@ -120,7 +120,7 @@ class AsyncEntries(AsyncRepository):
         tenant_id: UUID,
         table_name: str,
         columns: Sequence[str],
-        key: Sequence[str],
+        key_columns: Sequence[str],
         fixed: Sequence[str],
         rows_json: str,
     ) -> Sequence[UpdatedRow]:
@@ -134,7 +134,7 @@ class AsyncEntries(AsyncRepository):
             tenant_id=tenant_id,
             table_name=table_name,
             columns=[*columns],
-            key=[*key],
+            key_columns=[*key_columns],
             fixed=[*fixed],
             rows_json=rows_json,
         )

@@ -17,7 +17,7 @@ class Entries(Repository):
     def import_tenant(
         self,
         *,
-        tenant_id: UUID,
+        new_id: UUID,
         code: str,
         display_name: str,
         status: TenantStatus,
@@ -30,12 +30,12 @@ class Entries(Repository):
     ) -> UUID:
         """Return the id of the tenant with this code. Creates it if there is none.
 
-        `tenant_id` is the id of a new tenant. It gets the system roles and the standard
+        `new_id` is the id of a new tenant. It gets the system roles and the standard
         scopes, unless it `is_complete`: its own follow.
         """
         return queries.import_tenant(
             self._connection,
-            tenant_id=tenant_id,
+            new_id=new_id,
             code=code,
             display_name=display_name,
             status=status,
@@ -72,7 +72,7 @@ class Entries(Repository):
         tenant_id: UUID,
         table_name: str,
         columns: Sequence[str],
-        key: Sequence[str],
+        key_columns: Sequence[str],
         rows_json: str,
     ) -> int:
         """Insert the rows whose key is not stored, and return how many.
@@ -85,7 +85,7 @@ class Entries(Repository):
             tenant_id=tenant_id,
             table_name=table_name,
             columns=[*columns],
-            key=[*key],
+            key_columns=[*key_columns],
             rows_json=rows_json,
         )
 
@@ -100,7 +100,7 @@ class Entries(Repository):
         *,
         tenant_id: UUID,
         table_name: str,
-        key: Sequence[str],
+        key_columns: Sequence[str],
         fixed: Sequence[str],
         rows_json: str,
     ) -> Sequence[int]:
@@ -109,7 +109,7 @@ class Entries(Repository):
             self._connection,
             tenant_id=tenant_id,
             table_name=table_name,
-            key=[*key],
+            key_columns=[*key_columns],
             fixed=[*fixed],
             rows_json=rows_json,
         )
@@ -121,7 +121,7 @@ class Entries(Repository):
         tenant_id: UUID,
         table_name: str,
         columns: Sequence[str],
-        key: Sequence[str],
+        key_columns: Sequence[str],
         fixed: Sequence[str],
         rows_json: str,
     ) -> Sequence[UpdatedRow]:
@@ -135,7 +135,7 @@ class Entries(Repository):
             tenant_id=tenant_id,
             table_name=table_name,
             columns=[*columns],
-            key=[*key],
+            key_columns=[*key_columns],
             fixed=[*fixed],
             rows_json=rows_json,
         )

@@ -106,5 +106,7 @@ class _Export:
                 )
 
     def _tenant_id(self, realm: Realm) -> UUID:
-        given = self._options.tenant_id or realm.id
+        # Under another code, the realm may be here a second time.
+        own = realm.id if self._options.tenant is None else None
+        given = self._options.tenant_id or own
         return given or derive_id(realm.code, "tenant", realm.code)
