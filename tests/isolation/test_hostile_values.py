@@ -60,9 +60,11 @@ MAY_SET: Final = {
     "sessions.verify",
     "tenant_moves.advance_feed",
     "tenant_moves.dump_rows",
+    "tenant_moves.export_entries",
     "tenant_moves.hold",
     "tenant_moves.list_open_units",  # it names enter_tenant, in a comment
     "tenant_moves.load_rows",
+    "tenant_moves.measure_rows",
     "tenants.begin_alone",  # it sets the isolation, and no tenant
     "tenants.enter",
     "tokens.verify_by_token",

@@ -158,6 +158,8 @@ UNBOUND = {
     "signing_keys.publish": "it joins the tenant of the row that it inserts",
     "tenant_moves.advance_feed": "it passes the tenant to a function",
     "tenant_moves.dump_rows": "it passes the tenant to a function",
+    "tenant_moves.export_entries": "it passes the tenant to a function",
+    "tenant_moves.measure_rows": "it passes the tenant to a function",
     "tenant_moves.hold": "it passes the tenant to a function",
     "tenant_moves.list_open_units": "it passes the tenant to a function",
     "tenant_moves.load_rows": "it passes the tenant to a function",

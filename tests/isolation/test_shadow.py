@@ -56,6 +56,8 @@ NO_SHARDS = {
     "entries.settle": "calls a function, whose statements name the tenant",
     "entries.update_rows": "calls a function, whose statements name the tenant",
     "tenant_moves.dump_rows": "calls a function, whose statement names the tenant",
+    "tenant_moves.export_entries": "calls a function, whose statement names the tenant",
+    "tenant_moves.measure_rows": "calls a function, whose statement names the tenant",
     "tenant_moves.load_rows": "calls a function, whose statement inserts",
     "tenant_moves.advance_feed": "calls a function, whose statement inserts",
     "tenants.get_by_id": "the directory of tenants is on every shard",
