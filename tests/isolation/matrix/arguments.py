@@ -369,7 +369,7 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "exports.list_rows": {"after": None},
     "comparisons.list_row_keys": {"after": None},
     "tenant_moves.dump_rows": {"after": None},
-    "tenant_moves.export_entries": {"after": None},
+    "tenant_moves.export_entries": {"after": None, "kind": "user"},
     "license_usage.list_totals_of_metric": {"after": date(8999, 1, 1)},
     **{
         name: {"after": UUID(int=0)}
