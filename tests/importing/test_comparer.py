@@ -268,5 +268,5 @@ def test_each_damage_is_found_and_named(imported: Place) -> None:
     new = [each for each in named(unexplained(found)) if each not in known]
     assert new == expected(*DAMAGES)
     report = json.dumps(found.as_json()) + comparison_page(found)
-    assert [secret for secret in SECRETS if secret in report] == []
+    assert [each for each in SECRETS if each[:40] in report] == []
     assert "https://evil.example/" in report
