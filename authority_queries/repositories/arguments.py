@@ -30,7 +30,7 @@ MAX_LEEWAY: Final = timedelta(hours=24)
 
 _NOTHING: Final = timedelta(0)
 _digest: Final = octets(32, 32)
-_token_hash: Final = octets(32, 33)
+_TAGGED: Final = 33  # octets of the hash of a token of another store
 # The format that tokens_code_challenge_check allows.
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 # The text form of pg_lsn: a position of PostgreSQL's write-ahead log.
@@ -149,8 +149,13 @@ def check_digest(name: str, value: object) -> bytes:
 
 
 def check_token_hash(name: str, value: object) -> bytes:
-    """Return the hash of a presented token: 32 octets, or 33 if it is foreign."""
-    return _token_hash(name, value)
+    """Return the hash of a presented token.
+
+    It has 32 octets, or an octet 0 and 32 octets (`tag_foreign_hash`).
+    """
+    if isinstance(value, bytes) and len(value) == _TAGGED and value.startswith(b"\0"):
+        return value
+    return _digest(name, value)
 
 
 def check_optional_token_hash(name: str, value: object) -> bytes | None:

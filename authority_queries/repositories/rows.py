@@ -17,6 +17,7 @@ from authority_queries.repositories.arguments import (
     check_host,
     check_password_hash,
     check_positive,
+    check_token_hash,
 )
 
 # The checks of the calls with one row also check each of many rows.
@@ -126,7 +127,7 @@ class ImportedToken:
         """Return the values that are sent. Raises InvalidArgumentError."""
         given = {
             "type": _type("type", self.type),
-            "token_hash": self.token_hash,
+            "token_hash": check_token_hash("token_hash", self.token_hash),
             "client_uuid": self.client_uuid,
             "user_id": self.user_id,
             "service_account_id": self.service_account_id,

@@ -174,6 +174,7 @@ declare
     effective_at timestamptz := authority.clock();
     tenant_id uuid;
     target text;
+    ends timestamptz;
 begin
     if its_table = 'tenants' then
         tenant_id := old.id;
@@ -192,6 +193,11 @@ begin
     if reason like '%_signed_out' then
         effective_at := new.tokens_valid_after;
     end if;
+    if tg_op = 'DELETE' then
+        ends := effective_at + interval '2160 hours';
+    elsif category = 'foreign_tokens' then
+        ends := old.foreign_tokens_until;
+    end if;
     if reason <> 'tenant_inactive' or not exists (
         select from authority.active_tenants where active_tenants.id = old.id
     ) then
@@ -199,12 +205,7 @@ begin
             tenant_id,
             category,
             array[target],
-            array[
-                case
-                    when tg_op = 'DELETE' then effective_at + interval '2160 hours'
-                    when category = 'foreign_tokens' then old.foreign_tokens_until
-                end
-            ],
+            array[ends],
             reason,
             effective_at
         );

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from authority_queries import Importer
 from tests.conftest import Databases, Server
 from tests.operations.moving import Place, owned, place
 
@@ -22,3 +23,10 @@ def home(
         place(conninfo, owner, login_names) as found,
     ):
         yield found
+
+
+@pytest.fixture
+def importer(home: Place) -> Iterator[Importer]:
+    """An importer into that database."""
+    with Importer.open(home.settings("owner")) as opened:
+        yield opened

@@ -1,19 +1,21 @@
 """`authority import`, its report, and what no output may have."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
 import time
 from html import unescape
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import pytest
 
 from authority_queries.cli import main
 from authority_queries.importing.entries import AnyEntry, ClientSecretEntry
+from authority_queries.importing.sources import _MODULES
 from tests.importing.memory import (
     EVERY_KIND,
     PASSWORD_HASH,
@@ -26,6 +28,7 @@ from tests.importing.memory import (
 from tests.operations.moving import Place
 
 pytestmark = pytest.mark.one_version
+ROOT: Final = Path(__file__).resolve().parents[2]
 Capture: TypeAlias = pytest.CaptureFixture[str]
 
 
@@ -165,3 +168,24 @@ def test_a_signal_ends_the_import_after_its_batch(home: Place) -> None:
         b"on users.tenant_id = tenants.id where tenants.code = 'big'"
     )
     assert home.dba.execute(query).fetchall() == [(count,)]
+
+
+def test_the_page_names_every_source() -> None:
+    page = (ROOT / "docs" / "importing.md").read_text()
+    table = page.partition("| Kind | What it reads |\n")[2].partition("\n\n")[0]
+    kinds = {name for row in table.splitlines()[1:] for name in _names(row)}
+    assert kinds - {"--mapping", "authority export entries"} == set(_MODULES)
+
+
+def _names(row: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", row)
+
+
+def test_the_page_names_every_option(capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        main(["import", "--help"])
+    options = set(re.findall(r"(--[a-z-]+)", capsys.readouterr().out)) - {"--help"}
+    page = (ROOT / "docs" / "importing.md").read_text()
+    table = page.partition("| Option | Meaning |\n")[2].partition("\n\n")[0]
+    named = {name.split()[0] for row in table.splitlines()[1:] for name in _names(row)}
+    assert named >= options

@@ -1,9 +1,6 @@
 """`Importer`: documents become rows, once, or are refused with a reason."""
 
 from collections import Counter
-from collections.abc import Iterator
-from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,26 +8,17 @@ import pytest
 from authority_queries import (
     Authority,
     Importer,
-    ImportOptions,
-    ImportSummary,
     Maintenance,
     verify_password,
 )
 from authority_queries.errors import UnavailableError
-from authority_queries.importing.documents import Document, derive_id
+from authority_queries.importing.documents import derive_id
 from authority_queries.importing.entries import (
     LoginAttemptEntry,
-    UserIdentityEntry,
     UserRoleEntry,
 )
-from authority_queries.importing.writing.tables import TABLES
 from tests.importing.memory import (
-    CONSENT,
-    EVERY_KIND,
-    LATER,
-    SESSION,
     THEN,
-    MemorySource,
     client,
     documents,
     dropping,
@@ -39,89 +27,10 @@ from tests.importing.memory import (
     token,
     user,
 )
+from tests.importing.running import reasons, rows, run
 from tests.operations.moving import Place
 
 pytestmark = pytest.mark.one_version
-
-
-@pytest.fixture
-def importer(home: Place) -> Iterator[Importer]:
-    with Importer.open(home.settings("owner")) as opened:
-        yield opened
-
-
-def run(importer: Importer, *held: Document, **options: Any) -> ImportSummary:
-    return importer.run(MemorySource({"all": held}), ImportOptions(**options))
-
-
-def reasons(summary: ImportSummary) -> dict[str, str]:
-    return {each.id: each.reason for one in summary.collections for each in one.refused}
-
-
-def rows(home: Place, query: str, *values: object) -> "list[tuple[Any, ...]]":
-    return home.dba.execute(query.encode(), values).fetchall()
-
-
-def test_every_kind_is_imported_once(importer: Importer) -> None:
-    expected = Counter(entry.kind for entry in EVERY_KIND)
-    assert set(expected) == set(TABLES)
-    first = importer.run(every_kind())
-    assert reasons(first) == {}
-    # The tenant came with its own admin and openid.
-    assert first.existing == Counter(role=1, scope=1)
-    assert first.created == expected - first.existing
-    again = importer.run(every_kind())
-    assert (again.created, again.existing) == (Counter(), expected)
-
-
-def test_imported_rows_are_those_of_the_entries(
-    importer: Importer, home: Place
-) -> None:
-    importer.run(every_kind())
-    assert rows(home, "select id, code from authority.tenants where code = 'acme'") == [
-        (derive_id("acme", "tenant", "acme"), "acme")
-    ]
-    assert rows(
-        home,
-        "select id, username, username_key, email_key, attributes, created_at, "
-        "updated_at from authority.users where subject_id = 'ann'",
-    ) == [
-        (
-            UUID(int=13),
-            "Ann",
-            "ann",
-            "ann@example.com",
-            {"locale": "de", "ages": [1, 2.5, None], "ü": "\u2028"},
-            THEN,
-            THEN,
-        )
-    ]
-    # The refresh token outlives its family's own time.
-    assert rows(
-        home,
-        "select user_id, consent_id, session_id, amr, tokens_expire_at "
-        "from authority.authorizations",
-    ) == [(UUID(int=13), CONSENT, SESSION, ["pwd"], LATER)]
-    assert rows(
-        home,
-        "select redeemed_at, octet_length(redemption_hash), payload, authenticated_at "
-        "from authority.tokens where type = 'refresh'",
-    ) == [(THEN + timedelta(hours=1), 32, b"\x00secret", THEN)]
-    assert rows(
-        home,
-        "select metric, used, allowance from authority.license_usage_totals "
-        "order by metric",
-    ) == [("calls", 40, 100), ("reports", 3, None)]
-    assert rows(home, "select last_sequence from authority.revocation_sequences") == [
-        (9,)
-    ]
-    # A system role of the source is the tenant's own.
-    assert rows(
-        home,
-        "select roles.description from authority.user_roles "
-        "inner join authority.roles on user_roles.role_id = roles.id "
-        "where roles.name = 'admin'",
-    ) == [("Runs the tenant: everything.",)]
 
 
 def test_a_user_signs_in_with_the_old_password(importer: Importer, home: Place) -> None:
@@ -197,36 +106,6 @@ def test_a_refused_document_is_named_and_the_others_are_imported(
         "select subject_id from authority.users where tenant_id = %s order by 1",
         derive_id("fox", "tenant", "fox"),
     ) == [("nine",), ("one",)]
-
-
-def test_nothing_is_added_to_the_row_of_somebody_else(
-    importer: Importer, home: Place
-) -> None:
-    """A second user of a sub, and an identity that another user has."""
-    identity = UserIdentityEntry(issuer="https://idp", subject="s", user="ann")
-    first = [
-        [tenant("owl"), client()],
-        [user(id=UUID(int=1)), identity],
-        [user("bob", id=UUID(int=2))],
-    ]
-    run(importer, *documents(*first, tenant="owl"))
-    other = identity.model_copy(update={"user": "bob"})
-    summary = run(
-        importer,
-        *documents(
-            [user(id=UUID(int=3), username="Eve"), token("mine", user="ann")],
-            [other],
-            [user("eve", id=UUID(int=4))],
-            tenant="owl",
-        ),
-    )
-    assert reasons(summary) == {
-        "doc-1": "user of this key is stored already, of another owner or with another "
-        "id",
-        "doc-2": "user identity of this key is stored already, of another owner or "
-        "with another id",
-    }
-    assert summary.created == Counter(user=1)
 
 
 def test_a_sub_is_the_name_of_no_machine(importer: Importer) -> None:

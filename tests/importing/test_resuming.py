@@ -5,7 +5,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,11 @@ from authority_queries import (
 )
 from authority_queries.errors import ConfigurationError
 from authority_queries.importing.documents import derive_id
-from authority_queries.importing.entries import AuthorizationEntry, UserIdentityEntry
+from authority_queries.importing.entries import (
+    AnyEntry,
+    AuthorizationEntry,
+    UserIdentityEntry,
+)
 from tests.importing.memory import (
     LATER,
     THEN,
@@ -59,7 +63,7 @@ def source(code: str) -> MemorySource:
         )
         for number in range(USERS)
     ]
-    users = (
+    users: Iterator[Sequence[AnyEntry]] = (
         [
             user(f"u{number}", email="none" if number % 50 == 7 else None),
             UserIdentityEntry(
@@ -71,7 +75,7 @@ def source(code: str) -> MemorySource:
         ]
         for number in range(USERS)
     )
-    grants = (
+    grants: Iterator[Sequence[AnyEntry]] = (
         [
             family,
             token(

@@ -47,6 +47,14 @@ NO_SHARDS = {
     "tenant_moves.list_open_units": "the directory, and the locks of the server",
     "comparisons.list_row_keys": "calls a function, whose statement names the tenant",
     "comparisons.read_rows": "calls a function, whose statements name the tenant",
+    "entries.find_named": "calls a function, whose statements name the tenant",
+    "entries.find_others": "calls a function, whose statements name the tenant",
+    "entries.import_license_usage": "calls a function that names the tenant",
+    "entries.import_rows": "calls a function, whose statements name the tenant",
+    "entries.import_tenant": "calls a function, whose statements name the tenant",
+    "entries.record": "calls a function, whose statements name the tenant",
+    "entries.settle": "calls a function, whose statements name the tenant",
+    "entries.update_rows": "calls a function, whose statements name the tenant",
     "tenant_moves.dump_rows": "calls a function, whose statement names the tenant",
     "tenant_moves.load_rows": "calls a function, whose statement inserts",
     "tenant_moves.advance_feed": "calls a function, whose statement inserts",
@@ -54,6 +62,7 @@ NO_SHARDS = {
     "tenants.enter": "calls a function that reads the directory",
     "tenants.update": "the directory",
     "tenants.set_status": "the directory",
+    "tenants.accept_foreign_tokens": "the directory",
     "login_attempts.reserve": "calls a function: see the test of a tenant's life",
     "tenants.revoke_tokens": "the directory",
     "tokens.verify_by_token": "calls a function: see the test of a tenant's life",
@@ -155,6 +164,7 @@ def migrate_sharding(conninfo: str, folder: Path, *, early: bool = False) -> Non
     migrate(conninfo, folders=[folder])
 
 
+@pytest.mark.one_version
 def test_the_migrations_apply_while_each_table_is_sharded_before_its_foreign_keys(
     blank_conninfo: str, dba: "psycopg.Connection[Any]", tmp_path: Path
 ) -> None:

@@ -15,7 +15,11 @@ pytestmark = pytest.mark.one_version
 
 PACKAGE: Final = "authority_queries"
 # Pages name these modules.
-NAMED: Final = {f"{PACKAGE}.records", f"{PACKAGE}.errors"}
+NAMED: Final = {
+    f"{PACKAGE}.records",
+    f"{PACKAGE}.errors",
+    f"{PACKAGE}.importing.documents",
+}
 
 
 def classes_of(hint: object) -> Iterator[type]:

@@ -10,6 +10,7 @@ from authority_queries.engine.errors import InvalidArgumentError
 from authority_queries.importing.comparing.rows import ReadBack, RowKey
 from authority_queries.importing.comparing.rules import RuleName
 from authority_queries.importing.entries import AnyEntry
+from authority_queries.importing.entries.proofs import ProvenEntry
 from authority_queries.names import username_key
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -182,6 +183,12 @@ def _is_since(case: Case, column: str) -> bool:
     return time is not None and since is not None and time > since
 
 
+def _is_of_same_secret(case: Case) -> bool:
+    return isinstance(case.entry, ProvenEntry) and case.entry.proves(
+        case.field, case.found
+    )
+
+
 def _is_hashed_again(case: Case) -> bool:
     expected, found = case.expected, case.found
     return (
@@ -223,6 +230,7 @@ _FIELD_RULES: Final[Mapping[RuleName, Callable[[Case], bool]]] = {
     "row of the system": _is_of_system,
     "time precision": _is_near,
     "case of names": _is_same_name,
+    "another salt": _is_of_same_secret,
     "password hashed again": _is_hashed_again,
     "unknown user of a log": _is_of_lost_user,
     "tokens of the source": _is_accepting,

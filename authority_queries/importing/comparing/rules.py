@@ -8,6 +8,7 @@ RuleName: TypeAlias = Literal[
     "case of names",
     "set by the import",
     "row of the system",
+    "another salt",
     "password hashed again",
     "changed here",
     "used here",
@@ -34,6 +35,10 @@ RULES: Final[Mapping[RuleName, str]] = {
     "row of the system": (
         "The row here is a role, a permission of a role or a scope that every tenant "
         "has from its creation. The import does not change it."
+    ),
+    "another salt": (
+        "The source has the secret itself. The hash or ciphertext here is another one "
+        "of the same secret: it was verified."
     ),
     "password hashed again": (
         "The user has signed in since the import, so the hash is Argon2id now."

@@ -8,8 +8,12 @@ from uuid import UUID
 
 from authority_queries.importing.conversions.base import Value, refuse, unwrapped
 from authority_queries.importing.conversions.scalars import text
+from authority_queries.secrets import tag_foreign_hash
 
 _UUID_OCTETS: Final = 16
+_DIGEST: Final = 32
+_HEXADECIMAL_DIGEST: Final = 2 * _DIGEST
+_STANDARD: Final = str.maketrans("-_", "+/")
 _STANDARD_UUID: Final = 4  # subtypes of BSON's binary data
 _LEGACY_UUID: Final = 3
 
@@ -36,6 +40,20 @@ def hexadecimal(value: Value, *, size: int | None = None) -> bytes:
 def sha256(value: Value) -> bytes:
     """Convert a token to its hash: the SHA-256 of the text in UTF-8."""
     return hashlib.sha256(text(value).encode()).digest()
+
+
+def foreign_token(value: Value) -> bytes:
+    """Convert a token of another store to the hash by which its string is found."""
+    return tag_foreign_hash(sha256(value))
+
+
+def foreign_digest(value: Value) -> bytes:
+    """Convert the SHA-256 of a token of another store, in base64 or hexadecimal."""
+    found = _octets(value)
+    if found is None:
+        is_hexadecimal = len(text(value).strip()) >= _HEXADECIMAL_DIGEST
+        found = (hexadecimal if is_hexadecimal else _any_base64)(value)
+    return tag_foreign_hash(_sized(found, _DIGEST))
 
 
 def uuid(value: Value) -> UUID:
@@ -87,6 +105,10 @@ def _decoded(value: Value, name: str, last: str, size: int | None) -> bytes:
         except ValueError:
             refuse(f"is no {name}")
     return _sized(found, size)
+
+
+def _any_base64(value: Value) -> bytes:
+    return base64(text(value).translate(_STANDARD))
 
 
 def _sized(found: bytes, size: int | None) -> bytes:

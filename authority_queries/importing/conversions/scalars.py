@@ -48,6 +48,8 @@ def integer(value: Value) -> int:
 
 def text(value: Value) -> str:
     """Convert a text, a number, a UUID or an ObjectId to a text."""
+    if type(value) is str:  # most values
+        return storable(value)
     return storable(raw_text(value))
 
 
@@ -79,12 +81,17 @@ def text_list(value: Value, *, separator: str | None = None) -> tuple[str, ...]:
 
     The separator " " is any white space.
     """
+    return tuple(dict.fromkeys(map(text, list_items(value, separator=separator))))
+
+
+def list_items(value: Value, *, separator: str | None = None) -> list[object]:
+    """Return the items of what `text_list` converts, as they are."""
     value = unwrapped(value)
     if isinstance(value, str):
-        value = _split(value, separator)
+        return _split(value, separator)
     if isinstance(value, Mapping | bytes) or not isinstance(value, Sequence | Set):
         refuse("is no list")
-    return tuple(dict.fromkeys(text(item) for item in value))
+    return list(value)
 
 
 def parsed_json(value: Value) -> JsonValue:
@@ -136,19 +143,18 @@ def json_object(value: Value) -> dict[str, JsonValue]:
     return found if isinstance(found, dict) else refuse("is no JSON object")
 
 
-def mapped(value: Value, *, values: Mapping[str, str]) -> str:
-    """Convert a text to another one, by a table. Other texts are refused."""
+def mapped(value: Value, *, values: Mapping[str, object]) -> object:
+    """Convert a text to another value, by a table. The key "*" is any other text."""
     value = unwrapped(value)
     found = str(value).lower() if isinstance(value, bool) else text(value)
-    if found not in values:
-        refuse("is none of the listed values")
-    return values[found]
+    found = found if found in values else "*"
+    return values[found] if found in values else refuse("is none of the listed values")
 
 
-def _split(value: str, separator: str | None) -> Sequence[object]:
+def _split(value: str, separator: str | None) -> list[object]:
     if value.lstrip().startswith("["):
         found = parsed_json(value)
-        return found if isinstance(found, list) else refuse("is no list")
+        return [*found] if isinstance(found, list) else refuse("is no list")
     if separator is None:
         refuse("is a text: the list needs a separator")
     parts = value.split(None if separator == " " else separator)
@@ -160,7 +166,8 @@ def storable(value: str) -> str:
     if "\0" in value:
         refuse("contains the character U+0000, which PostgreSQL cannot store")
     try:
-        value.encode()
+        if not value.isascii():
+            value.encode()
     except UnicodeEncodeError:
         refuse("contains half of a surrogate pair")
     return value

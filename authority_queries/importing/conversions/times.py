@@ -74,10 +74,16 @@ def dotnet_ticks(value: Value) -> datetime:
 
 def object_id_moment(value: Value) -> datetime:
     """Convert an ObjectId to the moment that it contains, in seconds."""
-    text = str(unwrapped(value))
-    if not re.fullmatch(r"[0-9a-fA-F]{24}", text):
-        refuse("is no ObjectId")
-    return epoch_seconds(int(text[:8], base=16))
+    return epoch_seconds(int(_object_id(value)[:8], base=16))
+
+
+def object_id_number(value: Value) -> int:
+    """Convert an ObjectId to a number below 2**53 that grows with time.
+
+    It has the seconds and the last 20 bits of the counter.
+    """
+    digits = _object_id(value)
+    return int(digits[:8], base=16) << 20 | int(digits[-5:], base=16)
 
 
 def day(value: Value) -> date:
@@ -104,6 +110,13 @@ def interval(value: Value) -> timedelta:
         return timedelta(microseconds=int(_number(value) * 1_000_000))
     except (OverflowError, ValueError):
         return refuse("is too long")
+
+
+def _object_id(value: Value) -> str:
+    text = str(unwrapped(value))
+    if not re.fullmatch(r"[0-9a-fA-F]{24}", text):
+        refuse("is no ObjectId")
+    return text
 
 
 def _parsed(text: str) -> datetime:

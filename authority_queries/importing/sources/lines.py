@@ -4,7 +4,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -37,7 +37,14 @@ class Line:
 
 
 def read_lines(path: Path, *, after: JsonValue = None) -> Iterator[Line]:
-    """Yield the lines that are not blank. Only one is in memory.
+    """Yield the lines that are not blank, without spaces around. Raises SourceError."""
+    for line in read_all_lines(path, after=after):
+        if text := line.text.strip():
+            yield replace(line, text=text)
+
+
+def read_all_lines(path: Path, *, after: JsonValue = None) -> Iterator[Line]:
+    """Yield the lines with their line breaks. Only one is in memory.
 
     Raises SourceError, also for a line of more than 16 MiB.
     """
@@ -50,9 +57,8 @@ def read_lines(path: Path, *, after: JsonValue = None) -> Iterator[Line]:
                 if len(text) == _LONGEST:
                     message = f"{path}: line {number} has more than {_LONGEST} octets"
                     raise SourceError(message)
-                content = text.strip().removeprefix(_BYTE_ORDER_MARK)
-                if content:
-                    yield Line(content, number, end, text.endswith(b"\n"))
+                content = text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text
+                yield Line(content, number, end, text.endswith(b"\n"))
     except (OSError, EOFError, zlib.error) as error:
         raise unreadable(path, error) from error
 

@@ -83,7 +83,7 @@ class Tokens(TokenVerification, TokenLists):
             self._connection,
             tenant_id=tenant_id,
             type=type,
-            token_hash=token_hash,
+            token_hash=check_token_hash("token_hash", token_hash),
             client_uuid=client_uuid,
             user_id=user_id,
             service_account_id=service_account_id,

@@ -11,8 +11,6 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Final, TypeAlias
 
-from bson import ObjectId
-
 from authority_queries.importing.conversions import (
     ConversionError,
     lower,
@@ -161,7 +159,8 @@ def _moment(value: object) -> datetime | None:
 
 def packed(key: object) -> bytes | str:
     """Return a key in half the memory of its text. Raises ConversionError."""
-    return key.binary if isinstance(key, ObjectId) else text(key)
+    octets = getattr(key, "binary", None)  # of an ObjectId; bson may not be installed
+    return octets if isinstance(octets, bytes) else text(key)
 
 
 def _digest(user: str, client: str) -> bytes:

@@ -4,7 +4,7 @@ select
     to_jsonb(max(coalesce(tokens.:expires, 'infinity'))) as expires
 from :tokens as tokens
 where
-    tokens.:authorization = any(:keys)
+    tokens.:authorization in (:keys)
     and tokens.:reference is not null
     and tokens.:type ~ '(access|refresh)_token$'
 group by tokens.:authorization;

@@ -3,5 +3,5 @@ select
     related.:key::text as key,
     to_jsonb(related) as document
 from :related as related
-where related.:key = any(:keys)
+where related.:key in (:keys)
 order by related.:key, to_jsonb(related);

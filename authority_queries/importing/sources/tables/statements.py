@@ -6,21 +6,33 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from psycopg.sql import SQL, Composable, Composed, Placeholder
+from psycopg.sql import SQL, Composable, Composed, Literal
 
 _FOLDER: Final = Path(__file__).parent
 # A parameter is `:name`; `::` is a cast.
 _PARAMETER: Final = re.compile(r"(?<!:):([a-z_]+)")
 
 
-def statement(name: str, identifiers: Mapping[str, Composable]) -> Composed:
-    """Return a statement with these identifiers. Its other parameters are values."""
+def statement(
+    name: str, identifiers: Mapping[str, Composable], values: Mapping[str, object]
+) -> Composed:
+    """Return a statement with these identifiers and values.
+
+    The values are literals without a type, as keys may be texts, numbers or UUIDs: the
+    server converts each to the type of its column. A list becomes several values.
+    """
     parts = iter(_PARAMETER.split(_text(name)))
     found: list[Composable] = [_sql(next(parts))]
     for parameter in parts:
-        found.append(identifiers.get(parameter) or Placeholder(parameter))
+        found.append(identifiers.get(parameter) or _literal(values[parameter]))
         found.append(_sql(next(parts)))
     return Composed(found)
+
+
+def _literal(value: object) -> Composable:
+    if isinstance(value, list):
+        return SQL(", ").join(map(Literal, value))
+    return Literal(value)
 
 
 @cache
