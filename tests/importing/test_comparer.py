@@ -23,6 +23,7 @@ from authority_queries.importing.importer import Importer
 from tests.importing.damages import DAMAGES, SECRETS, Damage, Found, damage, house
 from tests.importing.memory import (
     EVERY_KIND,
+    THEN,
     MemorySource,
     digest,
     documents,
