@@ -20,6 +20,11 @@ _Convert: TypeAlias = Callable[[re.Match[str]], str]
 _LONGEST: Final = 1024
 _MOST_LN: Final = 63
 _DIGEST_SIZES: Final = {"sha1": 20, "sha256": 32, "sha512": 64}
+_ARGON2_VERSIONS: Final = ("1.3",)  # v=19
+# ASP.NET Identity's version 2: a marker, salt and subkey of fixed sizes, and SHA-1.
+_ASPNET_V2: Final = 0
+_ASPNET_V2_SIZE: Final = 1 + 16 + 32
+_ASPNET_V2_ROUNDS: Final = 1000
 # ASP.NET Core Identity's KeyDerivationPrf.
 _ASPNET_DIGESTS: Final = ("sha1", "sha256", "sha512")
 _ASPNET_HEADER: Final = struct.Struct(">BIII")
@@ -30,8 +35,8 @@ def convert_password_hash(text: str) -> str:
     """Return a hash of another system in the format that is stored.
 
     Accepts bcrypt, Argon2, PBKDF2 and scrypt in the formats of PHC, Kratos, passlib and
-    Django, ASP.NET Core Identity's version 3, and {SSHA}. Raises InvalidArgumentError
-    for any other hash, and for a hash whose verification costs too much.
+    Django, those of ASP.NET Identity, and {SSHA}. Raises InvalidArgumentError for any
+    other hash, and for a hash whose verification costs too much.
     """
     converted = ""
     if len(text) <= _LONGEST:
@@ -70,6 +75,8 @@ def _keycloak(data: Mapping[str, object], salt: bytes, value: bytes) -> str:
     more = data["additionalParameters"]
     if algorithm != "argon2" or not isinstance(more, Mapping):
         return ""
+    if more.get("version", _ARGON2_VERSIONS)[0] not in _ARGON2_VERSIONS:
+        return ""
     kind, memory, lanes = (more[name][0] for name in ("type", "memory", "parallelism"))
     return (
         f"$argon2{kind}$v=19$m={memory},t={rounds},p={lanes}"
@@ -93,6 +100,8 @@ def _scrypt(size: int, rest: str, salt: bytes, value: bytes) -> str:
 
 def _aspnet(match: re.Match[str]) -> str:
     packed = base64.b64decode(match[0])
+    if len(packed) == _ASPNET_V2_SIZE and packed[0] == _ASPNET_V2:
+        return _pbkdf2("sha1", _ASPNET_V2_ROUNDS, packed[1:17], packed[17:])
     if len(packed) < _ASPNET_HEADER.size or packed[0] != _ASPNET_V3:
         return ""
     _, prf, rounds, salt_size = _ASPNET_HEADER.unpack_from(packed)
@@ -105,9 +114,9 @@ def _aspnet(match: re.Match[str]) -> str:
 _B64: Final = r"([A-Za-z0-9+/.]+)={0,2}"
 _SPELLINGS: Final[dict[re.Pattern[str], _Convert]] = {
     # The stored format. Django prefixes the algorithm's name.
-    re.compile(r"(?:argon2)?(\$argon2.*)|(?:bcrypt\$)?(\$2[aby]\$.*)"): lambda match: (
-        match[1] or match[2]
-    ),
+    re.compile(
+        r"(?:argon2)?(\$argon2.*)|(?:bcrypt\$)?(\$2[aby]\$.*)|(bcrypt_sha256\$\$2.*)"
+    ): lambda match: match[1] or match[2] or match[3],
     re.compile(rf"\$pbkdf2-(sha\d+)\$(?:i=)?(\d+)(?:,l=\d+)?\${_B64}\${_B64}"): (
         lambda match: _pbkdf2(
             match[1],
@@ -131,5 +140,5 @@ _SPELLINGS: Final[dict[re.Pattern[str], _Convert]] = {
     re.compile(r"\{(ssha(?:256|512)?)\}(.*)", re.IGNORECASE): lambda match: (
         f"{{{match[1].upper()}}}{match[2]}"
     ),
-    re.compile(r"AQAAA[A-Za-z0-9+/]+={0,2}"): _aspnet,
+    re.compile(r"A(?:[A-P]|QAAA)[A-Za-z0-9+/]+={0,2}"): _aspnet,
 }
