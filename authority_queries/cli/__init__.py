@@ -100,7 +100,9 @@ def _add_commands(
     prune.add_arguments(add("prune", _prune, "delete expired data of all tenants"))
     erase.add_arguments(add("erase", _erase, "delete a tenant or a user completely"))
     export.add_arguments(add("export", _export, "write a tenant or a user as JSON"))
-    tenant.add_arguments(add("tenant", _tenant, "move a tenant to another database"))
+    tenant.add_arguments(
+        add("tenant", _tenant, "move a tenant, or accept its tokens of another store")
+    )
     audit.add_arguments(add("audit", _audit, "seal and verify the audit events"))
     stats.add_arguments(
         add("stats", _stats, "print what a DBA watches: text, JSON, Prometheus")
