@@ -22,6 +22,7 @@ from authority_queries.cli import main
 from authority_queries.errors import InvalidArgumentError
 from authority_queries.records import Token
 from authority_queries.secrets import TokenString
+from authority_queries.secrets.token_strings import LENGTH
 from authority_queries.service.migrations import yoyo_url
 from tests.factories import HOUR, make_client, make_tenant, make_token
 from tests.flows.verifiers import (
@@ -114,7 +115,7 @@ def test_a_string_in_memory_is_of_its_tenant(
     opened: Any, settings: Settings, store: Store
 ) -> None:
     """Live in one tenant, in another one with another token, unknown in a third one."""
-    string = token_urlsafe(48) + "-"  # as long as an own string
+    string = token_urlsafe(64)[:LENGTH]
     ours, theirs, none = (make_open_tenant(store) for _ in range(3))
     tokens = {each: import_token(store, each, string)[1] for each in (ours, theirs)}
     with opened(settings) as verifier:
