@@ -18,6 +18,13 @@ if TYPE_CHECKING:
         verify_password,
     )
     from authority_queries.errors import AuthorityError
+    from authority_queries.importing.exporting import EntryExporter
+    from authority_queries.importing.importer import (
+        Importer,
+        ImportOptions,
+        ImportProgress,
+    )
+    from authority_queries.importing.writing.summaries import ImportSummary
     from authority_queries.names import username_key
     from authority_queries.repositories._async.store import AsyncStore
     from authority_queries.repositories._sync.store import Store
@@ -90,12 +97,17 @@ __all__ = [
     "Cells",
     "ClientTokenRequest",
     "Encrypted",
+    "EntryExporter",
     "ErasureReport",
     "ExportedLine",
     "Exporter",
+    "ImportOptions",
+    "ImportProgress",
     "ImportReport",
+    "ImportSummary",
     "ImportedToken",
     "ImportedUser",
+    "Importer",
     "Keyring",
     "LoadReport",
     "Maintenance",
@@ -161,12 +173,17 @@ _HOMES = {
     "Cells": "service._sync.cells",
     "ClientTokenRequest": "repositories.rows",
     "Encrypted": "secrets.encryption",
+    "EntryExporter": "importing.exporting",
     "ErasureReport": "service.erasures",
     "ExportedLine": "service.exports",
     "Exporter": "service._sync.exporter",
+    "ImportOptions": "importing.importer",
+    "ImportProgress": "importing.importer",
     "ImportReport": "repositories.row_batches",
+    "ImportSummary": "importing.writing.summaries",
     "ImportedToken": "repositories.rows",
     "ImportedUser": "repositories.rows",
+    "Importer": "importing.importer",
     "Keyring": "secrets.encryption",
     "LoadReport": "service.tenant_dumps",
     "Maintenance": "service._sync.maintenance",

@@ -556,6 +556,23 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadRow:
+    """A row of comparisons.read_rows."""
+
+    number: int
+    found: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class ListedKeys:
+    """A row of comparisons.list_row_keys."""
+
+    keys: JsonValue
+    listed: int
+    last_key: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
 class Consent:
     """A row of each of these queries.
 
@@ -766,6 +783,22 @@ class DevicePollOtherwise:
 
 
 DevicePoll: TypeAlias = DevicePollAuthorizationPending | DevicePollOtherwise
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRow:
+    """A row of entries.find_named."""
+
+    kind: str
+    name: str
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class OtherRow:
+    """A row of entries.find_others."""
+
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -2419,6 +2452,33 @@ class DumpedRows:
     lines: str | None
     dumped: int
     last_key: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class MovedTenant:
+    """A row of tenant_moves.list_tenants."""
+
+    id: UUID
+    """Random. Part of every token string, so that a lookup never crosses tenants."""
+    code: str
+    """Name in URLs and configuration: a DNS label (RFC 1035), lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedEntries:
+    """A row of tenant_moves.export_entries."""
+
+    lines: str | None
+    listed: int
+    last_key: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredRows:
+    """A row of tenant_moves.measure_rows."""
+
+    counted: int
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1102,6 +1102,32 @@ CASE
     ELSE NULL::text
 END)::uuid));
 
+-- count_rows
+
+CREATE FUNCTION authority.count_rows(tenant_id uuid, table_name text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    counted bigint;
+begin
+    perform set_config('authority.tenant_id', count_rows.tenant_id::text, true);
+    execute format(
+        'select count(*) from authority.%I as held where held.%I = $1',
+        table_name,
+        case when table_name = 'tenants' then 'id' else 'tenant_id' end
+    ) into counted using tenant_id;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return counted;
+end
+$_$;
+
+COMMENT ON FUNCTION authority.count_rows(tenant_id uuid, table_name text) IS 'Returns how many rows the tenant has in this table.';
+
 -- covers_details
 
 CREATE FUNCTION authority.covers_details(granted jsonb, asked jsonb) RETURNS boolean
@@ -1254,6 +1280,83 @@ $$;
 COMMENT ON FUNCTION authority.current_actor(OUT actor_kind text, OUT actor_id text, OUT client_id text, OUT address inet, OUT user_agent text, OUT correlation_id text) IS 'Returns who acts in this transaction, from the setting authority.actor: an object of
 user_id, service_account_id, client_id, address, user_agent and correlation_id, all
 optional. Without it, the database login acts.';
+
+-- describe_keys
+
+CREATE FUNCTION authority.describe_keys(table_name text, key_columns text[]) RETURNS TABLE(written text, matched text, listed text, tenant_column name)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $_$
+begin
+    if not exists (
+        select from authority.list_moved_tables() as tables
+        where
+            tables.name = table_name
+            and key_columns <@ tables.columns
+    ) then
+        raise invalid_parameter_value
+        using message = 'the table or the columns of its key are not of this schema';
+    end if;
+    return query
+    select
+        coalesce(string_agg(
+            case
+                when named.column_name is null
+                    then format(
+                        '(keys.value ->> %s)::%s as %I',
+                        columns.position - 1,
+                        format_type(pg_attribute.atttypid, pg_attribute.atttypmod),
+                        columns.name
+                    )
+                else format(
+                    '(select target.id from authority.%I as target '
+                    'where target.tenant_id = $1 and target.%I = keys.value ->> %s) '
+                    'as %I',
+                    named.target,
+                    named.key_column,
+                    columns.position - 1,
+                    columns.name
+                )
+            end,
+            ', ' order by columns.position
+        ), 'null as key'),
+        coalesce(string_agg(
+            format('held.%1$I = wanted.%1$I', columns.name),
+            ' and ' order by columns.position
+        ), 'true'),
+        coalesce(string_agg(
+            case
+                when named.column_name is not null
+                    then format(
+                        '(select target.%I from authority.%I as target '
+                        'where target.tenant_id = $1 and target.id = held.%I)',
+                        named.key_column,
+                        named.target,
+                        columns.name
+                    )
+                when pg_attribute.atttypid = 'timestamptz'::regtype
+                    then format(
+                        'to_char(held.%I, ''YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'')',
+                        columns.name
+                    )
+                else format('held.%I::text', columns.name)
+            end,
+            ', ' order by columns.position
+        ), ''),
+        case when table_name = 'tenants' then 'id' else 'tenant_id' end::name
+    from unnest(key_columns) with ordinality as columns (name, position)
+    inner join pg_attribute on columns.name = pg_attribute.attname
+    left join authority.name_references() as named
+        on columns.name = named.column_name
+    where pg_attribute.attrelid = format('authority.%I', table_name)::regclass;
+end
+$_$;
+
+COMMENT ON FUNCTION authority.describe_keys(table_name text, key_columns text[]) IS 'Returns the pieces of statements that compare a table with keys of another store: the
+typed keys, the condition of a match, the texts of a row''s key, and the column of the
+tenant. A table with one row for each tenant has no key columns.';
 
 -- device_authorizations
 
@@ -2008,6 +2111,90 @@ name when nothing is left. traces, when it searches: where rows of others still 
 user. Runs as its owner, because operators may read and delete almost none of these
 rows.';
 
+-- export_entries
+
+CREATE FUNCTION authority.export_entries(tenant_id uuid, table_name text, kind text, after jsonb, page_size bigint) RETURNS TABLE(lines text, listed bigint, last_key jsonb)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET standard_conforming_strings TO 'on'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    target constant regclass := format('authority.%I', table_name)::regclass;
+    head text;
+    members text;
+    held_keys text;
+    past_keys text;
+begin
+    perform set_config('authority.tenant_id', export_entries.tenant_id::text, true);
+    select
+        '{"tenant":' || to_json(tenants.code)::text
+        || ',"kind":' || to_json(export_entries.kind)::text
+        -- Other stores have neither our system roles nor our totals.
+        || case table_name
+            when 'tenants' then ',"is_complete":true'
+            when 'license_usage' then ',"is_counted":true'
+            else ''
+        end
+    into head
+    from authority.tenants
+    where tenants.id = export_entries.tenant_id;
+    select
+        string_agg(
+            format('%L || %s', to_json(fields.field)::text || ':', fields.expression),
+            ', '
+        )
+    into members
+    from authority.list_entry_fields(table_name) as fields;
+    select
+        string_agg(format('held.%I', pg_attribute.attname), ', ' order by keys.number),
+        string_agg(
+            format(
+                '(select past.%I from jsonb_populate_record(null::%s, $2) as past)',
+                pg_attribute.attname,
+                target
+            ),
+            ', ' order by keys.number
+        )
+    into held_keys, past_keys
+    from pg_index
+    cross join unnest(pg_index.indkey) with ordinality as keys (attnum, number)
+    inner join pg_attribute
+        on
+            pg_index.indrelid = pg_attribute.attrelid
+            and keys.attnum = pg_attribute.attnum
+    where pg_index.indrelid = target and pg_index.indisprimary;
+    -- In subqueries the key becomes a condition of the index; in a join it would not.
+    return query execute format(
+        'with picked as materialized ('
+        'select concat_ws('','', $4, %3$s) || ''}'' as line, '
+        'row_number() over (order by %2$s) as position, '
+        '(select to_jsonb(keys) from (select %2$s) as keys) as key '
+        'from %1$s as held where held.%4$I = $1 ' || case
+            when after is not null then 'and (%2$s) > (%5$s) '
+            else ''
+        end || 'order by %2$s limit $3) '
+        'select string_agg(picked.line || chr(10), '''' order by picked.position), '
+        'count(*), (array_agg(picked.key order by picked.position desc))[1] '
+        'from picked',
+        target,
+        held_keys,
+        members,
+        case when table_name = 'tenants' then 'id' else 'tenant_id' end,
+        past_keys
+    ) using tenant_id, after, page_size, head;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$_$;
+
+COMMENT ON FUNCTION authority.export_entries(tenant_id uuid, table_name text, kind text, after jsonb, page_size bigint) IS 'Returns the next rows of the tenant in one table as entries of this kind, in the order
+of its primary key, after this key: a line of JSON for each, how many, and the key of
+the last one. It has hashes and encrypted keys. The same rows have the same lines in
+every database.';
+
 -- export_rows
 
 CREATE FUNCTION authority.export_rows(tenant_id uuid, user_id uuid, other_names text[], table_name text, after jsonb, page_size bigint) RETURNS TABLE(key jsonb, exported jsonb)
@@ -2476,6 +2663,110 @@ $$;
 COMMENT ON FUNCTION authority.find_migration_lock() IS 'Returns since when yoyo''s lock is held, by a run or by one that was killed. Null: it
 is free. Runs as its owner, because no other role may read yoyo''s tables.';
 
+-- find_named_rows
+
+CREATE FUNCTION authority.find_named_rows(tenant_id uuid, users text[], clients text[], roles text[], service_accounts text[]) RETURNS TABLE(kind text, name text, id uuid)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+begin
+    perform set_config('authority.tenant_id', find_named_rows.tenant_id::text, true);
+    return query
+    select 'user', users.subject_id, users.id
+    from authority.users
+    where
+        users.tenant_id = find_named_rows.tenant_id
+        and users.subject_id = any(find_named_rows.users)
+    union all
+    select 'client', clients.client_id, clients.id
+    from authority.clients
+    where
+        clients.tenant_id = find_named_rows.tenant_id
+        and clients.client_id = any(find_named_rows.clients)
+    union all
+    select 'role', roles.name, roles.id
+    from authority.roles
+    where
+        roles.tenant_id = find_named_rows.tenant_id
+        and roles.name = any(find_named_rows.roles)
+    union all
+    select 'service_account', service_accounts.account_id, service_accounts.id
+    from authority.service_accounts
+    where
+        service_accounts.tenant_id = find_named_rows.tenant_id
+        and service_accounts.account_id = any(find_named_rows.service_accounts);
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$$;
+
+COMMENT ON FUNCTION authority.find_named_rows(tenant_id uuid, users text[], clients text[], roles text[], service_accounts text[]) IS 'Returns the kind, the name and the id of each user with one of these subject_ids, client
+with one of these client_ids, role of one of these names, and service account with one of
+these account_ids.';
+
+-- find_other_rows
+
+CREATE FUNCTION authority.find_other_rows(tenant_id uuid, table_name text, key text[], fixed text[], rows_json text) RETURNS SETOF bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    names text;
+    types text;
+    same text;
+    stored text;
+    expected text;
+begin
+    select
+        string_agg(format('%I', columns.name), ', ' order by columns.name),
+        string_agg(
+            format('%I %s', columns.name, columns.type), ', ' order by columns.name
+        ),
+        string_agg(format('held.%1$I = given.%1$I', columns.name), ' and ')
+        filter (where columns.name = any(key)),
+        string_agg(format('held.%I', columns.name), ', ' order by columns.name)
+        filter (where columns.name = any(fixed)),
+        string_agg(format('given.%I', columns.name), ', ' order by columns.name)
+        filter (where columns.name = any(fixed))
+    into names, types, same, stored, expected
+    from (
+        select
+            pg_attribute.attname as name,
+            format_type(pg_attribute.atttypid, pg_attribute.atttypmod) as type
+        from pg_attribute
+        where
+            pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+            and pg_attribute.attname = any(key || fixed)
+    ) as columns;
+    perform set_config('authority.tenant_id', find_other_rows.tenant_id::text, true);
+    return query execute format(
+        'select given.position from rows from ('
+        'json_to_recordset($2::json) as (%2$s)) '
+        'with ordinality as given (%1$s, position) '
+        'inner join authority.%3$I as held on held.tenant_id = $1 and %4$s '
+        'where (%5$s) is distinct from (%6$s)',
+        names,
+        types,
+        table_name,
+        same,
+        stored,
+        expected
+    ) using tenant_id, rows_json;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$_$;
+
+COMMENT ON FUNCTION authority.find_other_rows(tenant_id uuid, table_name text, key text[], fixed text[], rows_json text) IS 'Returns the positions, from 1, of the given rows whose key is that of a stored row with
+other values in the fixed columns: another user''s identity, for instance.';
+
 -- find_sid
 
 CREATE FUNCTION authority.find_sid(tenant_id uuid, session_id uuid) RETURNS uuid
@@ -2691,6 +2982,253 @@ COMMENT ON FUNCTION authority.hold_tenant(tenant_id uuid) IS 'Suspends an active
 suspension it publishes nothing in the feed, because the tenant''s tokens live on in
 the other database.';
 
+-- import_license_usage
+
+CREATE FUNCTION authority.import_license_usage(tenant_id uuid, rows_json text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    imported bigint;
+begin
+    perform set_config(
+        'authority.tenant_id', import_license_usage.tenant_id::text, true
+    );
+    with created as (
+        insert into authority.license_usage (
+            tenant_id, license_id, metric, idempotency_key, period_start, period_end,
+            quantity, corrects, created_at
+        )
+        select
+            import_license_usage.tenant_id,
+            given.license_id,
+            given.metric,
+            given.idempotency_key,
+            given.period_start,
+            given.period_end,
+            given.quantity,
+            given.corrects,
+            least(coalesce(given.created_at, authority.clock()), authority.clock())
+        from json_to_recordset(rows_json::json) as given (
+            license_id uuid,
+            metric text,
+            idempotency_key text,
+            period_start date,
+            period_end date,
+            quantity bigint,
+            corrects text,
+            created_at timestamptz
+        )
+        on conflict on constraint
+        license_usage_tenant_id_license_id_metric_idempotency_key_pk do nothing
+        returning
+            license_usage.license_id,
+            license_usage.metric,
+            license_usage.period_start,
+            license_usage.period_end,
+            license_usage.quantity
+    ),
+    totals as (
+        insert into authority.license_usage_totals (
+            tenant_id, license_id, metric, period_start, period_end, used, allowance,
+            overage_policy
+        )
+        select
+            licenses.tenant_id,
+            licenses.id,
+            created.metric,
+            created.period_start,
+            max(created.period_end) as period_end,
+            sum(created.quantity) as used,
+            (licenses.limits ->> created.metric)::numeric::bigint as allowance,
+            licenses.overage_policy
+        from created
+        inner join authority.licenses
+            on
+                licenses.tenant_id = import_license_usage.tenant_id
+                and created.license_id = licenses.id
+        group by
+            licenses.tenant_id,
+            licenses.id,
+            licenses.limits,
+            licenses.overage_policy,
+            created.metric,
+            created.period_start
+        on conflict on constraint
+        license_usage_totals_license_id_metric_period_start_pk do update
+            set
+                used = license_usage_totals.used + excluded.used,
+                updated_at = excluded.updated_at
+    )
+    select count(*) into imported from created;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return imported;
+end
+$$;
+
+COMMENT ON FUNCTION authority.import_license_usage(tenant_id uuid, rows_json text) IS 'As authority.import_rows, for uses of licences. Adds each inserted use to the total of
+its period.';
+
+-- import_rows
+
+CREATE FUNCTION authority.import_rows(tenant_id uuid, table_name text, columns text[], key text[], rows_json text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET "IntervalStyle" TO 'postgres'
+    SET standard_conforming_strings TO 'on'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    loaded_before constant text := current_setting('authority.loaded_tenant', true);
+    names text;
+    types text;
+    cells text;
+    keys text;
+    imported bigint;
+begin
+    -- A null in a column that has a default and cannot be null means the default.
+    select
+        string_agg(format('%I', given.name), ', ' order by given.position),
+        string_agg(
+            format(
+                '%I %s',
+                given.name,
+                format_type(pg_attribute.atttypid, pg_attribute.atttypmod)
+            ),
+            ', ' order by given.position
+        ),
+        string_agg(
+            case
+                when given.name in ('created_at', 'authenticated_at')
+                    and given.name <> all(key)
+                    then format(
+                        'least(coalesce(given.%I, authority.clock()), authority.clock())',
+                        given.name
+                    )
+                when pg_attribute.attnotnull and pg_attribute.atthasdef
+                    then format(
+                        'coalesce(given.%I, %s)',
+                        given.name,
+                        pg_get_expr(pg_attrdef.adbin, pg_attrdef.adrelid)
+                    )
+                else format('given.%I', given.name)
+            end,
+            ', ' order by given.position
+        )
+    into names, types, cells
+    from unnest(columns) with ordinality as given (name, position)
+    inner join pg_attribute on given.name = pg_attribute.attname
+    left join pg_attrdef
+        on
+            pg_attribute.attrelid = pg_attrdef.adrelid
+            and pg_attribute.attnum = pg_attrdef.adnum
+    where
+        pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+        and pg_attribute.attnum > 0
+        and pg_attribute.attgenerated = ''
+    having count(*) = cardinality(columns);
+    if names is null then
+        raise invalid_parameter_value
+        using message = 'a column is not one of the table';
+    end if;
+    select string_agg(format(', %I', parts.name), '') into keys
+    from unnest(key) as parts (name);
+    perform set_config('authority.tenant_id', import_rows.tenant_id::text, true);
+    perform set_config('authority.loaded_tenant', import_rows.tenant_id::text, true);
+    execute format(
+        'insert into authority.%1$I (tenant_id, %2$s) select $1, %3$s '
+        'from json_to_recordset($2::json) as given (%4$s) '
+        'on conflict (tenant_id%5$s) do nothing',
+        table_name,
+        names,
+        cells,
+        types,
+        keys
+    ) using tenant_id, rows_json;
+    get diagnostics imported = row_count;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    perform set_config('authority.loaded_tenant', loaded_before, true);
+    return imported;
+end
+$_$;
+
+COMMENT ON FUNCTION authority.import_rows(tenant_id uuid, table_name text, columns text[], key text[], rows_json text) IS 'Inserts rows of the tenant and returns how many. A row whose key is stored already is
+skipped. rows_json is an array of objects of these columns. Every other constraint and
+every policy applies. The insertions are no events of the audit.';
+
+-- import_tenant
+
+CREATE FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, is_complete boolean) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    loaded_before constant text := current_setting('authority.loaded_tenant', true);
+    found_id uuid;
+begin
+    perform set_config('authority.tenant_id', import_tenant.tenant_id::text, true);
+    perform set_config('authority.loaded_tenant', import_tenant.tenant_id::text, true);
+    insert into authority.tenants (
+        id, code, display_name, status, settings, tokens_valid_after, created_at,
+        updated_at
+    )
+    values (
+        import_tenant.tenant_id,
+        import_tenant.code,
+        import_tenant.display_name,
+        import_tenant.status,
+        import_tenant.settings,
+        import_tenant.tokens_valid_after,
+        least(import_tenant.created_at, authority.clock()),
+        least(import_tenant.updated_at, authority.clock())
+    )
+    on conflict on constraint tenants_code_key do nothing
+    returning tenants.id into found_id;
+    if found_id is null then
+        select tenants.id into found_id
+        from authority.tenants
+        where tenants.code = import_tenant.code;
+    elsif not is_complete then
+        insert into authority.roles (tenant_id, name, description, is_system)
+        select found_id, system_roles.name, system_roles.description, true
+        from authority.system_roles;
+        insert into authority.role_permissions (tenant_id, role_id, permission)
+        select roles.tenant_id, roles.id, granted.permission
+        from authority.roles
+        inner join authority.system_roles on roles.name = system_roles.name
+        cross join lateral unnest(system_roles.permissions) as granted (permission)
+        where roles.tenant_id = found_id;
+        insert into authority.scopes
+        (tenant_id, name, display_name, description, is_system)
+        select
+            found_id,
+            system_scopes.name,
+            system_scopes.display_name,
+            system_scopes.description,
+            true
+        from authority.system_scopes;
+    end if;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    perform set_config('authority.loaded_tenant', loaded_before, true);
+    return found_id;
+end
+$$;
+
+COMMENT ON FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, is_complete boolean) IS 'Returns the id of the tenant with this code. Creates the tenant if there is none, with
+the system roles and the standard scopes unless it is complete: its own follow. Its
+insertion is no event of the audit.';
+
 -- is_bounded_json
 
 CREATE FUNCTION authority.is_bounded_json(value jsonb) RETURNS boolean
@@ -2749,8 +3287,8 @@ CREATE FUNCTION authority.is_password_hash(hash text) RETURNS boolean
     RETURN CASE WHEN ((hash COLLATE "C") ~ '^\$argon2(id|i|d)\$v=19\$m=[1-9][0-9]{0,6},t=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN ((("substring"((hash COLLATE "C"), 'm=([0-9]+)'::text))::bigint * ("substring"((hash COLLATE "C"), 't=([0-9]+)'::text))::bigint) <= 1048576) WHEN ((hash COLLATE "C") ~ '^\$scrypt\$ln=([1-9]|1[0-9]|20),r=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN (((("substring"((hash COLLATE "C"), 'r=([0-9]+)'::text))::bigint * ("substring"((hash COLLATE "C"), 'p=([0-9]+)'::text))::bigint) << ("substring"((hash COLLATE "C"), 'ln=([0-9]+)'::text))::integer) <= 2097152) ELSE ((hash COLLATE "C") ~ '^((bcrypt_sha256\$)?\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}|\$pbkdf2-sha(1|256|512)\$i=([1-9][0-9]{0,5}|[12][0-9]{6})\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?|(\{SSHA\}([A-Za-z0-9+/]{4}){7,17}|\{SSHA256\}([A-Za-z0-9+/]{4}){11,21}|\{SSHA512\}([A-Za-z0-9+/]{4}){22,31})([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==))$'::text) END;
 
 COMMENT ON FUNCTION authority.is_password_hash(hash text) IS 'Returns whether a sign-in can verify this hash: Argon2, PBKDF2 or scrypt as a PHC
-string, bcrypt or {SSHA}, each in one spelling and at a cost of at most about a
-second.';
+string, bcrypt (also over SHA-256, as Django has it) or {SSHA}, each in one spelling and
+at a cost of at most about a second.';
 
 -- is_resource_list
 
@@ -3384,6 +3922,89 @@ $$;
 COMMENT ON FUNCTION authority.list_audit_months(tenant_id uuid) IS 'Returns the months in which the tenant has a chain or sealed events, in their order.
 Runs as its owner, because operators read no event.';
 
+-- list_entry_fields
+
+CREATE FUNCTION authority.list_entry_fields(table_name text) RETURNS TABLE(field text, expression text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $_$
+with named (attribute, target, natural_key, shown) as (
+    values
+    ('user_id', 'users', 'subject_id', 'user'),
+    ('client_uuid', 'clients', 'client_id', 'client'),
+    ('role_id', 'roles', 'name', 'role'),
+    ('service_account_id', 'service_accounts', 'account_id', 'service_account')
+),
+stored as (
+    select
+        pg_attribute.attname::text as name,
+        pg_attribute.atttypid::regtype::text as type,
+        pg_attribute.attnum as position
+    from pg_attribute
+    where
+        pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+        and pg_attribute.attnum > 0
+        and not pg_attribute.attisdropped
+        and pg_attribute.attgenerated = ''
+        -- The owner of the row, what its table computes, and how often it changed.
+        and pg_attribute.attname not in ('tenant_id', 'username_key', 'row_version')
+)
+select
+    coalesce(
+        named.shown,
+        case
+            when stored.name = 'authorized_client_uuids' then 'authorized_clients'
+            when stored.type = 'uuid' then regexp_replace(stored.name, '_id$', '')
+            else stored.name
+        end
+    ),
+    case
+        when named.attribute is not null then format(
+            '(select to_json(named.%I)::text from authority.%I as named '
+            'where named.tenant_id = held.tenant_id and named.id = held.%I)',
+            named.natural_key,
+            named.target,
+            stored.name
+        )
+        when stored.name = 'authorized_client_uuids' then format(
+            '(select coalesce(json_agg(clients.client_id order by listed.position), '
+            '''[]'')::text '
+            'from unnest(held.%I) with ordinality as listed (id, position) '
+            'inner join authority.clients on clients.tenant_id = held.tenant_id '
+            'and clients.id = listed.id)',
+            stored.name
+        )
+        when stored.type = 'jsonb' then format('held.%I::text', stored.name)
+        when stored.type = 'bytea' then format(
+            '''"'' || translate('
+            'encode(held.%I, ''base64''), ''+/'' || chr(10), ''-_'') || ''"''',
+            stored.name
+        )
+        when stored.type = 'bytea[]' then format(
+            'case when held.%1$I is not null then ''['' || ('
+            'select coalesce(string_agg(''"'' || translate('
+            'encode(listed.octets, ''base64''), ''+/'' || chr(10), ''-_'') '
+            '|| ''"'', '','' order by listed.position), '''') '
+            'from unnest(held.%1$I) with ordinality as listed (octets, position)'
+            ') || '']'' end',
+            stored.name
+        )
+        when stored.type = 'interval' then format(
+            '''"PT'' || extract(epoch from held.%I) || ''S"''', stored.name
+        )
+        else format('to_json(held.%I)::text', stored.name)
+    end
+from stored
+left join named on stored.name = named.attribute and stored.type = 'uuid'
+order by stored.position
+$_$;
+
+COMMENT ON FUNCTION authority.list_entry_fields(table_name text) IS 'Returns the fields of the entries of a table, and the SQL that reads each as JSON from
+the row held. A field is a column, or the natural key of the row that a column
+references. Fields whose SQL returns null are left out of an entry.';
+
 -- list_exported_tables
 
 CREATE FUNCTION authority.list_exported_tables(is_of_user boolean) RETURNS SETOF text
@@ -3504,6 +4125,86 @@ $$;
 COMMENT ON FUNCTION authority.list_open_units(tenant_id uuid) IS 'Returns the transactions of all sessions that have read or changed the tenants and go
 on. One that began before the suspension of the tenant can still write; none that
 begins later can. Raises SQLSTATE TN005 if the tenant is active.';
+
+-- list_row_keys
+
+CREATE FUNCTION authority.list_row_keys(tenant_id uuid, table_name text, key_columns text[], after jsonb, page_size bigint) RETURNS TABLE(keys jsonb, listed bigint, last_key jsonb)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET "IntervalStyle" TO 'iso_8601'
+    SET bytea_output TO 'hex'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    target constant regclass := format('authority.%I', table_name)::regclass;
+    pieces record;
+    held_keys text;
+    past_keys text;
+    system_flag text;
+begin
+    perform set_config('authority.tenant_id', list_row_keys.tenant_id::text, true);
+    select described.* into pieces
+    from authority.describe_keys(table_name, key_columns) as described;
+    select
+        string_agg(format('held.%I', pg_attribute.attname), ', ' order by parts.number),
+        string_agg(
+            format(
+                '(select past.%I from jsonb_populate_record(null::%s, $2) as past)',
+                pg_attribute.attname,
+                target
+            ),
+            ', ' order by parts.number
+        )
+    into held_keys, past_keys
+    from pg_index
+    cross join unnest(pg_index.indkey) with ordinality as parts (attnum, number)
+    inner join pg_attribute
+        on
+            pg_index.indrelid = pg_attribute.attrelid
+            and parts.attnum = pg_attribute.attnum
+    where pg_index.indrelid = target and pg_index.indisprimary;
+    select
+        case
+            when table_name in ('roles', 'scopes')
+                then format(
+                    'held.is_system and exists (select from authority.%I as templates '
+                    'where templates.name = held.name)',
+                    'system_' || table_name
+                )
+            else 'false'
+        end
+    into system_flag;
+    return query execute format(
+        'with picked as ('
+        'select jsonb_build_array(%3$s) as key, held.created_at, '
+        '%6$s as is_system, '
+        'row_number() over (order by %2$s) as position, '
+        '(select to_jsonb(parts) from (select %2$s) as parts) as row_key '
+        'from %1$s as held where held.%4$I = $1 ' || case
+            when after is not null then 'and (%2$s) > (%5$s) '
+            else ''
+        end || 'order by %2$s limit $3) '
+        'select jsonb_agg(jsonb_build_array(picked.key, picked.created_at, '
+        'picked.is_system, picked.row_key) order by picked.position), count(*), '
+        '(array_agg(picked.row_key order by picked.position desc))[1] from picked',
+        target,
+        held_keys,
+        pieces.listed,
+        pieces.tenant_column,
+        past_keys,
+        system_flag
+    ) using tenant_id, after, page_size;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$_$;
+
+COMMENT ON FUNCTION authority.list_row_keys(tenant_id uuid, table_name text, key_columns text[], after jsonb, page_size bigint) IS 'Returns the next rows of the tenant in one table in the order of its primary key, after
+this primary key: an array of the key as in read_rows, the time of creation, whether the
+row belongs to the system, and its primary key; how many; and the primary key of the
+last one.';
 
 -- live_sessions
 
@@ -3947,6 +4648,40 @@ CREATE FUNCTION authority.may_roll_back(migration text) RETURNS boolean
 
 COMMENT ON FUNCTION authority.may_roll_back(migration text) IS 'Whether the setting authority.roll_back, a list with commas, has the migration.';
 
+-- measure_rows
+
+CREATE FUNCTION authority.measure_rows(tenant_id uuid, table_name text) RETURNS TABLE(counted bigint, expires_at timestamp with time zone)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    target constant regclass := format('authority.%I', table_name)::regclass;
+begin
+    perform set_config('authority.tenant_id', measure_rows.tenant_id::text, true);
+    return query execute format(
+        'select count(*), %s from %s as held where held.tenant_id = $1',
+        case
+            when exists (
+                select from pg_attribute
+                where
+                    pg_attribute.attrelid = target
+                    and pg_attribute.attname = 'expires_at'
+            ) then 'max(held.expires_at)'
+            else 'null::timestamptz'
+        end,
+        target
+    ) using tenant_id;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$_$;
+
+COMMENT ON FUNCTION authority.measure_rows(tenant_id uuid, table_name text) IS 'Returns how many rows the tenant has in a table, and when the last of them expires.
+Null: no row has an end.';
+
 -- merge_details
 
 CREATE FUNCTION authority.merge_details(details jsonb, others jsonb) RETURNS jsonb
@@ -3980,6 +4715,24 @@ select array(select distinct unnest(texts || others) collate "C" order by 1)
 $$;
 
 COMMENT ON FUNCTION authority.merge_texts(texts text[], others text[]) IS 'Returns the texts of both lists without duplicates, sorted by their bytes.';
+
+-- name_references
+
+CREATE FUNCTION authority.name_references() RETURNS TABLE(column_name name, array_name name, target name, key_column name)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+values
+    ('client_uuid', 'authorized_client_uuids', 'clients', 'client_id'),
+    ('role_id', null, 'roles', 'name'),
+    ('service_account_id', null, 'service_accounts', 'account_id'),
+    ('user_id', null, 'users', 'subject_id')
+$$;
+
+COMMENT ON FUNCTION authority.name_references() IS 'Returns the columns that refer to a row by its id, and the column with the name that
+other stores know for that row.';
 
 -- names_no_grant
 
@@ -4536,6 +5289,81 @@ CASE
     ELSE NULL::text
 END)::uuid));
 
+-- read_rows
+
+CREATE FUNCTION authority.read_rows(tenant_id uuid, table_name text, key_columns text[], keys jsonb) RETURNS TABLE(number bigint, found jsonb)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET "IntervalStyle" TO 'iso_8601'
+    SET bytea_output TO 'hex'
+    SET extra_float_digits TO '1'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    pieces record;
+    named text;
+begin
+    perform set_config('authority.tenant_id', read_rows.tenant_id::text, true);
+    select described.* into pieces
+    from authority.describe_keys(table_name, key_columns) as described;
+    select
+        string_agg(
+            case
+                when pg_attribute.attname = refs.column_name
+                    then format(
+                        '%L, (select target.%I from authority.%I as target '
+                        'where target.tenant_id = $1 and target.id = held.%I)',
+                        pg_attribute.attname,
+                        refs.key_column,
+                        refs.target,
+                        pg_attribute.attname
+                    )
+                else format(
+                    '%L, (select jsonb_agg(target.%I order by ids.position) '
+                    'from unnest(held.%I) with ordinality as ids (id, position) '
+                    'inner join authority.%I as target on ids.id = target.id '
+                    'where target.tenant_id = $1)',
+                    pg_attribute.attname,
+                    refs.key_column,
+                    pg_attribute.attname,
+                    refs.target
+                )
+            end,
+            ', '
+        )
+    into named
+    from authority.name_references() as refs
+    inner join pg_attribute
+        on pg_attribute.attname in (refs.column_name, refs.array_name)
+    where pg_attribute.attrelid = format('authority.%I', table_name)::regclass;
+    -- A materialized list of typed keys, so that the key becomes a condition of the
+    -- index under row-level security.
+    return query execute format(
+        'with wanted as materialized ('
+        'select keys.number, %2$s '
+        'from jsonb_array_elements($2) with ordinality as keys (value, number)) '
+        'select wanted.number, '
+        'to_jsonb(held) || jsonb_build_object(%5$s) '
+        'from wanted inner join authority.%1$I as held '
+        'on held.%4$I = $1 and %3$s order by wanted.number',
+        table_name,
+        pieces.written,
+        pieces.matched,
+        pieces.tenant_column,
+        named
+    ) using tenant_id, keys;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$_$;
+
+COMMENT ON FUNCTION authority.read_rows(tenant_id uuid, table_name text, key_columns text[], keys jsonb) IS 'Returns the rows of the tenant with these keys, with every column and hash, and the
+number of each key, from 1 on. A key is an array of texts in the order of key_columns. Keys and
+rows have the names of users, clients, roles and service accounts instead of their
+ids.';
+
 -- record_change
 
 CREATE FUNCTION authority.record_change() RETURNS trigger
@@ -4641,6 +5469,41 @@ $$;
 COMMENT ON FUNCTION authority.record_change() IS 'Records the insertion, update or deletion of a row as an audit event. Its arguments are
 lists of columns: the key, columns whose values it hides, and columns that it ignores.
 Runs as its owner, so that no other role can write such an event.';
+
+-- record_import
+
+CREATE FUNCTION authority.record_import(tenant_id uuid, details jsonb) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    event_id uuid;
+begin
+    perform set_config('authority.tenant_id', record_import.tenant_id::text, true);
+    insert into authority.audit_events (
+        tenant_id, action, is_change, target_kind, target_id, changes, actor_kind,
+        actor_id
+    )
+    select
+        record_import.tenant_id,
+        'tenants.import',
+        true,
+        'tenants',
+        record_import.tenant_id::text,
+        record_import.details,
+        'login',
+        session_user
+    returning audit_events.id into event_id;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return event_id;
+end
+$$;
+
+COMMENT ON FUNCTION authority.record_import(tenant_id uuid, details jsonb) IS 'Records that the login imports rows into the tenant, and returns the id of the event.';
 
 -- recovery_codes
 
@@ -5679,6 +6542,56 @@ CASE
     WHEN ((current_setting('authority.tenant_id'::text, true) ~~ '________-____-____-____-____________'::text) AND (current_setting('authority.tenant_id'::text, true) !~ '[^0-9a-f-]|-.*-.*-.*-.*-'::text)) THEN current_setting('authority.tenant_id'::text, true)
     ELSE NULL::text
 END)::uuid));
+
+-- settle_import
+
+CREATE FUNCTION authority.settle_import(tenant_id uuid, table_name text, rows_json text) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+begin
+    perform set_config('authority.tenant_id', settle_import.tenant_id::text, true);
+    if table_name = 'tokens' then
+        update authority.authorizations
+        set tokens_expire_at = least(latest.expires_at, authorizations.expires_at)
+        from (
+            select
+                given.authorization_id,
+                max(given.expires_at) as expires_at
+            from json_to_recordset(rows_json::json) as given (
+                authorization_id uuid, expires_at timestamptz
+            )
+            group by given.authorization_id
+        ) as latest
+        where
+            authorizations.tenant_id = settle_import.tenant_id
+            and authorizations.id = latest.authorization_id
+            and authorizations.tokens_expire_at
+            < least(latest.expires_at, authorizations.expires_at);
+    elsif table_name = 'revocations' then
+        insert into authority.revocation_sequences (tenant_id, last_sequence)
+        select
+            settle_import.tenant_id,
+            max(given.sequence) as last_sequence
+        from json_to_recordset(rows_json::json) as given (sequence bigint)
+        on conflict on constraint revocation_sequences_tenant_id_pk do update
+            set
+                last_sequence = excluded.last_sequence,
+                updated_at = excluded.updated_at
+            where revocation_sequences.last_sequence < excluded.last_sequence;
+    end if;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return found;
+end
+$$;
+
+COMMENT ON FUNCTION authority.settle_import(tenant_id uuid, table_name text, rows_json text) IS 'Keeps what depends on imported rows: families last as long as their tokens, and the
+feed goes on after its newest entry.';
 
 -- sign_in_time
 

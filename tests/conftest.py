@@ -22,7 +22,7 @@ from authority_queries.codegen.template_key import template_key
 from authority_queries.codegen.throwaway import memory_folder, prepared_database
 from authority_queries.resources import BOOKS, MIGRATIONS
 from authority_queries.service import migration_books
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.figures import lines_of
 from tests.hostile import BARE, make_hostile
 from tests.stores import Logins, routed_async_store, routed_store

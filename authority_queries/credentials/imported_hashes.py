@@ -21,14 +21,13 @@ _LONGEST: Final = 1024
 _MOST_LN: Final = 63
 _DIGEST_SIZES: Final = {"sha1": 20, "sha256": 32, "sha512": 64}
 _ARGON2_VERSIONS: Final = ("1.3",)  # v=19
-# ASP.NET Identity's version 2: a marker, salt and subkey of fixed sizes, and SHA-1.
-_ASPNET_V2: Final = 0
-_ASPNET_V2_SIZE: Final = 1 + 16 + 32
-_ASPNET_V2_ROUNDS: Final = 1000
 # ASP.NET Core Identity's KeyDerivationPrf.
 _ASPNET_DIGESTS: Final = ("sha1", "sha256", "sha512")
 _ASPNET_HEADER: Final = struct.Struct(">BIII")
 _ASPNET_V3: Final = 1
+# Version 2 always has PBKDF2 with SHA-1, 1000 rounds, and a salt of 16 octets.
+_ASPNET_V2_SALT: Final = slice(1, 17)
+_ASPNET_V2_ROUNDS: Final = 1000
 
 
 def convert_password_hash(text: str) -> str:
@@ -100,8 +99,6 @@ def _scrypt(size: int, rest: str, salt: bytes, value: bytes) -> str:
 
 def _aspnet(match: re.Match[str]) -> str:
     packed = base64.b64decode(match[0])
-    if len(packed) == _ASPNET_V2_SIZE and packed[0] == _ASPNET_V2:
-        return _pbkdf2("sha1", _ASPNET_V2_ROUNDS, packed[1:17], packed[17:])
     if len(packed) < _ASPNET_HEADER.size or packed[0] != _ASPNET_V3:
         return ""
     _, prf, rounds, salt_size = _ASPNET_HEADER.unpack_from(packed)
@@ -109,6 +106,12 @@ def _aspnet(match: re.Match[str]) -> str:
     if prf >= len(_ASPNET_DIGESTS):
         return ""
     return _pbkdf2(_ASPNET_DIGESTS[prf], rounds, body[:salt_size], body[salt_size:])
+
+
+def _aspnet_v2(match: re.Match[str]) -> str:
+    packed = base64.b64decode(match[0])
+    salt, value = packed[_ASPNET_V2_SALT], packed[_ASPNET_V2_SALT.stop :]
+    return _pbkdf2("sha1", _ASPNET_V2_ROUNDS, salt, value)
 
 
 _B64: Final = r"([A-Za-z0-9+/.]+)={0,2}"
@@ -140,5 +143,6 @@ _SPELLINGS: Final[dict[re.Pattern[str], _Convert]] = {
     re.compile(r"\{(ssha(?:256|512)?)\}(.*)", re.IGNORECASE): lambda match: (
         f"{{{match[1].upper()}}}{match[2]}"
     ),
-    re.compile(r"A(?:[A-P]|QAAA)[A-Za-z0-9+/]+={0,2}"): _aspnet,
+    re.compile(r"AQAAA[A-Za-z0-9+/]+={0,2}"): _aspnet,
+    re.compile(r"A[A-P][A-Za-z0-9+/]{64}=="): _aspnet_v2,  # 49 octets, the first is 0
 }

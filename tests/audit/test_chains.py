@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from authority_queries import Actor, AuditHead, Authority, Maintenance, Retention
 from authority_queries.errors import InvalidArgumentError
 from authority_queries.service.audits import ChainReport
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import make_user
 from tests.stores import Logins
 

@@ -49,6 +49,7 @@ def changes(difference: str) -> dict[str, Counter[str]]:
     return found
 
 
+@pytest.mark.one_version
 def test_a_nullable_username_changes_the_modules_of_the_queries_that_return_it(
     tmp_path: Path, conninfo: str
 ) -> None:
@@ -89,6 +90,7 @@ def test_a_nullable_username_changes_the_modules_of_the_queries_that_return_it(
     ]
 
 
+@pytest.mark.one_version
 def test_a_query_that_excludes_null_refuses_a_nullable_column(
     tmp_path: Path, conninfo: str
 ) -> None:

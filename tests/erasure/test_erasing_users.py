@@ -11,7 +11,7 @@ import pytest
 from authority_queries import Maintenance
 from authority_queries.errors import InvalidArgumentError
 from authority_queries.service.erasures import ErasureReport
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.erasure.rows import all_rows, only_in, places_of
 from tests.erasure.waiting import wait_for_lock
 from tests.erasure.world import World, identities

@@ -13,7 +13,7 @@ from authority_queries import Keyring, Store, TotpSecret, mint_totp_secret
 from authority_queries.queries import totp_credentials
 from authority_queries.records import User
 from authority_queries.secrets import mint_recovery_codes
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import make_tenant, make_user
 from tests.flows.races import race
 from tests.stores import Logins

@@ -16,7 +16,7 @@ from authority_queries import NewToken, Store, mint_token
 from authority_queries.errors import MissingReferenceError
 from authority_queries.records import Client, User
 from authority_queries.secrets import TokenString
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import HOUR, make_client, make_device, make_tenant, make_user
 from tests.flows.races import race
 from tests.stores import Logins

@@ -12,7 +12,7 @@ import pytest
 from authority_queries import Store
 from authority_queries.errors import LimitReachedError
 from authority_queries.records import License, LicenseSeat, UsageReceipt
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import HOUR, make_license, make_tenant
 from tests.flows.races import both_units, race
 from tests.stores import Logins

@@ -12,7 +12,7 @@ import psycopg
 
 from authority_queries import Store, mint_token
 from authority_queries.records import Client, Redemption, User
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import make_authorization, make_token, make_user
 from tests.flows.token_families import CALLBACK, Dba, make_app, redeem_code, refresh
 from tests.stores import Logins

@@ -11,7 +11,7 @@ import pytest
 from authority_queries import Maintenance, Settings, Store, feed_keys, is_ended
 from authority_queries.queries import revocations as queries
 from authority_queries.service.migrations import yoyo_url
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import (
     HOUR,
 )

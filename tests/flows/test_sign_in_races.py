@@ -15,7 +15,7 @@ from psycopg import sql
 
 from authority_queries import Store
 from authority_queries.records import ThrottleDecision
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import HOUR, make_tenant
 from tests.flows.races import race
 from tests.stores import Logins

@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 
 from authority_queries import Keyring, Store, mint_signing_key
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import HOUR, make_tenant
 from tests.flows.races import both_units, race, race_often
 from tests.stores import Logins

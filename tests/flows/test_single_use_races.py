@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import psycopg
 
 from authority_queries import Store
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import make_client, make_pushed_request, make_tenant
 from tests.flows.races import both_units, race
 from tests.stores import Logins

@@ -136,6 +136,7 @@ def faults(outcomes: Iterable[str]) -> list[str]:
     return [outcome for outcome in outcomes if outcome.startswith("fault")]
 
 
+@pytest.mark.one_version
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
 def test_every_storable_value_can_be_read_in_every_time_zone(
     dba: Dba, matrix_roles: Roles, zone: str, figures: list[str]

@@ -120,6 +120,7 @@ def faults_with(
     return count, found
 
 
+@pytest.mark.one_version
 def test_a_hostile_text_is_a_value_and_nothing_else(
     dba: "psycopg.Connection[Any]", matrix_roles: Roles, figures: list[str]
 ) -> None:

@@ -154,6 +154,7 @@ def migrate_sharding(conninfo: str, folder: Path, *, early: bool = False) -> Non
     migrate(conninfo, folders=[folder])
 
 
+@pytest.mark.one_version
 def test_the_migrations_apply_while_each_table_is_sharded_before_its_foreign_keys(
     blank_conninfo: str, dba: "psycopg.Connection[Any]", tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from authority_queries import NewToken, Store
 from authority_queries.queries import tokens as token_queries
 from authority_queries.records import VerifiedToken
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import make_client, make_service_account, make_tenant, make_user
 from tests.flows.cached_verifier import CachedVerifier
 from tests.model.authority_model import AuthorityModel

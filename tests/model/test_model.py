@@ -9,14 +9,14 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.internal.conjecture.engine import ConjectureRunner
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.model.journal import Journal
 from tests.model.service import Service
 from tests.model.tenant_life import Life
 from tests.stores import Logins
 
 STEPS_OF_A_LIFE = 40
-STEPS = 2800
+STEPS = 1800
 MIN_STEPS = STEPS
 OUTCOMES = {
     "access token pruned",

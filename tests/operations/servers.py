@@ -1,7 +1,7 @@
 """What the tests of several servers share."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any
@@ -92,24 +92,28 @@ def until(what: Callable[[], object]) -> None:
 
 
 def scalar(dba: "psycopg.Connection[Any]", query: str) -> Any:
-    row = dba.execute(query).fetchone()
-    assert row is not None
-    return row[0]
+    """Return the value. A replay cancels queries of a standby, so try again."""
+    for _ in range(20):
+        with suppress(psycopg.errors.SerializationFailure):
+            row = dba.execute(query).fetchone()
+            assert row is not None
+            return row[0]
+    raise AssertionError("the replay has cancelled the query 20 times")
 
 
 def delay(standby: "psycopg.Connection[Any]", by: str) -> None:
     """Let the standby replay each commit so much later."""
     standby.execute(f"alter system set recovery_min_apply_delay = '{by}'")
-    standby.execute("select pg_reload_conf()")
+    scalar(standby, "select pg_reload_conf()")
     until(lambda: scalar(standby, "show recovery_min_apply_delay") == by)
 
 
 @contextmanager
 def paused(standby: "psycopg.Connection[Any]") -> Iterator[None]:
     """Let the standby replay nothing during the block."""
-    standby.execute("select pg_wal_replay_pause()")
+    scalar(standby, "select pg_wal_replay_pause()")
     until(lambda: scalar(standby, "select pg_get_wal_replay_pause_state()") == "paused")
     try:
         yield
     finally:
-        standby.execute("select pg_wal_replay_resume()")
+        scalar(standby, "select pg_wal_replay_resume()")

@@ -22,7 +22,7 @@ from authority_queries.service.backend import running_backend
 from authority_queries.service.embedded import running_embedded_server
 from authority_queries.service.embedded.account import server_account
 from authority_queries.service.migrations import packaged_migrations, yoyo_url
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.conftest import server_folder
 from tests.stores import Logins
 

@@ -13,7 +13,7 @@ import pytest
 from authority_queries.cli import main
 from authority_queries.service.migrations import yoyo_url
 from authority_queries.service.retention import STEPS
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.prunable import DAY, World
 from tests.stores import Logins, routed_store
 

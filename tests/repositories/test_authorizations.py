@@ -11,7 +11,7 @@ from authority_queries.errors import (
     TenantInactiveError,
 )
 from authority_queries.records import Authorization, Client
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import (
     HOUR,
     MINUTE,

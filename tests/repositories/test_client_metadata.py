@@ -7,7 +7,7 @@ import pytest
 from authority_queries import Store
 from authority_queries.records import Client
 from authority_queries.secrets import hash_user_code, mint_token, mint_user_code
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import HOUR, make_client, make_client_secret, make_tenant
 from tests.refusals import refusal_of
 from tests.repositories.exchange_helpers import exchange

@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Identifier
 
 from authority_queries import NewToken, Store
 from authority_queries.errors import DuplicateError, InvalidArgumentError
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import (
     HOUR,
     MINUTE,

@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from authority_queries import Store
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import MINUTE
 from tests.repositories.grant_helpers import (
     NOTHING,

@@ -11,7 +11,7 @@ from authority_queries.errors import (
     InvalidValueError,
 )
 from authority_queries.records import CodeIssuanceOutcome
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import HOUR, MINUTE
 from tests.refusals import refusal_of
 from tests.repositories.grant_helpers import (

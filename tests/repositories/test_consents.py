@@ -7,7 +7,7 @@ from authority_queries.errors import (
     InvalidArgumentError,
     MissingReferenceError,
 )
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import HOUR, make_client, make_consent, make_tenant, make_user
 from tests.refusals import refusal_of
 from tests.repositories.grant_helpers import (

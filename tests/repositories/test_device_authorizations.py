@@ -29,7 +29,7 @@ from authority_queries.secrets import (
     mint_user_code,
     normalize_user_code,
 )
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import HOUR, make_client, make_device, make_tenant, make_user
 from tests.refusals import refusal_of
 from tests.stores import Logins

@@ -14,7 +14,7 @@ from authority_queries.records import (
     TokenDiagnosisDeadBecause,
     User,
 )
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import (
     HOUR,
     MINUTE,

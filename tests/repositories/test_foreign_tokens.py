@@ -24,7 +24,7 @@ from authority_queries.errors import (
 )
 from authority_queries.records import Token, VerifiedToken
 from authority_queries.secrets import TokenString
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import (
     HOUR,
     make_authorization,

@@ -8,7 +8,7 @@ import pytest
 from authority_queries import Store
 from authority_queries.errors import InvalidArgumentError
 from authority_queries.secrets import TokenString
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import new_token
 from tests.repositories.grant_helpers import (
     DAY,

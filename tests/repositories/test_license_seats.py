@@ -9,7 +9,7 @@ from authority_queries.errors import (
     LicenseNotUsableError,
     LimitReachedError,
 )
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import HOUR
 from tests.flows.races import race
 from tests.refusals import refusal_of

@@ -16,7 +16,7 @@ from authority_queries.errors import (
     NotFoundError,
 )
 from authority_queries.records import License, UsageReceipt
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import HOUR, make_tenant
 from tests.flows.races import race
 from tests.refusals import refusal_of

@@ -19,7 +19,7 @@ from authority_queries.errors import (
     MissingReferenceError,
     NotFoundError,
 )
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import HOUR, make_license, make_tenant
 from tests.refusals import refusal_of
 from tests.repositories.license_helpers import (

@@ -17,7 +17,7 @@ from authority_queries.errors import (
     OpenTransactionError,
 )
 from authority_queries.records import ThrottleDecision
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import HOUR, make_tenant
 from tests.stores import Logins
 

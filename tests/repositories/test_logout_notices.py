@@ -6,7 +6,7 @@ import pytest
 
 from authority_queries import Store
 from authority_queries.records import LogoutNotice, Session
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import HOUR, MINUTE, make_session, make_tenant, make_user
 from tests.refusals import refusal_of
 from tests.repositories.paging import pages_of

@@ -15,7 +15,7 @@ from authority_queries.errors import (
 )
 from authority_queries.records import OneTimeTokenPurpose, User
 from authority_queries.secrets import hash_one_time_code
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import PHC, make_session, make_tenant, make_user
 from tests.repositories.paging import pages_of
 from tests.stores import Logins

@@ -26,7 +26,7 @@ from authority_queries.service._async import pruning_steps as async_pruning_step
 from authority_queries.service._sync import pruning, pruning_steps
 from authority_queries.service.migrations import yoyo_url
 from authority_queries.service.retention import STEPS, PruneReport, StepReport
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.every_query import names_by_file
 from tests.factories import (
     HOUR,

@@ -14,7 +14,7 @@ from authority_queries.errors import (
 )
 from authority_queries.records import Client, PushedRequest
 from authority_queries.secrets import TokenString
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import make_client, make_pushed_request, make_tenant
 from tests.refusals import refusal_of
 from tests.stores import Logins

@@ -7,7 +7,7 @@ import pytest
 
 from authority_queries import Store
 from authority_queries.errors import DuplicateError, InvalidArgumentError
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import (
     HOUR,
     MINUTE,

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from authority_queries import Store
 from authority_queries.records import Redemption
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import (
     HOUR,
     MINUTE,

@@ -7,7 +7,7 @@ import pytest
 from psycopg.sql import SQL, Literal
 
 from authority_queries import Store
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import MINUTE, make_client, new_token
 from tests.repositories.grant_helpers import (
     DAY,

@@ -15,7 +15,7 @@ from authority_queries.queries import revocations as queries
 from authority_queries.records import (
     Revocation,
 )
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import HOUR, make_tenant
 from tests.refusals import refusal_of
 from tests.repositories.paging import pages_of

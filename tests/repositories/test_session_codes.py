@@ -9,7 +9,7 @@ import pytest
 from authority_queries import Store, mint_token
 from authority_queries.records import Authorization, Session
 from authority_queries.secrets import TokenString
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import (
     HOUR,
     MINUTE,

@@ -10,7 +10,7 @@ from authority_queries.errors import DuplicateError
 from authority_queries.records import LiveSession, Session
 from authority_queries.secrets import TokenString
 from authority_queries.service.migrations import yoyo_url
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import HOUR, MINUTE, make_session, make_tenant, make_user
 from tests.refusals import refusal_of
 from tests.repositories.session_helpers import (

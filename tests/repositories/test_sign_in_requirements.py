@@ -7,7 +7,7 @@ import pytest
 
 from authority_queries import Store, is_sign_in_sufficient
 from authority_queries.records import VerifiedToken
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import HOUR, MINUTE, make_device
 from tests.refusals import refusal_of
 from tests.repositories.exchange_helpers import exchanged, make_service

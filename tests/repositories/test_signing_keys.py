@@ -19,7 +19,7 @@ from authority_queries.errors import (
 from authority_queries.queries import signing_keys
 from authority_queries.records import SigningKeyAlg
 from authority_queries.secrets.signing_keys import SigningAlgorithm
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import HOUR, make_tenant
 from tests.stores import Logins
 

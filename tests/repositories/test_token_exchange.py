@@ -3,7 +3,7 @@
 import pytest
 
 from authority_queries import Store
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import (
     HOUR,
     MINUTE,

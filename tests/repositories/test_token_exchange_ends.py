@@ -11,7 +11,7 @@ from psycopg.sql import SQL, Identifier
 from authority_queries import Store
 from authority_queries.records import Client, ServiceAccount, TokenExchangeOutcome
 from authority_queries.secrets import TokenString
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import (
     HOUR,
     MINUTE,

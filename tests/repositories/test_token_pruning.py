@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from authority_queries import Store
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import HOUR, MINUTE, make_client, make_tenant, make_token
 from tests.repositories.grant_helpers import (
     DAY,

@@ -9,7 +9,7 @@ from authority_queries.records import (
     TokenDiagnosisDeadBecause,
     VerifiedToken,
 )
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import (
     HOUR,
     make_client,

@@ -10,7 +10,7 @@ from authority_queries import Keyring, Store, TotpSecret, mint_totp_secret
 from authority_queries.errors import DecryptionError, OpenTransactionError
 from authority_queries.queries import totp_credentials as queries
 from authority_queries.records import User
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import make_tenant, make_user
 from tests.refusals import refusal_of
 from tests.stores import Logins

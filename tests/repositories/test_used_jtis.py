@@ -7,7 +7,7 @@ import pytest
 
 from authority_queries import Store
 from authority_queries.errors import InvalidArgumentError, InvalidValueError
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import make_tenant
 from tests.refusals import refusal_of
 from tests.stores import Logins

@@ -8,7 +8,7 @@ import pytest
 from authority_queries import Store
 from authority_queries.errors import DuplicateError, MissingReferenceError
 from authority_queries.records import User, UserIdentity
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import HOUR, PHC, make_tenant, make_user
 from tests.refusals import refusal_of
 from tests.soft_authenticator import SoftAuthenticator, enroll

@@ -10,7 +10,7 @@ import pytest
 from authority_queries import Store
 from authority_queries.errors import InvalidValueError, OpenTransactionError
 from authority_queries.records import User, WebauthnCredential
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.factories import make_tenant, make_user
 from tests.refusals import refusal_of
 from tests.soft_authenticator import (

@@ -34,6 +34,7 @@ ELSEWHERE = {
 }
 
 
+@pytest.mark.one_version
 def test_plain_yoyo_keeps_its_books_in_one_schema_only(bare: Bare) -> None:
     owner, second = bare.login("createrole"), bare.login()
     database = bare.database(owner)

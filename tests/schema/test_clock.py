@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.stores import Logins
 
 _HOUR = timedelta(hours=1)

@@ -109,6 +109,7 @@ def test_a_member_of_the_owner_migrates_without_inheriting_anything(
     assert migrate(as_login(database, login)) == []
 
 
+@pytest.mark.one_version
 def test_a_login_that_does_not_own_the_database_gets_instructions(bare: Bare) -> None:
     migrate(bare.database())
     login = bare.login("createrole")
@@ -196,6 +197,7 @@ def at_once(runs: "Sequence[Callable[[], list[str]]]") -> "list[list[str]]":
         return list(threads.map(alone, runs))
 
 
+@pytest.mark.one_version
 @pytest.mark.parametrize("attributes", ["superuser", "createrole"])
 def test_databases_of_one_server_are_migrated_at_once(
     bare: Bare, attributes: str, tmp_path: Path

@@ -84,6 +84,7 @@ def test_plain_yoyo_applies_rolls_back_to_nothing_and_applies_again(
     assert dump(blank_conninfo) == SNAPSHOT.read_text(encoding="utf-8")
 
 
+@pytest.mark.one_version
 def test_migrate_recovers_from_a_crash_between_apply_and_mark(
     conninfo: str, dba: "psycopg.Connection[Any]"
 ) -> None:
@@ -156,6 +157,7 @@ def test_the_users_own_options_reach_the_migrations(blank_conninfo: str) -> None
         migrate(options)
 
 
+@pytest.mark.one_version
 def test_a_database_of_any_name_is_migrated(
     blank_conninfo: str,
 ) -> None:

@@ -127,6 +127,7 @@ def test_a_migration_is_rolled_back_after_all_later_ones(dba: Dba) -> None:
         roll_back(dba, FIRST)
 
 
+@pytest.mark.one_version
 def test_yoyo_rolls_nothing_back_in_a_database_with_tenants(
     dba: Dba, conninfo: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

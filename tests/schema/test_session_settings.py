@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from tests.clock import Clock
+from authority_queries.testing import Clock
 from tests.stores import Logins
 
 Dba: TypeAlias = "psycopg.Connection[Any]"

@@ -145,6 +145,7 @@ def victim(_server: "psycopg.Connection[Any]") -> Iterator[Victim]:
     _server.execute(f"drop database {name} with (force)".encode())
 
 
+@pytest.mark.one_version
 def test_objects_on_another_search_path_are_not_found(
     victim: Victim, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
