@@ -1,14 +1,22 @@
 """Mapping files: what becomes of the fields of documents, and what is refused."""
 
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from textwrap import dedent
+from typing import Final
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from authority_queries import hash_password
 from authority_queries.errors import ConfigurationError
 from authority_queries.importing.documents import Document, Dropped, derive_id
+from authority_queries.importing.entries import UserEntry
 from authority_queries.importing.mapping.compiling import load_mapping
+from authority_queries.importing.mapping.paths import Steps, leftover
 from tests.importing.mapped import Raw, every_document, source_of, write_lines
 
 pytestmark = pytest.mark.one_version
@@ -47,6 +55,62 @@ def fields_of(document: Document, number: int = 0) -> dict[str, object]:
     return {name: getattr(entry, name) for name in entry.model_fields_set}
 
 
+# Objects and lists whose leaves are numbers, which `numbered` makes unique.
+TREES: Final = st.dictionaries(
+    st.text(max_size=2),
+    st.recursive(
+        st.just(0),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.text(max_size=2), inner, max_size=3)
+        ),
+        max_leaves=12,
+    ),
+    max_size=4,
+)
+
+
+def numbered(value: object, counter: Iterator[int]) -> object:
+    match value:
+        case dict():
+            return {name: numbered(inner, counter) for name, inner in value.items()}
+        case list():
+            return [numbered(inner, counter) for inner in value]
+    return next(counter)
+
+
+def leaves(value: object, above: Steps = ()) -> dict[Steps, object]:
+    """Return the leaves by their paths."""
+    pairs: Iterable[tuple[object, object]] = ()
+    match value:
+        case dict():
+            pairs = value.items()
+        case list():
+            pairs = enumerate(value)
+        case _:
+            return {above: value}
+    found: dict[Steps, object] = {}
+    for step, inner in pairs:
+        found |= leaves(inner, (*above, str(step)))
+    return found
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(TREES, st.data())
+def test_what_no_rule_has_used_is_left(tree: object, data: st.DataObject) -> None:
+    document = numbered(tree, count())
+    assert isinstance(document, dict)
+    every = leaves(document)
+    paths = [path[:length] for path in every for length in range(1, len(path) + 1)]
+    used = data.draw(st.sets(st.sampled_from(paths)) if paths else st.just(set()))
+    expected = {
+        value
+        for path, value in every.items()
+        if not any(path[:length] in used for length in range(1, len(path) + 1))
+    }
+    assert set(leaves(leftover(document, used)).values()) == expected
+
+
 def test_unknown_fields_are_kept_in_the_same_nesting(tmp_path: Path) -> None:
     (found,) = converted(
         tmp_path,
@@ -68,6 +132,24 @@ def test_unknown_fields_are_kept_in_the_same_nesting(tmp_path: Path) -> None:
         "team": "x",
     }
     assert not found.dropped
+
+
+def test_unknown_fields_that_may_be_secrets_are_dropped(tmp_path: Path) -> None:
+    (found,) = converted(
+        tmp_path,
+        USERS,
+        {
+            "sub": "1",
+            "name": "ann",
+            "apiKey": "hunter2",
+            "x": [{"password": "hunter2"}],
+        },
+    )
+    assert fields_of(found)["attributes"] == {"x": [{}]}
+    assert found.dropped == (
+        Dropped(field="apiKey", reason="may be a secret"),
+        Dropped(field="x.password", reason="may be a secret"),
+    )
 
 
 def test_unknown_fields_without_a_place_are_dropped(tmp_path: Path) -> None:
@@ -141,8 +223,9 @@ def test_each_element_of_a_list_becomes_an_entry(tmp_path: Path) -> None:
         "issuer": "https://x.test",
         "subject": "k",
     }
-    # The second login became no entry, so its key is kept.
-    assert fields_of(found)["attributes"] == {"logins": [{"at": 1}, {"key": "l"}]}
+    # The second login became no entry, so it is kept.
+    left = {"logins": [{"at": 1}, {"provider": "internal", "key": "l"}]}
+    assert fields_of(found)["attributes"] == left
 
 
 def test_values_are_found_converted_or_by_default(tmp_path: Path) -> None:
@@ -180,6 +263,17 @@ def test_values_are_found_converted_or_by_default(tmp_path: Path) -> None:
         "created_at": datetime(1970, 1, 1, tzinfo=UTC),
         "attributes": {"source": "old", "tags": ["a", "b"]},
     }
+
+
+def test_a_constant_object_is_that_of_one_document(tmp_path: Path) -> None:
+    found = converted(
+        tmp_path,
+        USERS + "attributes = { constant = { a = { b = 1 } } }",
+        {"sub": "1", "name": "ann", "x": 1, "a": {"c": 2}},
+        {"sub": "2", "name": "bob", "y": 2},
+    )
+    kept = [fields_of(document)["attributes"] for document in found]
+    assert kept == [{"a": {"b": 1}, "x": 1}, {"a": {"b": 1}, "y": 2}]
 
 
 def test_an_id_is_derived_where_it_is_and_where_it_is_referred_to(
@@ -230,6 +324,7 @@ def test_documents_are_skipped_by_conditions(tmp_path: Path) -> None:
         ({"sub": "1", "name": "hunter2  x"}, "name is no username: RFC 8265"),
         ({"sub": "1"}, "user.username: is missing"),
         ({"sub": {"hunter2": 1}, "name": "ann"}, "sub is no text"),
+        ({"sub": "1", "name": "ann", "x": "hunter2\0"}, "x contains the character"),
         ({"sub": "1", "name": "a", "state": "hunter2"}, "user.status: should be 'ac"),
     ],
 )
@@ -362,6 +457,66 @@ def test_only_later_changes_are_read_by_time(tmp_path: Path) -> None:
     assert [document.id for document in found["users"]] == ["line 2", "line 3"]
 
 
+def test_an_invalid_value_is_dropped_where_the_rule_allows(tmp_path: Path) -> None:
+    (found,) = converted(
+        tmp_path,
+        USERS + 'email = { from = "mail", if_invalid = "drop" }',
+        {"sub": "1", "name": "ann", "mail": "hunter2"},
+    )
+    assert set(fields_of(found)) == {"subject_id", "username"}
+    assert found.dropped == (Dropped(field="mail", reason="is no e-mail address"),)
+
+
+def test_a_lookup_finds_a_field_of_another_document(tmp_path: Path) -> None:
+    mapping = mapping_of(
+        tmp_path,
+        USERS
+        + """
+        [[collections.members.entries]]
+        kind = "user_role"
+        user.from = "u"
+        user.lookup = { collection = "users", by = "_id", get = "sub" }
+        role = "r"
+        """,
+    )
+    users = [{"_id": n, "sub": f"s{n}", "name": "ann", "more": n} for n in range(5000)]
+    members = [{"u": n, "r": "admin"} for n in (0, 4999, 5000)]
+    raw = write_lines(tmp_path / "raw", {"users": users, "members": members})
+    first, last, absent = every_document(source_of("json-lines", raw, mapping))[
+        "members"
+    ]
+    assert fields_of(first)["user"] == "s0"
+    assert fields_of(last)["user"] == "s4999"
+    assert absent.refused == "u names no document of users"
+
+
+def test_a_lookup_names_a_collection_of_the_source(tmp_path: Path) -> None:
+    rule = (
+        'email = { from = "u", lookup = { collection = "usrs", by = "a", get = "b" } }'
+    )
+    path = mapping_of(tmp_path, USERS + rule)
+    with pytest.raises(
+        ConfigurationError, match=r"email.lookup: usrs is no collection"
+    ):
+        load_mapping(path)
+
+
 def test_a_source_with_a_mapping_needs_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="--mapping"):
-        source_of("csv", tmp_path, None)  # type: ignore[arg-type] # None, as without --mapping
+        source_of("csv", tmp_path, None)
+
+
+def test_a_plain_password_of_a_mapping_can_be_verified_in_a_comparison(
+    tmp_path: Path,
+) -> None:
+    rule = 'password_hash = { from = "password", convert = "plain_password" }\n'
+    (found,) = converted(
+        tmp_path,
+        dedent(USERS) + rule,
+        {"sub": "ann", "name": "ann", "password": "plain-words-4711"},
+    )
+    (user,) = found.entries
+    assert isinstance(user, UserEntry)
+    assert user.proves("password_hash", hash_password("plain-words-4711"))
+    assert not user.proves("password_hash", hash_password("other words"))
+    assert "plain-words" not in f"{user!r} {user.model_dump_json()}"

@@ -9,8 +9,14 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import SecretStr
 
-from authority_queries import Authority, Maintenance, NewToken, verify_password
-from authority_queries.importing.importer import Importer, ImportOptions
+from authority_queries import (
+    Authority,
+    Importer,
+    ImportOptions,
+    Maintenance,
+    NewToken,
+    verify_password,
+)
 from authority_queries.importing.sources import SourceOptions, open_source
 from authority_queries.importing.writing.summaries import ImportSummary
 from authority_queries.secrets import mint_token, parse_foreign_token
@@ -51,9 +57,10 @@ def tenant_of(home: Place, code: str) -> UUID:
 
 def test_users_sign_in_and_tokens_verify(home: Place, mongodb: str) -> None:
     demo = mongo_demo("acme")
+    code = f"acme-{uuid4().hex[:8]}"  # each server has a tenant of its own
     with mongodb_database(mongodb, demo.documents) as url:
-        first = run(home, url, "acme")
-        again = run(home, url, "acme")
+        first = run(home, url, code)
+        again = run(home, url, code)
     assert [one.refused for one in first.collections] == [[]] * 6
     assert first.created == Counter(
         client=2,
@@ -71,7 +78,7 @@ def test_users_sign_in_and_tokens_verify(home: Place, mongodb: str) -> None:
     assert again.created == Counter()
     assert again.existing == first.created - Counter(tenant=1)
 
-    tenant_id = tenant_of(home, "acme")
+    tenant_id = tenant_of(home, code)
     with Authority.open(home.settings("app")) as authority:
         check_sign_ins(authority, tenant_id, demo)
         check_tokens(authority, tenant_id, demo)

@@ -153,6 +153,15 @@ def test_a_decision_states_context_decision_consequences_and_refusals(
     ]
 
 
+@pytest.mark.parametrize("page", DECISIONS, ids=[page.stem for page in DECISIONS])
+def test_the_files_that_a_decision_names_exist(page: Path) -> None:
+    named = re.findall(r"`((?:\w+/)+[\w.-]+\.(?:py|sql|txt))`", page.read_text())
+    folders = ROOT, ROOT / "authority_queries"
+    assert [
+        name for name in named if not any((at / name).exists() for at in folders)
+    ] == []
+
+
 def outcomes_of(call: str) -> set[str]:
     """Return the outcomes in the page's table for this call."""
     text = (ROOT / "docs" / "oauth.md").read_text()

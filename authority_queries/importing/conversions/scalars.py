@@ -48,6 +48,8 @@ def integer(value: Value) -> int:
 
 def text(value: Value) -> str:
     """Convert a text, a number, a UUID or an ObjectId to a text."""
+    if type(value) is str:  # most values
+        return storable(value)
     return storable(raw_text(value))
 
 
@@ -104,7 +106,7 @@ def parsed_json(value: Value) -> JsonValue:
 
 
 def plain_json(value: Value) -> JsonValue:
-    """Convert to JSON. Octets become base64, moments ISO 8601, ObjectIds texts."""
+    """Convert to JSON. Octets become base64, moments ISO 8601, all else texts."""
     match value:
         case {"$date": _}:
             return moment(value).isoformat()
@@ -127,7 +129,7 @@ def _plain_scalar(value: Value) -> JsonValue:
         case int():
             return int(value)  # BSON has integers of its own
         case float():
-            return value if math.isfinite(value) else None
+            return value if math.isfinite(value) else str(value)
         case bytes():
             return base64.b64encode(value).decode("ascii")
         case datetime():
@@ -164,7 +166,8 @@ def storable(value: str) -> str:
     if "\0" in value:
         refuse("contains the character U+0000, which PostgreSQL cannot store")
     try:
-        value.encode()
+        if not value.isascii():
+            value.encode()
     except UnicodeEncodeError:
         refuse("contains half of a surrogate pair")
     return value

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
 from authority_queries.importing.conversions import (
@@ -38,10 +38,12 @@ from authority_queries.importing.sources.openiddict.authorizations import (
 )
 from authority_queries.secrets import tag_foreign_hash
 
+TokenKind: TypeAlias = Literal["access", "refresh"]
+
 _OWN: Final = "each store has its own lock"
 _DIGEST_SIZE: Final = 32
 _LARGEST_PAYLOAD: Final = 65536
-_TYPES: Final[dict[str, Literal["access", "refresh"]]] = {
+_TYPES: Final[dict[str, TokenKind]] = {
     "access_token": "access",
     "refresh_token": "refresh",
 }
@@ -68,15 +70,7 @@ def convert_token(
     key = fields.need("id", text)
     fields.drop(_OWN, "concurrencytoken")
     fields.take("applicationid", text, None)
-    kind = _type(fields)
-    token_hash = fields.take("referenceid", _token_hash, None)
-    if token_hash is None:
-        message = "a self-contained token is verified by its signature, not by a store"
-        raise SkippedError(message)
-    expires_at = fields.take("expirationdate", expiry_of, NEVER)
-    if expires_at <= now:
-        message = "the token has expired"
-        raise SkippedError(message)
+    kind, token_hash, expires_at = _live(fields, now)
     client = known(client)
     made = fields.take("creationdate", utc_moment, None)
     payload = fields.attempt("payload", _payload, None)
@@ -99,24 +93,42 @@ def convert_token(
         payload=payload,
         created_at=made,
         expires_at=expires_at,
-        redeemed_at=(redeemed_at or made or LONG_AGO) if status == "redeemed" else None,
+        redeemed_at=redeemed_at,
         revoked_at=revoked_at,
         revocation_reason=reason,
         properties=fields.kept_in(fields.take("properties", json_object, {})),
     )
     if family is None and entry.authorization is not None:
-        yield AuthorizationEntry(
-            id=entry.authorization,
-            client=client,
-            user=user,
-            scopes=entry.scopes,
-            created_at=made,
-            tokens_expire_at=expires_at,
-        )
+        yield _family_of(entry, entry.authorization)
     yield entry
 
 
-def _type(fields: Fields) -> Literal["access", "refresh"]:
+def _live(fields: Fields, now: datetime) -> tuple[TokenKind, bytes, datetime]:
+    """Return type, hash and expiry of a token that can be presented here."""
+    kind = _type(fields)
+    token_hash = fields.take("referenceid", _token_hash, None)
+    if token_hash is None:
+        message = "a self-contained token is verified by its signature, not by a store"
+        raise SkippedError(message)
+    expires_at = fields.take("expirationdate", expiry_of, NEVER)
+    if expires_at <= now:
+        message = "the token has expired"
+        raise SkippedError(message)
+    return kind, token_hash, expires_at
+
+
+def _family_of(token: TokenEntry, key: UUID) -> AuthorizationEntry:
+    return AuthorizationEntry(
+        id=key,
+        client=token.client,
+        user=token.user,
+        scopes=token.scopes,
+        created_at=token.created_at,
+        tokens_expire_at=token.expires_at,
+    )
+
+
+def _type(fields: Fields) -> TokenKind:
     # Version 7 writes a URN, such as urn:ietf:params:oauth:token-type:access_token.
     name = fields.need("type", text).rpartition(":")[2].lower()
     if name in _BRIEF:
@@ -155,7 +167,7 @@ def _scopes_of(payload: bytes | None) -> tuple[str, ...] | None:
 
 
 def _family_id(
-    tenant: str, family: str | None, key: str, kind: Literal["access", "refresh"]
+    tenant: str, family: str | None, key: str, kind: TokenKind
 ) -> UUID | None:
     if family is not None:
         return id_of(tenant, "authorization", family)
