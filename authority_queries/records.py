@@ -1815,8 +1815,8 @@ class Revocation:
     """
     target: str
     """The jti, authorization id, sid, sub, client_id, tenant id or kid, depending
-    on the category. That of foreign_tokens is the tenant id. The sub of a service
-    account is its account_id. Never a token.
+    on the category. The sub of a service account is its account_id. That of
+    foreign_tokens is the tenant id. Never a token.
     """
     scopes: Sequence[str] | None
     """What is left of a narrowed consent. Verifiers refuse only tokens of the
@@ -2542,11 +2542,11 @@ class Token:
     minutes (RFC 6749 section 4.1.2).
     """
     token_hash: bytes = field(repr=False)
-    """SHA-256 of the token string, 32 octets. Before that of a string of another
-    store is an octet 0, so that no string of one kind finds a token of the other kind.
+    """SHA-256 of the token string, 32 octets. In front of that of another store's
+    string is an octet 0: no string of one kind finds a token of the other.
     """
     is_foreign: bool
-    """Whether the token has a string of another store. It is alive only until
+    """It has a string of another store, and is dead after
     tenants.foreign_tokens_until.
     """
     client_uuid: UUID
@@ -2695,7 +2695,7 @@ class VerifiedToken:
     minutes (RFC 6749 section 4.1.2).
     """
     is_foreign: bool
-    """Whether the token has a string of another store. It is alive only until
+    """It has a string of another store, and is dead after
     tenants.foreign_tokens_until.
     """
     client_id: str
@@ -2774,8 +2774,8 @@ class FoundToken:
     """
 
     token_hash: bytes = field(repr=False)
-    """SHA-256 of the token string, 32 octets. Before that of a string of another
-    store is an octet 0, so that no string of one kind finds a token of the other kind.
+    """SHA-256 of the token string, 32 octets. In front of that of another store's
+    string is an octet 0: no string of one kind finds a token of the other.
     """
     tenant_id: UUID
     """Owner of the row."""
@@ -2786,7 +2786,7 @@ class FoundToken:
     minutes (RFC 6749 section 4.1.2).
     """
     is_foreign: bool
-    """Whether the token has a string of another store. It is alive only until
+    """It has a string of another store, and is dead after
     tenants.foreign_tokens_until.
     """
     client_id: str

@@ -112,7 +112,9 @@ def _add_commands(
     compare.add_arguments(
         add("compare", _compare, "compare another store with what was imported from it")
     )
-    tenant.add_arguments(add("tenant", _tenant, "move a tenant to another database"))
+    tenant.add_arguments(
+        add("tenant", _tenant, "move a tenant, or accept its tokens of another store")
+    )
     audit.add_arguments(add("audit", _audit, "seal and verify the audit events"))
     stats.add_arguments(
         add("stats", _stats, "print what a DBA watches: text, JSON, Prometheus")

@@ -1,4 +1,4 @@
-"""`authority tenant`: moves a tenant, with all secrets, to another database."""
+"""`authority tenant`: moves a tenant, and lets its imported tokens live on."""
 
 import argparse
 import sys
@@ -10,8 +10,9 @@ from uuid import UUID
 
 from tabulate import tabulate
 
+from authority_queries.cli.maintaining import days_of, find_tenant, open_maintenance
 from authority_queries.cli.people import add_tenant, tenant_named
-from authority_queries.cli.progress import Progress
+from authority_queries.cli.progress import Progress, Stop
 from authority_queries.errors import ConfigurationError, InvalidDumpError
 from authority_queries.service.settings import Settings
 
@@ -22,10 +23,14 @@ _EPILOG = (
     "Log in as the owner of the database, as for `authority migrate`. Exit codes: 0 "
     "done, 1 a failure, 2 wrong use."
 )
+_OPERATORS_EPILOG = (
+    "Log in as a member of authority_maintenance. Exit codes: 0 done, 1 a failure, 2 "
+    "wrong use."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add `authority tenant hold`, `dump` and `load`."""
+    """Add `authority tenant hold`, `dump`, `load` and `accept-foreign-tokens`."""
     tasks = parser.add_subparsers(required=True, metavar="task")
     text = "suspend a tenant for a move, without ending its tokens in the feed"
     hold = tasks.add_parser("hold", help=text, description=text, epilog=_EPILOG)
@@ -54,12 +59,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "restored to an earlier moment (default: 0)",
     )
     load.set_defaults(task=_load)
+    text = "accept imported tokens under the strings of the other store"
+    accept = tasks.add_parser(
+        "accept-foreign-tokens", help=text, description=text, epilog=_OPERATORS_EPILOG
+    )
+    add_tenant(accept)
+    accept.add_argument(
+        "--days",
+        type=float,
+        required=True,
+        help="for how long from now: at most 400 days, and 0 ends it at once",
+    )
+    accept.set_defaults(task=_accept_foreign_tokens)
     for each in (dump, load):
         each.add_argument("--quiet", action="store_true", help="print no progress")
 
 
 def run_tenant(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Hold, dump or load a tenant.
+    """Hold, dump or load a tenant, or accept its tokens of another store.
 
     Raises NotFoundError, TenantActiveError, InvalidDumpError, SchemaVersionError,
     DuplicateError, UnavailableError, ConfigurationError.
@@ -116,6 +133,19 @@ def _load(settings: Settings, arguments: argparse.Namespace) -> None:
         )
     counts = [*report.tables.items(), ("all", report.rows)]
     print(tabulate(counts, headers=("table", "rows"), tablefmt="simple"))
+
+
+def _accept_foreign_tokens(settings: Settings, arguments: argparse.Namespace) -> None:
+    lifetime = days_of("--days", arguments.days) or None
+    with open_maintenance(settings, Stop()) as maintenance:
+        tenant_id = find_tenant(maintenance, arguments.tenant)
+        with maintenance.store() as store:
+            tenant = store.tenants.accept_foreign_tokens(
+                tenant_id=tenant_id, lifetime=lifetime
+            )
+    until = tenant.foreign_tokens_until
+    accepted = f"accepted until {until:%Y-%m-%d %H:%M:%S %Z}" if until else "refused"
+    print(f"tokens of another store are {accepted}")
 
 
 def _lines(file: BinaryIO) -> Iterator[str]:

@@ -20,6 +20,7 @@ _Convert: TypeAlias = Callable[[re.Match[str]], str]
 _LONGEST: Final = 1024
 _MOST_LN: Final = 63
 _DIGEST_SIZES: Final = {"sha1": 20, "sha256": 32, "sha512": 64}
+_ARGON2_VERSIONS: Final = ("1.3",)  # v=19
 # ASP.NET Core Identity's KeyDerivationPrf.
 _ASPNET_DIGESTS: Final = ("sha1", "sha256", "sha512")
 _ASPNET_HEADER: Final = struct.Struct(">BIII")
@@ -73,6 +74,8 @@ def _keycloak(data: Mapping[str, object], salt: bytes, value: bytes) -> str:
         return _pbkdf2(algorithm.partition("-")[2] or "sha1", rounds, salt, value)
     more = data["additionalParameters"]
     if algorithm != "argon2" or not isinstance(more, Mapping):
+        return ""
+    if more.get("version", _ARGON2_VERSIONS)[0] not in _ARGON2_VERSIONS:
         return ""
     kind, memory, lanes = (more[name][0] for name in ("type", "memory", "parallelism"))
     return (

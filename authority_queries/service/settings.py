@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 import platformdirs
 from psycopg import ProgrammingError
@@ -30,6 +30,7 @@ _PRIMARY = {"primary", "read-write"}
 # An @ or / in the password: libpq parses the rest as a host or a database, and repeats
 # it in errors.
 _UNCLEAR = re.compile(r"[^@/]*[@/][^?]*@")
+_MONGODB: Final = "MongoDB is no backend: copy it with `authority import mongodb:…`"
 
 
 def _default_data_dir() -> Path:
@@ -45,7 +46,7 @@ class Settings(BaseSettings):
     capitals after `AUTHORITY_`. A keyword argument wins.
 
     - `backend`: `embedded` starts a PostgreSQL of its own, `postgres` uses
-      `database_url`. Default: `postgres` if `database_url` is set.
+      `database_url`, in any case. Default: `postgres` if `database_url` is set.
     - `database_url`: `postgresql://user:password@host:port/database?sslmode=…`, or
       the same with `postgresql+psycopg://`, which plain yoyo needs.
     - `data_dir`: the folder of the embedded server's data; ~ is the home directory.
@@ -121,6 +122,12 @@ class Settings(BaseSettings):
         except ValidationError as error:
             # Not chained: pydantic's own message repeats the input, password included.
             raise ConfigurationError(_explain(error)) from None
+
+    @field_validator("backend", mode="before")
+    @classmethod
+    def _fold(cls, backend: object) -> object:
+        folded = backend.lower() if isinstance(backend, str) else backend
+        return folded if folded in get_args(Backend) else backend
 
     @field_validator("data_dir")
     @classmethod
@@ -211,7 +218,8 @@ def _parameters_of(name: str, secret: SecretStr | None) -> dict[str, str]:
     allowed = ("postgresql", "postgres", "postgresql+psycopg")
     if not separator or scheme not in allowed:
         message = f"{name} must start with postgresql:// or postgresql+psycopg://"
-        raise ValueError(message)
+        is_mongodb = scheme.startswith("mongodb")
+        raise ValueError(f"{message}. {_MONGODB}" if is_mongodb else message)
     if _UNCLEAR.match(rest):
         message = f"{name} must spell @ and / in the password as %40 and %2F"
         raise ValueError(message)
@@ -235,4 +243,6 @@ def _explain_one(detail: ErrorDetails) -> str:
     key = str(detail["loc"][0])
     value = "(hidden)" if key in _SECRETS else repr(detail["input"])
     allowed = message.removeprefix("Input should be ")
-    return f"{key} ({_PREFIX}{key.upper()}) is {value}; allowed: {allowed}"
+    explained = f"{key} ({_PREFIX}{key.upper()}) is {value}; allowed: {allowed}"
+    is_mongodb = value.lower() in ("'mongo'", "'mongodb'")
+    return f"{explained}. {_MONGODB}" if is_mongodb else explained

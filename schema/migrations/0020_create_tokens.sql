@@ -50,7 +50,7 @@ create table if not exists authority.tokens (
     check (
         octet_length(token_hash) >= 32
         and octet_length(token_hash) <= 33
-        and (octet_length(token_hash) = 32 or substr(token_hash, 1, 1) = '\x00')
+        and case when is_foreign then get_byte(token_hash, 0) = 0 else true end
     ),
     constraint tokens_user_id_service_account_id_check
     check (num_nonnulls(user_id, service_account_id) <= 1),
@@ -143,11 +143,10 @@ comment on column authority.tokens.type is
 'access, refresh, authorization_code or device_code. A code lives at most 10 minutes
 (RFC 6749 section 4.1.2).';
 comment on column authority.tokens.token_hash is
-'SHA-256 of the token string, 32 octets. Before that of a string of another store is an
-octet 0, so that no string of one kind finds a token of the other kind.';
+'SHA-256 of the token string, 32 octets. In front of that of another store''s string is
+an octet 0: no string of one kind finds a token of the other.';
 comment on column authority.tokens.is_foreign is
-'Whether the token has a string of another store. It is alive only until
-tenants.foreign_tokens_until.';
+'It has a string of another store, and is dead after tenants.foreign_tokens_until.';
 comment on column authority.tokens.client_uuid is
 'clients.id of the client that it was issued to.';
 comment on column authority.tokens.user_id is

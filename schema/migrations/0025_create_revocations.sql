@@ -105,7 +105,8 @@ comment on column authority.revocations.category is
 signing), or foreign_tokens (all tokens of another store).';
 comment on column authority.revocations.target is
 'The jti, authorization id, sid, sub, client_id, tenant id or kid, depending on the
-category. That of foreign_tokens is the tenant id. The sub of a service account is its account_id. Never a token.';
+category. The sub of a service account is its account_id. That of foreign_tokens is the
+tenant id. Never a token.';
 comment on column authority.revocations.scopes is
 'What is left of a narrowed consent. Verifiers refuse only tokens of the target that
 have another scope, resource or authorization detail. Null: all of its tokens.';

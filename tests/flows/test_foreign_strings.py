@@ -1,5 +1,6 @@
 """Services verify the strings of another store, also from memory and in cells."""
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -17,9 +18,12 @@ from authority_queries import (
     mint_token,
     parse_foreign_token,
 )
+from authority_queries.cli import main
 from authority_queries.errors import InvalidArgumentError
 from authority_queries.records import Token
 from authority_queries.secrets import TokenString
+from authority_queries.secrets.token_strings import LENGTH
+from authority_queries.service.migrations import yoyo_url
 from tests.factories import HOUR, make_client, make_tenant, make_token
 from tests.flows.verifiers import (
     FORMS,
@@ -29,6 +33,7 @@ from tests.flows.verifiers import (
     until,
     warm,
 )
+from tests.stores import Logins
 
 SECOND = timedelta(seconds=1)
 
@@ -110,7 +115,7 @@ def test_a_string_in_memory_is_of_its_tenant(
     opened: Any, settings: Settings, store: Store
 ) -> None:
     """Live in one tenant, in another one with another token, unknown in a third one."""
-    string = token_urlsafe(48) + "-"  # as long as an own string
+    string = token_urlsafe(64)[:LENGTH]
     ours, theirs, none = (make_open_tenant(store) for _ in range(3))
     tokens = {each: import_token(store, each, string)[1] for each in (ours, theirs)}
     with opened(settings) as verifier:
@@ -198,6 +203,37 @@ def test_many_strings_of_both_kinds_are_verified_at_once(
     assert found == [
         authority.verify_token(each, **options_of(tenant_id)) for each in asked
     ]
+
+
+def test_an_operator_accepts_them_at_the_command_line(
+    authority: Authority,
+    logins: Logins,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tenant = make_tenant(store)
+    foreign, _ = import_token(store, tenant.id)
+    asked = options_of(tenant.id)
+    monkeypatch.setenv("AUTHORITY_DATABASE_URL", yoyo_url(logins.maintenance))
+    command = ["tenant", "accept-foreign-tokens", tenant.code, "--days"]
+    assert main([*command, "30"]) == 0
+    printed = capsys.readouterr().out
+    assert re.fullmatch(
+        r"tokens of another store are accepted until "
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n",
+        printed,
+    )
+    assert authority.verify_token(foreign.token, **asked) is not None
+    assert main([*command, "0"]) == 0
+    assert capsys.readouterr().out == "tokens of another store are refused\n"
+    assert authority.verify_token(foreign.token, **asked) is None
+    for days, message in (
+        ("401", "lifetime must be 400 days or shorter"),
+        ("-1", "--days must be"),
+    ):
+        assert main([*command, days]) != 0
+        assert message in capsys.readouterr().err
 
 
 def test_an_unknown_tenant_has_no_tokens(authority: Authority) -> None:

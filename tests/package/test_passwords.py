@@ -86,6 +86,52 @@ IMPORTED = {
 }
 
 
+DJANGO_LONG = (
+    "bcrypt_sha256$$2b$04$MuR//teIp5ILgwBPCxVJz.9EyrT67lkwOYLHqnbTDYumgwoSRZGla"
+)
+# From Django 5.2.19 with 4 rounds, the tests of ASP.NET Core Identity 8 and of Kratos.
+OF_OTHERS = {
+    "Django's bcrypt over SHA-256": (
+        "bcrypt_sha256$$2b$04$Fb54n.ogEN0xbaEU3KF/SOxdwpBHhZVy.t1bbyUlSnRVLFctToUjK",
+        PASSWORD,
+    ),
+    "Django's bcrypt over SHA-256, a long password": (DJANGO_LONG, PASSWORD * 10),
+    "ASP.NET Identity 2": (
+        "AAABAgMEBQYHCAkKCwwNDg+ukCEMDf0yyQ29NYubggHIVY0sdEUfdyeM+E1LtH1uJg==",
+        "my password",
+    ),
+    "ASP.NET Core Identity with SHA-1 and 128 bits": (
+        "AQAAAAAAAAD6AAAAEAhftMyfTJylOlZT+eEotFXd1elee8ih5WsjXaR3PA9M",
+        "my password",
+    ),
+    "ASP.NET Core Identity with SHA-256": (
+        "AQAAAAEAACcQAAAAEAABAgMEBQYHCAkKCwwNDg+yWU7rLgUwPZb1Itsmra7cbxw2EFpwpVFIEtP+"
+        "JIuUEw==",
+        "my password",
+    ),
+    "ASP.NET Core Identity with SHA-512 and 512 bits": (
+        "AQAAAAIAAAD6AAAAIJbVi5wbMR+htSfFp8fTw8N8GOS/Sje+S/4YZcgBfU7EQuqv4OkVYmc4VJl9A"
+        "GZzmRTxSkP7LtVi9IWyUxX8IAAfZ8v+ZfhjCcudtC1YERSqE1OEdXLW9VukPuJWBBjLuw==",
+        "my password",
+    ),
+    "Kratos' Argon2": (
+        "$argon2id$v=19$m=32,t=2,p=4$cm94YnRVOW5jZzFzcVE4bQ$MNzk5BtR2vUhrp6qQEjRNw",
+        "test",
+    ),
+    "Kratos' PBKDF2": (
+        "$pbkdf2-sha256$i=100000,l=32$1jP+5Zxpxgtee/iPxGgOz0RfE9/KJuDElP1ley4VxXc$"
+        "QJxzfvdbHYBpydCbHoFg3GJEqMFULwskiuqiJctoYpI",
+        "test",
+    ),
+    "Kratos' scrypt": (
+        "$scrypt$ln=16384,r=8,p=1$2npRo7P03Mt8keSoMbyD/tKFWyUzjiQf2svUaNDSrhA=$"
+        "MiCzNcIplSMqSBrm4HckjYqYhaVPPjTARTzwB1cVNYE=",
+        "test",
+    ),
+    "Kratos' {SSHA}": ("{SSHA}JFZFs0oHzxbMwkSJmYVeI8MnTDy/276a", "test123"),
+}
+
+
 def keycloak(algorithm: str, value: bytes, rounds: int, **more: list[str]) -> str:
     data = {"algorithm": algorithm, "hashIterations": rounds}
     secret = {
@@ -109,6 +155,46 @@ def test_an_imported_hash_is_verified_and_needs_a_rehash() -> None:
         assert not matches(stored, f"{PASSWORD} "), name
         assert password_needs_rehash(stored) is True, name
         assert convert_password_hash(stored) == stored, name
+
+
+def test_a_hash_of_another_system_is_verified_and_needs_a_rehash() -> None:
+    for name, (foreign, password) in OF_OTHERS.items():
+        stored = convert_password_hash(foreign)
+        assert matches(stored, password), name
+        assert not matches(stored, f"{password} "), name
+        assert password_needs_rehash(stored) is True, name
+        assert convert_password_hash(stored) == stored, name
+
+
+def test_django_bcrypt_over_a_digest_reads_the_whole_password() -> None:
+    stored = convert_password_hash(DJANGO_LONG)
+    assert matches(stored, PASSWORD * 10)
+    assert not matches(stored, PASSWORD * 9)
+    assert not matches(stored.removeprefix("$bcrypt-sha256-hex"), PASSWORD * 10)
+
+
+def test_a_client_secret_of_hydra_or_openiddict_is_verified() -> None:
+    salt, secret = SALT.encode(), "chosen-by-hydra"
+    kept = pbkdf2_hmac("sha256", secret.encode(), salt, 25_000, 32)
+    fields = (base64.b64encode(each).decode().rstrip("=") for each in (salt, kept))
+    hydra = convert_password_hash(f"$pbkdf2-sha256$i=25000,l=32${'$'.join(fields)}")
+    assert check_client_secret_hash("secret_hash", hydra) == hydra
+    assert verify_client_secret(hydra, secret)
+    assert not verify_client_secret(hydra, "another")
+    openiddict = convert_password_hash(
+        OF_OTHERS["ASP.NET Core Identity with SHA-256"][0]
+    )
+    assert verify_client_secret(openiddict, "my password")
+
+
+def test_an_argon2_hash_of_an_older_version_of_keycloak_is_refused() -> None:
+    """Its version 1.0 is another function: no password would ever match."""
+    argon2 = base64.b64decode("Y+76rgfSikAzURqs112ke9vRHK6cUf1j1b9MuDmbtkM=")
+    more: Any = {"type": ["id"], "memory": ["64"], "parallelism": ["1"]}
+    stored = keycloak("argon2", argon2, 1, **more, version=["1.3"], hashLength=["32"])
+    assert matches(stored, PASSWORD)
+    with pytest.raises(InvalidArgumentError, match="no format that can be imported"):
+        keycloak("argon2", argon2, 1, **more, version=["1.0"])
 
 
 def test_a_keycloak_credential_is_verified() -> None:
@@ -192,6 +278,7 @@ REFUSED: list[Any] = [
 ALLOWED = [
     PHC,
     *(convert_password_hash(foreign) for foreign in IMPORTED.values()),
+    *(convert_password_hash(foreign) for foreign, _ in OF_OTHERS.values()),
     f"$argon2i$v=19$m=1048576,t=1,p=99${B}${B}",
     f"$pbkdf2-sha512$i=2999999$AAAA${B}",
     f"$scrypt$ln=18,r=8,p=1${B}${B}",

@@ -8,7 +8,9 @@ import pytest
 
 from authority_queries import (
     mint_token,
+    parse_foreign_token,
     parse_token,
+    tag_foreign_hash,
 )
 from authority_queries.errors import InvalidArgumentError, InvalidTokenError
 from authority_queries.secrets import (
@@ -120,6 +122,71 @@ def test_derived_tokens_differ_by_kind_parent_and_key() -> None:
         derive_token("refresh", derive_token("refresh", PARENT, KEY), KEY),
     ]
     assert len({token.token.split("_")[3] for token in [*derived, PARENT]}) == 7
+
+
+def foreign(string: str, tenant_id: UUID) -> TokenString:
+    return parse_foreign_token(string, kind="refresh", tenant_id=tenant_id)
+
+
+def test_tokens_derived_from_a_foreign_one_are_own_and_of_its_tenant() -> None:
+    string = "x" * 43
+    parent, other = foreign(string, UUID(int=7)), foreign(string, UUID(int=8))
+    derived = derive_token("access", parent, KEY)
+    assert derive_token("access", foreign(string, UUID(int=7)), KEY) == derived
+    assert parse_token(derived.token, kind="access") == derived
+    assert not derived.is_foreign
+    # Fixed forever, because a process of another version must repeat the answer.
+    text = f"authority-queries derive v1\0access\0foreign\0{UUID(int=7)}\0{string}"
+    secret = hmac.new(KEY, text.encode(), hashlib.sha256).digest()
+    expected = token_strings._encode(int.from_bytes(secret, "big"), 43)
+    assert derived.token.split("_")[3] == expected
+    # Whoever knows the successors in one tenant does not know those in another one.
+    elsewhere = derive_token("access", other, KEY)
+    assert derived.token.split("_")[3] != elsewhere.token.split("_")[3]
+
+
+def test_a_foreign_string_has_a_hash_of_its_own_form() -> None:
+    string = "".join(map(chr, range(0x21, 0x7F)))
+    parsed = foreign(string, UUID(int=7))
+    assert parsed.hash == b"\0" + hashlib.sha256(string.encode()).digest()
+    assert parsed.hash == tag_foreign_hash(parsed.hash[1:])
+    assert (parsed.is_foreign, PARENT.is_foreign) == (True, False)
+    assert parsed.tenant_id == UUID(int=7)
+    assert string not in repr(parsed)
+    for digest in (b"", bytes(31), bytes(33), "x" * 32, None):
+        with pytest.raises(InvalidArgumentError, match=r"^digest must"):
+            tag_foreign_hash(cast("bytes", digest))
+
+
+@pytest.mark.parametrize(
+    "string",
+    [
+        "",
+        "x" * 21,
+        "x" * 1025,
+        "aq_" + "x" * 43,
+        PARENT.token,
+        f"{PARENT.token}x",
+        *("x" * 30 + each for each in (" ", "\n", "\0", "\x7f", "é", "\ud800")),
+    ],
+    ids=range(12),
+)
+def test_an_implausible_string_is_no_foreign_token(string: str) -> None:
+    with pytest.raises(InvalidTokenError, match="22 to 1024 printable") as caught:
+        foreign(string, UUID(int=7))
+    assert caught.value.argument == "token"
+    assert not string or string not in str(caught.value)
+
+
+def test_a_foreign_token_is_an_access_or_a_refresh_token() -> None:
+    string = "x" * 43
+    for kind in set(KINDS) - {"access", "refresh"}:
+        with pytest.raises(InvalidArgumentError, match=r"^kind must be one of"):
+            parse_foreign_token(string, kind=kind, tenant_id=UUID(int=7))
+    with pytest.raises(InvalidArgumentError, match=r"^tenant_id must be a UUID"):
+        parse_foreign_token(string, kind="access", tenant_id=cast("UUID", "acme"))
+    with pytest.raises(InvalidArgumentError, match=r"^token must be a str"):
+        foreign(cast("str", string.encode()), UUID(int=7))
 
 
 def test_the_repr_of_a_derived_token_has_neither_key_nor_secret() -> None:

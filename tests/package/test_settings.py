@@ -5,6 +5,7 @@ import platformdirs
 import pytest
 
 from authority_queries import Settings
+from authority_queries.cli import main
 from authority_queries.errors import ConfigurationError
 
 URL = "postgresql://me:swordfish@db.example:6432/authority?sslmode=require"
@@ -85,7 +86,21 @@ def test_a_tilde_is_the_home_directory() -> None:
 WRONG: list[tuple[dict[str, Any], str]] = [
     (
         {"backend": "mongo"},
-        r"backend \(AUTHORITY_BACKEND\) is 'mongo'; allowed: 'embedded' or 'postgres'",
+        r"^backend \(AUTHORITY_BACKEND\) is 'mongo'; allowed: 'embedded' or 'postgres'"
+        r". MongoDB is no backend: copy it with `authority import mongodb:…`$",
+    ),
+    (
+        {"backend": "MongoDB"},
+        "AUTHORITY_BACKEND.* is 'MongoDB'; .*: copy it with `authority import mongodb:",
+    ),
+    (
+        {"backend": "mysql"},
+        r"AUTHORITY_BACKEND\) is 'mysql'; allowed: 'embedded' or 'postgres'$",
+    ),
+    ({"backend": 1}, "is 1; allowed: 'embedded' or 'postgres'$"),
+    (
+        {"database_url": "mongodb+srv://me:swordfish@h/d"},
+        r"^database_url must start with postgresql:// .*`authority import mongodb:…`$",
     ),
     (
         {"pool_max_size": 0},
@@ -129,7 +144,27 @@ def test_a_wrong_value_is_named_with_its_key_and_the_allowed_values(
     assert caught.value.__suppress_context__
 
 
-def test_a_wrong_environment_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_environment_variable_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("AUTHORITY_BACKEND", "mongo")
     with pytest.raises(ConfigurationError, match=r"AUTHORITY_BACKEND.* is 'mongo'"):
         Settings()
+    assert main(["check"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "AUTHORITY_BACKEND) is 'mongo'; allowed: 'embedded'" in printed.err
+    assert "authority import mongodb" in printed.err
+
+
+def test_a_backend_is_switched_by_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AUTHORITY_DATABASE_URL", URL)
+    for backend in ("postgres", "Postgres", "POSTGRES"):
+        monkeypatch.setenv("AUTHORITY_BACKEND", backend)
+        settings = Settings()
+        assert (settings.backend, settings.uses_embedded) == ("postgres", False)
+    monkeypatch.delenv("AUTHORITY_DATABASE_URL")
+    monkeypatch.setenv("AUTHORITY_BACKEND", "Embedded")
+    assert Settings().uses_embedded

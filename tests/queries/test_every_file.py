@@ -169,6 +169,7 @@ BLIND = {
     "licenses.set_status": "compares the status: revoked is final",
     "one_time_tokens.redeem": "a token that is used once decides, under a lock",
     "service_accounts.revoke_tokens": "the epoch only grows",
+    "tenants.accept_foreign_tokens": "its own column",
     "tenants.revoke_tokens": "the epoch only grows",
     "tenants.set_status": "compares the status",
     "users.revoke_tokens": "the epoch only grows",

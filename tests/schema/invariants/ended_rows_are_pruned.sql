@@ -48,6 +48,11 @@ with known (name, columns, reason) as (
         array['month', 'previous_month'],
         'Deleted by the owner with the partition of its month.'
     ),
+    (
+        'tenants',
+        array['foreign_tokens_until'],
+        'It ends tokens of the tenant, and not the tenant.'
+    ),
     ('license_usage_totals', array['period_start', 'period_end'], 'The bill.')
 )
 
