@@ -163,16 +163,18 @@ begin
     inner join pg_attribute
         on pg_attribute.attname in (refs.column_name, refs.array_name)
     where pg_attribute.attrelid = format('authority.%I', table_name)::regclass;
-    -- A materialized list of typed keys, so that the key becomes a condition of the
-    -- index under row-level security.
+    -- One look-up for each key, whatever the statistics of a table that was just filled
+    -- say: the list of typed keys is materialized, because under row-level security only
+    -- a plain value becomes a condition of the index, and OFFSET keeps the subquery.
     return query execute format(
         'with wanted as materialized ('
         'select keys.number, %2$s '
         'from jsonb_array_elements($2) with ordinality as keys (value, number)) '
         'select wanted.number, '
         'to_jsonb(held) - $3 || jsonb_build_object(%5$s) '
-        'from wanted inner join authority.%1$I as held '
-        'on held.%4$I = $1 and %3$s order by wanted.number',
+        'from wanted cross join lateral ('
+        'select held.* from authority.%1$I as held '
+        'where held.%4$I = $1 and %3$s offset 0) as held order by wanted.number',
         table_name,
         pieces.written,
         pieces.matched,

@@ -1,5 +1,6 @@
 """`store.comparisons`: rows by the names that another store knows."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,8 +10,12 @@ import pytest
 from authority_queries import Store
 from authority_queries.engine.json_types import JsonValue
 from authority_queries.errors import InvalidValueError
+from authority_queries.importing.comparing.fields import find_gaps
+from authority_queries.importing.comparing.rows import read_back
+from authority_queries.importing.entries import UserEntry
 from authority_queries.importing.writing.tables import TABLES, Table
 from authority_queries.records import ListedKeys
+from tests.importing.memory import EVERY_KIND
 from tests.isolation.matrix.world import FOREIGN, OWN, fill, tenant_id
 from tests.operations.moving import Place
 
@@ -133,3 +138,46 @@ def test_only_the_owner_executes_the_functions(filled: Place, login: str) -> Non
         for call in calls:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 session.execute(call.encode(), (ACME,))
+
+
+def test_a_key_is_looked_up_in_a_table_that_was_just_filled(filled: Place) -> None:
+    """Statistics do not exist yet, and a plan by them would read the whole tenant."""
+    filled.dba.execute(
+        "insert into authority.scopes (tenant_id, name) "
+        "select %s, 'scope-' || number from generate_series(1, 3000) as number",
+        (ACME,),
+    )
+    keys = [[f"scope-{number}"] for number in range(1, 21)]
+    with psycopg.connect(filled.owner) as session:
+        found = Store(session).comparisons.read_rows(
+            tenant_id=ACME, table_name="scopes", key_columns=["name"], keys=keys
+        )
+        read = session.execute(
+            "select idx_tup_fetch + seq_tup_read from pg_stat_xact_user_tables "
+            "where relid = 'authority.scopes'::regclass"
+        ).fetchone()
+    assert len(found) == 20
+    assert read == (20,)
+
+
+def test_a_value_that_no_entry_has_is_one_difference() -> None:
+    [entry] = [
+        each for each in EVERY_KIND if isinstance(each, UserEntry) and each.email
+    ]
+    columns = TABLES["user"].fields
+    row: dict[str, JsonValue] = {
+        columns[name]: value
+        for name, value in json.loads(entry.model_dump_json()).items()
+        if name in columns
+    }
+    row |= {"username_key": "ann", "row_version": 1, "tenant_id": str(ACME)}
+    assert gaps(entry, row) == set()
+    assert gaps(entry, row | {"status": "gone"}) == {"status"}
+    assert gaps(entry, row | {"note": "x"}) == {"note"}
+    assert gaps(entry, row | {"note": None}) == set()
+    assert gaps(entry, row | {"username_key": "x"}) == {"username_key"}
+
+
+def gaps(entry: UserEntry, row: dict[str, JsonValue]) -> set[str]:
+    here = read_back(TABLES["user"], row)
+    return {each.field for each in find_gaps(entry, here, "acme")}

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from authority_queries import Maintenance
+from authority_queries import Importer, ImportOptions, Maintenance
 from authority_queries.importing.comparing import (
     CompareOptions,
     Comparer,
@@ -22,9 +22,7 @@ from authority_queries.importing.comparing import (
     KnownToken,
     comparison_page,
 )
-from authority_queries.importing.importer import Importer
 from authority_queries.importing.sources import SourceOptions, open_source
-from authority_queries.importing.writing.options import ImportOptions
 from tests.importing.mongodb_demo import (
     MongoDemo,
     identity_hash,

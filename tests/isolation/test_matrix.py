@@ -63,7 +63,7 @@ KINDS = ["strangers", pytest.param("twins", marks=pytest.mark.one_version)]
 WITHOUT_ROWS = {
     "audit_events.create_partitions": "creates tables",
     "audit_events.drop_partitions": "drops tables",
-    "entries.import_tenant": "creates a tenant, and reads the templates of all tenants",
+    "entries.import_tenant": "creates a tenant, or finds it by its code",
     "exports.begin": "begins a transaction",
     "exports.list_tables": "reads the catalogue",
     "login_attempts.create_partitions": "creates tables",

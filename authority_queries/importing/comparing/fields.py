@@ -7,14 +7,13 @@ from functools import cache
 from typing import Final
 
 from authority_queries.engine.errors import InvalidArgumentError
-from authority_queries.importing.comparing.rows import ReadBack
+from authority_queries.importing.comparing.rows import LAYOUTS, ReadBack
 from authority_queries.importing.entries import (
     AnyEntry,
     Entry,
     UserEntry,
 )
 from authority_queries.importing.writing.rows import id_of
-from authority_queries.importing.writing.tables import table_of
 from authority_queries.names import username_key
 
 _MOST_CHARACTERS: Final = 80
@@ -38,7 +37,7 @@ def find_gaps(entry: AnyEntry, here: ReadBack, tenant: str) -> Iterator[Gap]:
     `tenant` is the code of the tenant. A column that no field has must be empty, or
     have the value that is computed from the entry.
     """
-    for field in table_of(entry).fields:
+    for field in LAYOUTS[entry.kind].columns:
         expected = id_of(entry, tenant) if field == "id" else getattr(entry, field)
         found = here.value(field)
         if field in here.invalid:
@@ -53,9 +52,9 @@ def find_gaps(entry: AnyEntry, here: ReadBack, tenant: str) -> Iterator[Gap]:
 
 def is_same(expected: object, found: object) -> bool:
     """Return whether two values are the same. True is not 1, also inside JSON."""
-    if isinstance(expected, Mapping):
+    if isinstance(expected, dict):
         return (
-            isinstance(found, Mapping)
+            isinstance(found, dict)
             and expected.keys() == found.keys()
             and all(is_same(value, found[name]) for name, value in expected.items())
         )

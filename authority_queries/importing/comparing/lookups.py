@@ -8,10 +8,10 @@ from uuid import UUID
 from authority_queries.engine.json_types import JsonValue
 from authority_queries.importing.comparing.fields import is_secret
 from authority_queries.importing.comparing.rows import (
+    LAYOUTS,
     Key,
     ReadBack,
     RowKey,
-    key_fields,
     read_back,
 )
 from authority_queries.importing.writing.tables import TABLES, Table
@@ -139,7 +139,7 @@ def _row_key(table: Table, listed: list[JsonValue]) -> RowKey:
     key = tuple(name for name in names if name is not None)
     if len(key) < len(names):  # a row is missing to which this one refers
         key = ("\0", str(primary_key))
-    if any(is_secret(table.entry, field) for field in key_fields(table)):
+    if any(is_secret(table.entry, field) for field in LAYOUTS[table.kind].key_fields):
         label = f"id {_object(primary_key)['id']}"
     else:
         label = ", ".join("nothing" if name is None else name for name in names)

@@ -1,7 +1,9 @@
 """The page of a comparison, which somebody signs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from authority_queries.importing.comparing.results import (
     CheckReport,
@@ -17,7 +19,8 @@ from authority_queries.importing.report_pages import (
     render_page,
 )
 
-_STATEMENT = (
+_MOST_ROWS: Final = 1000  # of a table. The JSON has all.
+_STATEMENT: Final = (
     "We have read this report. The counts and the differences above are those that we "
     "expect, and we accept the rows of this authority in place of the source."
 )
@@ -85,6 +88,15 @@ def _moment(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
+def _longest(
+    table: ReportTable, first: Callable[[Sequence[Cell]], bool]
+) -> ReportTable:
+    """Return the table with its first rows, those of interest before others."""
+    ordered = sorted(table.rows, key=lambda row: not first(row))
+    left_out = max(0, len(ordered) - _MOST_ROWS)
+    return replace(table, rows=ordered[:_MOST_ROWS], left_out=left_out)
+
+
 def _tables(comparison: Comparison) -> Iterator[ReportTable]:
     yield ReportTable(
         title="Differences that no rule explains",
@@ -104,7 +116,16 @@ def _tables(comparison: Comparison) -> Iterator[ReportTable]:
         rows=[(name, text) for name, text in RULES.items() if name in used],
         note="The rules that explained a difference above.",
     )
-    yield ReportTable(
+    yield _longest(_rows(comparison), lambda row: bool(row[-1] or row[-2]))
+    yield _longest(_documents(comparison), lambda row: bool(row[-2]))
+    for check in comparison.checks:
+        yield _check(check)
+    yield _reasons("Refused documents", comparison.refused)
+    yield _reasons("Fields without a place here", comparison.dropped)
+
+
+def _rows(comparison: Comparison) -> ReportTable:
+    return ReportTable(
         title="Rows",
         columns=("tenant", "kind", "source", "here", "missing here", "only here"),
         rows=[
@@ -120,7 +141,10 @@ def _tables(comparison: Comparison) -> Iterator[ReportTable]:
         ],
         note="Rows of each kind: of the source, without repetitions, and here.",
     )
-    yield ReportTable(
+
+
+def _documents(comparison: Comparison) -> ReportTable:
+    return ReportTable(
         title="Documents",
         columns=("collection", "tenant", "documents", "refused", "fields compared"),
         rows=[
@@ -128,10 +152,6 @@ def _tables(comparison: Comparison) -> Iterator[ReportTable]:
             for each in comparison.collections
         ],
     )
-    for check in comparison.checks:
-        yield _check(check)
-    yield _reasons("Refused documents", comparison.refused)
-    yield _reasons("Fields without a place here", comparison.dropped)
 
 
 def _sort(finding: Finding) -> tuple[Cell, ...]:

@@ -1,22 +1,38 @@
 """Rows that were read back, as entries."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from authority_queries.engine.json_types import JsonValue
 from authority_queries.importing.entries import AnyEntry, Entry
 from authority_queries.importing.writing.rows import id_of
-from authority_queries.importing.writing.tables import Table, table_of
+from authority_queries.importing.writing.tables import TABLES, Table
 
 # A key as `store.comparisons` takes it: a text for each column.
 Key: TypeAlias = tuple[str, ...]
 # Columns of no entry whose value is not compared.
 _OWN: Final = frozenset({"tenant_id", "row_version"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What is known of the rows of a kind.
+
+    - `columns`: the column of each field.
+    - `key_fields`: the fields of the key, in the order of its columns.
+    - `octets`: the fields whose values are octets, or lists of them.
+    - `compared`: the columns of fields, and those that are not compared.
+    """
+
+    columns: Mapping[str, str]
+    key_fields: Sequence[str]
+    octets: frozenset[str]
+    compared: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +81,8 @@ def key_of(entry: AnyEntry, tenant: str) -> Key | None:
 
     `tenant` is the code of the tenant.
     """
-    table = table_of(entry)
     texts = []
-    for field in key_fields(table):
+    for field in LAYOUTS[entry.kind].key_fields:
         value = id_of(entry, tenant) if field == "id" else getattr(entry, field)
         if value is None:
             return None
@@ -88,64 +103,69 @@ def read_back(
     table: Table, found: Mapping[str, JsonValue], *, is_of_system: bool = False
 ) -> ReadBack:
     """Return a row of `store.comparisons.read_rows`."""
-    fields = table.fields
+    layout = LAYOUTS[table.kind]
     values = {
-        field: _decode(table, field, found.get(column))
-        for field, column in fields.items()
+        field: found.get(column)
+        for field, column in layout.columns.items()
+        if field not in layout.octets
     }
-    own = _OWN | {*fields.values()}
-    entry, invalid = _entry(table.entry, values)
+    octets = {
+        field: _octets_of(found.get(layout.columns[field])) for field in layout.octets
+    }
+    if values.get("authorized_clients", ()) is None:
+        values["authorized_clients"] = ()
+    entry, invalid = _entry(table.entry, values | octets)
+    version = found.get("row_version")
     return ReadBack(
         entry=entry,
         invalid=invalid,
-        rest={name: value for name, value in found.items() if name not in own},
-        is_updated=_is_above_one(found.get("row_version")),
+        rest={
+            name: value for name, value in found.items() if name not in layout.compared
+        },
+        is_updated=isinstance(version, int) and version > 1,
         is_of_system=is_of_system,
     )
 
 
-@cache
-def key_fields(table: Table) -> Sequence[str]:
-    """Return the fields of the key, in the order of its columns."""
-    field_of = {column: field for field, column in table.fields.items()}
-    return tuple(field_of[column] for column in table.key)
-
-
 def _entry(
-    model: type[Entry], values: dict[str, object]
+    model: type[Entry], values: Mapping[str, object]
 ) -> tuple[Entry, frozenset[str]]:
     try:
         return model.model_validate(values), frozenset()
-    except ValidationError as error:
-        invalid = frozenset(str(each["loc"][0]) for each in error.errors())
-    return model.model_construct(None, **values), invalid
-
-
-def _decode(table: Table, field: str, value: JsonValue) -> object:
-    """Return the value for pydantic: octets as bytes, and no null for a list."""
-    if field in _octets(table.entry):
-        return _octets_of(value)
-    if value is None and field == "authorized_clients":
-        return ()
-    return value
-
-
-@cache
-def _octets(model: type[Entry]) -> frozenset[str]:
-    return frozenset(
-        name
-        for name, field in model.model_fields.items()
-        if "bytes" in repr(field.annotation)
-    )
+    except ValidationError:
+        pass
+    valid: dict[str, object] = {}
+    for field, value in values.items():
+        with suppress(ValidationError):
+            annotation: Any = model.model_fields[field].annotation
+            valid[field] = TypeAdapter(annotation).validate_python(value)
+    invalid = frozenset(values.keys() - valid.keys())
+    return model.model_construct(None, **{**dict.fromkeys(invalid), **valid}), invalid
 
 
 def _octets_of(value: JsonValue) -> object:
-    if isinstance(value, list):
-        return tuple(_octets_of(each) for each in value)
     if isinstance(value, str):
         return bytes.fromhex(value.removeprefix("\\x"))
+    if isinstance(value, Sequence):
+        return tuple(_octets_of(each) for each in value)
     return value
 
 
-def _is_above_one(version: JsonValue) -> bool:
-    return isinstance(version, int) and version > 1
+def _layout(table: Table) -> Layout:
+    columns = table.fields
+    field_of = {column: field for field, column in columns.items()}
+    return Layout(
+        columns=columns,
+        key_fields=[field_of[column] for column in table.key],
+        octets=frozenset(
+            name
+            for name in columns
+            if "bytes" in repr(table.entry.model_fields[name].annotation)
+        ),
+        compared=_OWN | {*columns.values()},
+    )
+
+
+LAYOUTS: Final[Mapping[str, Layout]] = {
+    kind: _layout(table) for kind, table in TABLES.items()
+}

@@ -8,6 +8,7 @@ RuleName: TypeAlias = Literal[
     "case of names",
     "set by the import",
     "row of the system",
+    "logged here",
     "another salt",
     "password hashed again",
     "changed here",
@@ -39,6 +40,10 @@ RULES: Final[Mapping[RuleName, str]] = {
     "another salt": (
         "The source has the secret itself. The hash or ciphertext here is another one "
         "of the same secret: it was verified."
+    ),
+    "logged here": (
+        "This authority wrote the entry of the feed of revocations or of the log of "
+        "sign-ins. Such an entry gives nobody a right."
     ),
     "password hashed again": (
         "The user has signed in since the import, so the hash is Argon2id now."

@@ -20,7 +20,7 @@ from authority_queries.importing.entries import AnyEntry, TenantEntry
 from authority_queries.importing.writing.tables import TABLES
 from authority_queries.service.tenant_dumps import MoveProgress
 
-_BATCH: Final = 500  # entries that wait for their rows
+_BATCH: Final = 1000  # entries that wait for their rows
 _PROGRESS: Final = 1000  # documents
 
 
