@@ -5853,7 +5853,8 @@ after it.';
 COMMENT ON COLUMN authority.revocations.category IS 'What the target is: a token, authorization, session, subject, client, tenant, key (for
 signing), or foreign_tokens (all tokens of another store).';
 COMMENT ON COLUMN authority.revocations.target IS 'The jti, authorization id, sid, sub, client_id, tenant id or kid, depending on the
-category. That of foreign_tokens is the tenant id. The sub of a service account is its account_id. Never a token.';
+category. The sub of a service account is its account_id. That of foreign_tokens is the
+tenant id. Never a token.';
 COMMENT ON COLUMN authority.revocations.scopes IS 'What is left of a narrowed consent. Verifiers refuse only tokens of the target that
 have another scope, resource or authorization detail. Null: all of its tokens.';
 COMMENT ON COLUMN authority.revocations.resources IS 'The resources that are left of a narrowed consent. Null: scopes is null.';
@@ -7075,7 +7076,11 @@ END),
     CONSTRAINT tokens_revocation_reason_check CHECK ((char_length(revocation_reason) <= 2000)),
     CONSTRAINT tokens_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
     CONSTRAINT tokens_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes))),
-    CONSTRAINT tokens_token_hash_check CHECK (((octet_length(token_hash) >= 32) AND (octet_length(token_hash) <= 33) AND ((octet_length(token_hash) = 32) OR (substr(token_hash, 1, 1) = '\x00'::bytea)))),
+    CONSTRAINT tokens_token_hash_check CHECK (((octet_length(token_hash) >= 32) AND (octet_length(token_hash) <= 33) AND
+CASE
+    WHEN is_foreign THEN (get_byte(token_hash, 0) = 0)
+    ELSE true
+END)),
     CONSTRAINT tokens_type_authorization_id_check CHECK (((type = 'access'::text) OR (authorization_id IS NOT NULL))),
     CONSTRAINT tokens_type_check CHECK ((type = ANY (ARRAY['access'::text, 'refresh'::text, 'authorization_code'::text, 'device_code'::text]))),
     CONSTRAINT tokens_type_expires_at_check CHECK (((type <> 'authorization_code'::text) OR (expires_at <= (created_at + '00:10:00'::interval)))),
@@ -7092,10 +7097,9 @@ COMMENT ON COLUMN authority.tokens.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.tokens.id IS 'Random. The jti of a token that has one.';
 COMMENT ON COLUMN authority.tokens.type IS 'access, refresh, authorization_code or device_code. A code lives at most 10 minutes
 (RFC 6749 section 4.1.2).';
-COMMENT ON COLUMN authority.tokens.token_hash IS 'SHA-256 of the token string, 32 octets. Before that of a string of another store is an
-octet 0, so that no string of one kind finds a token of the other kind.';
-COMMENT ON COLUMN authority.tokens.is_foreign IS 'Whether the token has a string of another store. It is alive only until
-tenants.foreign_tokens_until.';
+COMMENT ON COLUMN authority.tokens.token_hash IS 'SHA-256 of the token string, 32 octets. In front of that of another store''s string is
+an octet 0: no string of one kind finds a token of the other.';
+COMMENT ON COLUMN authority.tokens.is_foreign IS 'It has a string of another store, and is dead after tenants.foreign_tokens_until.';
 COMMENT ON COLUMN authority.tokens.client_uuid IS 'clients.id of the client that it was issued to.';
 COMMENT ON COLUMN authority.tokens.user_id IS 'The user whom it represents. Null: none.';
 COMMENT ON COLUMN authority.tokens.service_account_id IS 'The service account that it represents. Null: none. If user_id is null too, the token
