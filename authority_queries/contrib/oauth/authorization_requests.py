@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from urllib.parse import urlencode, urlsplit
 
 from authority_queries.contrib.oauth.answers import ProtocolError
+from authority_queries.contrib.oauth.decisions import ErrorPage, Redirect
 from authority_queries.contrib.oauth.outcomes import ErrorCode
 from authority_queries.contrib.oauth.requests import Parameters
 from authority_queries.contrib.oauth.settings import ProviderSettings
@@ -51,7 +52,7 @@ class AuthorizationRequest:
             return timedelta(0)
         return None if self.max_age is None else timedelta(seconds=self.max_age)
 
-    def redirect(self, issuer: str, members: Mapping[str, str]) -> "Redirect":
+    def redirect(self, issuer: str, members: Mapping[str, str]) -> Redirect:
         """Return the redirect to the client (RFC 6749 section 4.1.2, RFC 9207)."""
         query = {**members, "iss": issuer}
         if self.state is not None:
@@ -59,7 +60,7 @@ class AuthorizationRequest:
         separator = "&" if urlsplit(self.redirect_uri).query else "?"
         return Redirect(url=f"{self.redirect_uri}{separator}{urlencode(query)}")
 
-    def refusal(self, issuer: str, error: ErrorCode, description: str) -> "Redirect":
+    def refusal(self, issuer: str, error: ErrorCode, description: str) -> Redirect:
         """Return the redirect with an error (RFC 6749 section 4.1.2.1)."""
         return self.redirect(issuer, {"error": error, "error_description": description})
 
@@ -85,21 +86,6 @@ def unseal(text: str, settings: ProviderSettings) -> AuthorizationRequest:
     except (DecryptionError, ValueError):
         message = "the form is not of this server, or is too old"
         raise ProtocolError("invalid_request", message) from None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Redirect:
-    """Send the browser to this URL, with status 303."""
-
-    url: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorPage:
-    """Show the person an error. A redirect could go to an attacker's page."""
-
-    error: ErrorCode
-    description: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from authority_queries.records import (
     ClientApplicationType,
     ClientRegistration,
     ClientTokenEndpointAuthMethod,
+    ClientType,
 )
 
 _METHODS: Final[Mapping[str, ClientTokenEndpointAuthMethod]] = {
@@ -49,9 +50,14 @@ class Metadata:
     software_id: str | None
     software_version: str | None
     backchannel_logout_uri: str | None
-    backchannel_logout_session_required: bool
+    backchannel_session_required: bool
     frontchannel_logout_uri: str | None
-    frontchannel_logout_session_required: bool
+    frontchannel_session_required: bool
+
+    @property
+    def client_type(self) -> ClientType:
+        """Whether it can keep a secret."""
+        return "public" if self.method == "none" else "confidential"
 
 
 def read_metadata(document: JsonObject) -> Metadata:
@@ -81,26 +87,22 @@ def read_metadata(document: JsonObject) -> Metadata:
         client_name=_text(document, "client_name") or "",
         jwks=jwks,
         contacts=_texts(document, "contacts"),
-        **{name: _text(document, name) for name in _TEXTS},
-        **{name: document.get(name) is True for name in _FLAGS},
+        jwks_uri=_text(document, "jwks_uri"),
+        client_uri=_text(document, "client_uri"),
+        logo_uri=_text(document, "logo_uri"),
+        policy_uri=_text(document, "policy_uri"),
+        tos_uri=_text(document, "tos_uri"),
+        software_id=_text(document, "software_id"),
+        software_version=_text(document, "software_version"),
+        backchannel_logout_uri=_text(document, "backchannel_logout_uri"),
+        backchannel_session_required=_flag(
+            document, "backchannel_logout_session_required"
+        ),
+        frontchannel_logout_uri=_text(document, "frontchannel_logout_uri"),
+        frontchannel_session_required=_flag(
+            document, "frontchannel_logout_session_required"
+        ),
     )
-
-
-_TEXTS: Final = (
-    "jwks_uri",
-    "client_uri",
-    "logo_uri",
-    "policy_uri",
-    "tos_uri",
-    "software_id",
-    "software_version",
-    "backchannel_logout_uri",
-    "frontchannel_logout_uri",
-)
-_FLAGS: Final = (
-    "backchannel_logout_session_required",
-    "frontchannel_logout_session_required",
-)
 
 
 def metadata_of(client: Client, registration: ClientRegistration | None) -> JsonObject:
@@ -142,6 +144,13 @@ def metadata_of(client: Client, registration: ClientRegistration | None) -> Json
 def _text(document: JsonObject, name: str) -> str | None:
     value = document.get(name)
     if value is not None and not isinstance(value, str):
+        raise _invalid(name)
+    return value
+
+
+def _flag(document: JsonObject, name: str) -> bool:
+    value = document.get(name, False)
+    if not isinstance(value, bool):
         raise _invalid(name)
     return value
 

@@ -1,1 +1,1 @@
-"""The asynchronous form, written by hand."""
+"""Written by hand; `_sync` is generated from it."""

@@ -8,12 +8,11 @@ from authority_queries.contrib.oauth.authorization_requests import (
     AskConsent,
     AuthorizationRequest,
     Decision,
-    ErrorPage,
-    Redirect,
     SignIn,
     is_registered,
     read_request,
 )
+from authority_queries.contrib.oauth.decisions import ErrorPage, Redirect
 from authority_queries.contrib.oauth.outcomes import AUTHORIZATION, ERROR_PAGES
 from authority_queries.contrib.oauth.requests import Parameters, Request, pairs_of
 from authority_queries.contrib.oauth.scopes import check_scopes

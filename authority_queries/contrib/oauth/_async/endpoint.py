@@ -1,13 +1,13 @@
 """What all endpoints do: answer refusals, and read the signing key."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from authority_queries.contrib.oauth._async.authentication import AsyncAuthentication
 from authority_queries.contrib.oauth.answers import Answer, ProtocolError
 from authority_queries.contrib.oauth.context import Context
 from authority_queries.contrib.oauth.outcomes import ErrorCode
 from authority_queries.contrib.oauth.requests import Request
-from authority_queries.engine.json_types import JsonValue
 from authority_queries.errors import (
     ConfigurationError,
     InvalidArgumentError,
@@ -28,6 +28,9 @@ _CODES: Mapping[str | None, ErrorCode] = {
 class AsyncEndpoint:
     """An endpoint of an issuer. `answer` returns an error for what is refused."""
 
+    # Redemptions cannot be rolled back, so each call is a transaction of its own.
+    _autocommit: ClassVar[bool] = True
+
     def __init__(self, authority: AsyncAuthority, context: Context) -> None:
         self._authority = authority
         self._context = context
@@ -39,7 +42,7 @@ class AsyncEndpoint:
         """Answer a request. Raises UnavailableError, RetryableError."""
         try:
             async with self._authority.tenant(
-                self._tenant_id, autocommit=True
+                self._tenant_id, autocommit=self._autocommit
             ) as store:
                 return await self._answer(store, request)
         except ProtocolError as error:
@@ -77,6 +80,3 @@ def refuse(code: ErrorCode | None, outcome: str) -> None:
     """Raise the ProtocolError of an outcome, if it is a refusal."""
     if code is not None:
         raise ProtocolError(code, outcome.replace("_", " "))
-
-
-JsonMembers = dict[str, JsonValue]
