@@ -18,6 +18,13 @@ if TYPE_CHECKING:
         verify_password,
     )
     from authority_queries.errors import AuthorityError
+    from authority_queries.importing.exporting import EntryExporter
+    from authority_queries.importing.importer import (
+        Importer,
+        ImportOptions,
+        ImportProgress,
+    )
+    from authority_queries.importing.writing.summaries import ImportSummary
     from authority_queries.names import username_key
     from authority_queries.repositories._async.store import AsyncStore
     from authority_queries.repositories._sync.store import Store
@@ -36,7 +43,13 @@ if TYPE_CHECKING:
         is_confirmed,
         is_sign_in_sufficient,
     )
-    from authority_queries.secrets import TokenString, mint_token, parse_token
+    from authority_queries.secrets import (
+        TokenString,
+        mint_token,
+        parse_foreign_token,
+        parse_token,
+        tag_foreign_hash,
+    )
     from authority_queries.secrets.encryption import Encrypted, Keyring
     from authority_queries.secrets.key_pairs import mint_signing_key
     from authority_queries.secrets.signing_keys import SigningKey
@@ -84,12 +97,17 @@ __all__ = [
     "Cells",
     "ClientTokenRequest",
     "Encrypted",
+    "EntryExporter",
     "ErasureReport",
     "ExportedLine",
     "Exporter",
+    "ImportOptions",
+    "ImportProgress",
     "ImportReport",
+    "ImportSummary",
     "ImportedToken",
     "ImportedUser",
+    "Importer",
     "Keyring",
     "LoadReport",
     "Maintenance",
@@ -125,10 +143,12 @@ __all__ = [
     "mint_signing_key",
     "mint_token",
     "mint_totp_secret",
+    "parse_foreign_token",
     "parse_token",
     "password_needs_rehash",
     "start_telemetry",
     "stop_telemetry",
+    "tag_foreign_hash",
     "username_key",
     "verify_client_secret",
     "verify_password",
@@ -153,12 +173,17 @@ _HOMES = {
     "Cells": "service._sync.cells",
     "ClientTokenRequest": "repositories.rows",
     "Encrypted": "secrets.encryption",
+    "EntryExporter": "importing.exporting",
     "ErasureReport": "service.erasures",
     "ExportedLine": "service.exports",
     "Exporter": "service._sync.exporter",
+    "ImportOptions": "importing.importer",
+    "ImportProgress": "importing.importer",
     "ImportReport": "repositories.row_batches",
+    "ImportSummary": "importing.writing.summaries",
     "ImportedToken": "repositories.rows",
     "ImportedUser": "repositories.rows",
+    "Importer": "importing.importer",
     "Keyring": "secrets.encryption",
     "LoadReport": "service.tenant_dumps",
     "Maintenance": "service._sync.maintenance",
@@ -194,10 +219,12 @@ _HOMES = {
     "mint_signing_key": "secrets.key_pairs",
     "mint_token": "secrets",
     "mint_totp_secret": "credentials",
+    "parse_foreign_token": "secrets",
     "parse_token": "secrets",
     "password_needs_rehash": "credentials",
     "start_telemetry": "service.telemetry",
     "stop_telemetry": "service.telemetry",
+    "tag_foreign_hash": "secrets",
     "username_key": "names",
     "verify_client_secret": "credentials",
     "verify_password": "credentials",

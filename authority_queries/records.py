@@ -124,7 +124,14 @@ RedemptionOutcome: TypeAlias = Literal[
     "rotation_required",
 ]
 RevocationCategory: TypeAlias = Literal[
-    "authorization", "client", "key", "session", "subject", "tenant", "token"
+    "authorization",
+    "client",
+    "foreign_tokens",
+    "key",
+    "session",
+    "subject",
+    "tenant",
+    "token",
 ]
 SigningKeyAlg: TypeAlias = Literal[
     "ES256",
@@ -157,6 +164,7 @@ TokenDiagnosisDeadBecause: TypeAlias = Literal[
     "consent_revoked",
     "exchanged_from_dead",
     "expired",
+    "foreign_refused",
     "redeemed",
     "revoked",
     "service_account_disabled",
@@ -548,6 +556,23 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadRow:
+    """A row of comparisons.read_rows."""
+
+    number: int
+    found: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class ListedKeys:
+    """A row of comparisons.list_row_keys."""
+
+    keys: JsonValue
+    listed: int
+    last_key: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
 class Consent:
     """A row of each of these queries.
 
@@ -758,6 +783,22 @@ class DevicePollOtherwise:
 
 
 DevicePoll: TypeAlias = DevicePollAuthorizationPending | DevicePollOtherwise
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRow:
+    """A row of entries.find_named."""
+
+    kind: str
+    name: str
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class OtherRow:
+    """A row of entries.find_others."""
+
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -1762,11 +1803,12 @@ class Revocation:
     """
     category: RevocationCategory
     """What the target is: a token, authorization, session, subject, client, tenant,
-    or key (for signing).
+    key (for signing), or foreign_tokens (all tokens of another store).
     """
     target: str
     """The jti, authorization id, sid, sub, client_id, tenant id or kid, depending
-    on the category. The sub of a service account is its account_id. Never a token.
+    on the category. That of foreign_tokens is the tenant id. The sub of a service
+    account is its account_id. Never a token.
     """
     scopes: Sequence[str] | None
     """What is left of a narrowed consent. Verifiers refuse only tokens of the
@@ -2413,11 +2455,39 @@ class DumpedRows:
 
 
 @dataclass(frozen=True, slots=True)
+class MovedTenant:
+    """A row of tenant_moves.list_tenants."""
+
+    id: UUID
+    """Random. Part of every token string, so that a lookup never crosses tenants."""
+    code: str
+    """Name in URLs and configuration: a DNS label (RFC 1035), lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedEntries:
+    """A row of tenant_moves.export_entries."""
+
+    lines: str | None
+    listed: int
+    last_key: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredRows:
+    """A row of tenant_moves.measure_rows."""
+
+    counted: int
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Tenant:
     """A row of each of these queries.
 
     tenants.get_by_id, tenants.get_by_code, tenants.list_after, tenants.list_before,
-    tenants.create, tenants.update, tenants.set_status and tenants.revoke_tokens.
+    tenants.create, tenants.update, tenants.set_status, tenants.revoke_tokens and
+    tenants.accept_foreign_tokens.
     """
 
     id: UUID
@@ -2435,6 +2505,10 @@ class Tenant:
     tokens_valid_after: datetime | None
     """Tokens are dead if their sign-in, or for a machine their issuance, is at or
     before this time. Only increases. Null: never set.
+    """
+    foreign_tokens_until: datetime | None
+    """Until this time, tokens of another store that were imported are alive under
+    their old strings. Null: never.
     """
     created_at: datetime
     """When the row was inserted."""
@@ -2460,7 +2534,13 @@ class Token:
     minutes (RFC 6749 section 4.1.2).
     """
     token_hash: bytes = field(repr=False)
-    """SHA-256 of the token string, 32 octets."""
+    """SHA-256 of the token string, 32 octets. Before that of a string of another
+    store is an octet 0, so that no string of one kind finds a token of the other kind.
+    """
+    is_foreign: bool
+    """Whether the token has a string of another store. It is alive only until
+    tenants.foreign_tokens_until.
+    """
     client_uuid: UUID
     """clients.id of the client that it was issued to."""
     user_id: UUID | None
@@ -2588,7 +2668,7 @@ class TokenDiagnosis:
     created_at: datetime
     """When it was issued (iat)."""
     expires_at: datetime
-    """The token is dead from this time on, by the database's clock."""
+    """When it expires, or its tenant ceases to accept tokens of another store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -2606,6 +2686,10 @@ class VerifiedToken:
     """access, refresh, authorization_code or device_code. A code lives at most 10
     minutes (RFC 6749 section 4.1.2).
     """
+    is_foreign: bool
+    """Whether the token has a string of another store. It is alive only until
+    tenants.foreign_tokens_until.
+    """
     client_id: str
     """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
     authorization_id: UUID | None
@@ -2666,7 +2750,6 @@ class VerifiedToken:
     created_at: datetime
     """When it was issued (iat)."""
     expires_at: datetime
-    """The token is dead from this time on, by the database's clock."""
     sid: UUID | None
     """The sid of the session that it ends with. Null: none."""
     depends_on: Sequence[str | None] | None
@@ -2683,7 +2766,9 @@ class FoundToken:
     """
 
     token_hash: bytes = field(repr=False)
-    """SHA-256 of the token string, 32 octets."""
+    """SHA-256 of the token string, 32 octets. Before that of a string of another
+    store is an octet 0, so that no string of one kind finds a token of the other kind.
+    """
     tenant_id: UUID
     """Owner of the row."""
     id: UUID
@@ -2691,6 +2776,10 @@ class FoundToken:
     type: TokenType
     """access, refresh, authorization_code or device_code. A code lives at most 10
     minutes (RFC 6749 section 4.1.2).
+    """
+    is_foreign: bool
+    """Whether the token has a string of another store. It is alive only until
+    tenants.foreign_tokens_until.
     """
     client_id: str
     """The client_id of RFC 6749 section 2.2: printable ASCII, unique in the tenant."""
@@ -2752,7 +2841,6 @@ class FoundToken:
     created_at: datetime
     """When it was issued (iat)."""
     expires_at: datetime
-    """The token is dead from this time on, by the database's clock."""
     sid: UUID | None
     """The sid of the session that it ends with. Null: none."""
     depends_on: Sequence[str | None] | None

@@ -65,3 +65,53 @@ select authority.load_rows(:tenant_id, :table_name, :columns, :lines) as loaded;
 -- @notnull last_sequence -- The function returns a number.
 -- @role pg_database_owner
 select authority.advance_feed(:tenant_id, :entries) as last_sequence;
+
+-- name: list_tenants(after, page_size)
+-- One tenant, whatever its status, in order of code, starting after the given code.
+-- @row MovedTenant
+-- @plan cross_tenant -- The owner exports all tenants.
+-- @role pg_database_owner
+select
+    tenants.id,
+    tenants.code
+from authority.tenants
+where tenants.code > :after
+order by tenants.code
+limit :page_size;
+
+-- name: export_entries(tenant_id, table_name, kind, after, page_size)^
+-- The next rows of the tenant in this table as entries of this kind, hashes included,
+-- in the order of the primary key, starting after the given key: lines of JSON, how
+-- many, and the key of the last one. No lines when there is no such row.
+-- @row ExportedEntries
+-- @param tenant_id notnull
+-- @param table_name notnull
+-- @param kind notnull
+-- @param page_size notnull
+-- @notnull listed -- The function returns a count.
+-- @plan cursor after -- The function's statement has it as index condition.
+-- @role pg_database_owner
+select
+    page.lines,
+    page.listed,
+    page.last_key
+from (values (true)) as calls (is_made) -- there is always one row
+left join
+    authority.export_entries(
+        :tenant_id, :table_name, :kind, :after, :page_size
+    ) as page
+    on calls.is_made;
+
+-- name: measure_rows(tenant_id, table_name)^
+-- How many rows the tenant has in this table, and when the last of them expires.
+-- @row MeasuredRows
+-- @param tenant_id notnull
+-- @param table_name notnull
+-- @notnull counted -- The function returns a count.
+-- @role pg_database_owner
+select
+    measured.counted,
+    measured.expires_at
+from (values (true)) as calls (is_made) -- there is always one row
+left join authority.measure_rows(:tenant_id, :table_name) as measured
+    on calls.is_made;

@@ -11,6 +11,7 @@ select
     tenants.status,
     tenants.settings,
     tenants.tokens_valid_after,
+    tenants.foreign_tokens_until,
     tenants.created_at,
     tenants.updated_at,
     tenants.row_version
@@ -24,8 +25,8 @@ where tenants.id = :tenant_id;
 -- @role authority_maintenance
 select
     tenants.id, tenants.code, tenants.display_name, tenants.status, tenants.settings,
-    tenants.tokens_valid_after, tenants.created_at, tenants.updated_at,
-    tenants.row_version
+    tenants.tokens_valid_after, tenants.foreign_tokens_until, tenants.created_at,
+    tenants.updated_at, tenants.row_version
 from authority.tenants
 where tenants.code = :code;
 
@@ -50,8 +51,8 @@ select authority.enter_tenant(:tenant_id, :actor_json) as status;
 -- @role authority_maintenance
 select
     tenants.id, tenants.code, tenants.display_name, tenants.status, tenants.settings,
-    tenants.tokens_valid_after, tenants.created_at, tenants.updated_at,
-    tenants.row_version
+    tenants.tokens_valid_after, tenants.foreign_tokens_until, tenants.created_at,
+    tenants.updated_at, tenants.row_version
 from authority.tenants
 where tenants.code > :after
 order by tenants.code
@@ -64,8 +65,8 @@ limit :page_size;
 -- @role authority_maintenance
 select
     tenants.id, tenants.code, tenants.display_name, tenants.status, tenants.settings,
-    tenants.tokens_valid_after, tenants.created_at, tenants.updated_at,
-    tenants.row_version
+    tenants.tokens_valid_after, tenants.foreign_tokens_until, tenants.created_at,
+    tenants.updated_at, tenants.row_version
 from authority.tenants
 where tenants.code < :before
 order by tenants.code desc
@@ -80,8 +81,8 @@ with tenant as (
     values (:code, :display_name, :status, :settings)
     returning
         tenants.id, tenants.code, tenants.display_name, tenants.status,
-        tenants.settings, tenants.tokens_valid_after, tenants.created_at,
-        tenants.updated_at, tenants.row_version
+        tenants.settings, tenants.tokens_valid_after, tenants.foreign_tokens_until,
+        tenants.created_at, tenants.updated_at, tenants.row_version
 ),
 
 new_roles as (
@@ -124,7 +125,8 @@ new_scopes as (
 
 select
     tenant.id, tenant.code, tenant.display_name, tenant.status, tenant.settings,
-    tenant.tokens_valid_after, tenant.created_at, tenant.updated_at, tenant.row_version
+    tenant.tokens_valid_after, tenant.foreign_tokens_until, tenant.created_at,
+    tenant.updated_at, tenant.row_version
 from tenant;
 
 -- name: update(tenant_id, row_version, code, display_name, settings)^
@@ -142,8 +144,8 @@ where
     and tenants.row_version = :row_version
 returning
     tenants.id, tenants.code, tenants.display_name, tenants.status, tenants.settings,
-    tenants.tokens_valid_after, tenants.created_at, tenants.updated_at,
-    tenants.row_version;
+    tenants.tokens_valid_after, tenants.foreign_tokens_until, tenants.created_at,
+    tenants.updated_at, tenants.row_version;
 
 -- name: set_status(tenant_id, status, allowed_from)^
 -- The tenant with its new status, or no row when its current status does not allow
@@ -160,8 +162,8 @@ where
     and tenants.status = any(:allowed_from)
 returning
     tenants.id, tenants.code, tenants.display_name, tenants.status, tenants.settings,
-    tenants.tokens_valid_after, tenants.created_at, tenants.updated_at,
-    tenants.row_version;
+    tenants.tokens_valid_after, tenants.foreign_tokens_until, tenants.created_at,
+    tenants.updated_at, tenants.row_version;
 
 -- name: revoke_tokens(tenant_id)^
 -- The tenant with tokens_valid_after set to now. All users are signed out, and
@@ -177,8 +179,25 @@ set
 where tenants.id = :tenant_id
 returning
     tenants.id, tenants.code, tenants.display_name, tenants.status, tenants.settings,
-    tenants.tokens_valid_after, tenants.created_at, tenants.updated_at,
-    tenants.row_version;
+    tenants.tokens_valid_after, tenants.foreign_tokens_until, tenants.created_at,
+    tenants.updated_at, tenants.row_version;
+
+-- name: accept_foreign_tokens(tenant_id, lifetime)^
+-- The tenant, whose imported tokens are alive under the strings of the other store for
+-- this time from now. A null lifetime ends it at once.
+-- @row Tenant
+-- @param lifetime nullable
+-- @role authority_maintenance
+update authority.tenants
+set
+    foreign_tokens_until = authority.clock() + :lifetime,
+    updated_at = authority.clock(),
+    row_version = tenants.row_version + 1
+where tenants.id = :tenant_id
+returning
+    tenants.id, tenants.code, tenants.display_name, tenants.status, tenants.settings,
+    tenants.tokens_valid_after, tenants.foreign_tokens_until, tenants.created_at,
+    tenants.updated_at, tenants.row_version;
 
 -- name: begin()#
 -- Begins the transaction of a unit of work, at read committed whatever the

@@ -6,6 +6,7 @@ select
     tokens.id,
     tokens.type,
     tokens.token_hash,
+    tokens.is_foreign,
     tokens.client_uuid,
     tokens.user_id,
     tokens.service_account_id,
@@ -38,14 +39,14 @@ where
 -- The token with this hash, live or not, or no row.
 -- @row Token
 select
-    tokens.tenant_id, tokens.id, tokens.type, tokens.token_hash, tokens.client_uuid,
-    tokens.user_id, tokens.service_account_id, tokens.authorization_id,
-    tokens.parent_id, tokens.subject_authorization_id, tokens.actor, tokens.scopes,
-    tokens.resources, tokens.authorization_details, tokens.code_challenge,
-    tokens.redirect_uri, tokens.nonce, tokens.cnf_jkt, tokens.cnf_x5t_s256,
-    tokens.payload, tokens.properties, tokens.expires_at, tokens.redeemed_at,
-    tokens.revoked_at, tokens.revocation_reason, tokens.authenticated_at,
-    tokens.created_at
+    tokens.tenant_id, tokens.id, tokens.type, tokens.token_hash, tokens.is_foreign,
+    tokens.client_uuid, tokens.user_id, tokens.service_account_id,
+    tokens.authorization_id, tokens.parent_id, tokens.subject_authorization_id,
+    tokens.actor, tokens.scopes, tokens.resources, tokens.authorization_details,
+    tokens.code_challenge, tokens.redirect_uri, tokens.nonce, tokens.cnf_jkt,
+    tokens.cnf_x5t_s256, tokens.payload, tokens.properties, tokens.expires_at,
+    tokens.redeemed_at, tokens.revoked_at, tokens.revocation_reason,
+    tokens.authenticated_at, tokens.created_at
 from authority.tokens
 where
     tokens.tenant_id = :tenant_id
@@ -91,6 +92,7 @@ select
     verified_tokens.tenant_id,
     verified_tokens.id,
     verified_tokens.type,
+    verified_tokens.is_foreign,
     verified_tokens.client_id,
     verified_tokens.authorization_id,
     verified_tokens.user_id,
@@ -125,8 +127,9 @@ where
 -- @as verify -- The function reads the same view.
 select
     verified_tokens.tenant_id, verified_tokens.id, verified_tokens.type,
-    verified_tokens.client_id, verified_tokens.authorization_id,
-    verified_tokens.user_id, verified_tokens.subject_id, verified_tokens.username,
+    verified_tokens.is_foreign, verified_tokens.client_id,
+    verified_tokens.authorization_id, verified_tokens.user_id,
+    verified_tokens.subject_id, verified_tokens.username,
     verified_tokens.service_account_id, verified_tokens.account_id,
     verified_tokens.actor, verified_tokens.scopes, verified_tokens.resources,
     verified_tokens.authorization_details, verified_tokens.cnf_jkt,
@@ -148,6 +151,7 @@ select
     verified_tokens.tenant_id,
     verified_tokens.id,
     verified_tokens.type,
+    verified_tokens.is_foreign,
     verified_tokens.client_id,
     verified_tokens.authorization_id,
     verified_tokens.user_id,
@@ -182,12 +186,13 @@ where
 -- tenant. For a transaction that works for no tenant yet.
 -- @as verify_many -- The function reads the same view.
 select
-    found.token_hash, found.tenant_id, found.id, found.type, found.client_id,
-    found.authorization_id, found.user_id, found.subject_id, found.username,
-    found.service_account_id, found.account_id, found.actor, found.scopes,
-    found.resources, found.authorization_details, found.cnf_jkt, found.cnf_x5t_s256,
-    found.payload, found.properties, found.authenticated_at, found.acr, found.amr,
-    found.created_at, found.expires_at, found.sid, found.depends_on
+    found.token_hash, found.tenant_id, found.id, found.type, found.is_foreign,
+    found.client_id, found.authorization_id, found.user_id, found.subject_id,
+    found.username, found.service_account_id, found.account_id, found.actor,
+    found.scopes, found.resources, found.authorization_details, found.cnf_jkt,
+    found.cnf_x5t_s256, found.payload, found.properties, found.authenticated_at,
+    found.acr, found.amr, found.created_at, found.expires_at, found.sid,
+    found.depends_on
 from (
     select
         presented.tenant_id,
@@ -269,14 +274,14 @@ left join authority.authorizations
         and authorizations.id = :authorization_id
 where active_tenants.id = :tenant_id
 returning
-    tokens.tenant_id, tokens.id, tokens.type, tokens.token_hash, tokens.client_uuid,
-    tokens.user_id, tokens.service_account_id, tokens.authorization_id,
-    tokens.parent_id, tokens.subject_authorization_id, tokens.actor, tokens.scopes,
-    tokens.resources, tokens.authorization_details, tokens.code_challenge,
-    tokens.redirect_uri, tokens.nonce, tokens.cnf_jkt, tokens.cnf_x5t_s256,
-    tokens.payload, tokens.properties, tokens.expires_at, tokens.redeemed_at,
-    tokens.revoked_at, tokens.revocation_reason, tokens.authenticated_at,
-    tokens.created_at;
+    tokens.tenant_id, tokens.id, tokens.type, tokens.token_hash, tokens.is_foreign,
+    tokens.client_uuid, tokens.user_id, tokens.service_account_id,
+    tokens.authorization_id, tokens.parent_id, tokens.subject_authorization_id,
+    tokens.actor, tokens.scopes, tokens.resources, tokens.authorization_details,
+    tokens.code_challenge, tokens.redirect_uri, tokens.nonce, tokens.cnf_jkt,
+    tokens.cnf_x5t_s256, tokens.payload, tokens.properties, tokens.expires_at,
+    tokens.redeemed_at, tokens.revoked_at, tokens.revocation_reason,
+    tokens.authenticated_at, tokens.created_at;
 
 -- name: revoke(tenant_id, token_hash, client_id, reason)!
 -- Revokes the token if it was issued to this client_id. Unless it is an access
@@ -530,14 +535,14 @@ from found;
 -- One of these tokens, live or not, in order of id.
 -- @row Token
 select
-    tokens.tenant_id, tokens.id, tokens.type, tokens.token_hash, tokens.client_uuid,
-    tokens.user_id, tokens.service_account_id, tokens.authorization_id,
-    tokens.parent_id, tokens.subject_authorization_id, tokens.actor, tokens.scopes,
-    tokens.resources, tokens.authorization_details, tokens.code_challenge,
-    tokens.redirect_uri, tokens.nonce, tokens.cnf_jkt, tokens.cnf_x5t_s256,
-    tokens.payload, tokens.properties, tokens.expires_at, tokens.redeemed_at,
-    tokens.revoked_at, tokens.revocation_reason, tokens.authenticated_at,
-    tokens.created_at
+    tokens.tenant_id, tokens.id, tokens.type, tokens.token_hash, tokens.is_foreign,
+    tokens.client_uuid, tokens.user_id, tokens.service_account_id,
+    tokens.authorization_id, tokens.parent_id, tokens.subject_authorization_id,
+    tokens.actor, tokens.scopes, tokens.resources, tokens.authorization_details,
+    tokens.code_challenge, tokens.redirect_uri, tokens.nonce, tokens.cnf_jkt,
+    tokens.cnf_x5t_s256, tokens.payload, tokens.properties, tokens.expires_at,
+    tokens.redeemed_at, tokens.revoked_at, tokens.revocation_reason,
+    tokens.authenticated_at, tokens.created_at
 from authority.tokens
 where
     tokens.tenant_id = :tenant_id

@@ -11,7 +11,8 @@ COMMENT ON SCHEMA authority IS 'Storage of a multi-tenant OAuth 2.0 / OpenID Con
 CREATE VIEW authority.active_tenants WITH (security_invoker='true') AS
  SELECT id,
     status,
-    tokens_valid_after
+    tokens_valid_after,
+    foreign_tokens_until
    FROM authority.tenants
   WHERE (status = ANY (ARRAY['active'::text, 'trial'::text]));
 
@@ -1101,6 +1102,32 @@ CASE
     ELSE NULL::text
 END)::uuid));
 
+-- count_rows
+
+CREATE FUNCTION authority.count_rows(tenant_id uuid, table_name text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    counted bigint;
+begin
+    perform set_config('authority.tenant_id', count_rows.tenant_id::text, true);
+    execute format(
+        'select count(*) from authority.%I as held where held.%I = $1',
+        table_name,
+        case when table_name = 'tenants' then 'id' else 'tenant_id' end
+    ) into counted using tenant_id;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return counted;
+end
+$_$;
+
+COMMENT ON FUNCTION authority.count_rows(tenant_id uuid, table_name text) IS 'Returns how many rows the tenant has in this table.';
+
 -- covers_details
 
 CREATE FUNCTION authority.covers_details(granted jsonb, asked jsonb) RETURNS boolean
@@ -1253,6 +1280,83 @@ $$;
 COMMENT ON FUNCTION authority.current_actor(OUT actor_kind text, OUT actor_id text, OUT client_id text, OUT address inet, OUT user_agent text, OUT correlation_id text) IS 'Returns who acts in this transaction, from the setting authority.actor: an object of
 user_id, service_account_id, client_id, address, user_agent and correlation_id, all
 optional. Without it, the database login acts.';
+
+-- describe_keys
+
+CREATE FUNCTION authority.describe_keys(table_name text, key_columns text[]) RETURNS TABLE(written text, matched text, listed text, tenant_column name)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $_$
+begin
+    if not exists (
+        select from authority.list_moved_tables() as tables
+        where
+            tables.name = table_name
+            and key_columns <@ tables.columns
+    ) then
+        raise invalid_parameter_value
+        using message = 'the table or the columns of its key are not of this schema';
+    end if;
+    return query
+    select
+        coalesce(string_agg(
+            case
+                when named.column_name is null
+                    then format(
+                        '(keys.value ->> %s)::%s as %I',
+                        columns.position - 1,
+                        format_type(pg_attribute.atttypid, pg_attribute.atttypmod),
+                        columns.name
+                    )
+                else format(
+                    '(select target.id from authority.%I as target '
+                    'where target.tenant_id = $1 and target.%I = keys.value ->> %s) '
+                    'as %I',
+                    named.target,
+                    named.key_column,
+                    columns.position - 1,
+                    columns.name
+                )
+            end,
+            ', ' order by columns.position
+        ), 'null as key'),
+        coalesce(string_agg(
+            format('held.%1$I = wanted.%1$I', columns.name),
+            ' and ' order by columns.position
+        ), 'true'),
+        coalesce(string_agg(
+            case
+                when named.column_name is not null
+                    then format(
+                        '(select target.%I from authority.%I as target '
+                        'where target.tenant_id = $1 and target.id = held.%I)',
+                        named.key_column,
+                        named.target,
+                        columns.name
+                    )
+                when pg_attribute.atttypid = 'timestamptz'::regtype
+                    then format(
+                        'to_char(held.%I, ''YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'')',
+                        columns.name
+                    )
+                else format('held.%I::text', columns.name)
+            end,
+            ', ' order by columns.position
+        ), ''),
+        case when table_name = 'tenants' then 'id' else 'tenant_id' end::name
+    from unnest(key_columns) with ordinality as columns (name, position)
+    inner join pg_attribute on columns.name = pg_attribute.attname
+    left join authority.name_references() as named
+        on columns.name = named.column_name
+    where pg_attribute.attrelid = format('authority.%I', table_name)::regclass;
+end
+$_$;
+
+COMMENT ON FUNCTION authority.describe_keys(table_name text, key_columns text[]) IS 'Returns the pieces of statements that compare a table with keys of another store: the
+typed keys, the condition of a match, the texts of a row''s key, and the column of the
+tenant. A table with one row for each tenant has no key columns.';
 
 -- device_authorizations
 
@@ -2007,6 +2111,90 @@ name when nothing is left. traces, when it searches: where rows of others still 
 user. Runs as its owner, because operators may read and delete almost none of these
 rows.';
 
+-- export_entries
+
+CREATE FUNCTION authority.export_entries(tenant_id uuid, table_name text, kind text, after jsonb, page_size bigint) RETURNS TABLE(lines text, listed bigint, last_key jsonb)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET standard_conforming_strings TO 'on'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    target constant regclass := format('authority.%I', table_name)::regclass;
+    head text;
+    members text;
+    held_keys text;
+    past_keys text;
+begin
+    perform set_config('authority.tenant_id', export_entries.tenant_id::text, true);
+    select
+        '{"tenant":' || to_json(tenants.code)::text
+        || ',"kind":' || to_json(export_entries.kind)::text
+        -- Other stores have neither our system roles nor our totals.
+        || case table_name
+            when 'tenants' then ',"is_complete":true'
+            when 'license_usage' then ',"is_counted":true'
+            else ''
+        end
+    into head
+    from authority.tenants
+    where tenants.id = export_entries.tenant_id;
+    select
+        string_agg(
+            format('%L || %s', to_json(fields.field)::text || ':', fields.expression),
+            ', '
+        )
+    into members
+    from authority.list_entry_fields(table_name) as fields;
+    select
+        string_agg(format('held.%I', pg_attribute.attname), ', ' order by keys.number),
+        string_agg(
+            format(
+                '(select past.%I from jsonb_populate_record(null::%s, $2) as past)',
+                pg_attribute.attname,
+                target
+            ),
+            ', ' order by keys.number
+        )
+    into held_keys, past_keys
+    from pg_index
+    cross join unnest(pg_index.indkey) with ordinality as keys (attnum, number)
+    inner join pg_attribute
+        on
+            pg_index.indrelid = pg_attribute.attrelid
+            and keys.attnum = pg_attribute.attnum
+    where pg_index.indrelid = target and pg_index.indisprimary;
+    -- In subqueries the key becomes a condition of the index; in a join it would not.
+    return query execute format(
+        'with picked as materialized ('
+        'select concat_ws('','', $4, %3$s) || ''}'' as line, '
+        'row_number() over (order by %2$s) as position, '
+        '(select to_jsonb(keys) from (select %2$s) as keys) as key '
+        'from %1$s as held where held.%4$I = $1 ' || case
+            when after is not null then 'and (%2$s) > (%5$s) '
+            else ''
+        end || 'order by %2$s limit $3) '
+        'select string_agg(picked.line || chr(10), '''' order by picked.position), '
+        'count(*), (array_agg(picked.key order by picked.position desc))[1] '
+        'from picked',
+        target,
+        held_keys,
+        members,
+        case when table_name = 'tenants' then 'id' else 'tenant_id' end,
+        past_keys
+    ) using tenant_id, after, page_size, head;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$_$;
+
+COMMENT ON FUNCTION authority.export_entries(tenant_id uuid, table_name text, kind text, after jsonb, page_size bigint) IS 'Returns the next rows of the tenant in one table as entries of this kind, in the order
+of its primary key, after this key: a line of JSON for each, how many, and the key of
+the last one. It has hashes and encrypted keys. The same rows have the same lines in
+every database.';
+
 -- export_rows
 
 CREATE FUNCTION authority.export_rows(tenant_id uuid, user_id uuid, other_names text[], table_name text, after jsonb, page_size bigint) RETURNS TABLE(key jsonb, exported jsonb)
@@ -2106,7 +2294,11 @@ begin
                 'subject:' || token_states.subject_id,
                 'subject:' || token_states.account_id,
                 'session:'
-                || authority.find_sid(token_states.tenant_id, token_states.session_id)
+                || authority.find_sid(token_states.tenant_id, token_states.session_id),
+                case
+                    when token_states.is_foreign
+                        then 'foreign_tokens:' || token_states.tenant_id
+                end
             ]
         ) as named (name)
         where
@@ -2246,6 +2438,7 @@ begin
             tokens.id,
             tokens.type,
             tokens.token_hash,
+            tokens.is_foreign,
             clients.client_id,
             tokens.authorization_id,
             tokens.user_id,
@@ -2260,7 +2453,11 @@ begin
             tokens.properties,
             tokens.authenticated_at,
             tokens.created_at,
-            tokens.expires_at,
+            case
+                when tokens.is_foreign
+                    then least(tokens.expires_at, active_tenants.foreign_tokens_until)
+                else tokens.expires_at
+            end,
             tokens.exchanged_from is not null,
             clients.tokens_valid_after
         into
@@ -2268,6 +2465,7 @@ begin
             verified.id,
             verified.type,
             verified.token_hash,
+            verified.is_foreign,
             verified.client_id,
             verified.authorization_id,
             verified.user_id,
@@ -2300,6 +2498,10 @@ begin
             and tokens.expires_at > authority.clock()
             and (tokens.authenticated_at <= active_tenants.tokens_valid_after)
             is not true
+            and (
+                not tokens.is_foreign
+                or active_tenants.foreign_tokens_until > authority.clock()
+            )
             and clients.enabled
             and (
                 find_live_token.resource is null
@@ -2460,6 +2662,110 @@ $$;
 
 COMMENT ON FUNCTION authority.find_migration_lock() IS 'Returns since when yoyo''s lock is held, by a run or by one that was killed. Null: it
 is free. Runs as its owner, because no other role may read yoyo''s tables.';
+
+-- find_named_rows
+
+CREATE FUNCTION authority.find_named_rows(tenant_id uuid, users text[], clients text[], roles text[], service_accounts text[]) RETURNS TABLE(kind text, name text, id uuid)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+begin
+    perform set_config('authority.tenant_id', find_named_rows.tenant_id::text, true);
+    return query
+    select 'user', users.subject_id, users.id
+    from authority.users
+    where
+        users.tenant_id = find_named_rows.tenant_id
+        and users.subject_id = any(find_named_rows.users)
+    union all
+    select 'client', clients.client_id, clients.id
+    from authority.clients
+    where
+        clients.tenant_id = find_named_rows.tenant_id
+        and clients.client_id = any(find_named_rows.clients)
+    union all
+    select 'role', roles.name, roles.id
+    from authority.roles
+    where
+        roles.tenant_id = find_named_rows.tenant_id
+        and roles.name = any(find_named_rows.roles)
+    union all
+    select 'service_account', service_accounts.account_id, service_accounts.id
+    from authority.service_accounts
+    where
+        service_accounts.tenant_id = find_named_rows.tenant_id
+        and service_accounts.account_id = any(find_named_rows.service_accounts);
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$$;
+
+COMMENT ON FUNCTION authority.find_named_rows(tenant_id uuid, users text[], clients text[], roles text[], service_accounts text[]) IS 'Returns the kind, the name and the id of each user with one of these subject_ids, client
+with one of these client_ids, role of one of these names, and service account with one of
+these account_ids.';
+
+-- find_other_rows
+
+CREATE FUNCTION authority.find_other_rows(tenant_id uuid, table_name text, key text[], fixed text[], rows_json text) RETURNS SETOF bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    names text;
+    types text;
+    same text;
+    stored text;
+    expected text;
+begin
+    select
+        string_agg(format('%I', columns.name), ', ' order by columns.name),
+        string_agg(
+            format('%I %s', columns.name, columns.type), ', ' order by columns.name
+        ),
+        string_agg(format('held.%1$I = given.%1$I', columns.name), ' and ')
+        filter (where columns.name = any(key)),
+        string_agg(format('held.%I', columns.name), ', ' order by columns.name)
+        filter (where columns.name = any(fixed)),
+        string_agg(format('given.%I', columns.name), ', ' order by columns.name)
+        filter (where columns.name = any(fixed))
+    into names, types, same, stored, expected
+    from (
+        select
+            pg_attribute.attname as name,
+            format_type(pg_attribute.atttypid, pg_attribute.atttypmod) as type
+        from pg_attribute
+        where
+            pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+            and pg_attribute.attname = any(key || fixed)
+    ) as columns;
+    perform set_config('authority.tenant_id', find_other_rows.tenant_id::text, true);
+    return query execute format(
+        'select given.position from rows from ('
+        'json_to_recordset($2::json) as (%2$s)) '
+        'with ordinality as given (%1$s, position) '
+        'inner join authority.%3$I as held on held.tenant_id = $1 and %4$s '
+        'where (%5$s) is distinct from (%6$s)',
+        names,
+        types,
+        table_name,
+        same,
+        stored,
+        expected
+    ) using tenant_id, rows_json;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$_$;
+
+COMMENT ON FUNCTION authority.find_other_rows(tenant_id uuid, table_name text, key text[], fixed text[], rows_json text) IS 'Returns the positions, from 1, of the given rows whose key is that of a stored row with
+other values in the fixed columns: another user''s identity, for instance.';
 
 -- find_sid
 
@@ -2675,6 +2981,253 @@ $$;
 COMMENT ON FUNCTION authority.hold_tenant(tenant_id uuid) IS 'Suspends an active tenant for a move, and returns whether it was active. Unlike another
 suspension it publishes nothing in the feed, because the tenant''s tokens live on in
 the other database.';
+
+-- import_license_usage
+
+CREATE FUNCTION authority.import_license_usage(tenant_id uuid, rows_json text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    imported bigint;
+begin
+    perform set_config(
+        'authority.tenant_id', import_license_usage.tenant_id::text, true
+    );
+    with created as (
+        insert into authority.license_usage (
+            tenant_id, license_id, metric, idempotency_key, period_start, period_end,
+            quantity, corrects, created_at
+        )
+        select
+            import_license_usage.tenant_id,
+            given.license_id,
+            given.metric,
+            given.idempotency_key,
+            given.period_start,
+            given.period_end,
+            given.quantity,
+            given.corrects,
+            least(coalesce(given.created_at, authority.clock()), authority.clock())
+        from json_to_recordset(rows_json::json) as given (
+            license_id uuid,
+            metric text,
+            idempotency_key text,
+            period_start date,
+            period_end date,
+            quantity bigint,
+            corrects text,
+            created_at timestamptz
+        )
+        on conflict on constraint
+        license_usage_tenant_id_license_id_metric_idempotency_key_pk do nothing
+        returning
+            license_usage.license_id,
+            license_usage.metric,
+            license_usage.period_start,
+            license_usage.period_end,
+            license_usage.quantity
+    ),
+    totals as (
+        insert into authority.license_usage_totals (
+            tenant_id, license_id, metric, period_start, period_end, used, allowance,
+            overage_policy
+        )
+        select
+            licenses.tenant_id,
+            licenses.id,
+            created.metric,
+            created.period_start,
+            max(created.period_end) as period_end,
+            sum(created.quantity) as used,
+            (licenses.limits ->> created.metric)::numeric::bigint as allowance,
+            licenses.overage_policy
+        from created
+        inner join authority.licenses
+            on
+                licenses.tenant_id = import_license_usage.tenant_id
+                and created.license_id = licenses.id
+        group by
+            licenses.tenant_id,
+            licenses.id,
+            licenses.limits,
+            licenses.overage_policy,
+            created.metric,
+            created.period_start
+        on conflict on constraint
+        license_usage_totals_license_id_metric_period_start_pk do update
+            set
+                used = license_usage_totals.used + excluded.used,
+                updated_at = excluded.updated_at
+    )
+    select count(*) into imported from created;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return imported;
+end
+$$;
+
+COMMENT ON FUNCTION authority.import_license_usage(tenant_id uuid, rows_json text) IS 'As authority.import_rows, for uses of licences. Adds each inserted use to the total of
+its period.';
+
+-- import_rows
+
+CREATE FUNCTION authority.import_rows(tenant_id uuid, table_name text, columns text[], key text[], rows_json text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET "IntervalStyle" TO 'postgres'
+    SET standard_conforming_strings TO 'on'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    loaded_before constant text := current_setting('authority.loaded_tenant', true);
+    names text;
+    types text;
+    cells text;
+    keys text;
+    imported bigint;
+begin
+    -- A null in a column that has a default and cannot be null means the default.
+    select
+        string_agg(format('%I', given.name), ', ' order by given.position),
+        string_agg(
+            format(
+                '%I %s',
+                given.name,
+                format_type(pg_attribute.atttypid, pg_attribute.atttypmod)
+            ),
+            ', ' order by given.position
+        ),
+        string_agg(
+            case
+                when given.name in ('created_at', 'authenticated_at')
+                    and given.name <> all(key)
+                    then format(
+                        'least(coalesce(given.%I, authority.clock()), authority.clock())',
+                        given.name
+                    )
+                when pg_attribute.attnotnull and pg_attribute.atthasdef
+                    then format(
+                        'coalesce(given.%I, %s)',
+                        given.name,
+                        pg_get_expr(pg_attrdef.adbin, pg_attrdef.adrelid)
+                    )
+                else format('given.%I', given.name)
+            end,
+            ', ' order by given.position
+        )
+    into names, types, cells
+    from unnest(columns) with ordinality as given (name, position)
+    inner join pg_attribute on given.name = pg_attribute.attname
+    left join pg_attrdef
+        on
+            pg_attribute.attrelid = pg_attrdef.adrelid
+            and pg_attribute.attnum = pg_attrdef.adnum
+    where
+        pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+        and pg_attribute.attnum > 0
+        and pg_attribute.attgenerated = ''
+    having count(*) = cardinality(columns);
+    if names is null then
+        raise invalid_parameter_value
+        using message = 'a column is not one of the table';
+    end if;
+    select string_agg(format(', %I', parts.name), '') into keys
+    from unnest(key) as parts (name);
+    perform set_config('authority.tenant_id', import_rows.tenant_id::text, true);
+    perform set_config('authority.loaded_tenant', import_rows.tenant_id::text, true);
+    execute format(
+        'insert into authority.%1$I (tenant_id, %2$s) select $1, %3$s '
+        'from json_to_recordset($2::json) as given (%4$s) '
+        'on conflict (tenant_id%5$s) do nothing',
+        table_name,
+        names,
+        cells,
+        types,
+        keys
+    ) using tenant_id, rows_json;
+    get diagnostics imported = row_count;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    perform set_config('authority.loaded_tenant', loaded_before, true);
+    return imported;
+end
+$_$;
+
+COMMENT ON FUNCTION authority.import_rows(tenant_id uuid, table_name text, columns text[], key text[], rows_json text) IS 'Inserts rows of the tenant and returns how many. A row whose key is stored already is
+skipped. rows_json is an array of objects of these columns. Every other constraint and
+every policy applies. The insertions are no events of the audit.';
+
+-- import_tenant
+
+CREATE FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, is_complete boolean) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    loaded_before constant text := current_setting('authority.loaded_tenant', true);
+    found_id uuid;
+begin
+    perform set_config('authority.tenant_id', import_tenant.tenant_id::text, true);
+    perform set_config('authority.loaded_tenant', import_tenant.tenant_id::text, true);
+    insert into authority.tenants (
+        id, code, display_name, status, settings, tokens_valid_after, created_at,
+        updated_at
+    )
+    values (
+        import_tenant.tenant_id,
+        import_tenant.code,
+        import_tenant.display_name,
+        import_tenant.status,
+        import_tenant.settings,
+        import_tenant.tokens_valid_after,
+        least(import_tenant.created_at, authority.clock()),
+        least(import_tenant.updated_at, authority.clock())
+    )
+    on conflict on constraint tenants_code_key do nothing
+    returning tenants.id into found_id;
+    if found_id is null then
+        select tenants.id into found_id
+        from authority.tenants
+        where tenants.code = import_tenant.code;
+    elsif not is_complete then
+        insert into authority.roles (tenant_id, name, description, is_system)
+        select found_id, system_roles.name, system_roles.description, true
+        from authority.system_roles;
+        insert into authority.role_permissions (tenant_id, role_id, permission)
+        select roles.tenant_id, roles.id, granted.permission
+        from authority.roles
+        inner join authority.system_roles on roles.name = system_roles.name
+        cross join lateral unnest(system_roles.permissions) as granted (permission)
+        where roles.tenant_id = found_id;
+        insert into authority.scopes
+        (tenant_id, name, display_name, description, is_system)
+        select
+            found_id,
+            system_scopes.name,
+            system_scopes.display_name,
+            system_scopes.description,
+            true
+        from authority.system_scopes;
+    end if;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    perform set_config('authority.loaded_tenant', loaded_before, true);
+    return found_id;
+end
+$$;
+
+COMMENT ON FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, is_complete boolean) IS 'Returns the id of the tenant with this code. Creates the tenant if there is none, with
+the system roles and the standard scopes unless it is complete: its own follow. Its
+insertion is no event of the audit.';
 
 -- is_bounded_json
 
@@ -3369,6 +3922,89 @@ $$;
 COMMENT ON FUNCTION authority.list_audit_months(tenant_id uuid) IS 'Returns the months in which the tenant has a chain or sealed events, in their order.
 Runs as its owner, because operators read no event.';
 
+-- list_entry_fields
+
+CREATE FUNCTION authority.list_entry_fields(table_name text) RETURNS TABLE(field text, expression text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $_$
+with named (attribute, target, natural_key, shown) as (
+    values
+    ('user_id', 'users', 'subject_id', 'user'),
+    ('client_uuid', 'clients', 'client_id', 'client'),
+    ('role_id', 'roles', 'name', 'role'),
+    ('service_account_id', 'service_accounts', 'account_id', 'service_account')
+),
+stored as (
+    select
+        pg_attribute.attname::text as name,
+        pg_attribute.atttypid::regtype::text as type,
+        pg_attribute.attnum as position
+    from pg_attribute
+    where
+        pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+        and pg_attribute.attnum > 0
+        and not pg_attribute.attisdropped
+        and pg_attribute.attgenerated = ''
+        -- The owner of the row, what its table computes, and how often it changed.
+        and pg_attribute.attname not in ('tenant_id', 'username_key', 'row_version')
+)
+select
+    coalesce(
+        named.shown,
+        case
+            when stored.name = 'authorized_client_uuids' then 'authorized_clients'
+            when stored.type = 'uuid' then regexp_replace(stored.name, '_id$', '')
+            else stored.name
+        end
+    ),
+    case
+        when named.attribute is not null then format(
+            '(select to_json(named.%I)::text from authority.%I as named '
+            'where named.tenant_id = held.tenant_id and named.id = held.%I)',
+            named.natural_key,
+            named.target,
+            stored.name
+        )
+        when stored.name = 'authorized_client_uuids' then format(
+            '(select coalesce(json_agg(clients.client_id order by listed.position), '
+            '''[]'')::text '
+            'from unnest(held.%I) with ordinality as listed (id, position) '
+            'inner join authority.clients on clients.tenant_id = held.tenant_id '
+            'and clients.id = listed.id)',
+            stored.name
+        )
+        when stored.type = 'jsonb' then format('held.%I::text', stored.name)
+        when stored.type = 'bytea' then format(
+            '''"'' || translate('
+            'encode(held.%I, ''base64''), ''+/'' || chr(10), ''-_'') || ''"''',
+            stored.name
+        )
+        when stored.type = 'bytea[]' then format(
+            'case when held.%1$I is not null then ''['' || ('
+            'select coalesce(string_agg(''"'' || translate('
+            'encode(listed.octets, ''base64''), ''+/'' || chr(10), ''-_'') '
+            '|| ''"'', '','' order by listed.position), '''') '
+            'from unnest(held.%1$I) with ordinality as listed (octets, position)'
+            ') || '']'' end',
+            stored.name
+        )
+        when stored.type = 'interval' then format(
+            '''"PT'' || extract(epoch from held.%I) || ''S"''', stored.name
+        )
+        else format('to_json(held.%I)::text', stored.name)
+    end
+from stored
+left join named on stored.name = named.attribute and stored.type = 'uuid'
+order by stored.position
+$_$;
+
+COMMENT ON FUNCTION authority.list_entry_fields(table_name text) IS 'Returns the fields of the entries of a table, and the SQL that reads each as JSON from
+the row held. A field is a column, or the natural key of the row that a column
+references. Fields whose SQL returns null are left out of an entry.';
+
 -- list_exported_tables
 
 CREATE FUNCTION authority.list_exported_tables(is_of_user boolean) RETURNS SETOF text
@@ -3490,6 +4126,86 @@ COMMENT ON FUNCTION authority.list_open_units(tenant_id uuid) IS 'Returns the tr
 on. One that began before the suspension of the tenant can still write; none that
 begins later can. Raises SQLSTATE TN005 if the tenant is active.';
 
+-- list_row_keys
+
+CREATE FUNCTION authority.list_row_keys(tenant_id uuid, table_name text, key_columns text[], after jsonb, page_size bigint) RETURNS TABLE(keys jsonb, listed bigint, last_key jsonb)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET "IntervalStyle" TO 'iso_8601'
+    SET bytea_output TO 'hex'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    target constant regclass := format('authority.%I', table_name)::regclass;
+    pieces record;
+    held_keys text;
+    past_keys text;
+    system_flag text;
+begin
+    perform set_config('authority.tenant_id', list_row_keys.tenant_id::text, true);
+    select described.* into pieces
+    from authority.describe_keys(table_name, key_columns) as described;
+    select
+        string_agg(format('held.%I', pg_attribute.attname), ', ' order by parts.number),
+        string_agg(
+            format(
+                '(select past.%I from jsonb_populate_record(null::%s, $2) as past)',
+                pg_attribute.attname,
+                target
+            ),
+            ', ' order by parts.number
+        )
+    into held_keys, past_keys
+    from pg_index
+    cross join unnest(pg_index.indkey) with ordinality as parts (attnum, number)
+    inner join pg_attribute
+        on
+            pg_index.indrelid = pg_attribute.attrelid
+            and parts.attnum = pg_attribute.attnum
+    where pg_index.indrelid = target and pg_index.indisprimary;
+    select
+        case
+            when table_name in ('roles', 'scopes')
+                then format(
+                    'held.is_system and exists (select from authority.%I as templates '
+                    'where templates.name = held.name)',
+                    'system_' || table_name
+                )
+            else 'false'
+        end
+    into system_flag;
+    return query execute format(
+        'with picked as ('
+        'select jsonb_build_array(%3$s) as key, held.created_at, '
+        '%6$s as is_system, '
+        'row_number() over (order by %2$s) as position, '
+        '(select to_jsonb(parts) from (select %2$s) as parts) as row_key '
+        'from %1$s as held where held.%4$I = $1 ' || case
+            when after is not null then 'and (%2$s) > (%5$s) '
+            else ''
+        end || 'order by %2$s limit $3) '
+        'select jsonb_agg(jsonb_build_array(picked.key, picked.created_at, '
+        'picked.is_system, picked.row_key) order by picked.position), count(*), '
+        '(array_agg(picked.row_key order by picked.position desc))[1] from picked',
+        target,
+        held_keys,
+        pieces.listed,
+        pieces.tenant_column,
+        past_keys,
+        system_flag
+    ) using tenant_id, after, page_size;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$_$;
+
+COMMENT ON FUNCTION authority.list_row_keys(tenant_id uuid, table_name text, key_columns text[], after jsonb, page_size bigint) IS 'Returns the next rows of the tenant in one table in the order of its primary key, after
+this primary key: an array of the key as in read_rows, the time of creation, whether the
+row belongs to the system, and its primary key; how many; and the primary key of the
+last one.';
+
 -- live_sessions
 
 CREATE VIEW authority.live_sessions WITH (security_invoker='true') AS
@@ -3528,6 +4244,7 @@ CREATE VIEW authority.live_tokens WITH (security_invoker='true') AS
     id,
     type,
     token_hash,
+    is_foreign,
     client_uuid,
     user_id,
     service_account_id,
@@ -3931,6 +4648,40 @@ CREATE FUNCTION authority.may_roll_back(migration text) RETURNS boolean
 
 COMMENT ON FUNCTION authority.may_roll_back(migration text) IS 'Whether the setting authority.roll_back, a list with commas, has the migration.';
 
+-- measure_rows
+
+CREATE FUNCTION authority.measure_rows(tenant_id uuid, table_name text) RETURNS TABLE(counted bigint, expires_at timestamp with time zone)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    target constant regclass := format('authority.%I', table_name)::regclass;
+begin
+    perform set_config('authority.tenant_id', measure_rows.tenant_id::text, true);
+    return query execute format(
+        'select count(*), %s from %s as held where held.tenant_id = $1',
+        case
+            when exists (
+                select from pg_attribute
+                where
+                    pg_attribute.attrelid = target
+                    and pg_attribute.attname = 'expires_at'
+            ) then 'max(held.expires_at)'
+            else 'null::timestamptz'
+        end,
+        target
+    ) using tenant_id;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$_$;
+
+COMMENT ON FUNCTION authority.measure_rows(tenant_id uuid, table_name text) IS 'Returns how many rows the tenant has in a table, and when the last of them expires.
+Null: no row has an end.';
+
 -- merge_details
 
 CREATE FUNCTION authority.merge_details(details jsonb, others jsonb) RETURNS jsonb
@@ -3964,6 +4715,24 @@ select array(select distinct unnest(texts || others) collate "C" order by 1)
 $$;
 
 COMMENT ON FUNCTION authority.merge_texts(texts text[], others text[]) IS 'Returns the texts of both lists without duplicates, sorted by their bytes.';
+
+-- name_references
+
+CREATE FUNCTION authority.name_references() RETURNS TABLE(column_name name, array_name name, target name, key_column name)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+values
+    ('client_uuid', 'authorized_client_uuids', 'clients', 'client_id'),
+    ('role_id', null, 'roles', 'name'),
+    ('service_account_id', null, 'service_accounts', 'account_id'),
+    ('user_id', null, 'users', 'subject_id')
+$$;
+
+COMMENT ON FUNCTION authority.name_references() IS 'Returns the columns that refer to a row by its id, and the column with the name that
+other stores know for that row.';
 
 -- names_no_grant
 
@@ -4347,6 +5116,7 @@ declare
     effective_at timestamptz := authority.clock();
     tenant_id uuid;
     target text;
+    ends timestamptz;
 begin
     if its_table = 'tenants' then
         tenant_id := old.id;
@@ -4365,6 +5135,11 @@ begin
     if reason like '%_signed_out' then
         effective_at := new.tokens_valid_after;
     end if;
+    if tg_op = 'DELETE' then
+        ends := effective_at + interval '2160 hours';
+    elsif category = 'foreign_tokens' then
+        ends := old.foreign_tokens_until;
+    end if;
     if reason <> 'tenant_inactive' or not exists (
         select from authority.active_tenants where active_tenants.id = old.id
     ) then
@@ -4372,9 +5147,7 @@ begin
             tenant_id,
             category,
             array[target],
-            array[
-                case when tg_op = 'DELETE' then effective_at + interval '2160 hours' end
-            ],
+            array[ends],
             reason,
             effective_at
         );
@@ -4385,8 +5158,8 @@ end
 $$;
 
 COMMENT ON FUNCTION authority.publish_end() IS 'Publishes that a tenant, user, client or service account was signed out, disabled,
-renamed or deleted, by the name that its tokens carry. The entry has no end, except for
-a deletion.';
+renamed or deleted, by the name that its tokens carry, or that a tenant refuses tokens
+of another store. The entry has no end, except for a deletion and for foreign tokens.';
 
 -- publish_revocation
 
@@ -4516,6 +5289,81 @@ CASE
     ELSE NULL::text
 END)::uuid));
 
+-- read_rows
+
+CREATE FUNCTION authority.read_rows(tenant_id uuid, table_name text, key_columns text[], keys jsonb) RETURNS TABLE(number bigint, found jsonb)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET "IntervalStyle" TO 'iso_8601'
+    SET bytea_output TO 'hex'
+    SET extra_float_digits TO '1'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    pieces record;
+    named text;
+begin
+    perform set_config('authority.tenant_id', read_rows.tenant_id::text, true);
+    select described.* into pieces
+    from authority.describe_keys(table_name, key_columns) as described;
+    select
+        string_agg(
+            case
+                when pg_attribute.attname = refs.column_name
+                    then format(
+                        '%L, (select target.%I from authority.%I as target '
+                        'where target.tenant_id = $1 and target.id = held.%I)',
+                        pg_attribute.attname,
+                        refs.key_column,
+                        refs.target,
+                        pg_attribute.attname
+                    )
+                else format(
+                    '%L, (select jsonb_agg(target.%I order by ids.position) '
+                    'from unnest(held.%I) with ordinality as ids (id, position) '
+                    'inner join authority.%I as target on ids.id = target.id '
+                    'where target.tenant_id = $1)',
+                    pg_attribute.attname,
+                    refs.key_column,
+                    pg_attribute.attname,
+                    refs.target
+                )
+            end,
+            ', '
+        )
+    into named
+    from authority.name_references() as refs
+    inner join pg_attribute
+        on pg_attribute.attname in (refs.column_name, refs.array_name)
+    where pg_attribute.attrelid = format('authority.%I', table_name)::regclass;
+    -- A materialized list of typed keys, so that the key becomes a condition of the
+    -- index under row-level security.
+    return query execute format(
+        'with wanted as materialized ('
+        'select keys.number, %2$s '
+        'from jsonb_array_elements($2) with ordinality as keys (value, number)) '
+        'select wanted.number, '
+        'to_jsonb(held) || jsonb_build_object(%5$s) '
+        'from wanted inner join authority.%1$I as held '
+        'on held.%4$I = $1 and %3$s order by wanted.number',
+        table_name,
+        pieces.written,
+        pieces.matched,
+        pieces.tenant_column,
+        named
+    ) using tenant_id, keys;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$_$;
+
+COMMENT ON FUNCTION authority.read_rows(tenant_id uuid, table_name text, key_columns text[], keys jsonb) IS 'Returns the rows of the tenant with these keys, with every column and hash, and the
+number of each key, from 1 on. A key is an array of texts in the order of key_columns. Keys and
+rows have the names of users, clients, roles and service accounts instead of their
+ids.';
+
 -- record_change
 
 CREATE FUNCTION authority.record_change() RETURNS trigger
@@ -4621,6 +5469,41 @@ $$;
 COMMENT ON FUNCTION authority.record_change() IS 'Records the insertion, update or deletion of a row as an audit event. Its arguments are
 lists of columns: the key, columns whose values it hides, and columns that it ignores.
 Runs as its owner, so that no other role can write such an event.';
+
+-- record_import
+
+CREATE FUNCTION authority.record_import(tenant_id uuid, details jsonb) RETURNS uuid
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    event_id uuid;
+begin
+    perform set_config('authority.tenant_id', record_import.tenant_id::text, true);
+    insert into authority.audit_events (
+        tenant_id, action, is_change, target_kind, target_id, changes, actor_kind,
+        actor_id
+    )
+    select
+        record_import.tenant_id,
+        'tenants.import',
+        true,
+        'tenants',
+        record_import.tenant_id::text,
+        record_import.details,
+        'login',
+        session_user
+    returning audit_events.id into event_id;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return event_id;
+end
+$$;
+
+COMMENT ON FUNCTION authority.record_import(tenant_id uuid, details jsonb) IS 'Records that the login imports rows into the tenant, and returns the id of the event.';
 
 -- recovery_codes
 
@@ -4948,7 +5831,7 @@ CREATE TABLE authority.revocations (
     expires_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     CONSTRAINT revocations_authorization_details_check CHECK (((jsonb_typeof(authorization_details) = 'array'::text) AND authority.is_details_list(authorization_details) AND authority.is_bounded_json(authorization_details))),
-    CONSTRAINT revocations_category_check CHECK ((category = ANY (ARRAY['token'::text, 'authorization'::text, 'session'::text, 'subject'::text, 'client'::text, 'tenant'::text, 'key'::text]))),
+    CONSTRAINT revocations_category_check CHECK ((category = ANY (ARRAY['token'::text, 'authorization'::text, 'session'::text, 'subject'::text, 'client'::text, 'tenant'::text, 'key'::text, 'foreign_tokens'::text]))),
     CONSTRAINT revocations_category_expires_at_check CHECK (((expires_at IS NOT NULL) OR (category <> ALL (ARRAY['token'::text, 'authorization'::text])))),
     CONSTRAINT revocations_category_scopes_check CHECK ((num_nulls(scopes, resources, authorization_details) =
 CASE
@@ -4970,10 +5853,10 @@ Append-only. Triggers publish whatever ends living tokens of this store.';
 COMMENT ON COLUMN authority.revocations.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.revocations.sequence IS 'Position in the tenant''s feed, from 1, in the order of commits. A follower resumes
 after it.';
-COMMENT ON COLUMN authority.revocations.category IS 'What the target is: a token, authorization, session, subject, client, tenant, or key
-(for signing).';
+COMMENT ON COLUMN authority.revocations.category IS 'What the target is: a token, authorization, session, subject, client, tenant, key (for
+signing), or foreign_tokens (all tokens of another store).';
 COMMENT ON COLUMN authority.revocations.target IS 'The jti, authorization id, sid, sub, client_id, tenant id or kid, depending on the
-category. The sub of a service account is its account_id. Never a token.';
+category. That of foreign_tokens is the tenant id. The sub of a service account is its account_id. Never a token.';
 COMMENT ON COLUMN authority.revocations.scopes IS 'What is left of a narrowed consent. Verifiers refuse only tokens of the target that
 have another scope, resource or authorization detail. Null: all of its tokens.';
 COMMENT ON COLUMN authority.revocations.resources IS 'The resources that are left of a narrowed consent. Null: scopes is null.';
@@ -5659,6 +6542,56 @@ CASE
     ELSE NULL::text
 END)::uuid));
 
+-- settle_import
+
+CREATE FUNCTION authority.settle_import(tenant_id uuid, table_name text, rows_json text) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET row_security TO 'on'
+    AS $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+begin
+    perform set_config('authority.tenant_id', settle_import.tenant_id::text, true);
+    if table_name = 'tokens' then
+        update authority.authorizations
+        set tokens_expire_at = least(latest.expires_at, authorizations.expires_at)
+        from (
+            select
+                given.authorization_id,
+                max(given.expires_at) as expires_at
+            from json_to_recordset(rows_json::json) as given (
+                authorization_id uuid, expires_at timestamptz
+            )
+            group by given.authorization_id
+        ) as latest
+        where
+            authorizations.tenant_id = settle_import.tenant_id
+            and authorizations.id = latest.authorization_id
+            and authorizations.tokens_expire_at
+            < least(latest.expires_at, authorizations.expires_at);
+    elsif table_name = 'revocations' then
+        insert into authority.revocation_sequences (tenant_id, last_sequence)
+        select
+            settle_import.tenant_id,
+            max(given.sequence) as last_sequence
+        from json_to_recordset(rows_json::json) as given (sequence bigint)
+        on conflict on constraint revocation_sequences_tenant_id_pk do update
+            set
+                last_sequence = excluded.last_sequence,
+                updated_at = excluded.updated_at
+            where revocation_sequences.last_sequence < excluded.last_sequence;
+    end if;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return found;
+end
+$$;
+
+COMMENT ON FUNCTION authority.settle_import(tenant_id uuid, table_name text, rows_json text) IS 'Keeps what depends on imported rows: families last as long as their tokens, and the
+feed goes on after its newest entry.';
+
 -- sign_in_time
 
 CREATE FUNCTION authority.sign_in_time(claimed timestamp with time zone) RETURNS timestamp with time zone
@@ -5930,12 +6863,13 @@ CREATE TABLE authority.tenants (
     status text DEFAULT 'active'::text NOT NULL,
     settings jsonb DEFAULT '{}'::jsonb NOT NULL,
     tokens_valid_after timestamp with time zone,
+    foreign_tokens_until timestamp with time zone,
     created_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     updated_at timestamp with time zone DEFAULT authority.clock() NOT NULL,
     row_version bigint DEFAULT 1 NOT NULL,
     CONSTRAINT tenants_code_check CHECK (((code ~ '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$'::text) AND (char_length(code) <= 63))),
     CONSTRAINT tenants_display_name_check CHECK (((display_name <> ''::text) AND (char_length(display_name) <= 256))),
-    CONSTRAINT tenants_moments_check CHECK (((LEAST(tokens_valid_after, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT tenants_moments_check CHECK (((LEAST(tokens_valid_after, foreign_tokens_until, created_at, updated_at) >= '1900-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(tokens_valid_after, foreign_tokens_until, created_at, updated_at) < '9000-01-01 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT tenants_settings_check CHECK (((jsonb_typeof(settings) = 'object'::text) AND authority.is_bounded_json(settings))),
     CONSTRAINT tenants_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text, 'trial'::text, 'terminated'::text])))
 );
@@ -5950,6 +6884,8 @@ not.';
 COMMENT ON COLUMN authority.tenants.settings IS 'Open object of the embedding service. The store never reads it.';
 COMMENT ON COLUMN authority.tenants.tokens_valid_after IS 'Tokens are dead if their sign-in, or for a machine their issuance, is at or before this
 time. Only increases. Null: never set.';
+COMMENT ON COLUMN authority.tenants.foreign_tokens_until IS 'Until this time, tokens of another store that were imported are alive under their old
+strings. Null: never.';
 COMMENT ON COLUMN authority.tenants.created_at IS 'When the row was inserted.';
 COMMENT ON COLUMN authority.tenants.updated_at IS 'When the row last changed.';
 COMMENT ON COLUMN authority.tenants.row_version IS 'Optimistic lock: an update names the version that it read.';
@@ -5961,6 +6897,8 @@ ALTER TABLE ONLY authority.tenants
     ADD CONSTRAINT tenants_id_pk PRIMARY KEY (id);
 
 CREATE TRIGGER tenants_audit_trigger AFTER INSERT OR UPDATE ON authority.tenants FOR EACH ROW EXECUTE FUNCTION authority.record_change('{id}', '{}', '{tenant_id,created_at,updated_at,row_version}');
+
+CREATE CONSTRAINT TRIGGER tenants_foreign_tokens_feed AFTER UPDATE OF foreign_tokens_until ON authority.tenants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.foreign_tokens_until > authority.clock()) AND ((new.foreign_tokens_until IS NULL) OR (new.foreign_tokens_until < old.foreign_tokens_until)) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('foreign_tokens', 'foreign_refused');
 
 CREATE CONSTRAINT TRIGGER tenants_inactive_feed AFTER UPDATE OF status ON authority.tenants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.status <> old.status) AND authority.is_feed_on())) EXECUTE FUNCTION authority.publish_end('tenant', 'tenant_inactive');
 
@@ -5989,6 +6927,7 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
     tokens.id,
     tokens.type,
     tokens.token_hash,
+    tokens.is_foreign,
     tokens.client_uuid,
     tokens.user_id,
     tokens.service_account_id,
@@ -6007,7 +6946,10 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
     tokens.cnf_x5t_s256,
     tokens.payload,
     tokens.properties,
-    tokens.expires_at,
+        CASE
+            WHEN tokens.is_foreign THEN LEAST(tokens.expires_at, active_tenants.foreign_tokens_until)
+            ELSE tokens.expires_at
+        END AS expires_at,
     tokens.redeemed_at,
     tokens.revoked_at,
     tokens.revocation_reason,
@@ -6053,6 +6995,7 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
                     WHEN ((NOT (tokens.scopes <@ consents.scopes)) OR (NOT (tokens.resources <@ consents.resources)) OR ((tokens.authorization_details <> '[]'::jsonb) AND (NOT authority.covers_details(consents.authorization_details, tokens.authorization_details)))) THEN 'consent_narrowed'::text
                     WHEN (active_tenants.id IS NULL) THEN 'tenant_inactive'::text
                     WHEN (tokens.authenticated_at <= active_tenants.tokens_valid_after) THEN 'tenant_signed_out'::text
+                    WHEN (tokens.is_foreign AND ((active_tenants.foreign_tokens_until > authority.clock()) IS NOT TRUE)) THEN 'foreign_refused'::text
                     WHEN (NOT clients.enabled) THEN 'client_disabled'::text
                     WHEN (
                     CASE
@@ -6069,6 +7012,7 @@ CREATE VIEW authority.token_states WITH (security_invoker='true') AS
 COMMENT ON VIEW authority.token_states IS 'Whether each token is alive and, if not, why, by the database''s clock. Considers the
 token itself and everything that it depends on. For operators: a client that presents a
 token only learns whether it is active (RFC 7662 section 2.2).';
+COMMENT ON COLUMN authority.token_states.expires_at IS 'When it expires, or its tenant ceases to accept tokens of another store.';
 COMMENT ON COLUMN authority.token_states.session_id IS 'The session it ends with.';
 COMMENT ON COLUMN authority.token_states.subject_id IS 'The sub claim of its user. Null: the token has no user.';
 COMMENT ON COLUMN authority.token_states.username IS 'Username of its user. Null: the token has no user.';
@@ -6085,6 +7029,7 @@ CREATE TABLE authority.tokens (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     type text NOT NULL COLLATE pg_catalog."C",
     token_hash bytea NOT NULL,
+    is_foreign boolean GENERATED ALWAYS AS ((octet_length(token_hash) = 33)) STORED NOT NULL,
     client_uuid uuid NOT NULL,
     user_id uuid,
     service_account_id uuid,
@@ -6133,7 +7078,7 @@ END),
     CONSTRAINT tokens_revocation_reason_check CHECK ((char_length(revocation_reason) <= 2000)),
     CONSTRAINT tokens_revoked_at_revocation_reason_check CHECK (((revoked_at IS NULL) = (revocation_reason IS NULL))),
     CONSTRAINT tokens_scopes_check CHECK (((array_position(scopes, NULL::text) IS NULL) AND authority.is_scope_list(scopes))),
-    CONSTRAINT tokens_token_hash_check CHECK ((octet_length(token_hash) = 32)),
+    CONSTRAINT tokens_token_hash_check CHECK (((octet_length(token_hash) >= 32) AND (octet_length(token_hash) <= 33) AND ((octet_length(token_hash) = 32) OR (substr(token_hash, 1, 1) = '\x00'::bytea)))),
     CONSTRAINT tokens_type_authorization_id_check CHECK (((type = 'access'::text) OR (authorization_id IS NOT NULL))),
     CONSTRAINT tokens_type_check CHECK ((type = ANY (ARRAY['access'::text, 'refresh'::text, 'authorization_code'::text, 'device_code'::text]))),
     CONSTRAINT tokens_type_expires_at_check CHECK (((type <> 'authorization_code'::text) OR (expires_at <= (created_at + '00:10:00'::interval)))),
@@ -6150,7 +7095,10 @@ COMMENT ON COLUMN authority.tokens.tenant_id IS 'Owner of the row.';
 COMMENT ON COLUMN authority.tokens.id IS 'Random. The jti of a token that has one.';
 COMMENT ON COLUMN authority.tokens.type IS 'access, refresh, authorization_code or device_code. A code lives at most 10 minutes
 (RFC 6749 section 4.1.2).';
-COMMENT ON COLUMN authority.tokens.token_hash IS 'SHA-256 of the token string, 32 octets.';
+COMMENT ON COLUMN authority.tokens.token_hash IS 'SHA-256 of the token string, 32 octets. Before that of a string of another store is an
+octet 0, so that no string of one kind finds a token of the other kind.';
+COMMENT ON COLUMN authority.tokens.is_foreign IS 'Whether the token has a string of another store. It is alive only until
+tenants.foreign_tokens_until.';
 COMMENT ON COLUMN authority.tokens.client_uuid IS 'clients.id of the client that it was issued to.';
 COMMENT ON COLUMN authority.tokens.user_id IS 'The user whom it represents. Null: none.';
 COMMENT ON COLUMN authority.tokens.service_account_id IS 'The service account that it represents. Null: none. If user_id is null too, the token
@@ -6616,6 +7564,7 @@ CREATE VIEW authority.verified_tokens WITH (security_invoker='true') AS
     id,
     type,
     token_hash,
+    is_foreign,
     client_id,
     authorization_id,
     user_id,

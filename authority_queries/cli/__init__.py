@@ -15,9 +15,11 @@ from authority_queries.cli import (
     audit,
     backfill,
     check,
+    compare,
     erase,
     export,
     generation,
+    importing,
     migrating,
     prune,
     stats,
@@ -56,9 +58,13 @@ def _run(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     except AuthorityError as error:
         return _fail(1, str(error))
     except psycopg.Error as error:
-        # The first line for our statements has no value; DETAIL may have one.
-        why = str(error).partition("\n")[0]
-        return _fail(1, f"PostgreSQL: {why} ({type(error).__name__})")
+        return _fail(1, _words_of(error))
+
+
+def _words_of(error: psycopg.Error) -> str:
+    """Return the first line, which has no value for our statements; DETAIL may."""
+    why = str(error).partition("\n")[0]
+    return f"PostgreSQL: {why} ({type(error).__name__})"
 
 
 def _fail(code: int, message: str) -> int:
@@ -100,6 +106,12 @@ def _add_commands(
     prune.add_arguments(add("prune", _prune, "delete expired data of all tenants"))
     erase.add_arguments(add("erase", _erase, "delete a tenant or a user completely"))
     export.add_arguments(add("export", _export, "write a tenant or a user as JSON"))
+    importing.add_arguments(
+        add("import", _import, "bring the tenants of another store here")
+    )
+    compare.add_arguments(
+        add("compare", _compare, "compare another store with what was imported from it")
+    )
     tenant.add_arguments(add("tenant", _tenant, "move a tenant to another database"))
     audit.add_arguments(add("audit", _audit, "seal and verify the audit events"))
     stats.add_arguments(
@@ -143,6 +155,21 @@ def _erase(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
 
 def _export(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
     return export.run_export(settings, arguments)
+
+
+def _import(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
+    return importing.run_import(settings, arguments)
+
+
+def _compare(settings: Settings, arguments: argparse.Namespace, _: object) -> int:
+    try:
+        return compare.run_compare(settings, arguments)
+    except ConfigurationError:
+        raise
+    except AuthorityError as error:
+        return _fail(compare.NOT_COMPARED, str(error))
+    except psycopg.Error as error:
+        return _fail(compare.NOT_COMPARED, _words_of(error))
 
 
 def _tenant(settings: Settings, arguments: argparse.Namespace, _: object) -> int:

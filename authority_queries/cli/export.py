@@ -1,9 +1,11 @@
-"""`authority export`: the rows of a tenant or of a user as JSON lines."""
+"""`authority export`: rows without secrets, or entries with them, as JSON lines."""
 
 import argparse
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from authority_queries.cli.export_entries import add_entries, run_entries
 from authority_queries.cli.people import add_tenant, add_user, tenant_named, user_named
 from authority_queries.service.settings import Settings
 
@@ -21,23 +23,29 @@ _EPILOG = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add `authority export tenant` and `authority export user`."""
+    """Add `authority export tenant`, `user` and `entries`."""
     kinds = parser.add_subparsers(required=True, metavar="kind")
-    text = "write every row of a tenant as JSON lines"
+    text = "write every row of a tenant as JSON lines, without hashes"
     tenant = kinds.add_parser("tenant", help=text, description=text, epilog=_EPILOG)
     add_tenant(tenant)
-    tenant.set_defaults(export=_export_tenant)
-    text = "write every row about a user as JSON lines"
+    tenant.set_defaults(run=_run_rows, export=_export_tenant)
+    text = "write every row about a user as JSON lines, without hashes"
     user = kinds.add_parser("user", help=text, description=text, epilog=_EPILOG)
     add_user(user)
-    user.set_defaults(export=_export_user)
+    user.set_defaults(run=_run_rows, export=_export_user)
+    add_entries(kinds).set_defaults(run=run_entries)
 
 
 def run_export(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Write the rows on stdout.
+    """Write the rows or the entries on stdout.
 
-    Raises NotFoundError, UnavailableError, PermissionDeniedError.
+    Raises NotFoundError, UnavailableError, PermissionDeniedError, ConfigurationError.
     """
+    run: Callable[[Settings, argparse.Namespace], int] = arguments.run
+    return run(settings, arguments)
+
+
+def _run_rows(settings: Settings, arguments: argparse.Namespace) -> int:
     # Imported here because stale generated modules cannot be imported.
     from authority_queries import Exporter  # noqa: PLC0415 -- see above
 

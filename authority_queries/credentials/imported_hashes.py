@@ -24,13 +24,16 @@ _DIGEST_SIZES: Final = {"sha1": 20, "sha256": 32, "sha512": 64}
 _ASPNET_DIGESTS: Final = ("sha1", "sha256", "sha512")
 _ASPNET_HEADER: Final = struct.Struct(">BIII")
 _ASPNET_V3: Final = 1
+# Version 2 always has PBKDF2 with SHA-1, 1000 rounds, and a salt of 16 octets.
+_ASPNET_V2_SALT: Final = slice(1, 17)
+_ASPNET_V2_ROUNDS: Final = 1000
 
 
 def convert_password_hash(text: str) -> str:
     """Return a hash of another system in the format that is stored.
 
     Accepts bcrypt, Argon2, PBKDF2 and scrypt in the formats of PHC, Kratos, passlib and
-    Django, ASP.NET Core Identity's version 3, and {SSHA}. Raises InvalidArgumentError
+    Django, ASP.NET Core Identity's versions 2 and 3, and {SSHA}. Raises InvalidArgumentError
     for any other hash, and for a hash whose verification costs too much.
     """
     converted = ""
@@ -102,6 +105,12 @@ def _aspnet(match: re.Match[str]) -> str:
     return _pbkdf2(_ASPNET_DIGESTS[prf], rounds, body[:salt_size], body[salt_size:])
 
 
+def _aspnet_v2(match: re.Match[str]) -> str:
+    packed = base64.b64decode(match[0])
+    salt, value = packed[_ASPNET_V2_SALT], packed[_ASPNET_V2_SALT.stop :]
+    return _pbkdf2("sha1", _ASPNET_V2_ROUNDS, salt, value)
+
+
 _B64: Final = r"([A-Za-z0-9+/.]+)={0,2}"
 _SPELLINGS: Final[dict[re.Pattern[str], _Convert]] = {
     # The stored format. Django prefixes the algorithm's name.
@@ -132,4 +141,5 @@ _SPELLINGS: Final[dict[re.Pattern[str], _Convert]] = {
         f"{{{match[1].upper()}}}{match[2]}"
     ),
     re.compile(r"AQAAA[A-Za-z0-9+/]+={0,2}"): _aspnet,
+    re.compile(r"A[A-P][A-Za-z0-9+/]{64}=="): _aspnet_v2,  # 49 octets, the first is 0
 }

@@ -67,7 +67,7 @@ _exchange_row: Callable[..., TokenExchange] = by_case(
 _exchange_takes = Parameters(
     "exchanges.exchange",
     tenant_id=checks.uuid,
-    token_hash=checks.octets(32, 32),
+    token_hash=checks.octets(32, 33),
     client_id=checks.text(),
     subject_token_hash=checks.octets(),
     actor_token_hash=checks.optional(checks.octets()),

@@ -65,7 +65,7 @@ _issue_code_row: Callable[..., CodeIssuance] = by_case(
 _issue_code_takes = Parameters(
     "grants.issue_code",
     tenant_id=checks.uuid,
-    token_hash=checks.octets(32, 32),
+    token_hash=checks.octets(32, 33),
     client_id=checks.text(),
     user_id=checks.uuid,
     scopes=checks.scope_list,
@@ -118,7 +118,7 @@ _issue_to_client_row: Callable[..., ClientTokenIssuance] = by_case(
 _issue_to_client_takes = Parameters(
     "grants.issue_to_client",
     tenant_id=checks.uuid,
-    token_hash=checks.octets(32, 32),
+    token_hash=checks.octets(32, 33),
     client_id=checks.text(),
     service_account_id=checks.optional(checks.uuid),
     scopes=checks.scope_list,

@@ -81,9 +81,9 @@ _redeem_takes = Parameters(
     authorization_details=checks.optional(checks.jsonb("array", 65536)),
     redemption_id=checks.uuid,
     leeway=checks.duration,
-    access_token_hash=checks.optional(checks.octets(32, 32)),
+    access_token_hash=checks.optional(checks.octets(32, 33)),
     access_lifetime=checks.optional(checks.duration),
-    refresh_token_hash=checks.optional(checks.octets(32, 32)),
+    refresh_token_hash=checks.optional(checks.octets(32, 33)),
     refresh_lifetime=checks.optional(checks.duration),
 )
 _redeem: Call[Redemption] = _QUERIES.sure_row(

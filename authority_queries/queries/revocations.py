@@ -46,7 +46,14 @@ _publish_takes = Parameters(
     "revocations.publish",
     tenant_id=checks.uuid,
     category=checks.one_of(
-        "authorization", "client", "key", "session", "subject", "tenant", "token"
+        "authorization",
+        "client",
+        "foreign_tokens",
+        "key",
+        "session",
+        "subject",
+        "tenant",
+        "token",
     ),
     target=checks.text(0, 256),
     reason=checks.text(0, 2000),
@@ -110,7 +117,14 @@ _find_active_takes = Parameters(
     tenant_id=checks.uuid,
     category=checks.optional(
         checks.one_of(
-            "authorization", "client", "key", "session", "subject", "tenant", "token"
+            "authorization",
+            "client",
+            "foreign_tokens",
+            "key",
+            "session",
+            "subject",
+            "tenant",
+            "token",
         )
     ),
     after=checks.int8,
@@ -128,7 +142,14 @@ _find_active_by_target_takes = Parameters(
     tenant_id=checks.uuid,
     category=checks.optional(
         checks.one_of(
-            "authorization", "client", "key", "session", "subject", "tenant", "token"
+            "authorization",
+            "client",
+            "foreign_tokens",
+            "key",
+            "session",
+            "subject",
+            "tenant",
+            "token",
         )
     ),
     target=checks.text(),
@@ -202,7 +223,7 @@ def publish(
     Args:
         tenant_id: Owner of the row.
         category: What the target is: a token, authorization, session, subject, client,
-            tenant, or key (for signing).
+            tenant, key (for signing), or foreign_tokens (all tokens of another store).
         target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
             depending on the category.
         reason: Why it was revoked, for people and reports.
@@ -248,7 +269,7 @@ async def publish_async(
     Args:
         tenant_id: Owner of the row.
         category: What the target is: a token, authorization, session, subject, client,
-            tenant, or key (for signing).
+            tenant, key (for signing), or foreign_tokens (all tokens of another store).
         target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
             depending on the category.
         reason: Why it was revoked, for people and reports.
@@ -474,7 +495,7 @@ def find_active(
     Args:
         tenant_id: Owner of the row.
         category: What the target is: a token, authorization, session, subject, client,
-            tenant, or key (for signing).
+            tenant, key (for signing), or foreign_tokens (all tokens of another store).
 
     queries/revocations.sql:111
     """
@@ -505,7 +526,7 @@ async def find_active_async(
     Args:
         tenant_id: Owner of the row.
         category: What the target is: a token, authorization, session, subject, client,
-            tenant, or key (for signing).
+            tenant, key (for signing), or foreign_tokens (all tokens of another store).
 
     queries/revocations.sql:111
     """
@@ -535,7 +556,7 @@ def find_active_by_target(
     Args:
         tenant_id: Owner of the row.
         category: What the target is: a token, authorization, session, subject, client,
-            tenant, or key (for signing).
+            tenant, key (for signing), or foreign_tokens (all tokens of another store).
         target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
             depending on the category.
 
@@ -568,7 +589,7 @@ async def find_active_by_target_async(
     Args:
         tenant_id: Owner of the row.
         category: What the target is: a token, authorization, session, subject, client,
-            tenant, or key (for signing).
+            tenant, key (for signing), or foreign_tokens (all tokens of another store).
         target: The jti, authorization id, sid, sub, client_id, tenant id or kid,
             depending on the category.
 

@@ -20,7 +20,14 @@ from authority_queries.engine.runtime import (
     checks,
 )
 from authority_queries.queries import FOLDER
-from authority_queries.records import DumpedRows, MovedTable, OpenUnit
+from authority_queries.records import (
+    DumpedRows,
+    ExportedEntries,
+    MeasuredRows,
+    MovedTable,
+    MovedTenant,
+    OpenUnit,
+)
 
 _TEXTS = {
     "hold": "3369ff4cd82e",
@@ -29,6 +36,9 @@ _TEXTS = {
     "dump_rows": "cda19c645793",
     "load_rows": "cbe4ebaa1890",
     "advance_feed": "432b4e49e0a9",
+    "list_tenants": "599e05395afb",
+    "export_entries": "06fa29833c6c",
+    "measure_rows": "9cccd5ab3802",
 }
 _QUERIES = QueryFile(FOLDER / "tenant_moves.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "tenant_moves.sql", texts=_TEXTS)
@@ -108,6 +118,52 @@ _advance_feed_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value(
 )
 _QUERIES.promise("advance_feed", "last_sequence")
 _ASYNC_QUERIES.promise("advance_feed", "last_sequence")
+_list_tenants_takes = Parameters(
+    "tenant_moves.list_tenants",
+    after=checks.text(),
+    page_size=checks.int8,
+)
+_list_tenants: Call[list[MovedTenant]] = _QUERIES.rows(
+    "list_tenants", MovedTenant, takes=_list_tenants_takes
+)
+_list_tenants_async: AsyncCall[list[MovedTenant]] = _ASYNC_QUERIES.rows(
+    "list_tenants", MovedTenant, takes=_list_tenants_takes
+)
+_list_tenants_stream = _QUERIES.stream(
+    "list_tenants", MovedTenant, takes=_list_tenants_takes
+)
+_list_tenants_stream_async = _ASYNC_QUERIES.stream(
+    "list_tenants", MovedTenant, takes=_list_tenants_takes
+)
+_export_entries_takes = Parameters(
+    "tenant_moves.export_entries",
+    tenant_id=checks.uuid,
+    table_name=checks.text(),
+    kind=checks.text(),
+    after=checks.optional(checks.jsonb()),
+    page_size=checks.int8,
+)
+_export_entries: Call[ExportedEntries] = _QUERIES.sure_row(
+    "export_entries", ExportedEntries, takes=_export_entries_takes
+)
+_export_entries_async: AsyncCall[ExportedEntries] = _ASYNC_QUERIES.sure_row(
+    "export_entries", ExportedEntries, takes=_export_entries_takes
+)
+_QUERIES.promise("export_entries", "listed")
+_ASYNC_QUERIES.promise("export_entries", "listed")
+_measure_rows_takes = Parameters(
+    "tenant_moves.measure_rows",
+    tenant_id=checks.uuid,
+    table_name=checks.text(),
+)
+_measure_rows: Call[MeasuredRows] = _QUERIES.sure_row(
+    "measure_rows", MeasuredRows, takes=_measure_rows_takes
+)
+_measure_rows_async: AsyncCall[MeasuredRows] = _ASYNC_QUERIES.sure_row(
+    "measure_rows", MeasuredRows, takes=_measure_rows_takes
+)
+_QUERIES.promise("measure_rows", "counted")
+_ASYNC_QUERIES.promise("measure_rows", "counted")
 
 
 def hold(connection: Connection[object], *, tenant_id: UUID) -> bool:
@@ -332,3 +388,127 @@ async def advance_feed_async(
     queries/tenant_moves.sql:61
     """
     return await _advance_feed_async(connection, tenant_id=tenant_id, entries=entries)
+
+
+def list_tenants(
+    connection: Connection[object], *, after: str, page_size: int
+) -> list[MovedTenant]:
+    """One tenant, whatever its status, in order of code, starting after the given
+    code.
+
+    queries/tenant_moves.sql:69
+    """
+    return _list_tenants(connection, after=after, page_size=page_size)
+
+
+async def list_tenants_async(
+    connection: AsyncConnection[object], *, after: str, page_size: int
+) -> list[MovedTenant]:
+    """One tenant, whatever its status, in order of code, starting after the given
+    code.
+
+    queries/tenant_moves.sql:69
+    """
+    return await _list_tenants_async(connection, after=after, page_size=page_size)
+
+
+def list_tenants_stream(
+    connection: Connection[object], *, size: int = 1000, after: str, page_size: int
+) -> Stream[MovedTenant]:
+    """One tenant, whatever its status, in order of code, starting after the given
+    code.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    queries/tenant_moves.sql:69
+    """
+    return _list_tenants_stream(connection, size, after=after, page_size=page_size)
+
+
+def list_tenants_stream_async(
+    connection: AsyncConnection[object], *, size: int = 1000, after: str, page_size: int
+) -> AsyncStream[MovedTenant]:
+    """One tenant, whatever its status, in order of code, starting after the given
+    code.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    queries/tenant_moves.sql:69
+    """
+    return _list_tenants_stream_async(
+        connection, size, after=after, page_size=page_size
+    )
+
+
+def export_entries(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    table_name: str,
+    kind: str,
+    after: bool | int | float | str | JsonArray | JsonObject | None,
+    page_size: int,
+) -> ExportedEntries:
+    """The next rows of the tenant in this table as entries of this kind, hashes
+    included, in the order of the primary key, starting after the given key: lines of
+    JSON, how many, and the key of the last one. No lines when there is no such row.
+
+    queries/tenant_moves.sql:82
+    """
+    return _export_entries(
+        connection,
+        tenant_id=tenant_id,
+        table_name=table_name,
+        kind=kind,
+        after=after,
+        page_size=page_size,
+    )
+
+
+async def export_entries_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    table_name: str,
+    kind: str,
+    after: bool | int | float | str | JsonArray | JsonObject | None,
+    page_size: int,
+) -> ExportedEntries:
+    """The next rows of the tenant in this table as entries of this kind, hashes
+    included, in the order of the primary key, starting after the given key: lines of
+    JSON, how many, and the key of the last one. No lines when there is no such row.
+
+    queries/tenant_moves.sql:82
+    """
+    return await _export_entries_async(
+        connection,
+        tenant_id=tenant_id,
+        table_name=table_name,
+        kind=kind,
+        after=after,
+        page_size=page_size,
+    )
+
+
+def measure_rows(
+    connection: Connection[object], *, tenant_id: UUID, table_name: str
+) -> MeasuredRows:
+    """How many rows the tenant has in this table, and when the last of them expires.
+
+    queries/tenant_moves.sql:105
+    """
+    return _measure_rows(connection, tenant_id=tenant_id, table_name=table_name)
+
+
+async def measure_rows_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID, table_name: str
+) -> MeasuredRows:
+    """How many rows the tenant has in this table, and when the last of them expires.
+
+    queries/tenant_moves.sql:105
+    """
+    return await _measure_rows_async(
+        connection, tenant_id=tenant_id, table_name=table_name
+    )

@@ -3,6 +3,7 @@
 """Queries of `queries/tenants.sql`."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
@@ -22,16 +23,17 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import Tenant, TenantStatus
 
 _TEXTS = {
-    "get_by_id": "c5be72621349",
-    "get_by_code": "3f6a3bad88a8",
+    "get_by_id": "9238f8f6c88b",
+    "get_by_code": "696e37f91e0f",
     "find": "7dbfac10d75e",
     "enter": "9b4a17bae622",
-    "list_after": "aac3dcf25a3f",
-    "list_before": "27d30327664d",
-    "create": "37ebfdacf275",
-    "update": "9df94c6ec376",
-    "set_status": "269c3ebe0b3f",
-    "revoke_tokens": "3e9ecb20fb32",
+    "list_after": "c7bc15e49066",
+    "list_before": "3d6d41958f11",
+    "create": "5de6f04c8a56",
+    "update": "7168b072e09e",
+    "set_status": "aff866d76562",
+    "revoke_tokens": "2257babe2ba3",
+    "accept_foreign_tokens": "89746a105c87",
     "begin": "6e1bbea6bd9d",
     "begin_on_standby": "c889a92b4c94",
     "begin_read_only": "dc18d88cbea2",
@@ -151,6 +153,17 @@ _revoke_tokens: Call[Tenant | None] = _QUERIES.row(
 _revoke_tokens_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row(
     "revoke_tokens", Tenant, takes=_revoke_tokens_takes
 )
+_accept_foreign_tokens_takes = Parameters(
+    "tenants.accept_foreign_tokens",
+    tenant_id=checks.uuid,
+    lifetime=checks.optional(checks.duration),
+)
+_accept_foreign_tokens: Call[Tenant | None] = _QUERIES.row(
+    "accept_foreign_tokens", Tenant, takes=_accept_foreign_tokens_takes
+)
+_accept_foreign_tokens_async: AsyncCall[Tenant | None] = _ASYNC_QUERIES.row(
+    "accept_foreign_tokens", Tenant, takes=_accept_foreign_tokens_takes
+)
 _begin: Call[None] = _QUERIES.script("begin")
 _begin_async: AsyncCall[None] = _ASYNC_QUERIES.script("begin")
 _begin_on_standby: Call[None] = _QUERIES.script("begin_on_standby")
@@ -187,7 +200,7 @@ def get_by_code(connection: Connection[object], *, code: str) -> Tenant | None:
     Args:
         code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
 
-    queries/tenants.sql:20
+    queries/tenants.sql:21
     """
     return _get_by_code(connection, code=code)
 
@@ -200,7 +213,7 @@ async def get_by_code_async(
     Args:
         code: Name in URLs and configuration: a DNS label (RFC 1035), lower case.
 
-    queries/tenants.sql:20
+    queries/tenants.sql:21
     """
     return await _get_by_code_async(connection, code=code)
 
@@ -209,7 +222,7 @@ def find(connection: Connection[object], *, code: str) -> UUID | None:
     """The id of the tenant with this code, whatever its status, or no value. A service
     learns nothing else before it works for a tenant.
 
-    queries/tenants.sql:32
+    queries/tenants.sql:33
     """
     return _find(connection, code=code)
 
@@ -218,7 +231,7 @@ async def find_async(connection: AsyncConnection[object], *, code: str) -> UUID 
     """The id of the tenant with this code, whatever its status, or no value. A service
     learns nothing else before it works for a tenant.
 
-    queries/tenants.sql:32
+    queries/tenants.sql:33
     """
     return await _find_async(connection, code=code)
 
@@ -231,7 +244,7 @@ def enter(
     active (SQLSTATE TN001), when row-level security does not apply to the role (TN002),
     or when the transaction of a service is not read committed (TN003).
 
-    queries/tenants.sql:37
+    queries/tenants.sql:38
     """
     return _enter(connection, tenant_id=tenant_id, actor_json=actor_json)
 
@@ -244,7 +257,7 @@ async def enter_async(
     active (SQLSTATE TN001), when row-level security does not apply to the role (TN002),
     or when the transaction of a service is not read committed (TN003).
 
-    queries/tenants.sql:37
+    queries/tenants.sql:38
     """
     return await _enter_async(connection, tenant_id=tenant_id, actor_json=actor_json)
 
@@ -254,7 +267,7 @@ def list_after(
 ) -> list[Tenant]:
     """One tenant, in order of code, starting after the given code.
 
-    queries/tenants.sql:46
+    queries/tenants.sql:47
     """
     return _list_after(connection, after=after, page_size=page_size)
 
@@ -264,7 +277,7 @@ async def list_after_async(
 ) -> list[Tenant]:
     """One tenant, in order of code, starting after the given code.
 
-    queries/tenants.sql:46
+    queries/tenants.sql:47
     """
     return await _list_after_async(connection, after=after, page_size=page_size)
 
@@ -277,7 +290,7 @@ def list_after_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:46
+    queries/tenants.sql:47
     """
     return _list_after_stream(connection, size, after=after, page_size=page_size)
 
@@ -290,7 +303,7 @@ def list_after_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:46
+    queries/tenants.sql:47
     """
     return _list_after_stream_async(connection, size, after=after, page_size=page_size)
 
@@ -300,7 +313,7 @@ def list_before(
 ) -> list[Tenant]:
     """One tenant, in descending order of code, starting before the given code.
 
-    queries/tenants.sql:60
+    queries/tenants.sql:61
     """
     return _list_before(connection, before=before, page_size=page_size)
 
@@ -310,7 +323,7 @@ async def list_before_async(
 ) -> list[Tenant]:
     """One tenant, in descending order of code, starting before the given code.
 
-    queries/tenants.sql:60
+    queries/tenants.sql:61
     """
     return await _list_before_async(connection, before=before, page_size=page_size)
 
@@ -323,7 +336,7 @@ def list_before_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:60
+    queries/tenants.sql:61
     """
     return _list_before_stream(connection, size, before=before, page_size=page_size)
 
@@ -340,7 +353,7 @@ def list_before_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tenants.sql:60
+    queries/tenants.sql:61
     """
     return _list_before_stream_async(
         connection, size, before=before, page_size=page_size
@@ -364,7 +377,7 @@ def create(
             terminated ones do not.
         settings: Open object of the embedding service.
 
-    queries/tenants.sql:74
+    queries/tenants.sql:75
     """
     return _create(
         connection,
@@ -392,7 +405,7 @@ async def create_async(
             terminated ones do not.
         settings: Open object of the embedding service.
 
-    queries/tenants.sql:74
+    queries/tenants.sql:75
     """
     return await _create_async(
         connection,
@@ -420,7 +433,7 @@ def update(
         display_name: Name shown to people.
         settings: Open object of the embedding service.
 
-    queries/tenants.sql:130
+    queries/tenants.sql:132
     """
     return _update(
         connection,
@@ -449,7 +462,7 @@ async def update_async(
         display_name: Name shown to people.
         settings: Open object of the embedding service.
 
-    queries/tenants.sql:130
+    queries/tenants.sql:132
     """
     return await _update_async(
         connection,
@@ -475,7 +488,7 @@ def set_status(
         status: active and trial tenants issue and verify tokens; suspended and
             terminated ones do not.
 
-    queries/tenants.sql:148
+    queries/tenants.sql:150
     """
     return _set_status(
         connection, tenant_id=tenant_id, status=status, allowed_from=allowed_from
@@ -496,7 +509,7 @@ async def set_status_async(
         status: active and trial tenants issue and verify tokens; suspended and
             terminated ones do not.
 
-    queries/tenants.sql:148
+    queries/tenants.sql:150
     """
     return await _set_status_async(
         connection, tenant_id=tenant_id, status=status, allowed_from=allowed_from
@@ -508,7 +521,7 @@ def revoke_tokens(connection: Connection[object], *, tenant_id: UUID) -> Tenant 
     every token that was issued before is dead, including those that a concurrent
     rotation issues. The statement changes one row, however many tokens there are.
 
-    queries/tenants.sql:166
+    queries/tenants.sql:168
     """
     return _revoke_tokens(connection, tenant_id=tenant_id)
 
@@ -520,9 +533,33 @@ async def revoke_tokens_async(
     every token that was issued before is dead, including those that a concurrent
     rotation issues. The statement changes one row, however many tokens there are.
 
-    queries/tenants.sql:166
+    queries/tenants.sql:168
     """
     return await _revoke_tokens_async(connection, tenant_id=tenant_id)
+
+
+def accept_foreign_tokens(
+    connection: Connection[object], *, tenant_id: UUID, lifetime: timedelta | None
+) -> Tenant | None:
+    """The tenant, whose imported tokens are alive under the strings of the other store
+    for this time from now. A null lifetime ends it at once.
+
+    queries/tenants.sql:185
+    """
+    return _accept_foreign_tokens(connection, tenant_id=tenant_id, lifetime=lifetime)
+
+
+async def accept_foreign_tokens_async(
+    connection: AsyncConnection[object], *, tenant_id: UUID, lifetime: timedelta | None
+) -> Tenant | None:
+    """The tenant, whose imported tokens are alive under the strings of the other store
+    for this time from now. A null lifetime ends it at once.
+
+    queries/tenants.sql:185
+    """
+    return await _accept_foreign_tokens_async(
+        connection, tenant_id=tenant_id, lifetime=lifetime
+    )
 
 
 def begin(connection: Connection[object]) -> None:
@@ -530,7 +567,7 @@ def begin(connection: Connection[object]) -> None:
     session's defaults are. The rules depend on locks, and on what a statement reads
     after it has waited for one.
 
-    queries/tenants.sql:183
+    queries/tenants.sql:202
     """
     _begin(connection)
 
@@ -540,7 +577,7 @@ async def begin_async(connection: AsyncConnection[object]) -> None:
     session's defaults are. The rules depend on locks, and on what a statement reads
     after it has waited for one.
 
-    queries/tenants.sql:183
+    queries/tenants.sql:202
     """
     await _begin_async(connection)
 
@@ -548,7 +585,7 @@ async def begin_async(connection: AsyncConnection[object]) -> None:
 def begin_on_standby(connection: Connection[object]) -> None:
     """As begin, for a standby, which refuses `read write`.
 
-    queries/tenants.sql:189
+    queries/tenants.sql:208
     """
     _begin_on_standby(connection)
 
@@ -556,7 +593,7 @@ def begin_on_standby(connection: Connection[object]) -> None:
 async def begin_on_standby_async(connection: AsyncConnection[object]) -> None:
     """As begin, for a standby, which refuses `read write`.
 
-    queries/tenants.sql:189
+    queries/tenants.sql:208
     """
     await _begin_on_standby_async(connection)
 
@@ -564,7 +601,7 @@ async def begin_on_standby_async(connection: AsyncConnection[object]) -> None:
 def begin_read_only(connection: Connection[object]) -> None:
     """As begin, for a unit of work that may use a standby or the primary.
 
-    queries/tenants.sql:193
+    queries/tenants.sql:212
     """
     _begin_read_only(connection)
 
@@ -572,7 +609,7 @@ def begin_read_only(connection: Connection[object]) -> None:
 async def begin_read_only_async(connection: AsyncConnection[object]) -> None:
     """As begin, for a unit of work that may use a standby or the primary.
 
-    queries/tenants.sql:193
+    queries/tenants.sql:212
     """
     await _begin_read_only_async(connection)
 
@@ -580,7 +617,7 @@ async def begin_read_only_async(connection: AsyncConnection[object]) -> None:
 def begin_alone(connection: Connection[object]) -> None:
     """As begin, for a call that makes a decision outside of any unit of work.
 
-    queries/tenants.sql:197
+    queries/tenants.sql:216
     """
     _begin_alone(connection)
 
@@ -588,7 +625,7 @@ def begin_alone(connection: Connection[object]) -> None:
 async def begin_alone_async(connection: AsyncConnection[object]) -> None:
     """As begin, for a call that makes a decision outside of any unit of work.
 
-    queries/tenants.sql:197
+    queries/tenants.sql:216
     """
     await _begin_alone_async(connection)
 
@@ -596,7 +633,7 @@ async def begin_alone_async(connection: AsyncConnection[object]) -> None:
 def commit(connection: Connection[object]) -> None:
     """Commits the transaction of a unit of work.
 
-    queries/tenants.sql:205
+    queries/tenants.sql:224
     """
     _commit(connection)
 
@@ -604,6 +641,6 @@ def commit(connection: Connection[object]) -> None:
 async def commit_async(connection: AsyncConnection[object]) -> None:
     """Commits the transaction of a unit of work.
 
-    queries/tenants.sql:205
+    queries/tenants.sql:224
     """
     await _commit_async(connection)

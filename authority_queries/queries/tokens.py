@@ -31,20 +31,20 @@ from authority_queries.records import (
 )
 
 _TEXTS = {
-    "get_by_id": "92ac6cd87a12",
-    "get_by_hash": "d300a790d781",
+    "get_by_id": "809b758142f3",
+    "get_by_hash": "06148d7f02e1",
     "diagnose": "dcdb0c448984",
-    "verify": "2c5293da1820",
-    "verify_by_token": "f1adb03668d4",
-    "verify_many": "cc510e5c0da6",
-    "verify_many_by_token": "fa4c0025c48c",
-    "create": "63b5c15ac2d3",
+    "verify": "261b0c84c990",
+    "verify_by_token": "e641885fc6e9",
+    "verify_many": "16a80aeced45",
+    "verify_many_by_token": "6ac021af8c1c",
+    "create": "43453640db18",
     "revoke": "247b13f4ef7f",
     "revoke_by_id": "7a9416536c88",
     "find_live_by_user": "710835e44514",
     "find_live_by_service_account": "cce3f8819842",
     "find_live_by_client": "a7dbc67a9d9c",
-    "list_by_ids": "69c87a8e1765",
+    "list_by_ids": "5192e0fb07a2",
     "prune_expired": "7059b75b8da1",
     "prune_refresh_tokens": "12c3d099974c",
 }
@@ -115,6 +115,7 @@ _QUERIES.promise(
     "tenant_id",
     "id",
     "type",
+    "is_foreign",
     "client_id",
     "scopes",
     "resources",
@@ -129,6 +130,7 @@ _ASYNC_QUERIES.promise(
     "tenant_id",
     "id",
     "type",
+    "is_foreign",
     "client_id",
     "scopes",
     "resources",
@@ -182,6 +184,7 @@ _QUERIES.promise(
     "tenant_id",
     "id",
     "type",
+    "is_foreign",
     "client_id",
     "scopes",
     "resources",
@@ -197,6 +200,7 @@ _ASYNC_QUERIES.promise(
     "tenant_id",
     "id",
     "type",
+    "is_foreign",
     "client_id",
     "scopes",
     "resources",
@@ -210,7 +214,7 @@ _create_takes = Parameters(
     "tokens.create",
     tenant_id=checks.uuid,
     type=checks.one_of("access", "authorization_code", "device_code", "refresh"),
-    token_hash=checks.octets(32, 32),
+    token_hash=checks.octets(32, 33),
     client_uuid=checks.uuid,
     user_id=checks.optional(checks.uuid),
     service_account_id=checks.optional(checks.uuid),
@@ -365,7 +369,7 @@ def get_by_hash(
         tenant_id: Owner of the row.
         token_hash: SHA-256 of the token string, 32 octets.
 
-    queries/tokens.sql:37
+    queries/tokens.sql:38
     """
     return _get_by_hash(connection, tenant_id=tenant_id, token_hash=token_hash)
 
@@ -379,7 +383,7 @@ async def get_by_hash_async(
         tenant_id: Owner of the row.
         token_hash: SHA-256 of the token string, 32 octets.
 
-    queries/tokens.sql:37
+    queries/tokens.sql:38
     """
     return await _get_by_hash_async(
         connection, tenant_id=tenant_id, token_hash=token_hash
@@ -397,7 +401,7 @@ def diagnose(
         tenant_id: Owner of the row.
         token_hash: SHA-256 of the token string, 32 octets.
 
-    queries/tokens.sql:54
+    queries/tokens.sql:55
     """
     return _diagnose(connection, tenant_id=tenant_id, token_hash=token_hash)
 
@@ -413,7 +417,7 @@ async def diagnose_async(
         tenant_id: Owner of the row.
         token_hash: SHA-256 of the token string, 32 octets.
 
-    queries/tokens.sql:54
+    queries/tokens.sql:55
     """
     return await _diagnose_async(connection, tenant_id=tenant_id, token_hash=token_hash)
 
@@ -438,7 +442,7 @@ def verify(
         token_hash: SHA-256 of the token string, 32 octets.
         type: access, refresh, authorization_code or device_code.
 
-    queries/tokens.sql:82
+    queries/tokens.sql:83
     """
     return _verify(
         connection,
@@ -469,7 +473,7 @@ async def verify_async(
         token_hash: SHA-256 of the token string, 32 octets.
         type: access, refresh, authorization_code or device_code.
 
-    queries/tokens.sql:82
+    queries/tokens.sql:83
     """
     return await _verify_async(
         connection,
@@ -490,7 +494,7 @@ def verify_by_token(
 ) -> VerifiedToken | None:
     """As verify, in one trip, for a transaction that works for no tenant yet.
 
-    queries/tokens.sql:123
+    queries/tokens.sql:125
     """
     return _verify_by_token(
         connection,
@@ -511,7 +515,7 @@ async def verify_by_token_async(
 ) -> VerifiedToken | None:
     """As verify, in one trip, for a transaction that works for no tenant yet.
 
-    queries/tokens.sql:123
+    queries/tokens.sql:125
     """
     return await _verify_by_token_async(
         connection,
@@ -537,7 +541,7 @@ def verify_many(
         tenant_id: Owner of the row.
         type: access, refresh, authorization_code or device_code.
 
-    queries/tokens.sql:142
+    queries/tokens.sql:145
     """
     return _verify_many(
         connection,
@@ -563,7 +567,7 @@ async def verify_many_async(
         tenant_id: Owner of the row.
         type: access, refresh, authorization_code or device_code.
 
-    queries/tokens.sql:142
+    queries/tokens.sql:145
     """
     return await _verify_many_async(
         connection,
@@ -593,7 +597,7 @@ def verify_many_stream(
         tenant_id: Owner of the row.
         type: access, refresh, authorization_code or device_code.
 
-    queries/tokens.sql:142
+    queries/tokens.sql:145
     """
     return _verify_many_stream(
         connection,
@@ -624,7 +628,7 @@ def verify_many_stream_async(
         tenant_id: Owner of the row.
         type: access, refresh, authorization_code or device_code.
 
-    queries/tokens.sql:142
+    queries/tokens.sql:145
     """
     return _verify_many_stream_async(
         connection,
@@ -647,7 +651,7 @@ def verify_many_by_token(
     """As verify_many, in one trip, for tokens of any tenants: the n-th hash is of the
     n-th tenant. For a transaction that works for no tenant yet.
 
-    queries/tokens.sql:180
+    queries/tokens.sql:184
     """
     return _verify_many_by_token(
         connection,
@@ -669,7 +673,7 @@ async def verify_many_by_token_async(
     """As verify_many, in one trip, for tokens of any tenants: the n-th hash is of the
     n-th tenant. For a transaction that works for no tenant yet.
 
-    queries/tokens.sql:180
+    queries/tokens.sql:184
     """
     return await _verify_many_by_token_async(
         connection,
@@ -695,7 +699,7 @@ def verify_many_by_token_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:180
+    queries/tokens.sql:184
     """
     return _verify_many_by_token_stream(
         connection,
@@ -722,7 +726,7 @@ def verify_many_by_token_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/tokens.sql:180
+    queries/tokens.sql:184
     """
     return _verify_many_by_token_stream_async(
         connection,
@@ -785,7 +789,7 @@ def create(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/tokens.sql:205
+    queries/tokens.sql:210
     """
     return _create(
         connection,
@@ -862,7 +866,7 @@ async def create_async(
         payload: Encrypted content of a reference token.
         properties: Open object of the embedding service.
 
-    queries/tokens.sql:205
+    queries/tokens.sql:210
     """
     return await _create_async(
         connection,
@@ -908,7 +912,7 @@ def revoke(
             tenant.
         reason: Why it was revoked.
 
-    queries/tokens.sql:281
+    queries/tokens.sql:286
     """
     return _revoke(
         connection,
@@ -939,7 +943,7 @@ async def revoke_async(
             tenant.
         reason: Why it was revoked.
 
-    queries/tokens.sql:281
+    queries/tokens.sql:286
     """
     return await _revoke_async(
         connection,
@@ -965,7 +969,7 @@ def revoke_by_id(
         tenant_id: Owner of the row.
         reason: Why it was revoked.
 
-    queries/tokens.sql:342
+    queries/tokens.sql:347
     """
     return _revoke_by_id(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -987,7 +991,7 @@ async def revoke_by_id_async(
         tenant_id: Owner of the row.
         reason: Why it was revoked.
 
-    queries/tokens.sql:342
+    queries/tokens.sql:347
     """
     return await _revoke_by_id_async(
         connection, tenant_id=tenant_id, token_id=token_id, reason=reason
@@ -1012,7 +1016,7 @@ def find_live_by_user(
         tenant_id: Owner of the row.
         user_id: The user whom it represents.
 
-    queries/tokens.sql:355
+    queries/tokens.sql:360
     """
     return _find_live_by_user(
         connection,
@@ -1042,7 +1046,7 @@ async def find_live_by_user_async(
         tenant_id: Owner of the row.
         user_id: The user whom it represents.
 
-    queries/tokens.sql:355
+    queries/tokens.sql:360
     """
     return await _find_live_by_user_async(
         connection,
@@ -1072,7 +1076,7 @@ def find_live_by_service_account(
         tenant_id: Owner of the row.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:413
+    queries/tokens.sql:418
     """
     return _find_live_by_service_account(
         connection,
@@ -1102,7 +1106,7 @@ async def find_live_by_service_account_async(
         tenant_id: Owner of the row.
         service_account_id: The service account that it represents.
 
-    queries/tokens.sql:413
+    queries/tokens.sql:418
     """
     return await _find_live_by_service_account_async(
         connection,
@@ -1132,7 +1136,7 @@ def find_live_by_client(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:471
+    queries/tokens.sql:476
     """
     return _find_live_by_client(
         connection,
@@ -1162,7 +1166,7 @@ async def find_live_by_client_async(
         tenant_id: Owner of the row.
         client_uuid: clients.id of the client that it was issued to.
 
-    queries/tokens.sql:471
+    queries/tokens.sql:476
     """
     return await _find_live_by_client_async(
         connection,
@@ -1182,7 +1186,7 @@ def list_by_ids(
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:529
+    queries/tokens.sql:534
     """
     return _list_by_ids(connection, tenant_id=tenant_id, ids=ids)
 
@@ -1195,7 +1199,7 @@ async def list_by_ids_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:529
+    queries/tokens.sql:534
     """
     return await _list_by_ids_async(connection, tenant_id=tenant_id, ids=ids)
 
@@ -1215,7 +1219,7 @@ def list_by_ids_stream(
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:529
+    queries/tokens.sql:534
     """
     return _list_by_ids_stream(connection, size, tenant_id=tenant_id, ids=ids)
 
@@ -1235,7 +1239,7 @@ def list_by_ids_stream_async(
     Args:
         tenant_id: Owner of the row.
 
-    queries/tokens.sql:529
+    queries/tokens.sql:534
     """
     return _list_by_ids_stream_async(connection, size, tenant_id=tenant_id, ids=ids)
 
@@ -1247,7 +1251,7 @@ def prune_expired(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:547
+    queries/tokens.sql:552
     """
     return _prune_expired(connection, older_than=older_than, batch_size=batch_size)
 
@@ -1259,7 +1263,7 @@ async def prune_expired_async(
     prune_refresh_tokens deletes refresh tokens. Codes stay until their family is
     pruned, so that their reuse is detected (RFC 6749 section 4.1.2).
 
-    queries/tokens.sql:547
+    queries/tokens.sql:552
     """
     return await _prune_expired_async(
         connection, older_than=older_than, batch_size=batch_size
@@ -1273,7 +1277,7 @@ def prune_refresh_tokens(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:572
+    queries/tokens.sql:577
     """
     return _prune_refresh_tokens(
         connection, older_than=older_than, batch_size=batch_size
@@ -1287,7 +1291,7 @@ async def prune_refresh_tokens_async(
     24 hours and older_than ago. They were forgotten 24 hours after they expired, so no
     outcome depends on whether they were pruned.
 
-    queries/tokens.sql:572
+    queries/tokens.sql:577
     """
     return await _prune_refresh_tokens_async(
         connection, older_than=older_than, batch_size=batch_size

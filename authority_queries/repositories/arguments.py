@@ -30,6 +30,7 @@ MAX_LEEWAY: Final = timedelta(hours=24)
 
 _NOTHING: Final = timedelta(0)
 _digest: Final = octets(32, 32)
+_TAGGED: Final = 33  # octets of the hash of a token of another store
 # The format that tokens_code_challenge_check allows.
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 # The text form of pg_lsn: a position of PostgreSQL's write-ahead log.
@@ -145,6 +146,21 @@ def check_tenant_id(value: object) -> None:
 def check_digest(name: str, value: object) -> bytes:
     """Return the SHA-256 of a token or key: 32 octets."""
     return _digest(name, value)
+
+
+def check_token_hash(name: str, value: object) -> bytes:
+    """Return the hash of a presented token.
+
+    It has 32 octets, or an octet 0 and 32 octets (`tag_foreign_hash`).
+    """
+    if isinstance(value, bytes) and len(value) == _TAGGED and value.startswith(b"\0"):
+        return value
+    return _digest(name, value)
+
+
+def check_optional_token_hash(name: str, value: object) -> bytes | None:
+    """Return the hash of a presented token, or None."""
+    return None if value is None else check_token_hash(name, value)
 
 
 def check_optional_digest(name: str, value: object) -> bytes | None:

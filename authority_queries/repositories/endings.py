@@ -31,6 +31,8 @@ def feed_keys(token: VerifiedToken) -> frozenset[FeedKey]:
         for sub in (token.subject_id, token.account_id)
         if sub is not None
     }
+    if token.is_foreign:
+        keys.add(("foreign_tokens", str(token.tenant_id)))
     for name in token.depends_on or ():
         if name is not None:
             category, _, target = name.partition(":")

@@ -13,9 +13,11 @@ from authority_queries.names import check_email, lookup_key, username_key
 from authority_queries.queries import grants, login_attempts, tokens, users
 from authority_queries.records import UserStatus
 from authority_queries.repositories.arguments import (
+    check_digest,
     check_host,
     check_password_hash,
     check_positive,
+    check_token_hash,
 )
 
 # The checks of the calls with one row also check each of many rows.
@@ -48,7 +50,7 @@ class ClientTokenRequest:
     def sent(self) -> Mapping[str, object]:
         """Return the values that are sent. Raises InvalidArgumentError."""
         given = {
-            "token_hash": self.token_hash,
+            "token_hash": check_digest("token_hash", self.token_hash),
             "client_id": self.client_id,
             "service_account_id": self.service_account_id,
             "scopes": self.scopes,
@@ -125,7 +127,7 @@ class ImportedToken:
         """Return the values that are sent. Raises InvalidArgumentError."""
         given = {
             "type": _type("type", self.type),
-            "token_hash": self.token_hash,
+            "token_hash": check_token_hash("token_hash", self.token_hash),
             "client_uuid": self.client_uuid,
             "user_id": self.user_id,
             "service_account_id": self.service_account_id,

@@ -5,6 +5,10 @@ from authority_queries.secrets.authorization_requests import (
     format_request_uri,
     parse_request_uri,
 )
+from authority_queries.secrets.foreign_strings import (
+    parse_foreign_token,
+    tag_foreign_hash,
+)
 from authority_queries.secrets.one_time_codes import (
     hash_one_time_code,
     mint_one_time_code,
@@ -44,6 +48,8 @@ __all__ = [
     "mint_user_code",
     "normalize_one_time_code",
     "normalize_user_code",
+    "parse_foreign_token",
     "parse_request_uri",
     "parse_token",
+    "tag_foreign_hash",
 ]

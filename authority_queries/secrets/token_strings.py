@@ -32,6 +32,7 @@ TokenKind = Literal[
     "one_time",
 ]
 
+PREFIX: Final = "aq_"  # of every token string of this store
 _PREFIXES: Final[dict[TokenKind, str]] = {
     "access": "at",
     "refresh": "rt",
@@ -69,13 +70,18 @@ class TokenString:
     """A well-formed token string. Only the store knows whether the token is live.
 
     The holder gets `token`, once. The store keeps `hash`: the SHA-256 of the string,
-    32 octets.
+    32 octets. That of a token of another store has 33 (`parse_foreign_token`).
     """
 
     kind: TokenKind
     tenant_id: UUID
     token: str = field(repr=False)
     hash: bytes = field(repr=False)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether another store issued the token."""
+        return len(self.hash) != _sha256().digest_size
 
 
 def mint_token(kind: TokenKind, tenant_id: UUID) -> TokenString:
@@ -96,7 +102,10 @@ def derive_token(kind: TokenKind, parent: TokenString, key: bytes) -> TokenStrin
     """
     instance(TokenString)("parent", parent)
     _key("key", key)
-    derived = f"authority-queries derive v1\0{kind}\0{parent.token}".encode()
+    # A string of this store has the tenant in itself. Two tenants may know one string
+    # of another store: its successors must not help to compute those of the other.
+    source = f"foreign\0{parent.tenant_id}\0" if parent.is_foreign else ""
+    derived = f"authority-queries derive v1\0{kind}\0{source}{parent.token}".encode()
     secret = hmac.digest(key, derived, "sha256")
     return _with_secret(kind, parent.tenant_id, int.from_bytes(secret, "big"))
 

@@ -15,6 +15,7 @@ create table if not exists authority.tenants (
     status text not null default 'active',
     settings jsonb not null default '{}',
     tokens_valid_after timestamptz,
+    foreign_tokens_until timestamptz,
     created_at timestamptz not null default authority.clock(),
     updated_at timestamptz not null default authority.clock(),
     row_version bigint not null default 1,
@@ -30,8 +31,10 @@ create table if not exists authority.tenants (
     check (jsonb_typeof(settings) = 'object' and authority.is_bounded_json(settings)),
     constraint tenants_moments_check
     check (
-        least(tokens_valid_after, created_at, updated_at) >= '1900-01-01Z'
-        and greatest(tokens_valid_after, created_at, updated_at) < '9000-01-01Z'
+        least(tokens_valid_after, foreign_tokens_until, created_at, updated_at)
+        >= '1900-01-01Z'
+        and greatest(tokens_valid_after, foreign_tokens_until, created_at, updated_at)
+        < '9000-01-01Z'
     )
 );
 
@@ -50,6 +53,9 @@ comment on column authority.tenants.settings is
 comment on column authority.tenants.tokens_valid_after is
 'Tokens are dead if their sign-in, or for a machine their issuance, is at or before this
 time. Only increases. Null: never set.';
+comment on column authority.tenants.foreign_tokens_until is
+'Until this time, tokens of another store that were imported are alive under their old
+strings. Null: never.';
 comment on column authority.tenants.created_at is 'When the row was inserted.';
 comment on column authority.tenants.updated_at is 'When the row last changed.';
 comment on column authority.tenants.row_version is
@@ -80,6 +86,7 @@ grant update (
     status,
     settings,
     tokens_valid_after,
+    foreign_tokens_until,
     updated_at,
     row_version
 ) on authority.tenants to authority_maintenance;
@@ -89,7 +96,8 @@ with (security_invoker = true) as
 select
     tenants.id,
     tenants.status,
-    tenants.tokens_valid_after
+    tenants.tokens_valid_after,
+    tenants.foreign_tokens_until
 from authority.tenants
 where tenants.status in ('active', 'trial');
 

@@ -1,4 +1,5 @@
--- Creates the sessions of browsers, and the clients that a session was used for.
+-- Creates the sessions of browsers, the clients that a session was used for, and the
+-- function that limits the time of a sign-in.
 --
 -- Locks: share row exclusive on authority.users and clients while foreign keys to them
 -- are added; access exclusive if this runs again.
@@ -8,6 +9,25 @@ set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
 call authority.begin_migration('0017_create_sessions');
+
+create or replace function authority.sign_in_time(claimed timestamptz)
+returns timestamptz
+language sql
+stable parallel safe
+return case
+    when claimed > authority.clock() + interval '1 minute' then claimed
+    when claimed > authority.clock() then authority.clock() - interval '1 minute'
+    else coalesce(claimed, authority.clock())
+end;
+
+comment on function authority.sign_in_time(timestamptz) is
+'Returns when a sign-in happened by another machine''s clock, or now if claimed is null.
+A time up to a minute in the future comes from a fast clock: the result is a minute ago,
+so that the tokens do not survive a sign-out. A later time is returned as it is, and a
+check refuses it.';
+
+revoke execute on function authority.sign_in_time(timestamptz) from public;
+grant execute on function authority.sign_in_time(timestamptz) to authority_app;
 
 -- The free fifth of a page holds new times of last use, as HOT updates. No index has
 -- last_used_at.

@@ -15,6 +15,8 @@ create table if not exists authority.tokens (
     id uuid not null default gen_random_uuid(),
     type text collate "C" not null,
     token_hash bytea not null,
+    is_foreign boolean not null
+    generated always as (octet_length(token_hash) = 33) stored,
     client_uuid uuid not null,
     user_id uuid,
     service_account_id uuid,
@@ -44,7 +46,12 @@ create table if not exists authority.tokens (
     constraint tokens_tenant_id_token_hash_key unique (tenant_id, token_hash),
     constraint tokens_type_check
     check (type in ('access', 'refresh', 'authorization_code', 'device_code')),
-    constraint tokens_token_hash_check check (octet_length(token_hash) = 32),
+    constraint tokens_token_hash_check
+    check (
+        octet_length(token_hash) >= 32
+        and octet_length(token_hash) <= 33
+        and (octet_length(token_hash) = 32 or substr(token_hash, 1, 1) = '\x00')
+    ),
     constraint tokens_user_id_service_account_id_check
     check (num_nonnulls(user_id, service_account_id) <= 1),
     constraint tokens_type_authorization_id_check
@@ -136,7 +143,11 @@ comment on column authority.tokens.type is
 'access, refresh, authorization_code or device_code. A code lives at most 10 minutes
 (RFC 6749 section 4.1.2).';
 comment on column authority.tokens.token_hash is
-'SHA-256 of the token string, 32 octets.';
+'SHA-256 of the token string, 32 octets. Before that of a string of another store is an
+octet 0, so that no string of one kind finds a token of the other kind.';
+comment on column authority.tokens.is_foreign is
+'Whether the token has a string of another store. It is alive only until
+tenants.foreign_tokens_until.';
 comment on column authority.tokens.client_uuid is
 'clients.id of the client that it was issued to.';
 comment on column authority.tokens.user_id is
@@ -232,7 +243,7 @@ grant select (tenant_id, id, type, expires_at), update (properties), delete
 on authority.tokens to authority_maintenance;
 -- All columns but the hashes, the payload and the values that redeem a code.
 grant select (
-    tenant_id, id, type, client_uuid, user_id, service_account_id,
+    tenant_id, id, type, is_foreign, client_uuid, user_id, service_account_id,
     authorization_id, parent_id, subject_authorization_id, exchanged_from, actor,
     scopes, resources, authorization_details, cnf_jkt, cnf_x5t_s256, properties,
     expires_at, redeemed_at, revoked_at, revocation_reason, authenticated_at, created_at

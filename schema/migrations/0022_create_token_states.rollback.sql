@@ -6,4 +6,3 @@ call authority.guard_rollback('0022_create_token_states');
 drop view if exists authority.live_tokens;
 drop view if exists authority.token_states;
 drop function if exists authority.are_tokens_alive(uuid, uuid[]);
-drop function if exists authority.sign_in_time(timestamptz);

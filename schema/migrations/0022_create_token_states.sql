@@ -8,25 +8,6 @@ set local statement_timeout = '60s';
 set local role pg_database_owner;
 call authority.begin_migration('0022_create_token_states');
 
-create or replace function authority.sign_in_time(claimed timestamptz)
-returns timestamptz
-language sql
-stable parallel safe
-return case
-    when claimed > authority.clock() + interval '1 minute' then claimed
-    when claimed > authority.clock() then authority.clock() - interval '1 minute'
-    else coalesce(claimed, authority.clock())
-end;
-
-comment on function authority.sign_in_time(timestamptz) is
-'Returns when a sign-in happened by another machine''s clock, or now if claimed is null.
-A time up to a minute in the future comes from a fast clock: the result is a minute ago,
-so that the tokens do not survive a sign-out. A later time is returned as it is, and a
-check refuses it.';
-
-revoke execute on function authority.sign_in_time(timestamptz) from public;
-grant execute on function authority.sign_in_time(timestamptz) to authority_app;
-
 create or replace function authority.are_tokens_alive(
     tenant_id uuid, token_ids uuid[]
 )
@@ -63,6 +44,7 @@ select
     tokens.id,
     tokens.type,
     tokens.token_hash,
+    tokens.is_foreign,
     tokens.client_uuid,
     tokens.user_id,
     tokens.service_account_id,
@@ -81,7 +63,11 @@ select
     tokens.cnf_x5t_s256,
     tokens.payload,
     tokens.properties,
-    tokens.expires_at,
+    case
+        when tokens.is_foreign
+            then least(tokens.expires_at, active_tenants.foreign_tokens_until)
+        else tokens.expires_at
+    end as expires_at,
     tokens.redeemed_at,
     tokens.revoked_at,
     tokens.revocation_reason,
@@ -162,6 +148,11 @@ cross join lateral (
             when active_tenants.id is null then 'tenant_inactive'
             when tokens.authenticated_at <= active_tenants.tokens_valid_after
                 then 'tenant_signed_out'
+            when
+                tokens.is_foreign
+                and (active_tenants.foreign_tokens_until > authority.clock())
+                is not true
+                then 'foreign_refused'
             when not clients.enabled then 'client_disabled'
             when
                 case
@@ -188,6 +179,8 @@ comment on view authority.token_states is
 'Whether each token is alive and, if not, why, by the database''s clock. Considers the
 token itself and everything that it depends on. For operators: a client that presents a
 token only learns whether it is active (RFC 7662 section 2.2).';
+comment on column authority.token_states.expires_at is
+'When it expires, or its tenant ceases to accept tokens of another store.';
 comment on column authority.token_states.subject_id is
 'The sub claim of its user. Null: the token has no user.';
 comment on column authority.token_states.username is
@@ -209,6 +202,7 @@ select
     token_states.id,
     token_states.type,
     token_states.token_hash,
+    token_states.is_foreign,
     token_states.client_uuid,
     token_states.user_id,
     token_states.service_account_id,

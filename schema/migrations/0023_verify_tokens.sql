@@ -54,7 +54,11 @@ begin
                 'subject:' || token_states.subject_id,
                 'subject:' || token_states.account_id,
                 'session:'
-                || authority.find_sid(token_states.tenant_id, token_states.session_id)
+                || authority.find_sid(token_states.tenant_id, token_states.session_id),
+                case
+                    when token_states.is_foreign
+                        then 'foreign_tokens:' || token_states.tenant_id
+                end
             ]
         ) as named (name)
         where
@@ -82,6 +86,7 @@ select
     live_tokens.id,
     live_tokens.type,
     live_tokens.token_hash,
+    live_tokens.is_foreign,
     live_tokens.client_id,
     live_tokens.authorization_id,
     live_tokens.user_id,

@@ -41,6 +41,7 @@ begin
             tokens.id,
             tokens.type,
             tokens.token_hash,
+            tokens.is_foreign,
             clients.client_id,
             tokens.authorization_id,
             tokens.user_id,
@@ -55,7 +56,11 @@ begin
             tokens.properties,
             tokens.authenticated_at,
             tokens.created_at,
-            tokens.expires_at,
+            case
+                when tokens.is_foreign
+                    then least(tokens.expires_at, active_tenants.foreign_tokens_until)
+                else tokens.expires_at
+            end,
             tokens.exchanged_from is not null,
             clients.tokens_valid_after
         into
@@ -63,6 +68,7 @@ begin
             verified.id,
             verified.type,
             verified.token_hash,
+            verified.is_foreign,
             verified.client_id,
             verified.authorization_id,
             verified.user_id,
@@ -95,6 +101,10 @@ begin
             and tokens.expires_at > authority.clock()
             and (tokens.authenticated_at <= active_tenants.tokens_valid_after)
             is not true
+            and (
+                not tokens.is_foreign
+                or active_tenants.foreign_tokens_until > authority.clock()
+            )
             and clients.enabled
             and (
                 find_live_token.resource is null

@@ -51,7 +51,8 @@ create table if not exists authority.revocations (
     constraint revocations_category_check
     check (
         category in (
-            'token', 'authorization', 'session', 'subject', 'client', 'tenant', 'key'
+            'token', 'authorization', 'session', 'subject', 'client', 'tenant', 'key',
+            'foreign_tokens'
         )
     ),
     constraint revocations_target_check
@@ -100,11 +101,11 @@ comment on column authority.revocations.sequence is
 'Position in the tenant''s feed, from 1, in the order of commits. A follower resumes
 after it.';
 comment on column authority.revocations.category is
-'What the target is: a token, authorization, session, subject, client, tenant, or key
-(for signing).';
+'What the target is: a token, authorization, session, subject, client, tenant, key (for
+signing), or foreign_tokens (all tokens of another store).';
 comment on column authority.revocations.target is
 'The jti, authorization id, sid, sub, client_id, tenant id or kid, depending on the
-category. The sub of a service account is its account_id. Never a token.';
+category. That of foreign_tokens is the tenant id. The sub of a service account is its account_id. Never a token.';
 comment on column authority.revocations.scopes is
 'What is left of a narrowed consent. Verifiers refuse only tokens of the target that
 have another scope, resource or authorization detail. Null: all of its tokens.';

@@ -174,6 +174,7 @@ declare
     effective_at timestamptz := authority.clock();
     tenant_id uuid;
     target text;
+    ends timestamptz;
 begin
     if its_table = 'tenants' then
         tenant_id := old.id;
@@ -192,6 +193,11 @@ begin
     if reason like '%_signed_out' then
         effective_at := new.tokens_valid_after;
     end if;
+    if tg_op = 'DELETE' then
+        ends := effective_at + interval '2160 hours';
+    elsif category = 'foreign_tokens' then
+        ends := old.foreign_tokens_until;
+    end if;
     if reason <> 'tenant_inactive' or not exists (
         select from authority.active_tenants where active_tenants.id = old.id
     ) then
@@ -199,9 +205,7 @@ begin
             tenant_id,
             category,
             array[target],
-            array[
-                case when tg_op = 'DELETE' then effective_at + interval '2160 hours' end
-            ],
+            array[ends],
             reason,
             effective_at
         );
@@ -213,8 +217,8 @@ $$;
 
 comment on function authority.publish_end is
 'Publishes that a tenant, user, client or service account was signed out, disabled,
-renamed or deleted, by the name that its tokens carry. The entry has no end, except for
-a deletion.';
+renamed or deleted, by the name that its tokens carry, or that a tenant refuses tokens
+of another store. The entry has no end, except for a deletion and for foreign tokens.';
 
 revoke execute on function
 authority.publish_revocation(),

@@ -4,6 +4,7 @@ set local statement_timeout = '60s';
 set local role pg_database_owner;
 call authority.guard_rollback('0053_watch_subjects');
 
+drop trigger if exists tenants_foreign_tokens_feed on authority.tenants;
 drop trigger if exists tenants_inactive_feed on authority.tenants;
 drop trigger if exists tenants_signed_out_feed on authority.tenants;
 drop trigger if exists clients_deleted_feed on authority.clients;

@@ -159,6 +159,20 @@ for each row when (
 )
 execute function authority.publish_end('tenant', 'tenant_signed_out');
 
+drop trigger if exists tenants_foreign_tokens_feed on authority.tenants;
+create constraint trigger tenants_foreign_tokens_feed
+after update of foreign_tokens_until on authority.tenants
+deferrable initially deferred
+for each row when (
+    old.foreign_tokens_until > authority.clock()
+    and (
+        new.foreign_tokens_until is null
+        or new.foreign_tokens_until < old.foreign_tokens_until
+    )
+    and authority.is_feed_on()
+)
+execute function authority.publish_end('foreign_tokens', 'foreign_refused');
+
 drop trigger if exists tenants_inactive_feed on authority.tenants;
 create constraint trigger tenants_inactive_feed
 after update of status on authority.tenants

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
+from secrets import token_urlsafe
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -11,8 +12,9 @@ from authority_queries.records import Client
 from authority_queries.repositories._sync.clients import Clients
 from authority_queries.repositories._sync.service_accounts import ServiceAccounts
 from authority_queries.repositories._sync.users import Users
-from authority_queries.secrets import TokenString
+from authority_queries.secrets import TokenString, parse_foreign_token
 from tests.factories import (
+    HOUR,
     make_authorization,
     make_client,
     make_consent,
@@ -38,6 +40,7 @@ class World:
     `hers` are two tokens of one family, which ends with a session. `other` is a family
     of hers at the same client, and its token alone has a resource and a detail.
     `traded` was exchanged for hers by another client, with the account as its actor.
+    `foreign` has a string of another store. `foreign, traded` was exchanged for it.
     """
 
     store: Store
@@ -108,11 +111,17 @@ def make_world(store: Store, dba: Dba) -> World:
     minted["traded"] = exchanged(
         store, trader, minted["hers"], actor_token_hash=minted["robots"].hash
     )
-    found = store.tokens.verify(
-        tenant_id=tenant_id, token_hash=minted["traded"].hash, type="access"
-    )
-    assert found is not None
-    ids["traded"] = found.id
+    store.tenants.accept_foreign_tokens(tenant_id=tenant_id, lifetime=2 * HOUR)
+    foreign = parse_foreign_token(token_urlsafe(), kind="access", tenant_id=tenant_id)
+    add("foreign", trader, user_id=bob.id, token_hash=foreign.hash)
+    minted["foreign"] = foreign
+    minted["foreign, traded"] = exchanged(store, trader, foreign)
+    for name in ("traded", "foreign, traded"):
+        found = store.tokens.verify(
+            tenant_id=tenant_id, token_hash=minted[name].hash, type="access"
+        )
+        assert found is not None
+        ids[name] = found.id
     verifier = CachedVerifier(dba, tenant_id)
     verifier.verify_all()
     return World(
@@ -127,8 +136,9 @@ def make_world(store: Store, dba: Dba) -> World:
 
 
 HERS = {"hers", "hers, too", "traded"}
-ALL = {*HERS, "other", "bobs", "robots", "clients"}
-OF_CLIENT = ALL - {"bobs"}
+FOREIGN = {"foreign", "foreign, traded"}
+ALL = {*HERS, *FOREIGN, "other", "bobs", "robots", "clients"}
+OF_CLIENT = ALL - {"bobs", *FOREIGN}
 OF_ANN = {*HERS, "other"}
 OF_ROBOT = {"robots", "traded"}
 

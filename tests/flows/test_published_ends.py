@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import pytest
 
 from authority_queries import Store
+from tests.factories import HOUR
 from tests.flows.cached_verifier import Dba
 from tests.flows.cached_world import (
     ALL,
+    FOREIGN,
     HERS,
     OF_ANN,
     OF_CLIENT,
@@ -191,6 +193,28 @@ ENDS = {
         entries=entry("tenant", "tenant", "tenant_inactive"),
         ended=ALL,
     ),
+    "tenants.accept_foreign_tokens at an end": End(
+        act=lambda at: at.store.tenants.accept_foreign_tokens(
+            **at.tenant, lifetime=None
+        ),
+        entries=entry("foreign_tokens", "tenant", "foreign_refused"),
+        ended=FOREIGN,
+    ),
+    "tenants.accept_foreign_tokens for a shorter time": End(
+        act=lambda at: at.store.tenants.accept_foreign_tokens(
+            **at.tenant, lifetime=HOUR / 2
+        ),
+        entries=entry("foreign_tokens", "tenant", "foreign_refused"),
+        ended=set(),
+        cautious=frozenset(FOREIGN),
+    ),
+    "tenants.accept_foreign_tokens for a longer time": End(
+        act=lambda at: at.store.tenants.accept_foreign_tokens(
+            **at.tenant, lifetime=3 * HOUR
+        ),
+        entries=[],
+        ended=set(),
+    ),
     "a token deleted by hand": End(
         act=lambda at: at.by_hand(
             "delete from authority.tokens where id = %s", "robots"
@@ -251,6 +275,7 @@ def _targets(at: World) -> dict[tuple[str, str], str]:
     return {
         ("session", str(session.sid)): "session",
         ("tenant", str(at.client.tenant_id)): "tenant",
+        ("foreign_tokens", str(at.client.tenant_id)): "tenant",
         ("client", at.client.client_id): "client",
         ("subject", str(user.subject_id)): "ann",
         ("subject", account.account_id): "robot",

@@ -120,12 +120,12 @@ def statistics(verifier: Opened) -> VerifierStatistics:
     return verifier.subject.statistics
 
 
-def warm(verifier: Opened, *tokens: str) -> None:
+def warm(verifier: Opened, *tokens: str, **options: Any) -> None:
     """Verify until each token is answered from memory."""
 
     def is_hit(token: str) -> bool:
         before = statistics(verifier).hits
-        assert verifier.verify(token) is not None
+        assert verifier.verify(token, **options) is not None
         return statistics(verifier).hits > before
 
     for token in tokens:

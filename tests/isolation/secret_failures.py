@@ -218,6 +218,7 @@ _MADE_OF_A_TOKEN: Final[dict[str, Callable[[str], object]]] = {
     "octets": lambda token: token.encode(),
     "hex": lambda token: token.encode().hex(),
     "32 letters": lambda token: token[-32:],
+    "33 octets": lambda token: token[-33:].encode(),
     "nothing": lambda token: None,
 }
 RAW_FOR_HASH: Final = _RAW | {

@@ -27,6 +27,7 @@ from authority_queries.records import Client
 from authority_queries.secrets import (
     TokenString,
     mint_recovery_codes,
+    parse_foreign_token,
 )
 from tests.factories import HOUR, new_token
 from tests.isolation.canary import Canary
@@ -40,6 +41,10 @@ def private_octets(key: SigningKey) -> bytes:
     """Return the random part of a private key on a curve."""
     jwk = ECKey.import_key(key.private_key).as_dict(private=True)
     return base64.urlsafe_b64decode(f"{jwk['d']}=")
+
+
+def random_part(token: TokenString) -> str:
+    return token.token if token.is_foreign else token.token.split("_")[3]
 
 
 def random_text() -> str:
@@ -63,10 +68,17 @@ class Secrets:
     hashes: dict[str, str] = field(default_factory=dict)
 
     def token(self, name: str) -> TokenString:
-        """Return the token of this name, made at the first request: `refresh_2`."""
+        """Return the token of this name, made at the first request: `refresh_2`.
+
+        `foreign_refresh` is one of another store.
+        """
         if name not in self.minted:
-            kind: Any = name.rstrip("_0123456789")
-            self.minted[name] = mint_token(kind, self.tenant_id)
+            kind: Any = name.removeprefix("foreign_").rstrip("_0123456789")
+            self.minted[name] = (
+                parse_foreign_token(random_text(), kind=kind, tenant_id=self.tenant_id)
+                if name.startswith("foreign_")
+                else mint_token(kind, self.tenant_id)
+            )
         return self.minted[name]
 
     def hash_of(self, name: str) -> str:
@@ -96,7 +108,7 @@ class Secrets:
             Canary.of("recovery code", self.recovery_code),
             Canary.of("typed recovery code", self.recovery_code.replace("-", "")),
             *(
-                Canary.of(name, minted.token.split("_")[3])
+                Canary.of(name, random_part(minted))
                 for name, minted in self.minted.items()
             ),
         ]
@@ -290,6 +302,17 @@ class Operations:
             key = {**self.tenant, "token_hash": self.mine.token(name).hash}
             yield partial(tokens.revoke, **key, **revocation)
         yield partial(self.refresh, client, "refresh", "refresh_3", "access_3")
+        yield from self._foreign_tokens(client)
+
+    def _foreign_tokens(self, client: Client) -> Iterator[Step]:
+        family = self.store.authorizations.create(**self.tenant, client_uuid=client.id)
+        of_family = {"authorization_id": family.id}
+        for kind in ("access", "refresh"):
+            yield partial(self.issue, client, f"foreign_{kind}", kind, **of_family)
+            key = {**self.tenant, "token_hash": self.mine.token(f"foreign_{kind}").hash}
+            yield partial(self.store.tokens.verify, **key, type=kind)
+            yield partial(self.store.tokens.diagnose, **key)
+        yield partial(self.refresh, client, "foreign_refresh", "refresh_4", "access_4")
 
     def _pushed_requests(self, client: Client) -> Iterator[Step]:
         yield partial(self.push, client)

@@ -11,11 +11,13 @@ import pytest
 from authority_queries import (
     hash_password,
     mint_token,
+    parse_foreign_token,
     parse_token,
+    tag_foreign_hash,
     verify_password,
 )
 from authority_queries.errors import InvalidArgumentError, TenantInactiveError
-from tests.factories import make_tenant
+from tests.factories import HOUR, make_tenant
 from tests.isolation.secret_failures import TRAPS, WRITES, Call, Failure, set_trap
 from tests.isolation.secret_operations import Operations, Secrets
 from tests.isolation.witness import ServerLog, Witness
@@ -36,6 +38,7 @@ class Stage:
     def of(cls, logins: Logins, dba: "psycopg.Connection[Any]") -> Self:
         with routed_store(logins) as store:
             mine = Secrets(make_tenant(store).id)
+            store.tenants.accept_foreign_tokens(tenant_id=mine.tenant_id, lifetime=HOUR)
         return cls(logins, dba, mine, Witness(dba), ServerLog(dba))
 
     def succeed(self, authority: Any) -> set[str]:
@@ -53,8 +56,19 @@ class Stage:
             witness.note_result([token, parse_token(token.token)])
             witness.note_result(authority.verify_token(token.token))
             witness.note_result(authority.verify_token(token.token[:-1]))
+        self._verify_foreign(authority)
         witness.note_result([authority, authority.settings, store])
         return outcomes - {""}
+
+    def _verify_foreign(self, authority: Any) -> None:
+        token = self.mine.token("foreign_access")
+        key: dict[str, Any] = {"tenant_id": self.mine.tenant_id, "foreign": True}
+        live = authority.verify_token(token.token, **key)
+        assert live is not None
+        self.witness.note_result([token, live])
+        many = authority.verify_tokens([token.token, token.token[:-1]], **key)
+        assert many == [live, None]
+        self.witness.note_result(many)
 
     def fail(self, authority: Any, failures: dict[str, Failure], **unit: bool) -> None:
         """Let calls fail, each in a unit of work of its own."""
@@ -90,12 +104,27 @@ class Stage:
     def misuse_without_a_store(self) -> None:
         """Run failing calls that do not reach a store."""
         token, phc = self.mine.token("access").token, self.mine.hash_of("password")
+        foreign, tenant_id = (
+            self.mine.token("foreign_access").token,
+            self.mine.tenant_id,
+        )
         half: Any = f"{self.mine.password}\ud800"
         calls: list[Callable[..., object]] = [
             lambda of: parse_token(token, kind="refresh"),
             lambda of: parse_token(token[:-1] + "!"),
             lambda of: parse_token(token.replace("_at_", "_zz_")),
             lambda of: parse_token(of(token)),
+            lambda of: parse_foreign_token(token, kind="access", tenant_id=tenant_id),
+            lambda of: parse_foreign_token(
+                f"{foreign} ", kind="access", tenant_id=tenant_id
+            ),
+            lambda of: parse_foreign_token(
+                of(foreign), kind="access", tenant_id=tenant_id
+            ),
+            lambda of: parse_foreign_token(
+                foreign, kind=of(foreign), tenant_id=tenant_id
+            ),
+            lambda of: tag_foreign_hash(foreign.encode()),
             lambda of: mint_token(of(token), self.mine.tenant_id),
             lambda of: hash_password(of(half)),
             lambda of: verify_password(phc, of(half)),

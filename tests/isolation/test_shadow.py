@@ -52,6 +52,7 @@ NO_SHARDS = {
     "tenants.enter": "calls a function that reads the directory",
     "tenants.update": "the directory",
     "tenants.set_status": "the directory",
+    "tenants.accept_foreign_tokens": "the directory",
     "login_attempts.reserve": "calls a function: see the test of a tenant's life",
     "tenants.revoke_tokens": "the directory",
     "tokens.verify_by_token": "calls a function: see the test of a tenant's life",

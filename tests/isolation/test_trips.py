@@ -1,6 +1,7 @@
 """The round trips of a call, counted between client and server."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from ipaddress import IPv4Address
 from typing import Any
 from uuid import UUID
@@ -8,7 +9,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from authority_queries import Actor, mint_token
+from authority_queries import Actor, mint_token, parse_foreign_token
 from authority_queries.credentials import verify_password
 from authority_queries.errors import InvalidArgumentError
 from authority_queries.secrets import TokenString
@@ -192,6 +193,33 @@ def test_many_tokens_of_two_tenants_are_verified_in_one_trip(
     with pytest.raises(InvalidArgumentError, match=r"^tokens\[1\] must be a str"):
         authority.verify_tokens([token.token, None])
     assert spent() == 0
+
+
+def test_a_string_of_another_store_is_verified_in_one_trip(
+    authority: Any, trips: Trips, acme: tuple[UUID, TokenString], logins: Logins
+) -> None:
+    tenant_id, _ = acme
+    asked: Any = {"tenant_id": tenant_id, "foreign": True}
+    foreign = parse_foreign_token("x" * 43, kind="access", tenant_id=tenant_id)
+    with routed_store(logins) as store:
+        store.tenants.accept_foreign_tokens(
+            tenant_id=tenant_id, lifetime=timedelta(hours=1)
+        )
+        make_token(store, make_client(store, tenant_id), token_hash=foreign.hash)
+    spent = Spent(trips)
+    seen = []
+    for _ in range(ROUNDS):
+        assert authority.verify_token(foreign.token, **asked) is not None
+        verified = spent()
+        assert authority.verify_tokens([foreign.token], **asked) != [None]
+        seen.append((verified, spent()))
+    for string in ("x" * 21, "aq_at_nonsense" * 3, "x" * 43 + " "):
+        assert authority.verify_token(string, **asked) is None
+    assert spent() == 0
+    expected = [(1, 1)] * ROUNDS
+    if authority.settings.prepared_statements:
+        expected[SIXTH] = (2, 2)
+    assert seen == expected
 
 
 def try_password(store: Any, tenant_id: UUID, username: str) -> str:

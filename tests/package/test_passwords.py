@@ -44,6 +44,13 @@ def aspnet(prf: int = 1, digest: str = "sha256", rounds: int = 1000) -> str:
     return base64.b64encode(packed).decode()
 
 
+def aspnet_v2() -> str:
+    """Return a hash of version 2: marker, salt of 16 octets, 256 bits."""
+    salt = SALT.encode()[:16].ljust(16)
+    found = pbkdf2_hmac("sha1", PASSWORD.encode(), salt, 1000, 32)
+    return base64.b64encode(b"\0" + salt + found).decode()
+
+
 # From Django 5.2, passlib 1.7.4 and bcrypt 4.0.1, except ASP.NET's.
 IMPORTED = {
     "Django's PBKDF2": "pbkdf2_sha256$1000$TestSaltOfDjango01$"
@@ -73,6 +80,7 @@ IMPORTED = {
     "bcrypt 2y": "$2y$04$K1Mlvxlh13iNN5dIoIa0mOSKrPZEGy3j//.Ap.f1d6DJFutnfOUfa",
     "ASP.NET Core Identity": aspnet(),
     "ASP.NET Core Identity with SHA-512": aspnet(2, "sha512"),
+    "ASP.NET Core Identity's version 2": aspnet_v2(),
 }
 
 

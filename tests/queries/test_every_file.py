@@ -47,6 +47,7 @@ OF_NOBODY = (
         "monitoring.list_tenants",
         "monitoring.list_work",
         "revocations.list_heads",
+        "tenant_moves.list_tenants",
         "server.describe",
         "server.get_lsn",
         "server.get_replay",

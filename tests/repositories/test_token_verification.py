@@ -52,6 +52,7 @@ def test_a_live_token_of_a_user_is_verified_in_full(store: Store) -> None:
         tenant_id=at.tenant_id,
         id=at.token.id,
         type="access",
+        is_foreign=False,
         client_id=at.client.client_id,
         authorization_id=at.token.authorization_id,
         user_id=at.user.id,

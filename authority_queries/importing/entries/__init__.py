@@ -12,14 +12,22 @@ from authority_queries.importing.entries.clients import (
     ScopeEntry,
     ServiceAccountEntry,
 )
+from authority_queries.importing.entries.sessions import (
+    OneTimeTokenEntry,
+    SessionClientEntry,
+    SessionEntry,
+)
 from authority_queries.importing.entries.tenants import (
     LicenseEntry,
     LicenseSeatEntry,
     LicenseUsageEntry,
+    LicenseUsageTotalEntry,
     LoginAttemptEntry,
     RevocationEntry,
+    RevocationSequenceEntry,
     RoleEntry,
     RolePermissionEntry,
+    SigningKeyEntry,
     TenantEntry,
 )
 from authority_queries.importing.entries.tokens import (
@@ -39,6 +47,7 @@ from authority_queries.importing.entries.users import (
 # Each entry follows those that it refers to.
 AnyEntry: TypeAlias = (
     TenantEntry
+    | SigningKeyEntry
     | RoleEntry
     | RolePermissionEntry
     | ScopeEntry
@@ -52,13 +61,18 @@ AnyEntry: TypeAlias = (
     | WebauthnCredentialEntry
     | TotpCredentialEntry
     | RecoveryCodesEntry
+    | SessionEntry
+    | SessionClientEntry
+    | OneTimeTokenEntry
     | ConsentEntry
     | AuthorizationEntry
     | TokenEntry
+    | RevocationSequenceEntry
     | RevocationEntry
     | LoginAttemptEntry
     | LicenseEntry
     | LicenseSeatEntry
+    | LicenseUsageTotalEntry
     | LicenseUsageEntry
 )
 ENTRY: Final = TypeAdapter[AnyEntry](Annotated[AnyEntry, Field(discriminator="kind")])
@@ -75,13 +89,19 @@ __all__ = [
     "LicenseEntry",
     "LicenseSeatEntry",
     "LicenseUsageEntry",
+    "LicenseUsageTotalEntry",
     "LoginAttemptEntry",
+    "OneTimeTokenEntry",
     "RecoveryCodesEntry",
     "RevocationEntry",
+    "RevocationSequenceEntry",
     "RoleEntry",
     "RolePermissionEntry",
     "ScopeEntry",
     "ServiceAccountEntry",
+    "SessionClientEntry",
+    "SessionEntry",
+    "SigningKeyEntry",
     "TenantEntry",
     "TokenEntry",
     "TotpCredentialEntry",

@@ -4,11 +4,14 @@ from datetime import date, timedelta
 from typing import Literal
 from uuid import UUID
 
+from pydantic import Field
+
 from authority_queries.importing.entries.base import (
     ChangedEntry,
     DatedEntry,
     Empty,
     Hidden,
+    JsonArray,
     JsonObject,
     Moment,
     Names,
@@ -20,16 +23,22 @@ from authority_queries.records import (
     LicenseUsagePeriod,
     LoginAttemptOutcome,
     RevocationCategory,
+    SigningKeyAlg,
     TenantStatus,
 )
 
 
 class TenantEntry(ChangedEntry):
-    """A tenant. Its key is `code`."""
+    """A tenant. Its key is `code`.
+
+    `is_complete`: its system roles and standard scopes are among the entries, so that
+    none is created with the tenant.
+    """
 
     kind: Literal["tenant"] = "tenant"
     code: str
     display_name: str
+    is_complete: bool = False
     status: TenantStatus = "active"
     settings: JsonObject = Empty
     tokens_valid_after: Moment | None = None
@@ -80,19 +89,38 @@ class LicenseSeatEntry(DatedEntry):
     seat_number: int
     holder: str | None = None
     leased_until: Moment | None = None
+    updated_at: Moment | None = None
 
 
 class LicenseUsageEntry(DatedEntry):
-    """A metered use of a licence. `license` is the `id` of its entry."""
+    """A metered use of a licence. `license` is the `id` of its entry.
+
+    `is_counted`: a LicenseUsageTotalEntry has its sum.
+    """
 
     kind: Literal["license_usage"] = "license_usage"
     license: UUID
     metric: str
     idempotency_key: str
+    is_counted: bool = False
     period_start: date
     period_end: date
     quantity: int
     corrects: str | None = None
+
+
+class LicenseUsageTotalEntry(DatedEntry):
+    """The sum of a metered use in a period. `license` is the `id` of its entry."""
+
+    kind: Literal["license_usage_total"] = "license_usage_total"
+    license: UUID
+    metric: str
+    period_start: date
+    period_end: date
+    used: int
+    allowance: int | None = None
+    overage_policy: LicenseOveragePolicy
+    updated_at: Moment | None = None
 
 
 class LoginAttemptEntry(DatedEntry):
@@ -109,6 +137,31 @@ class LoginAttemptEntry(DatedEntry):
     correlation_id: str | None = None
 
 
+class SigningKeyEntry(DatedEntry):
+    """A key that signs tokens. Its private key is encrypted under a `Keyring`."""
+
+    kind: Literal["signing_key"] = "signing_key"
+    kid: str
+    alg: SigningKeyAlg
+    public_jwk: JsonObject
+    private_key: bytes | None = Field(default=None, repr=False)
+    encryption_key_id: str | None = None
+    signs_from: Moment
+    activated_at: Moment | None = None
+    retired_at: Moment | None = None
+    published_until: Moment | None = None
+    compromised_at: Moment | None = None
+    updated_at: Moment | None = None
+
+
+class RevocationSequenceEntry(DatedEntry):
+    """The newest number of the feed of revocations, which may have been pruned."""
+
+    kind: Literal["revocation_sequence"] = "revocation_sequence"
+    last_sequence: int
+    updated_at: Moment | None = None
+
+
 class RevocationEntry(DatedEntry):
     """An entry of the feed of revocations, in its order in the other store."""
 
@@ -119,6 +172,7 @@ class RevocationEntry(DatedEntry):
     reason: str
     scopes: Names | None = None
     resources: Names | None = None
+    authorization_details: JsonArray | None = None
     properties: JsonObject = Empty
     effective_at: Moment
     expires_at: Moment | None = None

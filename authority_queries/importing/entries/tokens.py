@@ -36,7 +36,7 @@ class AuthorizationEntry(DatedEntry):
     """A family of tokens: one grant, and all tokens that came from it.
 
     `client` is a client_id, `user` a subject_id, `service_account` an account_id,
-    `consent` the `id` of a consent.
+    `consent` the `id` of a consent, `session` the `id` of a session.
     """
 
     kind: Literal["authorization"] = "authorization"
@@ -45,6 +45,8 @@ class AuthorizationEntry(DatedEntry):
     user: str | None = None
     service_account: str | None = None
     consent: UUID | None = None
+    session: UUID | None = None
+    ends_with_session: bool = False
     scopes: Names = ()
     resources: Names = ()
     authorization_details: JsonArray = ()
@@ -59,10 +61,13 @@ class AuthorizationEntry(DatedEntry):
 
 
 class TokenEntry(DatedEntry):
-    """A token. Its key is `token_hash`, the SHA-256 of its string.
+    """A token. Its key is `token_hash`.
 
+    That is `tag_foreign_hash` of the SHA-256 of its string. A token that this store
+    issued has the bare SHA-256 instead. Only a tagged hash is found by a string of the
+    other store, and only while the tenant accepts these.
     `client` is a client_id, `user` a subject_id, `service_account` an account_id,
-    `authorization` the `id` of a family.
+    `authorization` and `subject_authorization` the `id` of a family.
     """
 
     kind: Literal["token"] = "token"
@@ -74,6 +79,9 @@ class TokenEntry(DatedEntry):
     service_account: str | None = None
     authorization: UUID | None = None
     parent: UUID | None = None
+    subject_authorization: UUID | None = None
+    exchanged_from: tuple[UUID, ...] | None = None
+    actor: JsonObject | None = None
     scopes: Names = ()
     resources: Names = ()
     authorization_details: JsonArray = ()
@@ -86,6 +94,7 @@ class TokenEntry(DatedEntry):
     properties: JsonObject = Empty
     expires_at: Moment
     redeemed_at: Moment | None = None
+    redemption_hash: bytes | None = Field(default=None, repr=False)
     revoked_at: Moment | None = None
     revocation_reason: str | None = None
     authenticated_at: Moment | None = None

@@ -88,6 +88,7 @@ class TotpCredentialEntry(DatedEntry):
     digits: int = 6
     period: timedelta = timedelta(seconds=30)
     name: str = ""
+    pending_until: Moment | None = None
     confirmed_at: Moment | None = None
     last_used_step: int | None = None
     last_used_at: Moment | None = None

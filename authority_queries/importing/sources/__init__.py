@@ -1,15 +1,18 @@
 """Other identity stores, one module each, and how to open them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 from pydantic import SecretStr
 
 from authority_queries.errors import ConfigurationError
 from authority_queries.importing.documents import Source
+from authority_queries.secrets.encryption import Keyring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,15 +22,33 @@ class SourceOptions:
     - `location`: a file, a folder or a URL. It may have a password.
     - `mapping`: a mapping file.
     - `tenant`: the code of the tenant of documents that name none.
+    - `since`: yield only documents that were created or changed at or after this time.
+      `open_source` of a source that cannot know raises ConfigurationError.
+    - `keyring`: encrypts TOTP secrets. Without it they are dropped.
+    - `tenant_id`: the id of the tenant, if it exists already. TOTP secrets are
+      encrypted for one tenant.
     """
 
     location: SecretStr
     mapping: Path | None = None
     tenant: str | None = None
+    since: datetime | None = None
+    keyring: Keyring | None = field(default=None, repr=False)
+    tenant_id: UUID | None = None
 
 
 # The kind of a source, and the function `open(options) -> Source` of its module.
-_MODULES: Final[Mapping[str, str]] = {}
+_MODULES: Final[Mapping[str, str]] = {
+    "auth0": "auth0",
+    "csv": "csv_files",
+    "hydra": "hydra",
+    "json-lines": "json_lines",
+    "jsonl": "jsonl",
+    "keycloak": "keycloak",
+    "kratos": "kratos",
+    "mongodb": "mongodb",
+    "openiddict-postgresql": "openiddict_postgresql",
+}
 
 
 def open_source(kind: str, options: SourceOptions) -> Source:

@@ -10,8 +10,9 @@ from authority_queries.records import TokenExchange
 from authority_queries.repositories._async.repository import AsyncRepository
 from authority_queries.repositories.arguments import (
     check_digest,
-    check_optional_digest,
+    check_optional_token_hash,
     check_positive,
+    check_token_hash,
 )
 
 
@@ -53,10 +54,12 @@ class AsyncExchanges(AsyncRepository):
         return await queries.exchange_async(
             self._connection,
             tenant_id=tenant_id,
-            token_hash=token_hash,
+            token_hash=check_digest("token_hash", token_hash),
             client_id=client_id,
-            subject_token_hash=check_digest("subject_token_hash", subject_token_hash),
-            actor_token_hash=check_optional_digest(
+            subject_token_hash=check_token_hash(
+                "subject_token_hash", subject_token_hash
+            ),
+            actor_token_hash=check_optional_token_hash(
                 "actor_token_hash", actor_token_hash
             ),
             scopes=scopes,

@@ -15,6 +15,7 @@ from authority_queries.repositories._async.repository import AsyncRepository
 from authority_queries.repositories.arguments import (
     check_acr_values,
     check_code_challenge,
+    check_digest,
     check_max_age,
     check_one_sign_in,
     check_optional_positive,
@@ -93,7 +94,7 @@ class AsyncGrants(AsyncRepository):
             self._connection,
             tenant_id=tenant_id,
             session_id=session_id,
-            token_hash=token_hash,
+            token_hash=check_digest("token_hash", token_hash),
             client_id=client_id,
             user_id=user_id,
             scopes=scopes,
@@ -140,7 +141,7 @@ class AsyncGrants(AsyncRepository):
         return await queries.issue_to_client_async(
             self._connection,
             tenant_id=tenant_id,
-            token_hash=token_hash,
+            token_hash=check_digest("token_hash", token_hash),
             client_id=client_id,
             service_account_id=service_account_id,
             scopes=scopes,

@@ -11,7 +11,11 @@ from authority_queries.errors import InvalidArgumentError
 from authority_queries.queries import redemptions as queries
 from authority_queries.records import Redemption, TokenType
 from authority_queries.repositories._async.repository import AsyncRepository
-from authority_queries.repositories.arguments import check_digest, check_leeway
+from authority_queries.repositories.arguments import (
+    check_digest,
+    check_leeway,
+    check_token_hash,
+)
 from authority_queries.repositories.values import NewToken, check_new_tokens
 from authority_queries.secrets import code_challenge_of
 
@@ -22,8 +26,9 @@ _REDEEMED_BEFORE: Final = ("already_redeemed", "recently_redeemed")
 class AsyncRedemptions(AsyncRepository):
     """Queries of `queries/redemptions.sql`.
 
-    A refusal is an outcome, not an error. Tokens are passed as the SHA-256 of their
-    string (`parse_token(…).hash`). `client_id` is the client's name in the protocol.
+    A refusal is an outcome, not an error. Tokens are passed as the hash of their string
+    (`parse_token(…).hash`, and for a refresh token of another store
+    `parse_foreign_token(…).hash`). `client_id` is the client's name in the protocol.
 
     A redemption cannot be rolled back: each method raises OpenTransactionError inside a
     transaction. It is one statement, and a second one if another request with the same
@@ -197,11 +202,13 @@ class AsyncRedemptions(AsyncRepository):
         refresh_token: NewToken | None,
     ) -> Redemption:
         check_new_tokens(access_token=access_token, refresh_token=refresh_token)
+        # Codes of another store have expired by the time of an import.
+        check_hash = check_token_hash if type == "refresh" else check_digest
         redeem = partial(
             queries.redeem_async,
             self._connection,
             tenant_id=tenant_id,
-            token_hash=check_digest("token_hash", token_hash),
+            token_hash=check_hash("token_hash", token_hash),
             type=type,
             client_id=client_id,
             redirect_uri=redirect_uri,

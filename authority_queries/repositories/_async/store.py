@@ -15,6 +15,8 @@ from authority_queries.repositories._async.client_registrations import (
 )
 from authority_queries.repositories._async.client_secrets import AsyncClientSecrets
 from authority_queries.repositories._async.clients import AsyncClients
+from authority_queries.repositories._async.comparisons import AsyncComparisons
+from authority_queries.repositories._async.entries import AsyncEntries
 from authority_queries.repositories._async.erasures import AsyncErasures
 from authority_queries.repositories._async.exports import AsyncExports
 from authority_queries.repositories._async.grant_store import AsyncGrantStore
@@ -72,6 +74,8 @@ class AsyncStore(AsyncGrantStore, AsyncSignInStore):
 
     def _open_records(self, lease: AsyncLease) -> None:
         self.audit_events = AsyncAuditEvents(lease)
+        self.comparisons = AsyncComparisons(lease)
+        self.entries = AsyncEntries(lease)
         self.erasures = AsyncErasures(lease)
         self.exports = AsyncExports(lease)
         self.imports = AsyncImports(lease)

@@ -5,7 +5,13 @@ from uuid import UUID
 
 from authority_queries.engine.runtime import JsonValue
 from authority_queries.queries import tenant_moves as queries
-from authority_queries.records import DumpedRows, MovedTable
+from authority_queries.records import (
+    DumpedRows,
+    ExportedEntries,
+    MeasuredRows,
+    MovedTable,
+    MovedTenant,
+)
 from authority_queries.repositories._async.repository import AsyncRepository
 from authority_queries.repositories.arguments import check_page_size
 
@@ -68,4 +74,37 @@ class AsyncTenantMoves(AsyncRepository):
         """Skip numbers of the tenant's feed, and return the newest number."""
         return await queries.advance_feed_async(
             self._connection, tenant_id=tenant_id, entries=entries
+        )
+
+    async def list_tenants(
+        self, *, after: str = "", page_size: int = 1000
+    ) -> Sequence[MovedTenant]:
+        """List tenants in order of code, starting after this code."""
+        return await queries.list_tenants_async(
+            self._connection, after=after, page_size=check_page_size(page_size)
+        )
+
+    async def export_entries(
+        self,
+        *,
+        tenant_id: UUID,
+        table_name: str,
+        kind: str,
+        after: JsonValue = None,
+        page_size: int = 1000,
+    ) -> ExportedEntries:
+        """Return the next rows of one table as entries of this kind, after this key."""
+        return await queries.export_entries_async(
+            self._connection,
+            tenant_id=tenant_id,
+            table_name=table_name,
+            kind=kind,
+            after=after,
+            page_size=check_page_size(page_size),
+        )
+
+    async def measure_rows(self, *, tenant_id: UUID, table_name: str) -> MeasuredRows:
+        """Return how many rows a tenant has in a table, and when the last expires."""
+        return await queries.measure_rows_async(
+            self._connection, tenant_id=tenant_id, table_name=table_name
         )

@@ -1,10 +1,12 @@
 """Tenants, who own all other rows."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Final, Literal
 from uuid import UUID
 
+from authority_queries.engine.refusals import refusal
 from authority_queries.engine.runtime import JsonObject
 from authority_queries.errors import NotFoundError, TenantInactiveError
 from authority_queries.queries import tenants as queries
@@ -14,10 +16,12 @@ from authority_queries.repositories._async.repository import (
     AsyncRepository,
     stale,
 )
+from authority_queries.repositories.arguments import check_optional_positive
 from authority_queries.repositories.cursors import by_text
 from authority_queries.repositories.values import Page
 
 _ORDER: Final = by_text("tenants.list", "code")
+_LONGEST: Final = timedelta(days=400)
 _OPEN: Final = ["active", "trial"]
 
 
@@ -142,3 +146,24 @@ class AsyncTenants(AsyncRepository):
         Returns None for an unknown tenant.
         """
         return await queries.revoke_tokens_async(self._connection, tenant_id=tenant_id)
+
+    async def accept_foreign_tokens(
+        self, *, tenant_id: UUID, lifetime: timedelta | None
+    ) -> Tenant:
+        """Accept imported tokens under the strings of the other store, for this time.
+
+        `lifetime` begins now and is at most 400 days. None ends the time at once: the
+        feed has the end, so that verifiers drop the answers that they keep. Own tokens
+        are not affected, and neither are those that a refresh with a foreign token has
+        issued. Raises NotFoundError, InvalidArgumentError.
+        """
+        check_optional_positive("lifetime", lifetime)
+        if lifetime is not None and lifetime > _LONGEST:
+            raise refusal("lifetime", "must be 400 days or shorter")
+        tenant = await queries.accept_foreign_tokens_async(
+            self._connection, tenant_id=tenant_id, lifetime=lifetime
+        )
+        if tenant is None:
+            message = "no such tenant"
+            raise NotFoundError(message)
+        return tenant

@@ -6,7 +6,7 @@ from uuid import UUID
 from authority_queries.queries import tokens as queries
 from authority_queries.records import TokenDiagnosis, TokenType, VerifiedToken
 from authority_queries.repositories._async.repository import AsyncRepository
-from authority_queries.repositories.arguments import check_digest
+from authority_queries.repositories.arguments import check_token_hash
 from authority_queries.repositories.row_batches import check_many
 from authority_queries.repositories.values import verified
 
@@ -25,7 +25,7 @@ class AsyncTokenVerification(AsyncRepository):
         return await queries.diagnose_async(
             self._connection,
             tenant_id=tenant_id,
-            token_hash=check_digest("token_hash", token_hash),
+            token_hash=check_token_hash("token_hash", token_hash),
         )
 
     async def verify(
@@ -48,7 +48,7 @@ class AsyncTokenVerification(AsyncRepository):
         return await queries.verify_async(
             self._connection,
             tenant_id=tenant_id,
-            token_hash=check_digest("token_hash", token_hash),
+            token_hash=check_token_hash("token_hash", token_hash),
             type=type,
             resource=resource,
         )
@@ -68,7 +68,7 @@ class AsyncTokenVerification(AsyncRepository):
         """
         check_many("token_hashes", token_hashes)
         for position, each in enumerate(token_hashes):
-            check_digest(f"token_hashes[{position}]", each)
+            check_token_hash(f"token_hashes[{position}]", each)
         found = await queries.verify_many_async(
             self._connection,
             tenant_id=tenant_id,

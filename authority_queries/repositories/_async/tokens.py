@@ -17,17 +17,17 @@ from authority_queries.repositories._async.token_verification import (
 )
 from authority_queries.repositories.arguments import (
     check_code_challenge,
-    check_digest,
     check_not_negative,
     check_positive,
+    check_token_hash,
 )
 
 
 class AsyncTokens(AsyncTokenVerification, AsyncTokenLists):
     """Queries of `queries/tokens.sql`.
 
-    Tokens are passed as the SHA-256 of their string (`parse_token(…).hash`), never as
-    the string.
+    Tokens are passed as the hash of their string, never as the string:
+    `parse_token(…).hash`, for a token of another store `parse_foreign_token(…).hash`.
     """
 
     async def get_by_id(self, *, tenant_id: UUID, token_id: UUID) -> Token | None:
@@ -41,7 +41,7 @@ class AsyncTokens(AsyncTokenVerification, AsyncTokenLists):
         return await queries.get_by_hash_async(
             self._connection,
             tenant_id=tenant_id,
-            token_hash=check_digest("token_hash", token_hash),
+            token_hash=check_token_hash("token_hash", token_hash),
         )
 
     async def create(
@@ -73,6 +73,7 @@ class AsyncTokens(AsyncTokenVerification, AsyncTokenLists):
         database's clock, or with its family if that ends earlier. `client_uuid` is
         `Client.id`. A code or refresh token needs an authorization of the same client:
         its family. `code_challenge` is of method S256 (RFC 7636 section 4.2).
+        `token_hash` is `tag_foreign_hash` of the SHA-256 of the other system's string.
         `authenticated_at` is the time of the sign-in that the token descends from; None
         means now, and a time up to a minute ahead counts as a minute ago. Raises
         TenantInactiveError, MissingReferenceError, DuplicateError, InvalidValueError.
@@ -81,7 +82,7 @@ class AsyncTokens(AsyncTokenVerification, AsyncTokenLists):
             self._connection,
             tenant_id=tenant_id,
             type=type,
-            token_hash=token_hash,
+            token_hash=check_token_hash("token_hash", token_hash),
             client_uuid=client_uuid,
             user_id=user_id,
             service_account_id=service_account_id,
@@ -118,7 +119,7 @@ class AsyncTokens(AsyncTokenVerification, AsyncTokenLists):
             await queries.revoke_async(
                 self._connection,
                 tenant_id=tenant_id,
-                token_hash=check_digest("token_hash", token_hash),
+                token_hash=check_token_hash("token_hash", token_hash),
                 client_id=client_id,
                 reason=reason,
             )

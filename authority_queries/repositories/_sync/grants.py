@@ -16,6 +16,7 @@ from authority_queries.repositories._sync.repository import Repository
 from authority_queries.repositories.arguments import (
     check_acr_values,
     check_code_challenge,
+    check_digest,
     check_max_age,
     check_one_sign_in,
     check_optional_positive,
@@ -94,7 +95,7 @@ class Grants(Repository):
             self._connection,
             tenant_id=tenant_id,
             session_id=session_id,
-            token_hash=token_hash,
+            token_hash=check_digest("token_hash", token_hash),
             client_id=client_id,
             user_id=user_id,
             scopes=scopes,
@@ -141,7 +142,7 @@ class Grants(Repository):
         return queries.issue_to_client(
             self._connection,
             tenant_id=tenant_id,
-            token_hash=token_hash,
+            token_hash=check_digest("token_hash", token_hash),
             client_id=client_id,
             service_account_id=service_account_id,
             scopes=scopes,

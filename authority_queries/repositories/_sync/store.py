@@ -16,6 +16,8 @@ from authority_queries.repositories._sync.client_registrations import (
 )
 from authority_queries.repositories._sync.client_secrets import ClientSecrets
 from authority_queries.repositories._sync.clients import Clients
+from authority_queries.repositories._sync.comparisons import Comparisons
+from authority_queries.repositories._sync.entries import Entries
 from authority_queries.repositories._sync.erasures import Erasures
 from authority_queries.repositories._sync.exports import Exports
 from authority_queries.repositories._sync.grant_store import GrantStore
@@ -73,6 +75,8 @@ class Store(GrantStore, SignInStore):
 
     def _open_records(self, lease: Lease) -> None:
         self.audit_events = AuditEvents(lease)
+        self.comparisons = Comparisons(lease)
+        self.entries = Entries(lease)
         self.erasures = Erasures(lease)
         self.exports = Exports(lease)
         self.imports = Imports(lease)

@@ -6,7 +6,13 @@ from uuid import UUID
 
 from authority_queries.engine.runtime import JsonValue
 from authority_queries.queries import tenant_moves as queries
-from authority_queries.records import DumpedRows, MovedTable
+from authority_queries.records import (
+    DumpedRows,
+    ExportedEntries,
+    MeasuredRows,
+    MovedTable,
+    MovedTenant,
+)
 from authority_queries.repositories._sync.repository import Repository
 from authority_queries.repositories.arguments import check_page_size
 
@@ -67,4 +73,37 @@ class TenantMoves(Repository):
         """Skip numbers of the tenant's feed, and return the newest number."""
         return queries.advance_feed(
             self._connection, tenant_id=tenant_id, entries=entries
+        )
+
+    def list_tenants(
+        self, *, after: str = "", page_size: int = 1000
+    ) -> Sequence[MovedTenant]:
+        """List tenants in order of code, starting after this code."""
+        return queries.list_tenants(
+            self._connection, after=after, page_size=check_page_size(page_size)
+        )
+
+    def export_entries(
+        self,
+        *,
+        tenant_id: UUID,
+        table_name: str,
+        kind: str,
+        after: JsonValue = None,
+        page_size: int = 1000,
+    ) -> ExportedEntries:
+        """Return the next rows of one table as entries of this kind, after this key."""
+        return queries.export_entries(
+            self._connection,
+            tenant_id=tenant_id,
+            table_name=table_name,
+            kind=kind,
+            after=after,
+            page_size=check_page_size(page_size),
+        )
+
+    def measure_rows(self, *, tenant_id: UUID, table_name: str) -> MeasuredRows:
+        """Return how many rows a tenant has in a table, and when the last expires."""
+        return queries.measure_rows(
+            self._connection, tenant_id=tenant_id, table_name=table_name
         )

@@ -7,7 +7,7 @@ from uuid import UUID
 from authority_queries.queries import tokens as queries
 from authority_queries.records import TokenDiagnosis, TokenType, VerifiedToken
 from authority_queries.repositories._sync.repository import Repository
-from authority_queries.repositories.arguments import check_digest
+from authority_queries.repositories.arguments import check_token_hash
 from authority_queries.repositories.row_batches import check_many
 from authority_queries.repositories.values import verified
 
@@ -24,7 +24,7 @@ class TokenVerification(Repository):
         return queries.diagnose(
             self._connection,
             tenant_id=tenant_id,
-            token_hash=check_digest("token_hash", token_hash),
+            token_hash=check_token_hash("token_hash", token_hash),
         )
 
     def verify(
@@ -47,7 +47,7 @@ class TokenVerification(Repository):
         return queries.verify(
             self._connection,
             tenant_id=tenant_id,
-            token_hash=check_digest("token_hash", token_hash),
+            token_hash=check_token_hash("token_hash", token_hash),
             type=type,
             resource=resource,
         )
@@ -67,7 +67,7 @@ class TokenVerification(Repository):
         """
         check_many("token_hashes", token_hashes)
         for position, each in enumerate(token_hashes):
-            check_digest(f"token_hashes[{position}]", each)
+            check_token_hash(f"token_hashes[{position}]", each)
         found = queries.verify_many(
             self._connection,
             tenant_id=tenant_id,

@@ -17,7 +17,6 @@ from authority_queries.records import LiveSession, VerifiedToken
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories.actors import Actor
 from authority_queries.repositories.arguments import check_tenant_id
-from authority_queries.secrets import TokenKind
 from authority_queries.service._async.authority import AsyncAuthority
 from authority_queries.service.presented import find_presented
 
@@ -64,6 +63,7 @@ class AsyncCells:
         kind: Literal["access", "refresh"] = "access",
         tenant_id: UUID | None = None,
         resource: str | None = None,
+        foreign: bool = False,
     ) -> VerifiedToken | None:
         """Return the token with this string if it is live, or None.
 
@@ -76,10 +76,15 @@ class AsyncCells:
 
         async def ask(authority: AsyncAuthority) -> VerifiedToken | None:
             return await authority.verify_token(
-                token, kind=kind, tenant_id=tenant_id, resource=resource
+                token,
+                kind=kind,
+                tenant_id=tenant_id,
+                resource=resource,
+                foreign=foreign,
             )
 
-        return await self._ask(_tenant_of(token, kind, tenant_id), ask)
+        presented = find_presented(token, kind, tenant_id, foreign=foreign)
+        return await self._ask(presented and presented[0], ask)
 
     async def verify_session(
         self, cookie: str, *, tenant_id: UUID | None = None
@@ -89,7 +94,8 @@ class AsyncCells:
         async def ask(authority: AsyncAuthority) -> LiveSession | None:
             return await authority.verify_session(cookie, tenant_id=tenant_id)
 
-        return await self._ask(_tenant_of(cookie, "session", tenant_id), ask)
+        presented = find_presented(cookie, "session", tenant_id)
+        return await self._ask(presented and presented[0], ask)
 
     @asynccontextmanager
     async def tenant(
@@ -155,8 +161,3 @@ class AsyncCells:
             message = f"the directory names the cell {cell!r}, which has no Authority"
             raise ConfigurationError(message)
         return self._authorities[cell]
-
-
-def _tenant_of(token: str, kind: TokenKind, tenant_id: UUID | None) -> UUID | None:
-    presented = find_presented(token, kind, tenant_id)
-    return None if presented is None else presented[0]

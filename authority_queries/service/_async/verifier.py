@@ -18,6 +18,7 @@ from authority_queries.service._async.feed_reader import AsyncFeedReader
 from authority_queries.service.caching.clock import elapsed
 from authority_queries.service.caching.feeds import Flight
 from authority_queries.service.caching.limits import VerifierStatistics
+from authority_queries.service.caching.lookups import UNKNOWN, key_of, recall
 from authority_queries.service.presented import find_presented
 from authority_queries.service.waiting import AsyncBell, AsyncWorker
 
@@ -42,7 +43,6 @@ class AsyncVerifier:
     ) -> None:
         self._reader = reader
         self._cache = cache = reader.cache
-        self._answers, self._refused = cache.answers, cache.refused
         self._counts = cache.counts
         self._ask = verify
         self._worker = AsyncWorker()
@@ -59,6 +59,7 @@ class AsyncVerifier:
         *,
         tenant_id: UUID | None = None,
         resource: str | None = None,
+        foreign: bool = False,
     ) -> VerifiedToken | None:
         """Return the access token with this string if it is live, or None.
 
@@ -68,18 +69,10 @@ class AsyncVerifier:
         Raises ClosedError, and what `Authority.verify_token` raises.
         """
         if isinstance(token, str) and len(token) == LENGTH and token.isascii():
-            digest, now = _sha256(token.encode()).digest(), elapsed()
-            answer = self._answers.get(digest)
-            if answer is not None:
-                if answer.until > now and answer.feed.fresh_until > now:
-                    self._counts.hits += 1
-                    TELEMETRY.looked_up("verifier", "hit")
-                    return _fitting(answer.token, tenant_id, resource)
-            elif self._refused.get(digest, now) > now:
-                self._counts.refused_hits += 1
-                TELEMETRY.looked_up("verifier", "hit")
-                return _fitting(None, tenant_id, resource)
-        return await self._verify(token, tenant_id, resource)
+            known = recall(self._cache, _sha256(token.encode()).digest())
+            if known is not UNKNOWN:
+                return _fitting(known, tenant_id, resource)
+        return await self._verify(token, tenant_id, resource, foreign=foreign)
 
     @property
     def staleness(self) -> float | None:
@@ -95,8 +88,8 @@ class AsyncVerifier:
         """The counts of the verifier. Hits of several threads are approximate."""
         return VerifierStatistics(
             **vars(self._counts),
-            tokens=len(self._answers),
-            refused=len(self._refused),
+            tokens=len(self._cache.answers),
+            refused=len(self._cache.refused),
             tenants=len(self._cache.feeds),
             staleness=self._cache.staleness,
         )
@@ -111,20 +104,31 @@ class AsyncVerifier:
         await self._worker.stop()
 
     async def _verify(
-        self, token: str, tenant_id: UUID | None, resource: str | None
+        self,
+        token: str,
+        tenant_id: UUID | None,
+        resource: str | None,
+        *,
+        foreign: bool,
     ) -> VerifiedToken | None:
-        """Verify a token that has no answer in memory."""
+        """Verify a token of another store, or one without an answer in memory."""
         self._cache.check_open()
         _resource("resource", resource)
-        presented = find_presented(token, "access", tenant_id)
+        presented = find_presented(token, "access", tenant_id, foreign=foreign)
         if presented is None:
             return None
+        key = key_of(*presented)
+        known = UNKNOWN if key is presented[1] else recall(self._cache, key)
+        if known is not UNKNOWN:
+            return _fitting(known, tenant_id, resource)
         TELEMETRY.looked_up("verifier", "miss")
         if self._cache.claim_reading():
             self._worker.start(self._reader.run)
-        return _fitting(await self._fly(*presented), tenant_id, resource)
+        return _fitting(await self._fly(key, *presented), tenant_id, resource)
 
-    async def _fly(self, tenant_id: UUID, digest: bytes) -> VerifiedToken | None:
+    async def _fly(
+        self, key: bytes, tenant_id: UUID, digest: bytes
+    ) -> VerifiedToken | None:
         """Ask the database, or wait for a call that does.
 
         While the feed is away, no call waits for another one: an answer is as young as
@@ -134,11 +138,11 @@ class AsyncVerifier:
         while True:
             feed = cache.feeds.get(tenant_id)
             alone = feed is not None and feed.fresh_until <= elapsed()
-            flight, is_mine = cache.board(digest, tenant_id, alone=alone)
+            flight, is_mine = cache.board(key, tenant_id, alone=alone)
             if is_mine:
                 self._counts.bypasses += alone
                 self._counts.misses += not alone
-                await self._lead(flight, digest)
+                await self._lead(flight, key, digest)
                 if flight.feed is None and flight.found is not None:
                     await self._follow(tenant_id)
             else:
@@ -149,7 +153,7 @@ class AsyncVerifier:
             if flight.is_landed:
                 return flight.found
 
-    async def _lead(self, flight: Flight, digest: bytes) -> None:
+    async def _lead(self, flight: Flight, key: bytes, digest: bytes) -> None:
         """Ask the database until no entry was read meanwhile that ends the answer."""
         cache = self._cache
         try:
@@ -157,7 +161,7 @@ class AsyncVerifier:
                 began = elapsed()
                 cache.depart(flight)
                 found = await self._ask(flight.tenant_id, digest)
-                cache.land(digest, flight, found, began)
+                cache.land(key, flight, found, began)
                 if flight.is_landed:
                     return
                 self._counts.repeats += 1
@@ -165,7 +169,7 @@ class AsyncVerifier:
             flight.error = error
             raise
         finally:
-            cache.leave(digest, flight)
+            cache.leave(key, flight)
             for ring in flight.waiting:
                 ring()
 

@@ -18,7 +18,6 @@ from authority_queries.records import LiveSession, VerifiedToken
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.actors import Actor
 from authority_queries.repositories.arguments import check_tenant_id
-from authority_queries.secrets import TokenKind
 from authority_queries.service._sync.authority import Authority
 from authority_queries.service.presented import find_presented
 
@@ -65,6 +64,7 @@ class Cells:
         kind: Literal["access", "refresh"] = "access",
         tenant_id: UUID | None = None,
         resource: str | None = None,
+        foreign: bool = False,
     ) -> VerifiedToken | None:
         """Return the token with this string if it is live, or None.
 
@@ -77,10 +77,15 @@ class Cells:
 
         def ask(authority: Authority) -> VerifiedToken | None:
             return authority.verify_token(
-                token, kind=kind, tenant_id=tenant_id, resource=resource
+                token,
+                kind=kind,
+                tenant_id=tenant_id,
+                resource=resource,
+                foreign=foreign,
             )
 
-        return self._ask(_tenant_of(token, kind, tenant_id), ask)
+        presented = find_presented(token, kind, tenant_id, foreign=foreign)
+        return self._ask(presented and presented[0], ask)
 
     def verify_session(
         self, cookie: str, *, tenant_id: UUID | None = None
@@ -90,7 +95,8 @@ class Cells:
         def ask(authority: Authority) -> LiveSession | None:
             return authority.verify_session(cookie, tenant_id=tenant_id)
 
-        return self._ask(_tenant_of(cookie, "session", tenant_id), ask)
+        presented = find_presented(cookie, "session", tenant_id)
+        return self._ask(presented and presented[0], ask)
 
     @contextmanager
     def tenant(
@@ -154,8 +160,3 @@ class Cells:
             message = f"the directory names the cell {cell!r}, which has no Authority"
             raise ConfigurationError(message)
         return self._authorities[cell]
-
-
-def _tenant_of(token: str, kind: TokenKind, tenant_id: UUID | None) -> UUID | None:
-    presented = find_presented(token, kind, tenant_id)
-    return None if presented is None else presented[0]

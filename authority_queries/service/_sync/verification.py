@@ -47,6 +47,7 @@ class Verification(Pooled):
         tenant_id: UUID | None = None,
         resource: str | None = None,
         after: str | None = None,
+        foreign: bool = False,
     ) -> VerifiedToken | None:
         """Return the token with this string if it is live, or None. This is one trip.
 
@@ -58,6 +59,10 @@ class Verification(Pooled):
         only tokens that name it (RFC 8707), whether issued for one or several
         resources.
 
+        With `foreign`, which requires `tenant_id`, a string of another store finds the
+        token that was imported from there, while the tenant accepts these
+        (`tenants.accept_foreign_tokens`).
+
         With `replica_url` a standby answers if it has replayed what was committed
         `replica_max_lag` ago, what this Authority wrote for the tenant, and everything
         before `after`, which another process got from `get_lsn`. Otherwise the primary
@@ -68,7 +73,7 @@ class Verification(Pooled):
             _resource("resource", resource)
         if after is not None:
             check_lsn("after", after)
-        presented = find_presented(token, kind, tenant_id)
+        presented = find_presented(token, kind, tenant_id, foreign=foreign)
         if presented is None:
             return None
         if self._replica is not None:
@@ -116,6 +121,7 @@ class Verification(Pooled):
         kind: Literal["access", "refresh"] = "access",
         tenant_id: UUID | None = None,
         resource: str | None = None,
+        foreign: bool = False,
     ) -> list[VerifiedToken | None]:
         """Return for each string, in their order, what `verify_token` would return.
 
@@ -130,7 +136,9 @@ class Verification(Pooled):
         check_many("tokens", tokens)
         for position, each in enumerate(tokens):
             _token(f"tokens[{position}]", each)
-        presented = [find_presented(each, kind, tenant_id) for each in tokens]
+        presented = [
+            find_presented(each, kind, tenant_id, foreign=foreign) for each in tokens
+        ]
         asked = [each for each in presented if each is not None]
         live: dict[tuple[UUID, bytes], VerifiedToken] = {}
         if asked:

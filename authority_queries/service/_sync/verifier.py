@@ -19,6 +19,7 @@ from authority_queries.service._sync.feed_reader import FeedReader
 from authority_queries.service.caching.clock import elapsed
 from authority_queries.service.caching.feeds import Flight
 from authority_queries.service.caching.limits import VerifierStatistics
+from authority_queries.service.caching.lookups import UNKNOWN, key_of, recall
 from authority_queries.service.presented import find_presented
 from authority_queries.service.waiting import Bell, Worker
 
@@ -43,7 +44,6 @@ class Verifier:
     ) -> None:
         self._reader = reader
         self._cache = cache = reader.cache
-        self._answers, self._refused = cache.answers, cache.refused
         self._counts = cache.counts
         self._ask = verify
         self._worker = Worker()
@@ -60,6 +60,7 @@ class Verifier:
         *,
         tenant_id: UUID | None = None,
         resource: str | None = None,
+        foreign: bool = False,
     ) -> VerifiedToken | None:
         """Return the access token with this string if it is live, or None.
 
@@ -69,18 +70,10 @@ class Verifier:
         Raises ClosedError, and what `Authority.verify_token` raises.
         """
         if isinstance(token, str) and len(token) == LENGTH and token.isascii():
-            digest, now = _sha256(token.encode()).digest(), elapsed()
-            answer = self._answers.get(digest)
-            if answer is not None:
-                if answer.until > now and answer.feed.fresh_until > now:
-                    self._counts.hits += 1
-                    TELEMETRY.looked_up("verifier", "hit")
-                    return _fitting(answer.token, tenant_id, resource)
-            elif self._refused.get(digest, now) > now:
-                self._counts.refused_hits += 1
-                TELEMETRY.looked_up("verifier", "hit")
-                return _fitting(None, tenant_id, resource)
-        return self._verify(token, tenant_id, resource)
+            known = recall(self._cache, _sha256(token.encode()).digest())
+            if known is not UNKNOWN:
+                return _fitting(known, tenant_id, resource)
+        return self._verify(token, tenant_id, resource, foreign=foreign)
 
     @property
     def staleness(self) -> float | None:
@@ -96,8 +89,8 @@ class Verifier:
         """The counts of the verifier. Hits of several threads are approximate."""
         return VerifierStatistics(
             **vars(self._counts),
-            tokens=len(self._answers),
-            refused=len(self._refused),
+            tokens=len(self._cache.answers),
+            refused=len(self._cache.refused),
             tenants=len(self._cache.feeds),
             staleness=self._cache.staleness,
         )
@@ -112,20 +105,29 @@ class Verifier:
         self._worker.stop()
 
     def _verify(
-        self, token: str, tenant_id: UUID | None, resource: str | None
+        self,
+        token: str,
+        tenant_id: UUID | None,
+        resource: str | None,
+        *,
+        foreign: bool,
     ) -> VerifiedToken | None:
-        """Verify a token that has no answer in memory."""
+        """Verify a token of another store, or one without an answer in memory."""
         self._cache.check_open()
         _resource("resource", resource)
-        presented = find_presented(token, "access", tenant_id)
+        presented = find_presented(token, "access", tenant_id, foreign=foreign)
         if presented is None:
             return None
+        key = key_of(*presented)
+        known = UNKNOWN if key is presented[1] else recall(self._cache, key)
+        if known is not UNKNOWN:
+            return _fitting(known, tenant_id, resource)
         TELEMETRY.looked_up("verifier", "miss")
         if self._cache.claim_reading():
             self._worker.start(self._reader.run)
-        return _fitting(self._fly(*presented), tenant_id, resource)
+        return _fitting(self._fly(key, *presented), tenant_id, resource)
 
-    def _fly(self, tenant_id: UUID, digest: bytes) -> VerifiedToken | None:
+    def _fly(self, key: bytes, tenant_id: UUID, digest: bytes) -> VerifiedToken | None:
         """Ask the database, or wait for a call that does.
 
         While the feed is away, no call waits for another one: an answer is as young as
@@ -135,11 +137,11 @@ class Verifier:
         while True:
             feed = cache.feeds.get(tenant_id)
             alone = feed is not None and feed.fresh_until <= elapsed()
-            flight, is_mine = cache.board(digest, tenant_id, alone=alone)
+            flight, is_mine = cache.board(key, tenant_id, alone=alone)
             if is_mine:
                 self._counts.bypasses += alone
                 self._counts.misses += not alone
-                self._lead(flight, digest)
+                self._lead(flight, key, digest)
                 if flight.feed is None and flight.found is not None:
                     self._follow(tenant_id)
             else:
@@ -150,7 +152,7 @@ class Verifier:
             if flight.is_landed:
                 return flight.found
 
-    def _lead(self, flight: Flight, digest: bytes) -> None:
+    def _lead(self, flight: Flight, key: bytes, digest: bytes) -> None:
         """Ask the database until no entry was read meanwhile that ends the answer."""
         cache = self._cache
         try:
@@ -158,7 +160,7 @@ class Verifier:
                 began = elapsed()
                 cache.depart(flight)
                 found = self._ask(flight.tenant_id, digest)
-                cache.land(digest, flight, found, began)
+                cache.land(key, flight, found, began)
                 if flight.is_landed:
                     return
                 self._counts.repeats += 1
@@ -166,7 +168,7 @@ class Verifier:
             flight.error = error
             raise
         finally:
-            cache.leave(digest, flight)
+            cache.leave(key, flight)
             for ring in flight.waiting:
                 ring()
 

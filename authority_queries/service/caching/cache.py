@@ -20,7 +20,7 @@ from authority_queries.service.caching.limits import Counts, VerifierLimits
 
 
 class TokenCache:
-    """Answers by the SHA-256 of the token string. It holds no token string.
+    """Answers by `key_of` tenant and hash. It holds no token string.
 
     Lookups of `answers` and `refused` take no lock. An answer that is dropped is also
     made old, for a thread that holds it already. Answers are in the order of their

@@ -1,0 +1,38 @@
+"""What all conversions have in common."""
+
+from collections.abc import Mapping
+from typing import Final, NoReturn, TypeAlias
+
+# A value as a driver or a parser returns it: also octets, moments and BSON's types.
+Value: TypeAlias = object
+
+# The wrappers of MongoDB's Extended JSON whose content is the value itself.
+_WRAPPERS: Final = (
+    "$oid",
+    "$date",
+    "$numberLong",
+    "$numberInt",
+    "$numberDouble",
+    "$numberDecimal",
+    "$uuid",
+    "$symbol",
+)
+
+
+class ConversionError(Exception):
+    """A value cannot be converted. The message is the reason, without the value."""
+
+
+def refuse(reason: str) -> NoReturn:
+    """Raise a ConversionError that hides the error with the value behind it."""
+    raise ConversionError(reason) from None
+
+
+def unwrapped(value: Value) -> Value:
+    """Return the content of a wrapper of Extended JSON. Other values are unchanged."""
+    while isinstance(value, Mapping) and len(value) == 1:
+        ((name, content),) = value.items()
+        if name not in _WRAPPERS:
+            break
+        value = content
+    return value

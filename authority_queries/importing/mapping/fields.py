@@ -1,0 +1,157 @@
+"""Rules of an entry: a value for each field, also inside of open objects."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from authority_queries.importing.conversions import Value, plain_json
+from authority_queries.importing.mapping import language
+from authority_queries.importing.mapping.conditions import Test, compile_conditions
+from authority_queries.importing.mapping.language import EntryRule, ValueRule
+from authority_queries.importing.mapping.paths import FieldPath, Scope, parse_path
+from authority_queries.importing.mapping.problems import (
+    Location,
+    Problem,
+    problems_of,
+)
+from authority_queries.importing.mapping.targets import (
+    ENTRIES,
+    RANKS,
+    Target,
+    targets_of,
+)
+from authority_queries.importing.mapping.values import Compute, compile_value
+
+_VALUE: Final = TypeAdapter[ValueRule](language.Value)
+# A table with one of these keys is a value. Any other table has fields of an object.
+_OF_VALUES: Final = {"from", "constant", "template"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledEntry:
+    """The rules of an entry, ready to be used.
+
+    `fields` are whole fields. `inner` are fields inside of objects: the name of the
+    object, the names inside, and the value.
+    """
+
+    kind: str
+    each: FieldPath | None
+    tests: Sequence[Test]
+    fields: Mapping[str, Compute]
+    inner: Sequence[tuple[tuple[str, ...], Compute]]
+
+    def values(self, scope: Scope, tenant: str) -> dict[str, Value]:
+        """Return the fields that have values. Raises ConversionError."""
+        found = {
+            name: value
+            for name, compute in self.fields.items()
+            if (value := compute(scope, tenant)) is not None
+        }
+        for names, compute in self.inner:
+            value = compute(scope, tenant)
+            if value is not None:
+                put(found, names, plain_json(value))
+        return found
+
+
+def put(fields: dict[str, Value], names: Sequence[str], value: JsonValue) -> bool:
+    """Set a field inside of objects. Returns False if the name is taken."""
+    *above, last = names
+    for name in above:
+        inner = fields.setdefault(name, {})
+        if not isinstance(inner, dict):
+            return False
+        fields = inner
+    if last in fields:
+        return False
+    fields[last] = value
+    return True
+
+
+def compile_entry(
+    rule: EntryRule, at: Location, problems: list[Problem]
+) -> CompiledEntry:
+    """Return the rules of an entry. Adds what is wrong with them to `problems`."""
+    fields = _Fields(rule.kind, problems)
+    if rule.kind in ENTRIES:
+        for name, raw in (rule.model_extra or {}).items():
+            fields.add(tuple(name.split(".")), raw, (*at, name))
+        fields.check_required(at)
+    else:
+        reason = f"is no kind of entry: use one of {', '.join(RANKS)}"
+        problems.append(Problem((*at, "kind"), reason))
+    return CompiledEntry(
+        kind=rule.kind,
+        each=_each(rule, at, problems),
+        tests=compile_conditions(rule.when, (*at, "when"), problems),
+        fields=fields.whole,
+        inner=fields.inner,
+    )
+
+
+class _Fields:
+    """Collects the values of an entry, and what is wrong with their rules."""
+
+    def __init__(self, kind: str, problems: list[Problem]) -> None:
+        self._kind = kind
+        self._problems = problems
+        self.whole: dict[str, Compute] = {}
+        self.inner: list[tuple[tuple[str, ...], Compute]] = []
+
+    def add(self, names: tuple[str, ...], raw: object, at: Location) -> None:
+        """Add a value, or all values of a table of an object."""
+        target = targets_of(self._kind).get(names[0])
+        if target is None:
+            near = get_close_matches(names[0], targets_of(self._kind), n=1)
+            hint = f": is it {near[0]}?" if near else ""
+            self._problems.append(Problem(at, f"is no field of {self._kind}{hint}"))
+        elif len(names) > 1 and not target.is_object:
+            self._problems.append(Problem(at, f"{target.name} has no fields inside"))
+        elif target.is_object and isinstance(raw, dict) and not _OF_VALUES & raw.keys():
+            for name, value in raw.items():
+                self.add((*names, name), value, (*at, name))
+        elif len(names) == 1:
+            if compute := self._compute(raw, target, at):
+                self.whole[target.name] = compute
+        elif compute := self._compute(raw, _inner(target), at):
+            self.inner.append((names, compute))
+
+    def check_required(self, at: Location) -> None:
+        """Report the fields that the kind needs and that have no rule."""
+        missing = [
+            target.name
+            for target in targets_of(self._kind).values()
+            if target.is_required and target.name not in self.whole
+        ]
+        if missing:
+            reason = f"{self._kind} needs {', '.join(missing)}"
+            self._problems.append(Problem(at, reason))
+
+    def _compute(self, raw: object, target: Target, at: Location) -> Compute | None:
+        try:
+            rule = _VALUE.validate_python(raw)
+        except ValidationError as error:
+            self._problems += problems_of(error, at)
+            return None
+        return compile_value(rule, target, at, self._problems)
+
+
+def _inner(target: Target) -> Target:
+    return Target(target.name, is_required=False, convert=plain_json)
+
+
+def _each(rule: EntryRule, at: Location, problems: list[Problem]) -> FieldPath | None:
+    if rule.each is None:
+        return None
+    try:
+        path = parse_path(rule.each)
+    except ValueError as error:
+        problems.append(Problem((*at, "each"), str(error)))
+        return None
+    if path.is_inner:
+        problems.append(Problem((*at, "each"), "must be a path of the document"))
+    return path

@@ -1,0 +1,6 @@
+"""What users and roles of ASP.NET Core Identity become, in any of its stores."""
+
+from authority_queries.importing.sources.aspnet_identity.roles import convert_role
+from authority_queries.importing.sources.aspnet_identity.users import convert_user
+
+__all__ = ["convert_role", "convert_user"]

@@ -1,0 +1,1 @@
+"""Tables of other applications in PostgreSQL, found by the catalogue and streamed."""

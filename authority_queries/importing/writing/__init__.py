@@ -1,0 +1,1 @@
+"""Writes documents: entries become rows, and batches of rows become transactions."""

@@ -1,0 +1,237 @@
+-- Creates the functions that import the rows of another store. Only the owner of the
+-- database, who may change all rows anyway, can execute them.
+--
+-- Locks: none on tables in use.
+
+set local search_path = pg_catalog;
+set local lock_timeout = '2s';
+set local statement_timeout = '60s';
+set local role pg_database_owner;
+call authority.begin_migration('0064_x_import_entries');
+
+create or replace function authority.import_tenant(
+    tenant_id uuid,
+    code text,
+    display_name text,
+    status text,
+    settings jsonb,
+    tokens_valid_after timestamptz,
+    created_at timestamptz,
+    updated_at timestamptz,
+    is_complete boolean
+)
+returns uuid
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+set row_security = on
+as $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    loaded_before constant text := current_setting('authority.loaded_tenant', true);
+    found_id uuid;
+begin
+    perform set_config('authority.tenant_id', import_tenant.tenant_id::text, true);
+    perform set_config('authority.loaded_tenant', import_tenant.tenant_id::text, true);
+    insert into authority.tenants (
+        id, code, display_name, status, settings, tokens_valid_after, created_at,
+        updated_at
+    )
+    values (
+        import_tenant.tenant_id,
+        import_tenant.code,
+        import_tenant.display_name,
+        import_tenant.status,
+        import_tenant.settings,
+        import_tenant.tokens_valid_after,
+        least(import_tenant.created_at, authority.clock()),
+        least(import_tenant.updated_at, authority.clock())
+    )
+    on conflict on constraint tenants_code_key do nothing
+    returning tenants.id into found_id;
+    if found_id is null then
+        select tenants.id into found_id
+        from authority.tenants
+        where tenants.code = import_tenant.code;
+    elsif not is_complete then
+        insert into authority.roles (tenant_id, name, description, is_system)
+        select found_id, system_roles.name, system_roles.description, true
+        from authority.system_roles;
+        insert into authority.role_permissions (tenant_id, role_id, permission)
+        select roles.tenant_id, roles.id, granted.permission
+        from authority.roles
+        inner join authority.system_roles on roles.name = system_roles.name
+        cross join lateral unnest(system_roles.permissions) as granted (permission)
+        where roles.tenant_id = found_id;
+        insert into authority.scopes
+        (tenant_id, name, display_name, description, is_system)
+        select
+            found_id,
+            system_scopes.name,
+            system_scopes.display_name,
+            system_scopes.description,
+            true
+        from authority.system_scopes;
+    end if;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    perform set_config('authority.loaded_tenant', loaded_before, true);
+    return found_id;
+end
+$$;
+
+comment on function authority.import_tenant is
+'Returns the id of the tenant with this code. Creates the tenant if there is none, with
+the system roles and the standard scopes unless it is complete: its own follow. Its
+insertion is no event of the audit.';
+
+create or replace function authority.find_named_rows(
+    tenant_id uuid,
+    users text[],
+    clients text[],
+    roles text[],
+    service_accounts text[]
+)
+returns table (kind text, name text, id uuid)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+set row_security = on
+as $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+begin
+    perform set_config('authority.tenant_id', find_named_rows.tenant_id::text, true);
+    return query
+    select 'user', users.subject_id, users.id
+    from authority.users
+    where
+        users.tenant_id = find_named_rows.tenant_id
+        and users.subject_id = any(find_named_rows.users)
+    union all
+    select 'client', clients.client_id, clients.id
+    from authority.clients
+    where
+        clients.tenant_id = find_named_rows.tenant_id
+        and clients.client_id = any(find_named_rows.clients)
+    union all
+    select 'role', roles.name, roles.id
+    from authority.roles
+    where
+        roles.tenant_id = find_named_rows.tenant_id
+        and roles.name = any(find_named_rows.roles)
+    union all
+    select 'service_account', service_accounts.account_id, service_accounts.id
+    from authority.service_accounts
+    where
+        service_accounts.tenant_id = find_named_rows.tenant_id
+        and service_accounts.account_id = any(find_named_rows.service_accounts);
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$$;
+
+comment on function authority.find_named_rows is
+'Returns the kind, the name and the id of each user with one of these subject_ids, client
+with one of these client_ids, role of one of these names, and service account with one of
+these account_ids.';
+
+create or replace function authority.import_rows(
+    tenant_id uuid, table_name text, columns text[], key text[], rows_json text
+)
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+set intervalstyle = 'postgres'
+set standard_conforming_strings = on
+set row_security = on
+as $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    loaded_before constant text := current_setting('authority.loaded_tenant', true);
+    names text;
+    types text;
+    cells text;
+    keys text;
+    imported bigint;
+begin
+    -- A null in a column that has a default and cannot be null means the default.
+    select
+        string_agg(format('%I', given.name), ', ' order by given.position),
+        string_agg(
+            format(
+                '%I %s',
+                given.name,
+                format_type(pg_attribute.atttypid, pg_attribute.atttypmod)
+            ),
+            ', ' order by given.position
+        ),
+        string_agg(
+            case
+                when given.name in ('created_at', 'authenticated_at')
+                    and given.name <> all(key)
+                    then format(
+                        'least(coalesce(given.%I, authority.clock()), authority.clock())',
+                        given.name
+                    )
+                when pg_attribute.attnotnull and pg_attribute.atthasdef
+                    then format(
+                        'coalesce(given.%I, %s)',
+                        given.name,
+                        pg_get_expr(pg_attrdef.adbin, pg_attrdef.adrelid)
+                    )
+                else format('given.%I', given.name)
+            end,
+            ', ' order by given.position
+        )
+    into names, types, cells
+    from unnest(columns) with ordinality as given (name, position)
+    inner join pg_attribute on given.name = pg_attribute.attname
+    left join pg_attrdef
+        on
+            pg_attribute.attrelid = pg_attrdef.adrelid
+            and pg_attribute.attnum = pg_attrdef.adnum
+    where
+        pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+        and pg_attribute.attnum > 0
+        and pg_attribute.attgenerated = ''
+    having count(*) = cardinality(columns);
+    if names is null then
+        raise invalid_parameter_value
+        using message = 'a column is not one of the table';
+    end if;
+    select string_agg(format(', %I', parts.name), '') into keys
+    from unnest(key) as parts (name);
+    perform set_config('authority.tenant_id', import_rows.tenant_id::text, true);
+    perform set_config('authority.loaded_tenant', import_rows.tenant_id::text, true);
+    execute format(
+        'insert into authority.%1$I (tenant_id, %2$s) select $1, %3$s '
+        'from json_to_recordset($2::json) as given (%4$s) '
+        'on conflict (tenant_id%5$s) do nothing',
+        table_name,
+        names,
+        cells,
+        types,
+        keys
+    ) using tenant_id, rows_json;
+    get diagnostics imported = row_count;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    perform set_config('authority.loaded_tenant', loaded_before, true);
+    return imported;
+end
+$$;
+
+comment on function authority.import_rows is
+'Inserts rows of the tenant and returns how many. A row whose key is stored already is
+skipped. rows_json is an array of objects of these columns. Every other constraint and
+every policy applies. The insertions are no events of the audit.';
+
+revoke execute on function
+authority.import_tenant(
+    uuid, text, text, text, jsonb, timestamptz, timestamptz, timestamptz, boolean
+),
+authority.find_named_rows(uuid, text[], text[], text[], text[]),
+authority.import_rows(uuid, text, text[], text[], text)
+from public;

@@ -1,0 +1,127 @@
+-- Creates the functions that list and count rows by the keys of another store. Only
+-- the owner of the database, who may read all rows anyway, can execute them.
+--
+-- Locks: none on tables in use.
+
+set local search_path = pg_catalog;
+set local lock_timeout = '2s';
+set local statement_timeout = '60s';
+set local role pg_database_owner;
+call authority.begin_migration('0064_x_list_row_keys');
+
+create or replace function authority.list_row_keys(
+    tenant_id uuid,
+    table_name text,
+    key_columns text[],
+    after jsonb,
+    page_size bigint
+)
+returns table (keys jsonb, listed bigint, last_key jsonb)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+set intervalstyle = 'iso_8601'
+set bytea_output = 'hex'
+set row_security = on
+as $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    target constant regclass := format('authority.%I', table_name)::regclass;
+    pieces record;
+    held_keys text;
+    past_keys text;
+    system_flag text;
+begin
+    perform set_config('authority.tenant_id', list_row_keys.tenant_id::text, true);
+    select described.* into pieces
+    from authority.describe_keys(table_name, key_columns) as described;
+    select
+        string_agg(format('held.%I', pg_attribute.attname), ', ' order by parts.number),
+        string_agg(
+            format(
+                '(select past.%I from jsonb_populate_record(null::%s, $2) as past)',
+                pg_attribute.attname,
+                target
+            ),
+            ', ' order by parts.number
+        )
+    into held_keys, past_keys
+    from pg_index
+    cross join unnest(pg_index.indkey) with ordinality as parts (attnum, number)
+    inner join pg_attribute
+        on
+            pg_index.indrelid = pg_attribute.attrelid
+            and parts.attnum = pg_attribute.attnum
+    where pg_index.indrelid = target and pg_index.indisprimary;
+    select
+        case
+            when table_name in ('roles', 'scopes')
+                then format(
+                    'held.is_system and exists (select from authority.%I as templates '
+                    'where templates.name = held.name)',
+                    'system_' || table_name
+                )
+            else 'false'
+        end
+    into system_flag;
+    return query execute format(
+        'with picked as ('
+        'select jsonb_build_array(%3$s) as key, held.created_at, '
+        '%6$s as is_system, '
+        'row_number() over (order by %2$s) as position, '
+        '(select to_jsonb(parts) from (select %2$s) as parts) as row_key '
+        'from %1$s as held where held.%4$I = $1 ' || case
+            when after is not null then 'and (%2$s) > (%5$s) '
+            else ''
+        end || 'order by %2$s limit $3) '
+        'select jsonb_agg(jsonb_build_array(picked.key, picked.created_at, '
+        'picked.is_system, picked.row_key) order by picked.position), count(*), '
+        '(array_agg(picked.row_key order by picked.position desc))[1] from picked',
+        target,
+        held_keys,
+        pieces.listed,
+        pieces.tenant_column,
+        past_keys,
+        system_flag
+    ) using tenant_id, after, page_size;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$$;
+
+comment on function authority.list_row_keys is
+'Returns the next rows of the tenant in one table in the order of its primary key, after
+this primary key: an array of the key as in read_rows, the time of creation, whether the
+row belongs to the system, and its primary key; how many; and the primary key of the
+last one.';
+
+create or replace function authority.count_rows(tenant_id uuid, table_name text)
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+set row_security = on
+as $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    counted bigint;
+begin
+    perform set_config('authority.tenant_id', count_rows.tenant_id::text, true);
+    execute format(
+        'select count(*) from authority.%I as held where held.%I = $1',
+        table_name,
+        case when table_name = 'tenants' then 'id' else 'tenant_id' end
+    ) into counted using tenant_id;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return counted;
+end
+$$;
+
+comment on function authority.count_rows is
+'Returns how many rows the tenant has in this table.';
+
+revoke execute on function
+authority.list_row_keys(uuid, text, text[], jsonb, bigint),
+authority.count_rows(uuid, text)
+from public;

@@ -1,0 +1,261 @@
+-- Creates the functions that complete an import: they find rows that differ, keep what
+-- other rows are derived from, and record the import. Only the owner of the database can
+-- execute them.
+--
+-- Locks: none on tables in use.
+
+set local search_path = pg_catalog;
+set local lock_timeout = '2s';
+set local statement_timeout = '60s';
+set local role pg_database_owner;
+call authority.begin_migration('0064_y_settle_imports');
+
+create or replace function authority.find_other_rows(
+    tenant_id uuid, table_name text, key text[], fixed text[], rows_json text
+)
+returns setof bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+set row_security = on
+as $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    names text;
+    types text;
+    same text;
+    stored text;
+    expected text;
+begin
+    select
+        string_agg(format('%I', columns.name), ', ' order by columns.name),
+        string_agg(
+            format('%I %s', columns.name, columns.type), ', ' order by columns.name
+        ),
+        string_agg(format('held.%1$I = given.%1$I', columns.name), ' and ')
+        filter (where columns.name = any(key)),
+        string_agg(format('held.%I', columns.name), ', ' order by columns.name)
+        filter (where columns.name = any(fixed)),
+        string_agg(format('given.%I', columns.name), ', ' order by columns.name)
+        filter (where columns.name = any(fixed))
+    into names, types, same, stored, expected
+    from (
+        select
+            pg_attribute.attname as name,
+            format_type(pg_attribute.atttypid, pg_attribute.atttypmod) as type
+        from pg_attribute
+        where
+            pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+            and pg_attribute.attname = any(key || fixed)
+    ) as columns;
+    perform set_config('authority.tenant_id', find_other_rows.tenant_id::text, true);
+    return query execute format(
+        'select given.position from rows from ('
+        'json_to_recordset($2::json) as (%2$s)) '
+        'with ordinality as given (%1$s, position) '
+        'inner join authority.%3$I as held on held.tenant_id = $1 and %4$s '
+        'where (%5$s) is distinct from (%6$s)',
+        names,
+        types,
+        table_name,
+        same,
+        stored,
+        expected
+    ) using tenant_id, rows_json;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$$;
+
+comment on function authority.find_other_rows is
+'Returns the positions, from 1, of the given rows whose key is that of a stored row with
+other values in the fixed columns: another user''s identity, for instance.';
+
+create or replace function authority.import_license_usage(
+    tenant_id uuid, rows_json text
+)
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+set row_security = on
+as $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    imported bigint;
+begin
+    perform set_config(
+        'authority.tenant_id', import_license_usage.tenant_id::text, true
+    );
+    with created as (
+        insert into authority.license_usage (
+            tenant_id, license_id, metric, idempotency_key, period_start, period_end,
+            quantity, corrects, created_at
+        )
+        select
+            import_license_usage.tenant_id,
+            given.license_id,
+            given.metric,
+            given.idempotency_key,
+            given.period_start,
+            given.period_end,
+            given.quantity,
+            given.corrects,
+            least(coalesce(given.created_at, authority.clock()), authority.clock())
+        from json_to_recordset(rows_json::json) as given (
+            license_id uuid,
+            metric text,
+            idempotency_key text,
+            period_start date,
+            period_end date,
+            quantity bigint,
+            corrects text,
+            created_at timestamptz
+        )
+        on conflict on constraint
+        license_usage_tenant_id_license_id_metric_idempotency_key_pk do nothing
+        returning
+            license_usage.license_id,
+            license_usage.metric,
+            license_usage.period_start,
+            license_usage.period_end,
+            license_usage.quantity
+    ),
+
+    totals as (
+        insert into authority.license_usage_totals (
+            tenant_id, license_id, metric, period_start, period_end, used, allowance,
+            overage_policy
+        )
+        select
+            licenses.tenant_id,
+            licenses.id,
+            created.metric,
+            created.period_start,
+            max(created.period_end) as period_end,
+            sum(created.quantity) as used,
+            (licenses.limits ->> created.metric)::numeric::bigint as allowance,
+            licenses.overage_policy
+        from created
+        inner join authority.licenses
+            on
+                licenses.tenant_id = import_license_usage.tenant_id
+                and created.license_id = licenses.id
+        group by
+            licenses.tenant_id,
+            licenses.id,
+            licenses.limits,
+            licenses.overage_policy,
+            created.metric,
+            created.period_start
+        on conflict on constraint
+        license_usage_totals_license_id_metric_period_start_pk do update
+            set
+                used = license_usage_totals.used + excluded.used,
+                updated_at = excluded.updated_at
+    )
+
+    select count(*) into imported from created;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return imported;
+end
+$$;
+
+comment on function authority.import_license_usage is
+'As authority.import_rows, for uses of licences. Adds each inserted use to the total of
+its period.';
+
+create or replace function authority.settle_import(
+    tenant_id uuid, table_name text, rows_json text
+)
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+set row_security = on
+as $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+begin
+    perform set_config('authority.tenant_id', settle_import.tenant_id::text, true);
+    if table_name = 'tokens' then
+        update authority.authorizations
+        set tokens_expire_at = least(latest.expires_at, authorizations.expires_at)
+        from (
+            select
+                given.authorization_id,
+                max(given.expires_at) as expires_at
+            from json_to_recordset(rows_json::json) as given (
+                authorization_id uuid, expires_at timestamptz
+            )
+            group by given.authorization_id
+        ) as latest
+        where
+            authorizations.tenant_id = settle_import.tenant_id
+            and authorizations.id = latest.authorization_id
+            and authorizations.tokens_expire_at
+            < least(latest.expires_at, authorizations.expires_at);
+    elsif table_name = 'revocations' then
+        insert into authority.revocation_sequences (tenant_id, last_sequence)
+        select
+            settle_import.tenant_id,
+            max(given.sequence) as last_sequence
+        from json_to_recordset(rows_json::json) as given (sequence bigint)
+        on conflict on constraint revocation_sequences_tenant_id_pk do update
+            set
+                last_sequence = excluded.last_sequence,
+                updated_at = excluded.updated_at
+            where revocation_sequences.last_sequence < excluded.last_sequence;
+    end if;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return found;
+end
+$$;
+
+comment on function authority.settle_import is
+'Keeps what depends on imported rows: families last as long as their tokens, and the
+feed goes on after its newest entry.';
+
+create or replace function authority.record_import(tenant_id uuid, details jsonb)
+returns uuid
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+set row_security = on
+as $$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    event_id uuid;
+begin
+    perform set_config('authority.tenant_id', record_import.tenant_id::text, true);
+    insert into authority.audit_events (
+        tenant_id, action, is_change, target_kind, target_id, changes, actor_kind,
+        actor_id
+    )
+    select
+        record_import.tenant_id,
+        'tenants.import',
+        true,
+        'tenants',
+        record_import.tenant_id::text,
+        record_import.details,
+        'login',
+        session_user
+    returning audit_events.id into event_id;
+    perform set_config('authority.tenant_id', tenant_before, true);
+    return event_id;
+end
+$$;
+
+comment on function authority.record_import is
+'Records that the login imports rows into the tenant, and returns the id of the event.';
+
+revoke execute on function
+authority.find_other_rows(uuid, text, text[], text[], text),
+authority.import_license_usage(uuid, text),
+authority.settle_import(uuid, text, text),
+authority.record_import(uuid, jsonb)
+from public;

@@ -1,0 +1,1 @@
+"""Coming from another store: sources, the import, the comparison, the export."""
