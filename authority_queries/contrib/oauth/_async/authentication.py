@@ -1,6 +1,8 @@
 """Who sends a request, and which keys it proves."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.contrib.oauth.context import Context, Presenter
@@ -65,23 +67,15 @@ class AsyncAuthentication:
         self, store: AsyncStore, request: Request, *, access_token: str | None = None
     ) -> str | None:
         """Return the thumbprint of the key of the DPoP proof, or None without one."""
-        proof = request.header("dpop")
-        if proof is None:
-            return None
         settings = self._context.settings
-        jkt, assertion = check_proof(
-            proof,
-            method=request.method,
-            url=request.url,
+        return await prove_key(
+            store,
+            self._tenant_id,
+            request,
             access_token=access_token,
-            now=self._context.now(),
             lifetime=settings.proof_lifetime,
             skew=settings.clock_skew,
         )
-        if not await self._is_new(store, "dpop_proof", jkt, assertion):
-            message = "the DPoP proof is not valid"
-            raise ProtocolError("invalid_dpop_proof", message)
-        return jkt
 
     async def _asserts(
         self, store: AsyncStore, client: Client, parameters: Parameters
@@ -99,23 +93,9 @@ class AsyncAuthentication:
             now=self._context.now(),
             skew=settings.clock_skew,
         )
-        return await self._is_new(
-            store, "client_assertion", client.client_id, assertion
+        return await _is_new(
+            store, self._tenant_id, "client_assertion", client.client_id, assertion
         )
-
-    async def _is_new(
-        self, store: AsyncStore, kind: UsedJtiKind, issuer: str, assertion: Assertion
-    ) -> bool:
-        try:
-            return await store.used_jtis.use(
-                tenant_id=self._tenant_id,
-                kind=kind,
-                issuer=issuer,
-                jti=assertion.jti,
-                expires_at=assertion.expires_at,
-            )
-        except (InvalidValueError, InvalidArgumentError):
-            return False  # an end that is more than a day away
 
     async def _has_secret(
         self, store: AsyncStore, client: Client, secret: str | None
@@ -132,6 +112,56 @@ class AsyncAuthentication:
                 )
                 return True
         return False
+
+
+async def prove_key(
+    store: AsyncStore,
+    tenant_id: UUID,
+    request: Request,
+    *,
+    access_token: str | None,
+    lifetime: timedelta,
+    skew: timedelta,
+) -> str | None:
+    """Return the thumbprint of the key of the DPoP proof, or None without one.
+
+    The jti of the proof is used up. Raises ProtocolError.
+    """
+    proof = request.header("dpop")
+    if proof is None:
+        return None
+    jkt, assertion = check_proof(
+        proof,
+        method=request.method,
+        url=request.url,
+        access_token=access_token,
+        now=datetime.now(UTC),
+        lifetime=lifetime,
+        skew=skew,
+    )
+    if not await _is_new(store, tenant_id, "dpop_proof", jkt, assertion):
+        message = "the DPoP proof is not valid"
+        raise ProtocolError("invalid_dpop_proof", message)
+    return jkt
+
+
+async def _is_new(
+    store: AsyncStore,
+    tenant_id: UUID,
+    kind: UsedJtiKind,
+    issuer: str,
+    assertion: Assertion,
+) -> bool:
+    try:
+        return await store.used_jtis.use(
+            tenant_id=tenant_id,
+            kind=kind,
+            issuer=issuer,
+            jti=assertion.jti,
+            expires_at=assertion.expires_at,
+        )
+    except (InvalidValueError, InvalidArgumentError):
+        return False  # an end that is more than a day away
 
 
 def _credentials(

@@ -2,6 +2,8 @@
 """Who sends a request, and which keys it proves."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.contrib.oauth.context import Context, Presenter
@@ -66,23 +68,15 @@ class Authentication:
         self, store: Store, request: Request, *, access_token: str | None = None
     ) -> str | None:
         """Return the thumbprint of the key of the DPoP proof, or None without one."""
-        proof = request.header("dpop")
-        if proof is None:
-            return None
         settings = self._context.settings
-        jkt, assertion = check_proof(
-            proof,
-            method=request.method,
-            url=request.url,
+        return prove_key(
+            store,
+            self._tenant_id,
+            request,
             access_token=access_token,
-            now=self._context.now(),
             lifetime=settings.proof_lifetime,
             skew=settings.clock_skew,
         )
-        if not self._is_new(store, "dpop_proof", jkt, assertion):
-            message = "the DPoP proof is not valid"
-            raise ProtocolError("invalid_dpop_proof", message)
-        return jkt
 
     def _asserts(self, store: Store, client: Client, parameters: Parameters) -> bool:
         if client.json_web_key_set is None:
@@ -98,21 +92,9 @@ class Authentication:
             now=self._context.now(),
             skew=settings.clock_skew,
         )
-        return self._is_new(store, "client_assertion", client.client_id, assertion)
-
-    def _is_new(
-        self, store: Store, kind: UsedJtiKind, issuer: str, assertion: Assertion
-    ) -> bool:
-        try:
-            return store.used_jtis.use(
-                tenant_id=self._tenant_id,
-                kind=kind,
-                issuer=issuer,
-                jti=assertion.jti,
-                expires_at=assertion.expires_at,
-            )
-        except (InvalidValueError, InvalidArgumentError):
-            return False  # an end that is more than a day away
+        return _is_new(
+            store, self._tenant_id, "client_assertion", client.client_id, assertion
+        )
 
     def _has_secret(self, store: Store, client: Client, secret: str | None) -> bool:
         if secret is None:
@@ -127,6 +109,56 @@ class Authentication:
                 )
                 return True
         return False
+
+
+def prove_key(
+    store: Store,
+    tenant_id: UUID,
+    request: Request,
+    *,
+    access_token: str | None,
+    lifetime: timedelta,
+    skew: timedelta,
+) -> str | None:
+    """Return the thumbprint of the key of the DPoP proof, or None without one.
+
+    The jti of the proof is used up. Raises ProtocolError.
+    """
+    proof = request.header("dpop")
+    if proof is None:
+        return None
+    jkt, assertion = check_proof(
+        proof,
+        method=request.method,
+        url=request.url,
+        access_token=access_token,
+        now=datetime.now(UTC),
+        lifetime=lifetime,
+        skew=skew,
+    )
+    if not _is_new(store, tenant_id, "dpop_proof", jkt, assertion):
+        message = "the DPoP proof is not valid"
+        raise ProtocolError("invalid_dpop_proof", message)
+    return jkt
+
+
+def _is_new(
+    store: Store,
+    tenant_id: UUID,
+    kind: UsedJtiKind,
+    issuer: str,
+    assertion: Assertion,
+) -> bool:
+    try:
+        return store.used_jtis.use(
+            tenant_id=tenant_id,
+            kind=kind,
+            issuer=issuer,
+            jti=assertion.jti,
+            expires_at=assertion.expires_at,
+        )
+    except (InvalidValueError, InvalidArgumentError):
+        return False  # an end that is more than a day away
 
 
 def _credentials(
