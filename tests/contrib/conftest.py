@@ -6,15 +6,12 @@ from collections.abc import Iterator
 import pytest
 
 from authority_queries import Authority, Keyring, Settings
-from authority_queries.contrib.oauth import Provider, ProviderSettings, Request
+from authority_queries.contrib.oauth import Provider, ProviderSettings
+from authority_queries.records import Client, User
 from authority_queries.service.migrations import yoyo_url
 from authority_queries.testing import SampleTenant
 from tests.conftest import Databases
-
-ISSUER = "https://auth.example"
-CALLBACK = "https://app.example/callback"
-VERIFIER = "what-the-client-has-made-of-43-characters-or-more"
-CHALLENGE = "v5EvrqBeb5yMr6YDbqQXH0qysqYvjWzsS4qQLvF6k1I"
+from tests.contrib.flows import CALLBACK, ISSUER
 
 
 @pytest.fixture(scope="session")
@@ -39,12 +36,11 @@ def provider(authority: Authority, authority_tenant: SampleTenant) -> Provider:
     return provider
 
 
-def post(path: str, *pairs: tuple[str, str], **parameters: str) -> Request:
-    """Return a POST of a form."""
-    return Request(
-        method="POST", url=ISSUER + path, parameters=[*parameters.items(), *pairs]
-    )
+@pytest.fixture
+def app(authority_tenant: SampleTenant) -> Client:
+    return authority_tenant.client("app", redirect_uris=[CALLBACK])
 
 
-def get(path: str, **parameters: str) -> Request:
-    return Request(method="GET", url=ISSUER + path, parameters=[*parameters.items()])
+@pytest.fixture
+def ann(authority_tenant: SampleTenant) -> User:
+    return authority_tenant.user("ann", email="ann@shop.example", display_name="Ann")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.engine.json_types import JsonObject, JsonValue
@@ -26,6 +27,7 @@ _APPLICATIONS: Final[Mapping[str, ClientApplicationType]] = {
     "native": "native",
 }
 _PREFIX: Final = "scp:"
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,10 @@ def read_metadata(document: JsonObject) -> Metadata:
     if jwks is not None and not isinstance(jwks, dict):
         raise _invalid("jwks")
     return Metadata(
-        redirect_uris=_texts(document, "redirect_uris"),
+        redirect_uris=[
+            check_redirect_uri(uri, application)
+            for uri in _texts(document, "redirect_uris")
+        ],
         post_logout_redirect_uris=_texts(document, "post_logout_redirect_uris"),
         method=method,
         application_type=application,
@@ -103,6 +108,33 @@ def read_metadata(document: JsonObject) -> Metadata:
             document, "frontchannel_logout_session_required"
         ),
     )
+
+
+def check_redirect_uri(uri: str, application_type: ClientApplicationType) -> str:
+    """Return a redirect URI that a client may register. Raises ProtocolError.
+
+    It is https, or http to this machine. A native application may also have a scheme
+    of its own with a dot in it (RFC 8252 section 7).
+    """
+    try:
+        parts = urlsplit(uri)
+        is_local = parts.hostname in _LOOPBACK
+    except ValueError:
+        raise _invalid_redirect() from None
+    is_native = application_type == "native"
+    if (
+        parts.fragment
+        or "#" in uri
+        or "*" in uri
+        or parts.username is not None
+        or not (
+            (parts.scheme == "https" and parts.hostname)
+            or (parts.scheme == "http" and is_local)
+            or (is_native and "." in parts.scheme)
+        )
+    ):
+        raise _invalid_redirect()
+    return uri
 
 
 def metadata_of(client: Client, registration: ClientRegistration | None) -> JsonObject:
@@ -160,6 +192,11 @@ def _texts(document: JsonObject, name: str) -> Sequence[str]:
     if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
         raise _invalid(name)
     return [str(value) for value in values]
+
+
+def _invalid_redirect() -> ProtocolError:
+    message = "a redirect URI must be https, or http to a loopback address"
+    return ProtocolError("invalid_redirect_uri", message)
 
 
 def _invalid(name: str) -> ProtocolError:

@@ -1,6 +1,6 @@
 """The authorization endpoint (RFC 6749 section 3.1, OpenID Connect Core 3.1.2)."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint, malformed
 from authority_queries.contrib.oauth.answers import ProtocolError
@@ -82,14 +82,12 @@ class AsyncAuthorization(AsyncEndpoint):
             refused = malformed(error)
             return ErrorPage(error=refused.error, description=refused.description)
 
-    async def consent(
-        self, request: AuthorizationRequest, session: LiveSession
-    ) -> None:
-        """Store that the user of the session allows what the request asks for."""
+    async def consent(self, request: AuthorizationRequest, user_id: UUID) -> None:
+        """Store that a user, who has signed in, allows what the request asks for."""
         async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
             await store.consents.grant(
                 tenant_id=self._tenant_id,
-                user_id=session.user_id,
+                user_id=user_id,
                 client_id=request.client_id,
                 scopes=request.scopes,
                 resources=request.resources,

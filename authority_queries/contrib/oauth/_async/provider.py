@@ -5,6 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from authority_queries.contrib.oauth._async.authorization import AsyncAuthorization
+from authority_queries.contrib.oauth._async.device_pages import AsyncDevicePages
 from authority_queries.contrib.oauth._async.logout import AsyncLogout
 from authority_queries.contrib.oauth._async.registration import AsyncRegistration
 from authority_queries.contrib.oauth._async.requesting import (
@@ -32,8 +33,8 @@ class AsyncProvider:
     """The endpoints of an issuer, which is a tenant.
 
     `token`, `introspection`, `revocation`, `userinfo`, `pushed_requests`, `devices` and
-    `registration` have `answer(request)`. `authorization` and `logout` decide what a
-    browser sees.
+    `registration` have `answer(request)`. `authorization`, `device_pages` and `logout`
+    decide what a browser sees.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class AsyncProvider:
         self.userinfo = AsyncUserinfo(authority, context)
         self.pushed_requests = AsyncPushedRequests(authority, context)
         self.devices = AsyncDeviceAuthorization(authority, context)
+        self.device_pages = AsyncDevicePages(authority, context)
         self.registration = AsyncRegistration(authority, context)
         self.logout = AsyncLogout(authority, context)
 

@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from authority_queries.contrib.oauth._sync.authorization import Authorization
+from authority_queries.contrib.oauth._sync.device_pages import DevicePages
 from authority_queries.contrib.oauth._sync.logout import Logout
 from authority_queries.contrib.oauth._sync.registration import Registration
 from authority_queries.contrib.oauth._sync.requesting import (
@@ -33,8 +34,8 @@ class Provider:
     """The endpoints of an issuer, which is a tenant.
 
     `token`, `introspection`, `revocation`, `userinfo`, `pushed_requests`, `devices` and
-    `registration` have `answer(request)`. `authorization` and `logout` decide what a
-    browser sees.
+    `registration` have `answer(request)`. `authorization`, `device_pages` and `logout`
+    decide what a browser sees.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Provider:
         self.userinfo = Userinfo(authority, context)
         self.pushed_requests = PushedRequests(authority, context)
         self.devices = DeviceAuthorization(authority, context)
+        self.device_pages = DevicePages(authority, context)
         self.registration = Registration(authority, context)
         self.logout = Logout(authority, context)
 
