@@ -253,7 +253,12 @@ def test_a_client_assertion_is_used_once(
         )
 
     def asserted(**changed: object) -> "dict[str, str]":
-        claims = {"iss": "signer", "sub": "signer", "aud": ISSUER, "jti": "1"}
+        claims: dict[str, object] = {
+            "iss": "signer",
+            "sub": "signer",
+            "aud": ISSUER,
+            "jti": "1",
+        }
         claims |= {"exp": int(time.time()) + 60, **changed}
         signed = jwt.encode({"alg": "ES256", "kid": "1"}, claims, key)
         return {"client_assertion_type": ASSERTION, "client_assertion": signed}
@@ -271,7 +276,7 @@ def test_a_client_assertion_is_used_once(
 
 def proof(key: ECKey, method: str, url: str, **more: object) -> tuple[str, str]:
     header = {"alg": "ES256", "typ": "dpop+jwt", "jwk": key.as_dict(private=False)}
-    claims = {"htm": method, "htu": url, "iat": int(time.time())}
+    claims: dict[str, object] = {"htm": method, "htu": url, "iat": int(time.time())}
     claims |= {"jti": secrets.token_hex(8), **more}
     return "DPoP", jwt.encode(header, claims, key)
 
@@ -325,11 +330,12 @@ def test_a_device_waits_for_its_person(
     )
     assert error(provider.token.answer(poll)) == "authorization_pending"
     assert error(provider.token.answer(poll)) == "slow_down"
-    cookie, session = authority_tenant.session(ann)
+    cookie, _ = authority_tenant.session(ann)
     typed = str(begun["user_code"]).lower()
     assert provider.device_pages.find("BCDF-GHJK", cookie, HERE) is None
     found = provider.device_pages.find(typed, cookie, HERE)
-    assert found is not None and found.client_id == "app"
+    assert found is not None
+    assert found.client_id == "app"
     assert provider.device_pages.approve(typed, cookie) == "approved"
     authority_clock.advance(provider.settings.leeway * 2)
     tokens = body(provider.token.answer(poll))

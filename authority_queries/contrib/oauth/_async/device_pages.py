@@ -21,7 +21,7 @@ class AsyncDevicePages(AsyncEndpoint):
     """
 
     async def find(
-        self, user_code: str, cookie: str, address: IPv4Address | IPv6Address | None
+        self, user_code: str, cookie: str, address: IPv4Address | IPv6Address
     ) -> PendingDeviceAuthorization | None:
         """Return the request with this code, while it waits. Each call is a guess.
 

@@ -22,7 +22,7 @@ class DevicePages(Endpoint):
     """
 
     def find(
-        self, user_code: str, cookie: str, address: IPv4Address | IPv6Address | None
+        self, user_code: str, cookie: str, address: IPv4Address | IPv6Address
     ) -> PendingDeviceAuthorization | None:
         """Return the request with this code, while it waits. Each call is a guess.
 
