@@ -6,6 +6,7 @@ import json
 import secrets
 import time
 from dataclasses import replace
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import get_args
 
@@ -16,6 +17,7 @@ from joserfc.jwk import ECKey, KeySet
 from authority_queries.contrib.oauth import (
     AskConsent,
     ErrorPage,
+    Fetched,
     Provider,
     SignIn,
     outcomes,
@@ -420,3 +422,31 @@ def test_the_metadata_names_the_endpoints(provider: Provider) -> None:
     assert found["issuer"] == ISSUER
     assert found["token_endpoint"] == ISSUER + "/token"
     assert {"openid", "profile"} <= set(found["scopes_supported"])  # type: ignore[arg-type]  # a list
+
+
+def test_a_client_may_be_the_url_of_its_metadata(
+    provider: Provider, authority_clock: Clock
+) -> None:
+    url = "https://client.example/metadata.json"
+    fetched: list[str] = []
+    document: dict[str, JsonValue] = {"client_id": url, "redirect_uris": [CALLBACK]}
+
+    def fetch(address: str) -> Fetched:
+        fetched.append(address)
+        if address != url:
+            raise ConnectionError
+        return Fetched(document={**document}, max_age=timedelta(hours=1))
+
+    of_urls = Provider(
+        provider.authorization._authority,
+        provider.tenant_id,
+        provider.settings,
+        fetch=fetch,
+    )
+    for _ in range(2):
+        assert asked(of_urls, client_id=url).client_id == url
+    assert fetched == [url]
+    document["client_id"] = "https://other.example/metadata.json"
+    for client_id in (url + "x", "https://other.example/metadata.json"):
+        request = get("/authorize", client_id=client_id, response_type="code")
+        assert isinstance(of_urls.authorization.begin(request), ErrorPage)

@@ -20,6 +20,7 @@ from authority_queries.contrib.oauth.decisions import (
     Redirect,
     SignedOut,
 )
+from authority_queries.contrib.oauth.fetching import Fetched
 from authority_queries.contrib.oauth.requests import Request
 from authority_queries.contrib.oauth.settings import (
     Endpoints,
@@ -36,6 +37,7 @@ __all__ = [
     "Decision",
     "Endpoints",
     "ErrorPage",
+    "Fetched",
     "ProtocolError",
     "Provider",
     "ProviderSettings",

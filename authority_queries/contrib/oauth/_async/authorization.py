@@ -3,6 +3,9 @@
 from uuid import UUID, uuid4
 
 from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint, malformed
+from authority_queries.contrib.oauth._async.metadata_documents import (
+    AsyncMetadataDocuments,
+)
 from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.contrib.oauth.authorization_requests import (
     AskConsent,
@@ -12,6 +15,7 @@ from authority_queries.contrib.oauth.authorization_requests import (
     is_registered,
     read_request,
 )
+from authority_queries.contrib.oauth.context import Context
 from authority_queries.contrib.oauth.decisions import ErrorPage, Redirect
 from authority_queries.contrib.oauth.outcomes import AUTHORIZATION, ERROR_PAGES
 from authority_queries.contrib.oauth.requests import Parameters, Request, pairs_of
@@ -26,10 +30,20 @@ from authority_queries.records import Client, CodeIssuance, LiveSession
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.secrets import mint_token
 from authority_queries.secrets.authorization_requests import parse_request_uri
+from authority_queries.service._async.authority import AsyncAuthority
 
 
 class AsyncAuthorization(AsyncEndpoint):
     """Reads requests, and decides what the browser sees next."""
+
+    def __init__(
+        self,
+        authority: AsyncAuthority,
+        context: Context,
+        documents: AsyncMetadataDocuments,
+    ) -> None:
+        super().__init__(authority, context)
+        self._documents = documents
 
     async def begin(self, request: Request) -> AuthorizationRequest | Decision:
         """Read a request, also a pushed one (RFC 9126), which is used up.
@@ -38,10 +52,12 @@ class AsyncAuthorization(AsyncEndpoint):
         and consented, and pass it to `decide`.
         """
         try:
+            parameters = Parameters(request.parameters)
+            await self._documents.ensure(parameters.get("client_id"))
             async with self._authority.tenant(
                 self._tenant_id, autocommit=True
             ) as store:
-                return await self._begin(store, Parameters(request.parameters))
+                return await self._begin(store, parameters)
         except ProtocolError as error:
             return ErrorPage(error=error.error, description=error.description)
         except TenantInactiveError:

@@ -7,6 +7,9 @@ from uuid import UUID
 from authority_queries.contrib.oauth._async.authorization import AsyncAuthorization
 from authority_queries.contrib.oauth._async.device_pages import AsyncDevicePages
 from authority_queries.contrib.oauth._async.logout import AsyncLogout
+from authority_queries.contrib.oauth._async.metadata_documents import (
+    AsyncMetadataDocuments,
+)
 from authority_queries.contrib.oauth._async.registration import AsyncRegistration
 from authority_queries.contrib.oauth._async.requesting import (
     AsyncDeviceAuthorization,
@@ -20,6 +23,7 @@ from authority_queries.contrib.oauth._async.tokens import (
 )
 from authority_queries.contrib.oauth.answers import Answer
 from authority_queries.contrib.oauth.context import KEY_LIFETIME, Context
+from authority_queries.contrib.oauth.fetching import AsyncFetch
 from authority_queries.contrib.oauth.metadata import discovery
 from authority_queries.contrib.oauth.settings import ProviderSettings
 from authority_queries.secrets.key_pairs import mint_signing_key
@@ -34,17 +38,26 @@ class AsyncProvider:
 
     `token`, `introspection`, `revocation`, `userinfo`, `pushed_requests`, `devices` and
     `registration` have `answer(request)`. `authorization`, `device_pages` and `logout`
-    decide what a browser sees.
+    decide what a browser sees. With `fetch` a client_id may be the URL of a metadata
+    document.
     """
 
     def __init__(
-        self, authority: AsyncAuthority, tenant_id: UUID, settings: ProviderSettings
+        self,
+        authority: AsyncAuthority,
+        tenant_id: UUID,
+        settings: ProviderSettings,
+        *,
+        fetch: AsyncFetch | None = None,
     ) -> None:
         self._authority = authority
         self._context = context = Context(tenant_id, settings)
+        self._has_fetch = fetch is not None
         self.settings = settings
         self.tenant_id = tenant_id
-        self.authorization = AsyncAuthorization(authority, context)
+        self.authorization = AsyncAuthorization(
+            authority, context, AsyncMetadataDocuments(authority, context, fetch)
+        )
         self.token = AsyncTokenEndpoint(authority, context)
         self.introspection = AsyncIntrospection(authority, context)
         self.revocation = AsyncRevocation(authority, context)
@@ -60,8 +73,12 @@ class AsyncProvider:
         async with self._authority.tenant(self.tenant_id, autocommit=True) as store:
             page = await store.scopes.list(tenant_id=self.tenant_id, page_size=1000)
         names = [scope.name for scope in page.items]
+        document = {
+            **discovery(self.settings, names),
+            "client_id_metadata_document_supported": self._has_fetch,
+        }
         headers = {"cache-control": f"public, max-age={_CACHE}"}
-        return Answer(headers=headers, body=discovery(self.settings, names))
+        return Answer(headers=headers, body=document)
 
     async def jwks(self) -> Answer:
         """Return the key set."""

@@ -4,6 +4,9 @@
 from uuid import UUID, uuid4
 
 from authority_queries.contrib.oauth._sync.endpoint import Endpoint, malformed
+from authority_queries.contrib.oauth._sync.metadata_documents import (
+    MetadataDocuments,
+)
 from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.contrib.oauth.authorization_requests import (
     AskConsent,
@@ -13,6 +16,7 @@ from authority_queries.contrib.oauth.authorization_requests import (
     is_registered,
     read_request,
 )
+from authority_queries.contrib.oauth.context import Context
 from authority_queries.contrib.oauth.decisions import ErrorPage, Redirect
 from authority_queries.contrib.oauth.outcomes import AUTHORIZATION, ERROR_PAGES
 from authority_queries.contrib.oauth.requests import Parameters, Request, pairs_of
@@ -27,10 +31,20 @@ from authority_queries.records import Client, CodeIssuance, LiveSession
 from authority_queries.repositories._sync.store import Store
 from authority_queries.secrets import mint_token
 from authority_queries.secrets.authorization_requests import parse_request_uri
+from authority_queries.service._sync.authority import Authority
 
 
 class Authorization(Endpoint):
     """Reads requests, and decides what the browser sees next."""
+
+    def __init__(
+        self,
+        authority: Authority,
+        context: Context,
+        documents: MetadataDocuments,
+    ) -> None:
+        super().__init__(authority, context)
+        self._documents = documents
 
     def begin(self, request: Request) -> AuthorizationRequest | Decision:
         """Read a request, also a pushed one (RFC 9126), which is used up.
@@ -39,8 +53,10 @@ class Authorization(Endpoint):
         and consented, and pass it to `decide`.
         """
         try:
+            parameters = Parameters(request.parameters)
+            self._documents.ensure(parameters.get("client_id"))
             with self._authority.tenant(self._tenant_id, autocommit=True) as store:
-                return self._begin(store, Parameters(request.parameters))
+                return self._begin(store, parameters)
         except ProtocolError as error:
             return ErrorPage(error=error.error, description=error.description)
         except TenantInactiveError:

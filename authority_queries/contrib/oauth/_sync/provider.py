@@ -8,6 +8,9 @@ from uuid import UUID
 from authority_queries.contrib.oauth._sync.authorization import Authorization
 from authority_queries.contrib.oauth._sync.device_pages import DevicePages
 from authority_queries.contrib.oauth._sync.logout import Logout
+from authority_queries.contrib.oauth._sync.metadata_documents import (
+    MetadataDocuments,
+)
 from authority_queries.contrib.oauth._sync.registration import Registration
 from authority_queries.contrib.oauth._sync.requesting import (
     DeviceAuthorization,
@@ -21,6 +24,7 @@ from authority_queries.contrib.oauth._sync.tokens import (
 )
 from authority_queries.contrib.oauth.answers import Answer
 from authority_queries.contrib.oauth.context import KEY_LIFETIME, Context
+from authority_queries.contrib.oauth.fetching import Fetch
 from authority_queries.contrib.oauth.metadata import discovery
 from authority_queries.contrib.oauth.settings import ProviderSettings
 from authority_queries.secrets.key_pairs import mint_signing_key
@@ -35,17 +39,26 @@ class Provider:
 
     `token`, `introspection`, `revocation`, `userinfo`, `pushed_requests`, `devices` and
     `registration` have `answer(request)`. `authorization`, `device_pages` and `logout`
-    decide what a browser sees.
+    decide what a browser sees. With `fetch` a client_id may be the URL of a metadata
+    document.
     """
 
     def __init__(
-        self, authority: Authority, tenant_id: UUID, settings: ProviderSettings
+        self,
+        authority: Authority,
+        tenant_id: UUID,
+        settings: ProviderSettings,
+        *,
+        fetch: Fetch | None = None,
     ) -> None:
         self._authority = authority
         self._context = context = Context(tenant_id, settings)
+        self._has_fetch = fetch is not None
         self.settings = settings
         self.tenant_id = tenant_id
-        self.authorization = Authorization(authority, context)
+        self.authorization = Authorization(
+            authority, context, MetadataDocuments(authority, context, fetch)
+        )
         self.token = TokenEndpoint(authority, context)
         self.introspection = Introspection(authority, context)
         self.revocation = Revocation(authority, context)
@@ -61,8 +74,12 @@ class Provider:
         with self._authority.tenant(self.tenant_id, autocommit=True) as store:
             page = store.scopes.list(tenant_id=self.tenant_id, page_size=1000)
         names = [scope.name for scope in page.items]
+        document = {
+            **discovery(self.settings, names),
+            "client_id_metadata_document_supported": self._has_fetch,
+        }
         headers = {"cache-control": f"public, max-age={_CACHE}"}
-        return Answer(headers=headers, body=discovery(self.settings, names))
+        return Answer(headers=headers, body=document)
 
     def jwks(self) -> Answer:
         """Return the key set."""

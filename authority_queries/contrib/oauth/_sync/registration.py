@@ -7,9 +7,12 @@ from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
 
 from authority_queries.contrib.oauth._sync.endpoint import Endpoint
+from authority_queries.contrib.oauth._sync.registering import (
+    create_client,
+    replace_client,
+)
 from authority_queries.contrib.oauth.answers import NO_STORE, Answer, ProtocolError
 from authority_queries.contrib.oauth.registrations import (
-    Metadata,
     metadata_of,
     read_metadata,
 )
@@ -51,8 +54,9 @@ class Registration(Endpoint):
         self._check_allowed(request)
         metadata = read_metadata(request.document())
         registration_token = mint_token("registration", self._tenant_id)
-        client = self._create(store, metadata)
-        self._save(store, client, metadata)
+        client = create_client(
+            store, self._tenant_id, str(uuid4()), metadata, source="dynamic"
+        )
         store.client_registrations.set_token(
             tenant_id=self._tenant_id,
             client_uuid=client.id,
@@ -93,8 +97,7 @@ class Registration(Endpoint):
             return Answer(status=204, headers=NO_STORE)
         if request.method == "PUT":
             metadata = read_metadata(request.document())
-            client = self._replace(store, client, metadata)
-            self._save(store, client, metadata)
+            client = replace_client(store, client, metadata, source="dynamic")
         return self._described(store, client, self._management(client, token))
 
     def _check_allowed(self, request: Request) -> None:
@@ -121,74 +124,6 @@ class Registration(Endpoint):
             "registration_access_token": token.token,
             "registration_client_uri": f"{root}/{quote(client.client_id, safe='')}",
         }
-
-    def _create(self, store: Store, metadata: Metadata) -> Client:
-        return store.clients.create(
-            tenant_id=self._tenant_id,
-            client_id=str(uuid4()),
-            client_type=metadata.client_type,
-            application_type=metadata.application_type,
-            display_name=metadata.client_name,
-            redirect_uris=metadata.redirect_uris,
-            post_logout_redirect_uris=metadata.post_logout_redirect_uris,
-            backchannel_logout_uri=metadata.backchannel_logout_uri,
-            backchannel_logout_session_required=metadata.backchannel_session_required,
-            frontchannel_logout_uri=metadata.frontchannel_logout_uri,
-            frontchannel_logout_session_required=metadata.frontchannel_session_required,
-            token_endpoint_auth_method=metadata.method,
-            grant_types=metadata.grant_types,
-            response_types=metadata.response_types,
-            permissions=metadata.permissions,
-            json_web_key_set=metadata.jwks,
-            jwks_uri=metadata.jwks_uri,
-        )
-
-    def _replace(self, store: Store, client: Client, metadata: Metadata) -> Client:
-        if metadata.client_type != client.client_type:
-            message = "token_endpoint_auth_method cannot change the client's type"
-            raise ProtocolError("invalid_client_metadata", message)
-        return store.clients.update(
-            tenant_id=self._tenant_id,
-            client_uuid=client.id,
-            row_version=client.row_version,
-            client_id=client.client_id,
-            client_type=client.client_type,
-            consent_type=client.consent_type,
-            application_type=metadata.application_type,
-            display_name=metadata.client_name,
-            display_names=client.display_names,
-            redirect_uris=metadata.redirect_uris,
-            post_logout_redirect_uris=metadata.post_logout_redirect_uris,
-            backchannel_logout_uri=metadata.backchannel_logout_uri,
-            backchannel_logout_session_required=metadata.backchannel_session_required,
-            frontchannel_logout_uri=metadata.frontchannel_logout_uri,
-            frontchannel_logout_session_required=metadata.frontchannel_session_required,
-            token_endpoint_auth_method=metadata.method,
-            grant_types=metadata.grant_types,
-            response_types=metadata.response_types,
-            permissions=metadata.permissions,
-            requirements=client.requirements,
-            settings=client.settings,
-            properties=client.properties,
-            json_web_key_set=metadata.jwks,
-            jwks_uri=metadata.jwks_uri,
-            metadata_valid_until=client.metadata_valid_until,
-            enabled=client.enabled,
-        )
-
-    def _save(self, store: Store, client: Client, metadata: Metadata) -> None:
-        store.client_registrations.save(
-            tenant_id=self._tenant_id,
-            client_uuid=client.id,
-            source="dynamic",
-            software_id=metadata.software_id,
-            software_version=metadata.software_version,
-            contacts=metadata.contacts,
-            client_uri=metadata.client_uri,
-            logo_uri=metadata.logo_uri,
-            policy_uri=metadata.policy_uri,
-            tos_uri=metadata.tos_uri,
-        )
 
     def _described(
         self,
