@@ -23,6 +23,7 @@ from authority_queries.contrib.oauth import (
     outcomes,
     unseal,
 )
+from authority_queries.engine.json_types import JsonValue
 from authority_queries.records import (
     ClientTokenIssuanceOutcome,
     CodeIssuanceOutcome,

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, HTTPException, Request
 
 from authority_queries import AsyncAuthority, AsyncStore, AsyncVerifier, Settings
-from authority_queries.contrib.fastapi.problems import add_problem_handlers
 from authority_queries.contrib.fastapi.requests import read_request
 from authority_queries.contrib.oauth import ProtocolError
+from authority_queries.contrib.oauth import Request as OAuthRequest
 from authority_queries.contrib.oauth._async.authentication import prove_key
 from authority_queries.contrib.oauth.outcomes import ErrorCode
 from authority_queries.records import VerifiedToken
@@ -53,9 +53,8 @@ class ResourceServer:
         self._verifier: AsyncVerifier | None = None
 
     @asynccontextmanager
-    async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         """Connect while the application runs: `FastAPI(lifespan=server.lifespan)`."""
-        add_problem_handlers(app)
         async with (
             AsyncAuthority.open(self._settings) as authority,
             authority.verifier(max_age=self._max_age) as verifier,
@@ -106,7 +105,14 @@ class ResourceServer:
             yield store
 
     async def _verified(self, request: Request) -> VerifiedToken:
-        read = await read_request(request, self._origin, self._certificate_header)
+        try:
+            return await self._judged(
+                await read_request(request, self._origin, self._certificate_header)
+            )
+        except ProtocolError as error:
+            raise _challenge(error.error) from None
+
+    async def _judged(self, read: OAuthRequest) -> VerifiedToken:
         presented = read.bearer()
         if presented is None:
             raise _challenge(None)
@@ -133,12 +139,12 @@ class ResourceServer:
         return live
 
 
-def _challenge(code: ErrorCode | None, **members: str) -> ProtocolError:
+def _challenge(code: ErrorCode | None, **members: str) -> HTTPException:
+    """Return a refusal with its challenge (RFC 6750 section 3)."""
     shown = {"error": code or "", **members}
     listed = ", ".join(f'{name}="{value}"' for name, value in shown.items() if value)
-    challenge = f"Bearer {listed}".strip()
-    return ProtocolError(
-        code or "invalid_token",
-        "the request needs an access token",
-        headers={"www-authenticate": challenge},
+    return HTTPException(
+        403 if code == "insufficient_scope" else 401,
+        detail=(code or "invalid_token").replace("_", " "),
+        headers={"www-authenticate": f"Bearer {listed}".strip()},
     )
