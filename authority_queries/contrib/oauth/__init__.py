@@ -27,6 +27,7 @@ from authority_queries.contrib.oauth.settings import (
     ProviderSettings,
     standard_claims,
 )
+from authority_queries.contrib.oauth.sign_ins import Passed, Refused
 
 __all__ = [
     "Answer",
@@ -38,10 +39,12 @@ __all__ = [
     "Endpoints",
     "ErrorPage",
     "Fetched",
+    "Passed",
     "ProtocolError",
     "Provider",
     "ProviderSettings",
     "Redirect",
+    "Refused",
     "Request",
     "SignIn",
     "SignedOut",

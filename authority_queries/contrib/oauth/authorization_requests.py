@@ -1,7 +1,5 @@
 """Requests for authorization, and what to do with the browser that sent one."""
 
-import base64
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,11 +11,10 @@ from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.contrib.oauth.decisions import ErrorPage, Redirect
 from authority_queries.contrib.oauth.outcomes import ErrorCode
 from authority_queries.contrib.oauth.requests import Parameters
+from authority_queries.contrib.oauth.sealing import seal, unseal_members
 from authority_queries.contrib.oauth.settings import ProviderSettings
-from authority_queries.engine.json_types import JsonArray, JsonValue
-from authority_queries.errors import DecryptionError
+from authority_queries.engine.json_types import JsonArray
 from authority_queries.records import Client
-from authority_queries.secrets.encryption import Encrypted
 
 _PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
 _BOUND_TO: Final = "authorization_request"
@@ -67,25 +64,14 @@ class AuthorizationRequest:
     def seal(self, settings: ProviderSettings) -> str:
         """Return the request as a text that only this issuer can read, for a form."""
         members = asdict(self) | {"received_at": self.received_at.isoformat()}
-        sealed = settings.keyring.encrypt(
-            json.dumps(members).encode(), bound_to=(_BOUND_TO, settings.issuer)
-        )
-        octets = base64.urlsafe_b64encode(sealed.ciphertext).decode()
-        return f"{octets}.{sealed.key_id}"
+        return seal(members, _BOUND_TO, settings)
 
 
 def unseal(text: str, settings: ProviderSettings) -> AuthorizationRequest:
     """Return the request of a text that `seal` made. Raises ProtocolError."""
-    octets, _, key_id = text.partition(".")
-    try:
-        sealed = Encrypted(ciphertext=base64.urlsafe_b64decode(octets), key_id=key_id)
-        opened = settings.keyring.decrypt(sealed, bound_to=(_BOUND_TO, settings.issuer))
-        members: dict[str, JsonValue] = json.loads(opened)
-        received_at = datetime.fromisoformat(str(members.pop("received_at")))
-        return AuthorizationRequest(received_at=received_at, **members)  # type: ignore[arg-type]  # seal wrote it
-    except (DecryptionError, ValueError):
-        message = "the form is not of this server, or is too old"
-        raise ProtocolError("invalid_request", message) from None
+    members = dict(unseal_members(text, _BOUND_TO, settings))
+    received_at = datetime.fromisoformat(str(members.pop("received_at")))
+    return AuthorizationRequest(received_at=received_at, **members)  # type: ignore[arg-type]  # seal wrote it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

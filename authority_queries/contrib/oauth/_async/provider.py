@@ -15,6 +15,7 @@ from authority_queries.contrib.oauth._async.requesting import (
     AsyncDeviceAuthorization,
     AsyncPushedRequests,
 )
+from authority_queries.contrib.oauth._async.sign_in import AsyncSignIn
 from authority_queries.contrib.oauth._async.token import AsyncTokenEndpoint
 from authority_queries.contrib.oauth._async.tokens import (
     AsyncIntrospection,
@@ -37,9 +38,9 @@ class AsyncProvider:
     """The endpoints of an issuer, which is a tenant.
 
     `token`, `introspection`, `revocation`, `userinfo`, `pushed_requests`, `devices` and
-    `registration` have `answer(request)`. `authorization`, `device_pages` and `logout`
-    decide what a browser sees. With `fetch` a client_id may be the URL of a metadata
-    document.
+    `registration` have `answer(request)`. `authorization`, `sign_in`, `device_pages`
+    and `logout` decide what a browser sees. With `fetch` a client_id may be the URL of
+    a metadata document.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class AsyncProvider:
         self.device_pages = AsyncDevicePages(authority, context)
         self.registration = AsyncRegistration(authority, context)
         self.logout = AsyncLogout(authority, context)
+        self.sign_in = AsyncSignIn(authority, context)
 
     async def metadata(self) -> Answer:
         """Return the metadata, for both well-known paths."""

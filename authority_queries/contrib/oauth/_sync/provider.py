@@ -16,6 +16,7 @@ from authority_queries.contrib.oauth._sync.requesting import (
     DeviceAuthorization,
     PushedRequests,
 )
+from authority_queries.contrib.oauth._sync.sign_in import SignIn
 from authority_queries.contrib.oauth._sync.token import TokenEndpoint
 from authority_queries.contrib.oauth._sync.tokens import (
     Introspection,
@@ -38,9 +39,9 @@ class Provider:
     """The endpoints of an issuer, which is a tenant.
 
     `token`, `introspection`, `revocation`, `userinfo`, `pushed_requests`, `devices` and
-    `registration` have `answer(request)`. `authorization`, `device_pages` and `logout`
-    decide what a browser sees. With `fetch` a client_id may be the URL of a metadata
-    document.
+    `registration` have `answer(request)`. `authorization`, `sign_in`, `device_pages`
+    and `logout` decide what a browser sees. With `fetch` a client_id may be the URL of
+    a metadata document.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Provider:
         self.device_pages = DevicePages(authority, context)
         self.registration = Registration(authority, context)
         self.logout = Logout(authority, context)
+        self.sign_in = SignIn(authority, context)
 
     def metadata(self) -> Answer:
         """Return the metadata, for both well-known paths."""
