@@ -22,6 +22,7 @@ from authority_queries.contrib.oauth.decisions import (
 )
 from authority_queries.contrib.oauth.fetching import Fetched
 from authority_queries.contrib.oauth.requests import Request
+from authority_queries.contrib.oauth.sealing import seal, unseal_members
 from authority_queries.contrib.oauth.settings import (
     Endpoints,
     ProviderSettings,
@@ -48,6 +49,8 @@ __all__ = [
     "Request",
     "SignIn",
     "SignedOut",
+    "seal",
     "standard_claims",
     "unseal",
+    "unseal_members",
 ]

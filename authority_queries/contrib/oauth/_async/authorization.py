@@ -110,6 +110,11 @@ class AsyncAuthorization(AsyncEndpoint):
                 authorization_details=request.authorization_details,
             )
 
+    def deny(self, request: AuthorizationRequest) -> Redirect:
+        """Return the redirect that tells the client that the person said no."""
+        issuer = self._settings.issuer
+        return request.refusal(issuer, "access_denied", "the person said no")
+
     async def _begin(
         self, store: AsyncStore, parameters: Parameters
     ) -> AuthorizationRequest | Decision:

@@ -27,6 +27,10 @@ from authority_queries.contrib.oauth.context import KEY_LIFETIME, Context
 from authority_queries.contrib.oauth.fetching import AsyncFetch
 from authority_queries.contrib.oauth.metadata import discovery
 from authority_queries.contrib.oauth.settings import ProviderSettings
+from authority_queries.engine.calls import AsyncEntered
+from authority_queries.records import LiveSession
+from authority_queries.repositories._async.store import AsyncStore
+from authority_queries.repositories.actors import Actor
 from authority_queries.secrets.key_pairs import mint_signing_key
 from authority_queries.service._async.authority import AsyncAuthority
 
@@ -69,6 +73,16 @@ class AsyncProvider:
         self.registration = AsyncRegistration(authority, context)
         self.logout = AsyncLogout(authority, context)
         self.sign_in = AsyncSignIn(authority, context)
+
+    async def session(self, cookie: str | None) -> LiveSession | None:
+        """Return the live session of a cookie, if it is of this issuer."""
+        if cookie is None:
+            return None
+        return await self._authority.verify_session(cookie, tenant_id=self.tenant_id)
+
+    def unit(self, *, actor: Actor | None = None) -> AsyncEntered[AsyncStore]:
+        """Open a unit of work of this tenant, in autocommit."""
+        return self._authority.tenant(self.tenant_id, autocommit=True, actor=actor)
 
     async def metadata(self) -> Answer:
         """Return the metadata, for both well-known paths."""

@@ -117,7 +117,7 @@ class AsyncSignIn(AsyncEndpoint):
             outcome="succeeded",
             user_id=user.id,
         )
-        if password_needs_rehash(user.password_hash):
+        if user.password_hash and password_needs_rehash(user.password_hash):
             await self._rehash(store, user, password)
         factors = await store.user_credentials.list_by_user(
             tenant_id=self._tenant_id, user_id=user.id

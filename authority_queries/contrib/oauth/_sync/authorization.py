@@ -105,6 +105,11 @@ class Authorization(Endpoint):
                 authorization_details=request.authorization_details,
             )
 
+    def deny(self, request: AuthorizationRequest) -> Redirect:
+        """Return the redirect that tells the client that the person said no."""
+        issuer = self._settings.issuer
+        return request.refusal(issuer, "access_denied", "the person said no")
+
     def _begin(
         self, store: Store, parameters: Parameters
     ) -> AuthorizationRequest | Decision:

@@ -28,6 +28,10 @@ from authority_queries.contrib.oauth.context import KEY_LIFETIME, Context
 from authority_queries.contrib.oauth.fetching import Fetch
 from authority_queries.contrib.oauth.metadata import discovery
 from authority_queries.contrib.oauth.settings import ProviderSettings
+from authority_queries.engine.calls import Entered
+from authority_queries.records import LiveSession
+from authority_queries.repositories._sync.store import Store
+from authority_queries.repositories.actors import Actor
 from authority_queries.secrets.key_pairs import mint_signing_key
 from authority_queries.service._sync.authority import Authority
 
@@ -70,6 +74,16 @@ class Provider:
         self.registration = Registration(authority, context)
         self.logout = Logout(authority, context)
         self.sign_in = SignIn(authority, context)
+
+    def session(self, cookie: str | None) -> LiveSession | None:
+        """Return the live session of a cookie, if it is of this issuer."""
+        if cookie is None:
+            return None
+        return self._authority.verify_session(cookie, tenant_id=self.tenant_id)
+
+    def unit(self, *, actor: Actor | None = None) -> Entered[Store]:
+        """Open a unit of work of this tenant, in autocommit."""
+        return self._authority.tenant(self.tenant_id, autocommit=True, actor=actor)
 
     def metadata(self) -> Answer:
         """Return the metadata, for both well-known paths."""

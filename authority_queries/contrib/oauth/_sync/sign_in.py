@@ -118,7 +118,7 @@ class SignIn(Endpoint):
             outcome="succeeded",
             user_id=user.id,
         )
-        if password_needs_rehash(user.password_hash):
+        if user.password_hash and password_needs_rehash(user.password_hash):
             self._rehash(store, user, password)
         factors = store.user_credentials.list_by_user(
             tenant_id=self._tenant_id, user_id=user.id
