@@ -8,7 +8,7 @@ DEPLOY := examples/deploy
 # One worker per processor, each with its own server. PYTEST_ARGS="-n 0" runs without.
 IN_PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test lint pytest matrix coverage generate plans regenerate fuzz model soak chaos crashes benchmark snapshot checksums release sync format wheel clean
+.PHONY: help demo test lint pytest matrix coverage generate plans entries regenerate fuzz model soak chaos crashes benchmark snapshot checksums release sync format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -62,9 +62,10 @@ generate: $(VENV)/dev.stamp ## Write the typed modules for the SQL files
 plans: $(VENV)/dev.stamp ## Write queries/plans.txt: how PostgreSQL executes each query
 	$(BIN)/authority plans
 
-regenerate: $(VENV)/dev.stamp ## Write all generated files: sync, checksums, snapshot, generate and plans
+regenerate: $(VENV)/dev.stamp ## Write all generated files: sync, checksums, snapshot, generate, plans and entries
 	@$(MAKE) --no-print-directory sync
 	@$(MAKE) --no-print-directory --jobs=3 checksums snapshot generate plans
+	@$(MAKE) --no-print-directory entries
 
 fuzz: $(VENV)/dev.stamp ## Compare the types of random queries with their rows: minutes (FUZZ_ARGS)
 	$(BIN)/python -m tests.fuzz --queries 8000 $(FUZZ_ARGS)
@@ -91,6 +92,9 @@ benchmark: $(BENCHMARKS)/stamp ## Measure calls beside peers, and as tables grow
 
 snapshot: $(VENV)/dev.stamp ## Write schema/snapshot.sql and schema/privileges.txt
 	$(BIN)/python -m tools.snapshot
+
+entries: $(VENV)/dev.stamp ## Write docs/entries.schema.json and the table of kinds in docs/leaving.md
+	$(BIN)/python -m tools.entries
 
 checksums: $(VENV)/dev.stamp ## Write schema/checksums.txt; refuses a released migration that changed
 	$(BIN)/python -m tools.checksums

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     )
     from authority_queries.errors import AuthorityError
     from authority_queries.importing.exporting import EntryExporter
-    from authority_queries.importing.importer import (
-        Importer,
+    from authority_queries.importing.importer import Importer
+    from authority_queries.importing.writing.options import (
         ImportOptions,
         ImportProgress,
     )
@@ -177,8 +177,8 @@ _HOMES = {
     "ErasureReport": "service.erasures",
     "ExportedLine": "service.exports",
     "Exporter": "service._sync.exporter",
-    "ImportOptions": "importing.importer",
-    "ImportProgress": "importing.importer",
+    "ImportOptions": "importing.writing.options",
+    "ImportProgress": "importing.writing.options",
     "ImportReport": "repositories.row_batches",
     "ImportSummary": "importing.writing.summaries",
     "ImportedToken": "repositories.rows",

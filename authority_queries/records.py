@@ -802,6 +802,14 @@ class OtherRow:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdatedRow:
+    """A row of entries.update_rows."""
+
+    place: int
+    is_updated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ErasedTenantRows:
     """A row of erasures.erase_tenant."""
 

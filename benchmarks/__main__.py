@@ -64,6 +64,11 @@ _OTHERS: Final = (
         module="growth",
     ),
     _Benchmark("hints", "a hint for followers of the feed"),
+    _Benchmark(
+        "importing",
+        "an import of a dump of MongoDB, beside bare COPY",
+        short=("--users", "2000", "--tokens", "20000"),
+    ),
     _Benchmark("isolation", "row-level security, pools and units"),
     _Benchmark("issuing", "what indexes and constraints of tokens cost"),
     _Benchmark("lists", "a page of a list", ("--rows", "10000", "300000")),

@@ -1,4 +1,4 @@
--- name: read_rows(tenant_id, table_name, key_columns, keys)
+-- name: read_rows(tenant_id, table_name, key_columns, row_keys)
 -- A row of the tenant with one of these keys, with hashes, and the number of the key.
 -- A key is an array of texts. Keys and rows have the names of users, clients, roles and
 -- service accounts instead of their ids.
@@ -6,14 +6,14 @@
 -- @param tenant_id notnull
 -- @param table_name notnull
 -- @param key_columns notnull
--- @param keys notnull
+-- @param row_keys notnull
 -- @notnull number -- The function returns numbers.
 -- @notnull found -- The function returns rows.
 -- @role pg_database_owner
 select
     rows.number,
     rows.found
-from authority.read_rows(:tenant_id, :table_name, :key_columns, :keys) as rows;
+from authority.read_rows(:tenant_id, :table_name, :key_columns, :row_keys) as rows;
 
 -- name: list_row_keys(tenant_id, table_name, key_columns, after, page_size)^
 -- The keys of the next rows of the tenant in this table, in the order of the primary
@@ -37,11 +37,3 @@ left join
         :tenant_id, :table_name, :key_columns, :after, :page_size
     ) as page
     on calls.is_made;
-
--- name: count_rows(tenant_id, table_name)$
--- The number of the tenant's rows in this table.
--- @param tenant_id notnull
--- @param table_name notnull
--- @notnull counted -- The function returns a count.
--- @role pg_database_owner
-select authority.count_rows(:tenant_id, :table_name) as counted;

@@ -1,8 +1,8 @@
--- name: import_tenant(tenant_id, code, display_name, status, settings, tokens_valid_after, created_at, updated_at, is_complete)$
+-- name: import_tenant(new_id, code, display_name, status, settings, tokens_valid_after, created_at, updated_at, foreign_tokens_until, is_complete)$
 -- The id of the tenant with this code, which is created if there is none, with the
--- system roles and the standard scopes unless it is complete: its own follow. tenant_id
--- is the id of a new tenant.
--- @param tenant_id notnull
+-- system roles and the standard scopes unless it is complete: its own follow. new_id is
+-- the id of a new tenant.
+-- @param new_id notnull
 -- @param code notnull
 -- @param display_name notnull
 -- @param status notnull
@@ -11,14 +11,15 @@
 -- @notnull id -- The function returns the id of the new or of the stored tenant.
 -- @role pg_database_owner
 select authority.import_tenant(
-    :tenant_id,
+    :new_id,
     :code,
     :display_name,
     :status,
     :settings,
     :tokens_valid_after,
-    coalesce(:created_at, authority.clock()),
-    coalesce(:updated_at, :created_at, authority.clock()),
+    :created_at,
+    :updated_at,
+    :foreign_tokens_until,
     :is_complete
 ) as id;
 
@@ -40,18 +41,18 @@ from authority.find_named_rows(
     :tenant_id, :users, :clients, :roles, :service_accounts
 ) as named;
 
--- name: import_rows(tenant_id, table_name, columns, key, rows_json)$
+-- name: import_rows(tenant_id, table_name, columns, key_columns, rows_json)$
 -- The number of rows that were inserted into this table. A row whose key is stored
 -- already is skipped. rows_json is an array of objects of these columns.
 -- @param tenant_id notnull
 -- @param table_name notnull
 -- @param columns notnull
--- @param key notnull
+-- @param key_columns notnull
 -- @param rows_json notnull
 -- @notnull imported -- The function returns a count.
 -- @role pg_database_owner
 select authority.import_rows(
-    :tenant_id, :table_name, :columns, :key, :rows_json
+    :tenant_id, :table_name, :columns, :key_columns, :rows_json
 ) as imported;
 
 -- name: import_license_usage(tenant_id, rows_json)$
@@ -63,21 +64,41 @@ select authority.import_rows(
 -- @role pg_database_owner
 select authority.import_license_usage(:tenant_id, :rows_json) as imported;
 
--- name: find_others(tenant_id, table_name, key, fixed, rows_json)
+-- name: find_others(tenant_id, table_name, key_columns, fixed, rows_json)
 -- The position, from 1, of a row whose key is that of a stored row with other values in
 -- the fixed columns.
 -- @row OtherRow
 -- @param tenant_id notnull
 -- @param table_name notnull
--- @param key notnull
+-- @param key_columns notnull
 -- @param fixed notnull
 -- @param rows_json notnull
 -- @notnull position -- The function returns positions.
 -- @role pg_database_owner
 select others.position
 from authority.find_other_rows(
-    :tenant_id, :table_name, :key, :fixed, :rows_json
+    :tenant_id, :table_name, :key_columns, :fixed, :rows_json
 ) as others (position);
+
+-- name: update_rows(tenant_id, table_name, columns, key_columns, fixed, rows_json)
+-- The place, from 1, of a row that is stored and differs from the given one, and
+-- whether it was updated: not if it changed here later. What has ended is not revived.
+-- @row UpdatedRow
+-- @param tenant_id notnull
+-- @param table_name notnull
+-- @param columns notnull
+-- @param key_columns notnull
+-- @param fixed notnull
+-- @param rows_json notnull
+-- @notnull place -- The function returns places.
+-- @notnull is_updated -- The function returns a boolean.
+-- @role pg_database_owner
+select
+    updated.place,
+    updated.is_updated
+from authority.update_rows(
+    :tenant_id, :table_name, :columns, :key_columns, :fixed, :rows_json
+) as updated;
 
 -- name: settle(tenant_id, table_name, rows_json)$
 -- True when other rows changed: families last as long as their imported tokens, and the

@@ -1102,32 +1102,6 @@ CASE
     ELSE NULL::text
 END)::uuid));
 
--- count_rows
-
-CREATE FUNCTION authority.count_rows(tenant_id uuid, table_name text) RETURNS bigint
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET "TimeZone" TO 'UTC'
-    SET "DateStyle" TO 'ISO'
-    SET row_security TO 'on'
-    AS $_$
-declare
-    tenant_before constant text := current_setting('authority.tenant_id', true);
-    counted bigint;
-begin
-    perform set_config('authority.tenant_id', count_rows.tenant_id::text, true);
-    execute format(
-        'select count(*) from authority.%I as held where held.%I = $1',
-        table_name,
-        case when table_name = 'tenants' then 'id' else 'tenant_id' end
-    ) into counted using tenant_id;
-    perform set_config('authority.tenant_id', tenant_before, true);
-    return counted;
-end
-$_$;
-
-COMMENT ON FUNCTION authority.count_rows(tenant_id uuid, table_name text) IS 'Returns how many rows the tenant has in this table.';
-
 -- covers_details
 
 CREATE FUNCTION authority.covers_details(granted jsonb, asked jsonb) RETURNS boolean
@@ -2704,9 +2678,9 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.find_named_rows(tenant_id uuid, users text[], clients text[], roles text[], service_accounts text[]) IS 'Returns the kind, the name and the id of each user with one of these subject_ids, client
-with one of these client_ids, role of one of these names, and service account with one of
-these account_ids.';
+COMMENT ON FUNCTION authority.find_named_rows(tenant_id uuid, users text[], clients text[], roles text[], service_accounts text[]) IS 'Returns the kind, the name and the id of each user with one of these subject_ids, each
+client with one of these client_ids, each role of one of these names, and each service
+account with one of these account_ids.';
 
 -- find_other_rows
 
@@ -3109,8 +3083,7 @@ begin
                 when given.name in ('created_at', 'authenticated_at')
                     and given.name <> all(key)
                     then format(
-                        'least(coalesce(given.%I, authority.clock()), authority.clock())',
-                        given.name
+                        'least(coalesce(given.%I, now.moment), now.moment)', given.name
                     )
                 when pg_attribute.attnotnull and pg_attribute.atthasdef
                     then format(
@@ -3135,8 +3108,7 @@ begin
         and pg_attribute.attgenerated = ''
     having count(*) = cardinality(columns);
     if names is null then
-        raise invalid_parameter_value
-        using message = 'a column is not one of the table';
+        raise invalid_parameter_value using message = 'a column is unknown';
     end if;
     select string_agg(format(', %I', parts.name), '') into keys
     from unnest(key) as parts (name);
@@ -3144,7 +3116,8 @@ begin
     perform set_config('authority.loaded_tenant', import_rows.tenant_id::text, true);
     execute format(
         'insert into authority.%1$I (tenant_id, %2$s) select $1, %3$s '
-        'from json_to_recordset($2::json) as given (%4$s) '
+        'from (select authority.clock() as moment) as now, '
+        'json_to_recordset($2::json) as given (%4$s) '
         'on conflict (tenant_id%5$s) do nothing',
         table_name,
         names,
@@ -3165,7 +3138,7 @@ every policy applies. The insertions are no events of the audit.';
 
 -- import_tenant
 
-CREATE FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, is_complete boolean) RETURNS uuid
+CREATE FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, foreign_tokens_until timestamp with time zone, is_complete boolean) RETURNS uuid
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
@@ -3175,13 +3148,14 @@ CREATE FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name 
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
     loaded_before constant text := current_setting('authority.loaded_tenant', true);
+    moment constant timestamptz := authority.clock();
     found_id uuid;
 begin
     perform set_config('authority.tenant_id', import_tenant.tenant_id::text, true);
     perform set_config('authority.loaded_tenant', import_tenant.tenant_id::text, true);
     insert into authority.tenants (
-        id, code, display_name, status, settings, tokens_valid_after, created_at,
-        updated_at
+        id, code, display_name, status, settings, tokens_valid_after,
+        foreign_tokens_until, created_at, updated_at
     )
     values (
         import_tenant.tenant_id,
@@ -3190,8 +3164,11 @@ begin
         import_tenant.status,
         import_tenant.settings,
         import_tenant.tokens_valid_after,
-        least(import_tenant.created_at, authority.clock()),
-        least(import_tenant.updated_at, authority.clock())
+        import_tenant.foreign_tokens_until,
+        least(coalesce(import_tenant.created_at, moment), moment),
+        least(
+            coalesce(import_tenant.updated_at, import_tenant.created_at, moment), moment
+        )
     )
     on conflict on constraint tenants_code_key do nothing
     returning tenants.id into found_id;
@@ -3225,7 +3202,7 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, is_complete boolean) IS 'Returns the id of the tenant with this code. Creates the tenant if there is none, with
+COMMENT ON FUNCTION authority.import_tenant(tenant_id uuid, code text, display_name text, status text, settings jsonb, tokens_valid_after timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone, foreign_tokens_until timestamp with time zone, is_complete boolean) IS 'Returns the id of the tenant with this code. Creates the tenant if there is none, with
 the system roles and the standard scopes unless it is complete: its own follow. Its
 insertion is no event of the audit.';
 
@@ -3284,7 +3261,7 @@ of the database with the setting authority.feed = off, and publish by themselves
 
 CREATE FUNCTION authority.is_password_hash(hash text) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN CASE WHEN ((hash COLLATE "C") ~ '^\$argon2(id|i|d)\$v=19\$m=[1-9][0-9]{0,6},t=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN ((("substring"((hash COLLATE "C"), 'm=([0-9]+)'::text))::bigint * ("substring"((hash COLLATE "C"), 't=([0-9]+)'::text))::bigint) <= 1048576) WHEN ((hash COLLATE "C") ~ '^\$scrypt\$ln=([1-9]|1[0-9]|20),r=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN (((("substring"((hash COLLATE "C"), 'r=([0-9]+)'::text))::bigint * ("substring"((hash COLLATE "C"), 'p=([0-9]+)'::text))::bigint) << ("substring"((hash COLLATE "C"), 'ln=([0-9]+)'::text))::integer) <= 2097152) ELSE ((hash COLLATE "C") ~ '^(\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}|\$pbkdf2-sha(1|256|512)\$i=([1-9][0-9]{0,5}|[12][0-9]{6})\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?|(\{SSHA\}([A-Za-z0-9+/]{4}){7,17}|\{SSHA256\}([A-Za-z0-9+/]{4}){11,21}|\{SSHA512\}([A-Za-z0-9+/]{4}){22,31})([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==))$'::text) END;
+    RETURN CASE WHEN ((hash COLLATE "C") ~ '^\$argon2(id|i|d)\$v=19\$m=[1-9][0-9]{0,6},t=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN ((("substring"((hash COLLATE "C"), 'm=([0-9]+)'::text))::bigint * ("substring"((hash COLLATE "C"), 't=([0-9]+)'::text))::bigint) <= 1048576) WHEN ((hash COLLATE "C") ~ '^\$scrypt\$ln=([1-9]|1[0-9]|20),r=[1-9][0-9]?,p=[1-9][0-9]?\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?$'::text) THEN (((("substring"((hash COLLATE "C"), 'r=([0-9]+)'::text))::bigint * ("substring"((hash COLLATE "C"), 'p=([0-9]+)'::text))::bigint) << ("substring"((hash COLLATE "C"), 'ln=([0-9]+)'::text))::integer) <= 2097152) ELSE ((hash COLLATE "C") ~ '^((\$bcrypt-sha256-hex)?\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}|\$pbkdf2-sha(1|256|512)\$i=([1-9][0-9]{0,5}|[12][0-9]{6})\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?|(\{SSHA\}([A-Za-z0-9+/]{4}){7,17}|\{SSHA256\}([A-Za-z0-9+/]{4}){11,21}|\{SSHA512\}([A-Za-z0-9+/]{4}){22,31})([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==))$'::text) END;
 
 COMMENT ON FUNCTION authority.is_password_hash(hash text) IS 'Returns whether a sign-in can verify this hash: Argon2, PBKDF2 or scrypt as a PHC
 string, bcrypt or {SSHA}, each in one spelling and at a cost of at most about a
@@ -4139,15 +4116,17 @@ CREATE FUNCTION authority.list_row_keys(tenant_id uuid, table_name text, key_col
     AS $_$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
-    target constant regclass := format('authority.%I', table_name)::regclass;
+    target regclass;
     pieces record;
     held_keys text;
     past_keys text;
     system_flag text;
+    expiry text;
 begin
     perform set_config('authority.tenant_id', list_row_keys.tenant_id::text, true);
     select described.* into pieces
     from authority.describe_keys(table_name, key_columns) as described;
+    target := format('authority.%I', table_name)::regclass;
     select
         string_agg(format('held.%I', pg_attribute.attname), ', ' order by parts.number),
         string_agg(
@@ -4177,10 +4156,15 @@ begin
             else 'false'
         end
     into system_flag;
+    select
+        coalesce(max(format('held.%I', pg_attribute.attname)), 'null::timestamptz')
+    into expiry
+    from pg_attribute
+    where pg_attribute.attrelid = target and pg_attribute.attname = 'expires_at';
     return query execute format(
         'with picked as ('
         'select jsonb_build_array(%3$s) as key, held.created_at, '
-        '%6$s as is_system, '
+        '%6$s as is_system, %7$s as expires_at, '
         'row_number() over (order by %2$s) as position, '
         '(select to_jsonb(parts) from (select %2$s) as parts) as row_key '
         'from %1$s as held where held.%4$I = $1 ' || case
@@ -4188,14 +4172,16 @@ begin
             else ''
         end || 'order by %2$s limit $3) '
         'select jsonb_agg(jsonb_build_array(picked.key, picked.created_at, '
-        'picked.is_system, picked.row_key) order by picked.position), count(*), '
+        'picked.is_system, picked.expires_at, picked.row_key) '
+        'order by picked.position), count(*), '
         '(array_agg(picked.row_key order by picked.position desc))[1] from picked',
         target,
         held_keys,
         pieces.listed,
         pieces.tenant_column,
         past_keys,
-        system_flag
+        system_flag,
+        expiry
     ) using tenant_id, after, page_size;
     perform set_config('authority.tenant_id', tenant_before, true);
 end
@@ -4203,8 +4189,8 @@ $_$;
 
 COMMENT ON FUNCTION authority.list_row_keys(tenant_id uuid, table_name text, key_columns text[], after jsonb, page_size bigint) IS 'Returns the next rows of the tenant in one table in the order of its primary key, after
 this primary key: an array of the key as in read_rows, the time of creation, whether the
-row belongs to the system, and its primary key; how many; and the primary key of the
-last one.';
+row belongs to the system, its expiry, and its primary key; how many; and the primary
+key of the last one.';
 
 -- live_sessions
 
@@ -5346,7 +5332,7 @@ begin
         'select keys.number, %2$s '
         'from jsonb_array_elements($2) with ordinality as keys (value, number)) '
         'select wanted.number, '
-        'to_jsonb(held) || jsonb_build_object(%5$s) '
+        'to_jsonb(held) - $3 || jsonb_build_object(%5$s) '
         'from wanted inner join authority.%1$I as held '
         'on held.%4$I = $1 and %3$s order by wanted.number',
         table_name,
@@ -5354,13 +5340,22 @@ begin
         pieces.matched,
         pieces.tenant_column,
         named
-    ) using tenant_id, keys;
+    ) using
+        tenant_id,
+        keys,
+        array(
+            select pg_attribute.attname::text
+            from pg_attribute
+            where
+                pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+                and pg_attribute.attgenerated <> ''
+        );
     perform set_config('authority.tenant_id', tenant_before, true);
 end
 $_$;
 
-COMMENT ON FUNCTION authority.read_rows(tenant_id uuid, table_name text, key_columns text[], keys jsonb) IS 'Returns the rows of the tenant with these keys, with every column and hash, and the
-number of each key, from 1 on. A key is an array of texts in the order of key_columns. Keys and
+COMMENT ON FUNCTION authority.read_rows(tenant_id uuid, table_name text, key_columns text[], keys jsonb) IS 'Returns the rows of the tenant with these keys, with every stored column and hash, and
+the number of each key, from 1 on. A key is an array of texts in the order of key_columns. Keys and
 rows have the names of users, clients, roles and service accounts instead of their
 ids.';
 
@@ -7278,6 +7273,142 @@ CREATE FUNCTION authority.totp_step(period interval) RETURNS bigint
 
 COMMENT ON FUNCTION authority.totp_step(period interval) IS 'Returns the current time step (RFC 6238 section 4.2): how many periods have passed
 since 1970.';
+
+-- update_rows
+
+CREATE FUNCTION authority.update_rows(tenant_id uuid, table_name text, columns text[], key text[], fixed text[], rows_json text) RETURNS TABLE(place bigint, is_updated boolean)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET "IntervalStyle" TO 'postgres'
+    SET standard_conforming_strings TO 'on'
+    SET row_security TO 'on'
+    AS $_$
+declare
+    tenant_before constant text := current_setting('authority.tenant_id', true);
+    has_version constant boolean := exists (
+        select from pg_attribute
+        where
+            pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+            and pg_attribute.attname = 'row_version'
+    );
+    names text;
+    types text;
+    same text;
+    stored text;
+    cells text;
+    sets text;
+begin
+    select
+        string_agg(format('%I', given.name), ', ' order by given.name),
+        string_agg(format('%I %s', given.name, given.type), ', ' order by given.name),
+        string_agg(format(' and held.%1$I = given.%1$I', given.name), '')
+        filter (where given.name = any(key)),
+        string_agg(format('held.%I', given.name), ', ' order by given.name)
+        filter (where given.is_value),
+        string_agg(
+            format(
+                case
+                    -- What has ended stays ended, and counters only grow.
+                    when given.name in ('revoked_at', 'redeemed_at')
+                        then 'coalesce(held.%1$I, given.%1$I)'
+                    when given.name = 'revocation_reason'
+                        then 'case when held.revoked_at is null then given.%1$I '
+                        'else held.%1$I end'
+                    when given.name = 'redemption_hash'
+                        then 'case when held.redeemed_at is null then given.%1$I '
+                        'else held.%1$I end'
+                    when given.name in (
+                        'last_sequence', 'last_used_at', 'last_used_step',
+                        'sign_count', 'tokens_expire_at', 'tokens_valid_after'
+                    ) then 'greatest(held.%1$I, given.%1$I)'
+                    when given.is_required then 'coalesce(given.%1$I, held.%1$I)'
+                    else 'given.%1$I'
+                end,
+                given.name
+            ),
+            ', ' order by given.name
+        ) filter (where given.is_value),
+        string_agg(format('%1$I = differing.%1$I', given.name), ', ')
+        filter (where given.is_value)
+    into names, types, same, stored, cells, sets
+    from (
+        select
+            pg_attribute.attname as name,
+            format_type(pg_attribute.atttypid, pg_attribute.atttypmod) as type,
+            pg_attribute.attnotnull as is_required,
+            pg_attribute.attname <> all(
+                key || fixed || '{id,created_at,updated_at}'::text[]
+            ) as is_value
+        from pg_attribute
+        where
+            pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+            and pg_attribute.attname = any(columns)
+    ) as given;
+    if sets is null then
+        return;
+    end if;
+    perform set_config('authority.tenant_id', update_rows.tenant_id::text, true);
+    return query execute format(
+        'with differing as materialized ('
+        'select given.place, %9$s as may_change, held.ctid as row, '
+        '%10$s as updated_at, changed.* '
+        'from rows from (json_to_recordset($2::json) as (%2$s)) '
+        'with ordinality as given (%1$s, place) '
+        'inner join authority.%3$I as held on held.tenant_id = $1%4$s '
+        'cross join lateral (select %6$s) as changed (%7$s) '
+        'where (%5$s) is distinct from (%6$s) '
+        'for no key update of held'
+        '), updated as ('
+        'update authority.%3$I as held set %8$s%11$s from differing '
+        'where held.ctid = differing.row and differing.may_change '
+        'returning differing.place) '
+        'select differing.place, differing.may_change from differing',
+        names,
+        types,
+        table_name,
+        coalesce(same, '')
+        -- Our own roles and scopes are not those of the other store.
+        || case
+            when 'is_system' = any(columns) then ' and not held.is_system'
+            else ''
+        end,
+        stored,
+        cells,
+        replace(stored, 'held.', ''),
+        sets,
+        case
+            when 'updated_at' = any(columns)
+                then '(held.updated_at <= given.updated_at) is not false'
+            when table_name = 'recovery_codes'
+                then '(held.last_used_at is null '
+                'or held.last_used_at <= given.last_used_at) is true'
+            else 'true'
+        end,
+        case
+            when 'updated_at' = any(columns)
+                then 'coalesce(least(given.updated_at, authority.clock()), '
+                'authority.clock())'
+            else 'authority.clock()'
+        end,
+        case
+            when 'updated_at' = any(columns)
+                then ', updated_at = differing.updated_at'
+            else ''
+        end
+        || case
+            when has_version then ', row_version = held.row_version + 1' else ''
+        end
+    ) using tenant_id, rows_json;
+    perform set_config('authority.tenant_id', tenant_before, true);
+end
+$_$;
+
+COMMENT ON FUNCTION authority.update_rows(tenant_id uuid, table_name text, columns text[], key text[], fixed text[], rows_json text) IS 'Updates rows of the tenant that are stored and differ from the given ones. Returns the
+places of these, from 1, and whether each was updated: not if it changed here later.
+Tokens, families, consents and sessions that have ended are not revived. Rows with other
+values in the fixed columns must have been refused before.';
 
 -- usable_licenses
 

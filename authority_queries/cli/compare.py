@@ -62,8 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="the journal of an import: explains what the import refused, and what was "
-        "created or used here since. May be repeated",
+        help="the journal of an import: explains what the import refused. May be "
+        "repeated",
+    )
+    parser.add_argument(
+        "--in-use",
+        action="store_true",
+        help="this authority is in use: explain what was created, changed or used here "
+        "since the import of the last --journal",
     )
     parser.add_argument(
         "--sign-in",
@@ -128,12 +134,15 @@ def _options(arguments: argparse.Namespace) -> "CompareOptions":
     if arguments.sample < 0:
         message = f"--sample must be 0 or more, not {arguments.sample}"
         raise ConfigurationError(message)
+    if arguments.in_use and not arguments.journal:
+        message = "--in-use needs the --journal of the last import"
+        raise ConfigurationError(message)
     imports = read_journals(arguments.journal)
     return CompareOptions(
         tenant=arguments.tenant,
         sample=None if arguments.full else arguments.sample,
         seed=arguments.seed,
-        imported_at=imports.ended_at,
+        in_use_since=imports.ended_at if arguments.in_use else None,
         refused=imports.refused,
     )
 

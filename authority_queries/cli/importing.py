@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import psycopg
 from tabulate import tabulate
 
 from authority_queries.cli.progress import Stop
 from authority_queries.cli.sources import add_source, open_named
+from authority_queries.errors import AuthorityError, ConfigurationError
 from authority_queries.service.settings import Settings
 
 if TYPE_CHECKING:
-    from authority_queries import ImportProgress, ImportSummary
+    from authority_queries import ImportOptions, ImportProgress, ImportSummary
+    from authority_queries.importing.documents import Source
     from authority_queries.importing.writing.summaries import CollectionSummary
 
+_STOPPED: Final = "authority: stopped: go on with --resume"
 _JOURNAL: Final = Path("authority-import.journal")
 _EPILOG: Final = (
     "Log in as the owner of the database, as for `authority migrate`. Exit codes: 0 "
@@ -33,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dry-run",
         action="store_true",
         help="do everything in one transaction, and roll it back",
+    )
+    parser.add_argument(
+        "--update",
+        action="store_true",
+        help="also update rows that are stored and differ, unless they changed here "
+        "later; --since does so too",
     )
     parser.add_argument(
         "--resume",
@@ -68,34 +78,48 @@ def run_import(settings: Settings, arguments: argparse.Namespace) -> int:
     Raises ConfigurationError, SourceError, UnavailableError.
     """
     # Imported here because stale generated modules cannot be imported.
-    from authority_queries import Importer, ImportOptions  # noqa: PLC0415 -- see above
+    from authority_queries import ImportOptions  # noqa: PLC0415 -- see above
 
     options = ImportOptions(
         tenant=arguments.tenant,
         dry_run=arguments.dry_run,
         journal=arguments.journal,
+        update=arguments.update or arguments.since is not None,
         resume=arguments.resume,
         report=arguments.report,
         batch_size=arguments.batch_size,
     )
-    one = settings.model_copy(update={"pool_min_size": 1, "pool_max_size": 1})
     stop = Stop()
-    with (
-        open_named(arguments) as source,
-        Importer.open(one) as importer,
-        stop.on_signals(),
-    ):
-        summary = importer.run(
-            source,
-            options,
-            progress=None if arguments.quiet else _Progress(),
-            stop=stop,
-        )
+    with open_named(arguments) as source:
+        summary = _imported(settings, source, options, stop, is_quiet=arguments.quiet)
     _print(summary)
     if not summary.is_complete:
-        print("authority: stopped: go on with --resume", file=sys.stderr)
+        print(_STOPPED, file=sys.stderr)
         return 1 if stop.number is None else 128 + stop.number
     return 1 if summary.refusals else 0
+
+
+def _imported(
+    settings: Settings,
+    source: "Source",
+    options: "ImportOptions",
+    stop: Stop,
+    *,
+    is_quiet: bool,
+) -> "ImportSummary":
+    from authority_queries import Importer  # noqa: PLC0415 -- see above
+
+    one = settings.model_copy(update={"pool_min_size": 1, "pool_max_size": 1})
+    progress = None if is_quiet else _Progress()
+    with Importer.open(one) as importer, stop.on_signals():
+        try:
+            return importer.run(source, options, progress=progress, stop=stop)
+        except ConfigurationError:
+            raise
+        except (AuthorityError, psycopg.Error):
+            if not options.dry_run:
+                print(_STOPPED, file=sys.stderr)
+            raise
 
 
 def _print(summary: "ImportSummary") -> None:
@@ -104,14 +128,17 @@ def _print(summary: "ImportSummary") -> None:
         (one.name, one.read, one.imported, one.refusals, one.skipped)
         for one in summary.collections
     ]
-    created, existing = summary.created, summary.existing
-    kinds = [(kind, created[kind], existing[kind]) for kind in created | existing]
+    created, existing, updated = summary.created, summary.existing, summary.updated
+    kinds = [
+        (kind, created[kind], existing[kind], updated[kind])
+        for kind in created | existing
+    ]
     dropped = Counter[tuple[str, str]]()
     for one in summary.collections:
         dropped.update(one.dropped)
     fields = [(*names, count) for names, count in sorted(dropped.items())]
     _print_table(documents, "collection", "read", "imported", "refused", "skipped")
-    _print_table(kinds, "rows", "created", "existing")
+    _print_table(kinds, "rows", "created", "existing", "updated")
     _print_table(fields, "dropped field", "reason", "documents")
     for one in summary.collections:
         _print_refused(one)

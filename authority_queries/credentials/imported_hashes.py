@@ -33,8 +33,9 @@ def convert_password_hash(text: str) -> str:
     """Return a hash of another system in the format that is stored.
 
     Accepts bcrypt, Argon2, PBKDF2 and scrypt in the formats of PHC, Kratos, passlib and
-    Django, ASP.NET Core Identity's versions 2 and 3, and {SSHA}. Raises InvalidArgumentError
-    for any other hash, and for a hash whose verification costs too much.
+    Django, Django's bcrypt over SHA-256, ASP.NET Core Identity's versions 2 and 3, and
+    {SSHA}. Raises InvalidArgumentError for any other hash, and for a hash whose
+    verification costs too much.
     """
     converted = ""
     if len(text) <= _LONGEST:
@@ -117,6 +118,9 @@ _SPELLINGS: Final[dict[re.Pattern[str], _Convert]] = {
     re.compile(r"(?:argon2)?(\$argon2.*)|(?:bcrypt\$)?(\$2[aby]\$.*)"): lambda match: (
         match[1] or match[2]
     ),
+    re.compile(
+        r"(?:bcrypt_sha256\$|\$bcrypt-sha256-hex)(\$2[aby]\$.*)"
+    ): lambda match: f"$bcrypt-sha256-hex{match[1]}",
     re.compile(rf"\$pbkdf2-(sha\d+)\$(?:i=)?(\d+)(?:,l=\d+)?\${_B64}\${_B64}"): (
         lambda match: _pbkdf2(
             match[1],

@@ -76,6 +76,12 @@ def _bcrypt(match: re.Match[str], password: bytes) -> bool:
     return bcrypt.checkpw(password[:_BCRYPT_OCTETS], match.string.encode("ascii"))
 
 
+def _bcrypt_of_digits(match: re.Match[str], password: bytes) -> bool:
+    # Django's BCryptSHA256: its 64 digits are what bcrypt hashes.
+    digits = hashlib.sha256(password).hexdigest().encode("ascii")
+    return bcrypt.checkpw(digits, match["bcrypt"].encode("ascii"))
+
+
 def _pbkdf2(match: re.Match[str], password: bytes) -> bool:
     # Only the first digest is compared: a longer output costs more and proves no more.
     size = hashlib.new(match["digest"]).digest_size
@@ -125,6 +131,10 @@ _SCHEMES: Final[dict[re.Pattern[str], _Verify]] = {
         rf"\${_SALT}\${_HASH}"
     ): _argon2,
     re.compile(r"\$2[aby]\$(?P<cost>0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}"): _bcrypt,
+    re.compile(
+        r"\$bcrypt-sha256-hex(?P<bcrypt>\$2[aby]\$(?P<cost>0[4-9]|1[0-4])"
+        r"\$[./A-Za-z0-9]{53})"
+    ): _bcrypt_of_digits,
     re.compile(
         r"(?P<cost>\$pbkdf2-(?P<digest>sha1|sha256|sha512)"
         rf"\$i=(?P<i>[1-9][0-9]{{0,5}}|[12][0-9]{{6}}))\${_SALT}\${_HASH}"

@@ -23,9 +23,8 @@ from authority_queries.queries import FOLDER
 from authority_queries.records import ListedKeys, ReadRow
 
 _TEXTS = {
-    "read_rows": "ef457bf88853",
+    "read_rows": "d3a9f6fdcfe9",
     "list_row_keys": "a4ba45017b25",
-    "count_rows": "2794510dd36c",
 }
 _QUERIES = QueryFile(FOLDER / "comparisons.sql", texts=_TEXTS)
 _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "comparisons.sql", texts=_TEXTS)
@@ -35,7 +34,7 @@ _read_rows_takes = Parameters(
     tenant_id=checks.uuid,
     table_name=checks.text(),
     key_columns=checks.array(checks.text()),
-    keys=checks.jsonb(),
+    row_keys=checks.jsonb(),
 )
 _read_rows: Call[list[ReadRow]] = _QUERIES.rows(
     "read_rows", ReadRow, takes=_read_rows_takes
@@ -65,17 +64,6 @@ _list_row_keys_async: AsyncCall[ListedKeys] = _ASYNC_QUERIES.sure_row(
 )
 _QUERIES.promise("list_row_keys", "listed")
 _ASYNC_QUERIES.promise("list_row_keys", "listed")
-_count_rows_takes = Parameters(
-    "comparisons.count_rows",
-    tenant_id=checks.uuid,
-    table_name=checks.text(),
-)
-_count_rows: Call[int] = _QUERIES.sure_value("count_rows", takes=_count_rows_takes)
-_count_rows_async: AsyncCall[int] = _ASYNC_QUERIES.sure_value(
-    "count_rows", takes=_count_rows_takes
-)
-_QUERIES.promise("count_rows", "counted")
-_ASYNC_QUERIES.promise("count_rows", "counted")
 
 
 def read_rows(
@@ -84,7 +72,7 @@ def read_rows(
     tenant_id: UUID,
     table_name: str,
     key_columns: Sequence[str],
-    keys: bool | int | float | str | JsonArray | JsonObject,
+    row_keys: bool | int | float | str | JsonArray | JsonObject,
 ) -> list[ReadRow]:
     """A row of the tenant with one of these keys, with hashes, and the number of the
     key. A key is an array of texts. Keys and rows have the names of users, clients,
@@ -97,7 +85,7 @@ def read_rows(
         tenant_id=tenant_id,
         table_name=table_name,
         key_columns=key_columns,
-        keys=keys,
+        row_keys=row_keys,
     )
 
 
@@ -107,7 +95,7 @@ async def read_rows_async(
     tenant_id: UUID,
     table_name: str,
     key_columns: Sequence[str],
-    keys: bool | int | float | str | JsonArray | JsonObject,
+    row_keys: bool | int | float | str | JsonArray | JsonObject,
 ) -> list[ReadRow]:
     """A row of the tenant with one of these keys, with hashes, and the number of the
     key. A key is an array of texts. Keys and rows have the names of users, clients,
@@ -120,7 +108,7 @@ async def read_rows_async(
         tenant_id=tenant_id,
         table_name=table_name,
         key_columns=key_columns,
-        keys=keys,
+        row_keys=row_keys,
     )
 
 
@@ -131,7 +119,7 @@ def read_rows_stream(
     tenant_id: UUID,
     table_name: str,
     key_columns: Sequence[str],
-    keys: bool | int | float | str | JsonArray | JsonObject,
+    row_keys: bool | int | float | str | JsonArray | JsonObject,
 ) -> Stream[ReadRow]:
     """A row of the tenant with one of these keys, with hashes, and the number of the
     key. A key is an array of texts. Keys and rows have the names of users, clients,
@@ -148,7 +136,7 @@ def read_rows_stream(
         tenant_id=tenant_id,
         table_name=table_name,
         key_columns=key_columns,
-        keys=keys,
+        row_keys=row_keys,
     )
 
 
@@ -159,7 +147,7 @@ def read_rows_stream_async(
     tenant_id: UUID,
     table_name: str,
     key_columns: Sequence[str],
-    keys: bool | int | float | str | JsonArray | JsonObject,
+    row_keys: bool | int | float | str | JsonArray | JsonObject,
 ) -> AsyncStream[ReadRow]:
     """A row of the tenant with one of these keys, with hashes, and the number of the
     key. A key is an array of texts. Keys and rows have the names of users, clients,
@@ -176,7 +164,7 @@ def read_rows_stream_async(
         tenant_id=tenant_id,
         table_name=table_name,
         key_columns=key_columns,
-        keys=keys,
+        row_keys=row_keys,
     )
 
 
@@ -227,26 +215,4 @@ async def list_row_keys_async(
         key_columns=key_columns,
         after=after,
         page_size=page_size,
-    )
-
-
-def count_rows(
-    connection: Connection[object], *, tenant_id: UUID, table_name: str
-) -> int:
-    """The number of the tenant's rows in this table.
-
-    queries/comparisons.sql:41
-    """
-    return _count_rows(connection, tenant_id=tenant_id, table_name=table_name)
-
-
-async def count_rows_async(
-    connection: AsyncConnection[object], *, tenant_id: UUID, table_name: str
-) -> int:
-    """The number of the tenant's rows in this table.
-
-    queries/comparisons.sql:41
-    """
-    return await _count_rows_async(
-        connection, tenant_id=tenant_id, table_name=table_name
     )

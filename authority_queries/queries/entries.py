@@ -21,14 +21,15 @@ from authority_queries.engine.runtime import (
     checks,
 )
 from authority_queries.queries import FOLDER
-from authority_queries.records import NamedRow, OtherRow
+from authority_queries.records import NamedRow, OtherRow, UpdatedRow
 
 _TEXTS = {
-    "import_tenant": "da27d51cf742",
+    "import_tenant": "7c58e044275d",
     "find_named": "edea84f1a90c",
-    "import_rows": "7a70b5133959",
+    "import_rows": "b9ec2ac9290b",
     "import_license_usage": "97b634dcc418",
-    "find_others": "3854e8206a52",
+    "find_others": "94b46d35cd8b",
+    "update_rows": "f96c33dc817d",
     "settle": "baa10934cbf4",
     "record": "5edce59c69ec",
 }
@@ -37,7 +38,7 @@ _ASYNC_QUERIES = AsyncQueryFile(FOLDER / "entries.sql", texts=_TEXTS)
 
 _import_tenant_takes = Parameters(
     "entries.import_tenant",
-    tenant_id=checks.uuid,
+    new_id=checks.uuid,
     code=checks.text(),
     display_name=checks.text(),
     status=checks.text(),
@@ -45,6 +46,7 @@ _import_tenant_takes = Parameters(
     tokens_valid_after=checks.optional(checks.moment),
     created_at=checks.optional(checks.moment),
     updated_at=checks.optional(checks.moment),
+    foreign_tokens_until=checks.optional(checks.moment),
     is_complete=checks.boolean,
 )
 _import_tenant: Call[UUID] = _QUERIES.sure_value(
@@ -80,7 +82,7 @@ _import_rows_takes = Parameters(
     tenant_id=checks.uuid,
     table_name=checks.text(),
     columns=checks.array(checks.text()),
-    key=checks.array(checks.text()),
+    key_columns=checks.array(checks.text()),
     rows_json=checks.text(),
 )
 _import_rows: Call[int] = _QUERIES.sure_value("import_rows", takes=_import_rows_takes)
@@ -106,7 +108,7 @@ _find_others_takes = Parameters(
     "entries.find_others",
     tenant_id=checks.uuid,
     table_name=checks.text(),
-    key=checks.array(checks.text()),
+    key_columns=checks.array(checks.text()),
     fixed=checks.array(checks.text()),
     rows_json=checks.text(),
 )
@@ -122,6 +124,29 @@ _find_others_stream_async = _ASYNC_QUERIES.stream(
 )
 _QUERIES.promise("find_others", "position")
 _ASYNC_QUERIES.promise("find_others", "position")
+_update_rows_takes = Parameters(
+    "entries.update_rows",
+    tenant_id=checks.uuid,
+    table_name=checks.text(),
+    columns=checks.array(checks.text()),
+    key_columns=checks.array(checks.text()),
+    fixed=checks.array(checks.text()),
+    rows_json=checks.text(),
+)
+_update_rows: Call[list[UpdatedRow]] = _QUERIES.rows(
+    "update_rows", UpdatedRow, takes=_update_rows_takes
+)
+_update_rows_async: AsyncCall[list[UpdatedRow]] = _ASYNC_QUERIES.rows(
+    "update_rows", UpdatedRow, takes=_update_rows_takes
+)
+_update_rows_stream = _QUERIES.stream(
+    "update_rows", UpdatedRow, takes=_update_rows_takes
+)
+_update_rows_stream_async = _ASYNC_QUERIES.stream(
+    "update_rows", UpdatedRow, takes=_update_rows_takes
+)
+_QUERIES.promise("update_rows", "place", "is_updated")
+_ASYNC_QUERIES.promise("update_rows", "place", "is_updated")
 _settle_takes = Parameters(
     "entries.settle",
     tenant_id=checks.uuid,
@@ -150,7 +175,7 @@ _ASYNC_QUERIES.promise("record", "event_id")
 def import_tenant(
     connection: Connection[object],
     *,
-    tenant_id: UUID,
+    new_id: UUID,
     code: str,
     display_name: str,
     status: str,
@@ -158,17 +183,18 @@ def import_tenant(
     tokens_valid_after: datetime | None,
     created_at: datetime | None,
     updated_at: datetime | None,
+    foreign_tokens_until: datetime | None,
     is_complete: bool,
 ) -> UUID:
     """The id of the tenant with this code, which is created if there is none, with the
-    system roles and the standard scopes unless it is complete: its own follow.
-    tenant_id is the id of a new tenant.
+    system roles and the standard scopes unless it is complete: its own follow. new_id
+    is the id of a new tenant.
 
     queries/entries.sql:1
     """
     return _import_tenant(
         connection,
-        tenant_id=tenant_id,
+        new_id=new_id,
         code=code,
         display_name=display_name,
         status=status,
@@ -176,6 +202,7 @@ def import_tenant(
         tokens_valid_after=tokens_valid_after,
         created_at=created_at,
         updated_at=updated_at,
+        foreign_tokens_until=foreign_tokens_until,
         is_complete=is_complete,
     )
 
@@ -183,7 +210,7 @@ def import_tenant(
 async def import_tenant_async(
     connection: AsyncConnection[object],
     *,
-    tenant_id: UUID,
+    new_id: UUID,
     code: str,
     display_name: str,
     status: str,
@@ -191,17 +218,18 @@ async def import_tenant_async(
     tokens_valid_after: datetime | None,
     created_at: datetime | None,
     updated_at: datetime | None,
+    foreign_tokens_until: datetime | None,
     is_complete: bool,
 ) -> UUID:
     """The id of the tenant with this code, which is created if there is none, with the
-    system roles and the standard scopes unless it is complete: its own follow.
-    tenant_id is the id of a new tenant.
+    system roles and the standard scopes unless it is complete: its own follow. new_id
+    is the id of a new tenant.
 
     queries/entries.sql:1
     """
     return await _import_tenant_async(
         connection,
-        tenant_id=tenant_id,
+        new_id=new_id,
         code=code,
         display_name=display_name,
         status=status,
@@ -209,6 +237,7 @@ async def import_tenant_async(
         tokens_valid_after=tokens_valid_after,
         created_at=created_at,
         updated_at=updated_at,
+        foreign_tokens_until=foreign_tokens_until,
         is_complete=is_complete,
     )
 
@@ -226,7 +255,7 @@ def find_named(
     with one of these client_ids, a role of one of these names, or a service account
     with one of these account_ids.
 
-    queries/entries.sql:25
+    queries/entries.sql:26
     """
     return _find_named(
         connection,
@@ -251,7 +280,7 @@ async def find_named_async(
     with one of these client_ids, a role of one of these names, or a service account
     with one of these account_ids.
 
-    queries/entries.sql:25
+    queries/entries.sql:26
     """
     return await _find_named_async(
         connection,
@@ -280,7 +309,7 @@ def find_named_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/entries.sql:25
+    queries/entries.sql:26
     """
     return _find_named_stream(
         connection,
@@ -310,7 +339,7 @@ def find_named_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/entries.sql:25
+    queries/entries.sql:26
     """
     return _find_named_stream_async(
         connection,
@@ -329,20 +358,20 @@ def import_rows(
     tenant_id: UUID,
     table_name: str,
     columns: Sequence[str],
-    key: Sequence[str],
+    key_columns: Sequence[str],
     rows_json: str,
 ) -> int:
     """The number of rows that were inserted into this table. A row whose key is stored
     already is skipped. rows_json is an array of objects of these columns.
 
-    queries/entries.sql:43
+    queries/entries.sql:44
     """
     return _import_rows(
         connection,
         tenant_id=tenant_id,
         table_name=table_name,
         columns=columns,
-        key=key,
+        key_columns=key_columns,
         rows_json=rows_json,
     )
 
@@ -353,20 +382,20 @@ async def import_rows_async(
     tenant_id: UUID,
     table_name: str,
     columns: Sequence[str],
-    key: Sequence[str],
+    key_columns: Sequence[str],
     rows_json: str,
 ) -> int:
     """The number of rows that were inserted into this table. A row whose key is stored
     already is skipped. rows_json is an array of objects of these columns.
 
-    queries/entries.sql:43
+    queries/entries.sql:44
     """
     return await _import_rows_async(
         connection,
         tenant_id=tenant_id,
         table_name=table_name,
         columns=columns,
-        key=key,
+        key_columns=key_columns,
         rows_json=rows_json,
     )
 
@@ -377,7 +406,7 @@ def import_license_usage(
     """As import_rows, for uses of licences. Each inserted use is added to the total of
     its period.
 
-    queries/entries.sql:57
+    queries/entries.sql:58
     """
     return _import_license_usage(connection, tenant_id=tenant_id, rows_json=rows_json)
 
@@ -388,7 +417,7 @@ async def import_license_usage_async(
     """As import_rows, for uses of licences. Each inserted use is added to the total of
     its period.
 
-    queries/entries.sql:57
+    queries/entries.sql:58
     """
     return await _import_license_usage_async(
         connection, tenant_id=tenant_id, rows_json=rows_json
@@ -400,20 +429,20 @@ def find_others(
     *,
     tenant_id: UUID,
     table_name: str,
-    key: Sequence[str],
+    key_columns: Sequence[str],
     fixed: Sequence[str],
     rows_json: str,
 ) -> list[OtherRow]:
     """The position, from 1, of a row whose key is that of a stored row with other
     values in the fixed columns.
 
-    queries/entries.sql:66
+    queries/entries.sql:67
     """
     return _find_others(
         connection,
         tenant_id=tenant_id,
         table_name=table_name,
-        key=key,
+        key_columns=key_columns,
         fixed=fixed,
         rows_json=rows_json,
     )
@@ -424,20 +453,20 @@ async def find_others_async(
     *,
     tenant_id: UUID,
     table_name: str,
-    key: Sequence[str],
+    key_columns: Sequence[str],
     fixed: Sequence[str],
     rows_json: str,
 ) -> list[OtherRow]:
     """The position, from 1, of a row whose key is that of a stored row with other
     values in the fixed columns.
 
-    queries/entries.sql:66
+    queries/entries.sql:67
     """
     return await _find_others_async(
         connection,
         tenant_id=tenant_id,
         table_name=table_name,
-        key=key,
+        key_columns=key_columns,
         fixed=fixed,
         rows_json=rows_json,
     )
@@ -449,7 +478,7 @@ def find_others_stream(
     size: int = 1000,
     tenant_id: UUID,
     table_name: str,
-    key: Sequence[str],
+    key_columns: Sequence[str],
     fixed: Sequence[str],
     rows_json: str,
 ) -> Stream[OtherRow]:
@@ -459,14 +488,14 @@ def find_others_stream(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/entries.sql:66
+    queries/entries.sql:67
     """
     return _find_others_stream(
         connection,
         size,
         tenant_id=tenant_id,
         table_name=table_name,
-        key=key,
+        key_columns=key_columns,
         fixed=fixed,
         rows_json=rows_json,
     )
@@ -478,7 +507,7 @@ def find_others_stream_async(
     size: int = 1000,
     tenant_id: UUID,
     table_name: str,
-    key: Sequence[str],
+    key_columns: Sequence[str],
     fixed: Sequence[str],
     rows_json: str,
 ) -> AsyncStream[OtherRow]:
@@ -488,14 +517,128 @@ def find_others_stream_async(
     A server-side cursor, read `size` rows at a time in the transaction that is
     there, or in one of its own.
 
-    queries/entries.sql:66
+    queries/entries.sql:67
     """
     return _find_others_stream_async(
         connection,
         size,
         tenant_id=tenant_id,
         table_name=table_name,
-        key=key,
+        key_columns=key_columns,
+        fixed=fixed,
+        rows_json=rows_json,
+    )
+
+
+def update_rows(
+    connection: Connection[object],
+    *,
+    tenant_id: UUID,
+    table_name: str,
+    columns: Sequence[str],
+    key_columns: Sequence[str],
+    fixed: Sequence[str],
+    rows_json: str,
+) -> list[UpdatedRow]:
+    """The place, from 1, of a row that is stored and differs from the given one, and
+    whether it was updated: not if it changed here later. What has ended is not revived.
+
+    queries/entries.sql:83
+    """
+    return _update_rows(
+        connection,
+        tenant_id=tenant_id,
+        table_name=table_name,
+        columns=columns,
+        key_columns=key_columns,
+        fixed=fixed,
+        rows_json=rows_json,
+    )
+
+
+async def update_rows_async(
+    connection: AsyncConnection[object],
+    *,
+    tenant_id: UUID,
+    table_name: str,
+    columns: Sequence[str],
+    key_columns: Sequence[str],
+    fixed: Sequence[str],
+    rows_json: str,
+) -> list[UpdatedRow]:
+    """The place, from 1, of a row that is stored and differs from the given one, and
+    whether it was updated: not if it changed here later. What has ended is not revived.
+
+    queries/entries.sql:83
+    """
+    return await _update_rows_async(
+        connection,
+        tenant_id=tenant_id,
+        table_name=table_name,
+        columns=columns,
+        key_columns=key_columns,
+        fixed=fixed,
+        rows_json=rows_json,
+    )
+
+
+def update_rows_stream(
+    connection: Connection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    table_name: str,
+    columns: Sequence[str],
+    key_columns: Sequence[str],
+    fixed: Sequence[str],
+    rows_json: str,
+) -> Stream[UpdatedRow]:
+    """The place, from 1, of a row that is stored and differs from the given one, and
+    whether it was updated: not if it changed here later. What has ended is not revived.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    queries/entries.sql:83
+    """
+    return _update_rows_stream(
+        connection,
+        size,
+        tenant_id=tenant_id,
+        table_name=table_name,
+        columns=columns,
+        key_columns=key_columns,
+        fixed=fixed,
+        rows_json=rows_json,
+    )
+
+
+def update_rows_stream_async(
+    connection: AsyncConnection[object],
+    *,
+    size: int = 1000,
+    tenant_id: UUID,
+    table_name: str,
+    columns: Sequence[str],
+    key_columns: Sequence[str],
+    fixed: Sequence[str],
+    rows_json: str,
+) -> AsyncStream[UpdatedRow]:
+    """The place, from 1, of a row that is stored and differs from the given one, and
+    whether it was updated: not if it changed here later. What has ended is not revived.
+
+    A server-side cursor, read `size` rows at a time in the transaction that is
+    there, or in one of its own.
+
+    queries/entries.sql:83
+    """
+    return _update_rows_stream_async(
+        connection,
+        size,
+        tenant_id=tenant_id,
+        table_name=table_name,
+        columns=columns,
+        key_columns=key_columns,
         fixed=fixed,
         rows_json=rows_json,
     )
@@ -507,7 +650,7 @@ def settle(
     """True when other rows changed: families last as long as their imported tokens,
     and the feed goes on after its newest imported entry.
 
-    queries/entries.sql:82
+    queries/entries.sql:103
     """
     return _settle(
         connection, tenant_id=tenant_id, table_name=table_name, rows_json=rows_json
@@ -524,7 +667,7 @@ async def settle_async(
     """True when other rows changed: families last as long as their imported tokens,
     and the feed goes on after its newest imported entry.
 
-    queries/entries.sql:82
+    queries/entries.sql:103
     """
     return await _settle_async(
         connection, tenant_id=tenant_id, table_name=table_name, rows_json=rows_json
@@ -539,7 +682,7 @@ def record(
 ) -> UUID:
     """The id of the audit event that says that the login imports rows into the tenant.
 
-    queries/entries.sql:92
+    queries/entries.sql:113
     """
     return _record(connection, tenant_id=tenant_id, details=details)
 
@@ -552,6 +695,6 @@ async def record_async(
 ) -> UUID:
     """The id of the audit event that says that the login imports rows into the tenant.
 
-    queries/entries.sql:92
+    queries/entries.sql:113
     """
     return await _record_async(connection, tenant_id=tenant_id, details=details)

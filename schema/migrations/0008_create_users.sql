@@ -57,7 +57,7 @@ return case
             * substring(hash collate "C" from 'p=([0-9]+)')::bigint
             << substring(hash collate "C" from 'ln=([0-9]+)')::integer <= 2097152
     else hash collate "C" ~ (
-        '^(\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}'
+        '^((\$bcrypt-sha256-hex)?\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}'
         '|\$pbkdf2-sha(1|256|512)\$i=([1-9][0-9]{0,5}|[12][0-9]{6})'
         '\$([A-Za-z0-9+/]{4}){1,21}([A-Za-z0-9+/]{2,3})?'
         '\$([A-Za-z0-9+/]{4}){5,21}([A-Za-z0-9+/]{2,3})?'

@@ -170,7 +170,7 @@ begin
         'select keys.number, %2$s '
         'from jsonb_array_elements($2) with ordinality as keys (value, number)) '
         'select wanted.number, '
-        'to_jsonb(held) || jsonb_build_object(%5$s) '
+        'to_jsonb(held) - $3 || jsonb_build_object(%5$s) '
         'from wanted inner join authority.%1$I as held '
         'on held.%4$I = $1 and %3$s order by wanted.number',
         table_name,
@@ -178,14 +178,23 @@ begin
         pieces.matched,
         pieces.tenant_column,
         named
-    ) using tenant_id, keys;
+    ) using
+        tenant_id,
+        keys,
+        array(
+            select pg_attribute.attname::text
+            from pg_attribute
+            where
+                pg_attribute.attrelid = format('authority.%I', table_name)::regclass
+                and pg_attribute.attgenerated <> ''
+        );
     perform set_config('authority.tenant_id', tenant_before, true);
 end
 $$;
 
 comment on function authority.read_rows is
-'Returns the rows of the tenant with these keys, with every column and hash, and the
-number of each key, from 1 on. A key is an array of texts in the order of key_columns. Keys and
+'Returns the rows of the tenant with these keys, with every stored column and hash, and
+the number of each key, from 1 on. A key is an array of texts in the order of key_columns. Keys and
 rows have the names of users, clients, roles and service accounts instead of their
 ids.';
 

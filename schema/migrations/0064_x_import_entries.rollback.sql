@@ -8,5 +8,14 @@ drop function if exists authority.find_named_rows(
     uuid, text[], text[], text[], text[]
 );
 drop function if exists authority.import_tenant(
-    uuid, text, text, text, jsonb, timestamptz, timestamptz, timestamptz, boolean
+    uuid,
+    text,
+    text,
+    text,
+    jsonb,
+    timestamptz,
+    timestamptz,
+    timestamptz,
+    timestamptz,
+    boolean
 );

@@ -18,6 +18,7 @@ create or replace function authority.import_tenant(
     tokens_valid_after timestamptz,
     created_at timestamptz,
     updated_at timestamptz,
+    foreign_tokens_until timestamptz,
     is_complete boolean
 )
 returns uuid
@@ -30,13 +31,14 @@ as $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
     loaded_before constant text := current_setting('authority.loaded_tenant', true);
+    moment constant timestamptz := authority.clock();
     found_id uuid;
 begin
     perform set_config('authority.tenant_id', import_tenant.tenant_id::text, true);
     perform set_config('authority.loaded_tenant', import_tenant.tenant_id::text, true);
     insert into authority.tenants (
-        id, code, display_name, status, settings, tokens_valid_after, created_at,
-        updated_at
+        id, code, display_name, status, settings, tokens_valid_after,
+        foreign_tokens_until, created_at, updated_at
     )
     values (
         import_tenant.tenant_id,
@@ -45,8 +47,11 @@ begin
         import_tenant.status,
         import_tenant.settings,
         import_tenant.tokens_valid_after,
-        least(import_tenant.created_at, authority.clock()),
-        least(import_tenant.updated_at, authority.clock())
+        import_tenant.foreign_tokens_until,
+        least(coalesce(import_tenant.created_at, moment), moment),
+        least(
+            coalesce(import_tenant.updated_at, import_tenant.created_at, moment), moment
+        )
     )
     on conflict on constraint tenants_code_key do nothing
     returning tenants.id into found_id;
@@ -132,9 +137,9 @@ end
 $$;
 
 comment on function authority.find_named_rows is
-'Returns the kind, the name and the id of each user with one of these subject_ids, client
-with one of these client_ids, role of one of these names, and service account with one of
-these account_ids.';
+'Returns the kind, the name and the id of each user with one of these subject_ids, each
+client with one of these client_ids, each role of one of these names, and each service
+account with one of these account_ids.';
 
 create or replace function authority.import_rows(
     tenant_id uuid, table_name text, columns text[], key text[], rows_json text
@@ -173,8 +178,7 @@ begin
                 when given.name in ('created_at', 'authenticated_at')
                     and given.name <> all(key)
                     then format(
-                        'least(coalesce(given.%I, authority.clock()), authority.clock())',
-                        given.name
+                        'least(coalesce(given.%I, now.moment), now.moment)', given.name
                     )
                 when pg_attribute.attnotnull and pg_attribute.atthasdef
                     then format(
@@ -199,8 +203,7 @@ begin
         and pg_attribute.attgenerated = ''
     having count(*) = cardinality(columns);
     if names is null then
-        raise invalid_parameter_value
-        using message = 'a column is not one of the table';
+        raise invalid_parameter_value using message = 'a column is unknown';
     end if;
     select string_agg(format(', %I', parts.name), '') into keys
     from unnest(key) as parts (name);
@@ -208,7 +211,8 @@ begin
     perform set_config('authority.loaded_tenant', import_rows.tenant_id::text, true);
     execute format(
         'insert into authority.%1$I (tenant_id, %2$s) select $1, %3$s '
-        'from json_to_recordset($2::json) as given (%4$s) '
+        'from (select authority.clock() as moment) as now, '
+        'json_to_recordset($2::json) as given (%4$s) '
         'on conflict (tenant_id%5$s) do nothing',
         table_name,
         names,
@@ -230,7 +234,16 @@ every policy applies. The insertions are no events of the audit.';
 
 revoke execute on function
 authority.import_tenant(
-    uuid, text, text, text, jsonb, timestamptz, timestamptz, timestamptz, boolean
+    uuid,
+    text,
+    text,
+    text,
+    jsonb,
+    timestamptz,
+    timestamptz,
+    timestamptz,
+    timestamptz,
+    boolean
 ),
 authority.find_named_rows(uuid, text[], text[], text[], text[]),
 authority.import_rows(uuid, text, text[], text[], text)

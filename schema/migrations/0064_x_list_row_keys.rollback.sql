@@ -3,5 +3,4 @@ set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
 call authority.guard_rollback('0064_x_list_row_keys');
-drop function if exists authority.count_rows(uuid, text);
 drop function if exists authority.list_row_keys(uuid, text, text[], jsonb, bigint);

@@ -1,5 +1,5 @@
--- Creates the functions that list and count rows by the keys of another store. Only
--- the owner of the database, who may read all rows anyway, can execute them.
+-- Creates the function that lists rows by the keys of another store. Only the owner of
+-- the database, who may read all rows anyway, can execute it.
 --
 -- Locks: none on tables in use.
 
@@ -27,15 +27,17 @@ set row_security = on
 as $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
-    target constant regclass := format('authority.%I', table_name)::regclass;
+    target regclass;
     pieces record;
     held_keys text;
     past_keys text;
     system_flag text;
+    expiry text;
 begin
     perform set_config('authority.tenant_id', list_row_keys.tenant_id::text, true);
     select described.* into pieces
     from authority.describe_keys(table_name, key_columns) as described;
+    target := format('authority.%I', table_name)::regclass;
     select
         string_agg(format('held.%I', pg_attribute.attname), ', ' order by parts.number),
         string_agg(
@@ -65,10 +67,15 @@ begin
             else 'false'
         end
     into system_flag;
+    select
+        coalesce(max(format('held.%I', pg_attribute.attname)), 'null::timestamptz')
+    into expiry
+    from pg_attribute
+    where pg_attribute.attrelid = target and pg_attribute.attname = 'expires_at';
     return query execute format(
         'with picked as ('
         'select jsonb_build_array(%3$s) as key, held.created_at, '
-        '%6$s as is_system, '
+        '%6$s as is_system, %7$s as expires_at, '
         'row_number() over (order by %2$s) as position, '
         '(select to_jsonb(parts) from (select %2$s) as parts) as row_key '
         'from %1$s as held where held.%4$I = $1 ' || case
@@ -76,14 +83,16 @@ begin
             else ''
         end || 'order by %2$s limit $3) '
         'select jsonb_agg(jsonb_build_array(picked.key, picked.created_at, '
-        'picked.is_system, picked.row_key) order by picked.position), count(*), '
+        'picked.is_system, picked.expires_at, picked.row_key) '
+        'order by picked.position), count(*), '
         '(array_agg(picked.row_key order by picked.position desc))[1] from picked',
         target,
         held_keys,
         pieces.listed,
         pieces.tenant_column,
         past_keys,
-        system_flag
+        system_flag,
+        expiry
     ) using tenant_id, after, page_size;
     perform set_config('authority.tenant_id', tenant_before, true);
 end
@@ -92,36 +101,9 @@ $$;
 comment on function authority.list_row_keys is
 'Returns the next rows of the tenant in one table in the order of its primary key, after
 this primary key: an array of the key as in read_rows, the time of creation, whether the
-row belongs to the system, and its primary key; how many; and the primary key of the
-last one.';
-
-create or replace function authority.count_rows(tenant_id uuid, table_name text)
-returns bigint
-language plpgsql
-set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
-set datestyle = 'ISO'
-set row_security = on
-as $$
-declare
-    tenant_before constant text := current_setting('authority.tenant_id', true);
-    counted bigint;
-begin
-    perform set_config('authority.tenant_id', count_rows.tenant_id::text, true);
-    execute format(
-        'select count(*) from authority.%I as held where held.%I = $1',
-        table_name,
-        case when table_name = 'tenants' then 'id' else 'tenant_id' end
-    ) into counted using tenant_id;
-    perform set_config('authority.tenant_id', tenant_before, true);
-    return counted;
-end
-$$;
-
-comment on function authority.count_rows is
-'Returns how many rows the tenant has in this table.';
+row belongs to the system, its expiry, and its primary key; how many; and the primary
+key of the last one.';
 
 revoke execute on function
-authority.list_row_keys(uuid, text, text[], jsonb, bigint),
-authority.count_rows(uuid, text)
+authority.list_row_keys(uuid, text, text[], jsonb, bigint)
 from public;

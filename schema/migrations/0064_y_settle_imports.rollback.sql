@@ -5,5 +5,4 @@ set local role pg_database_owner;
 call authority.guard_rollback('0064_y_settle_imports');
 drop function if exists authority.record_import(uuid, jsonb);
 drop function if exists authority.settle_import(uuid, text, text);
-drop function if exists authority.import_license_usage(uuid, text);
 drop function if exists authority.find_other_rows(uuid, text, text[], text[], text);

@@ -6,11 +6,13 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import bcrypt
 import psycopg
 
 from authority_queries.importing.entries import (
     AuthorizationEntry,
     ConsentEntry,
+    RoleEntry,
     UserRoleEntry,
 )
 from tests.importing.memory import (
@@ -31,10 +33,17 @@ from tests.importing.memory import (
 # What, kind, field, tenant, and the document or the key here.
 Found = tuple[str, str, str | None, str, str]
 
+BCRYPT_HASH: Final = bcrypt.hashpw(b"swordfish", bcrypt.gensalt(4)).decode()
 OTHER_FAMILY: Final = UUID(int=81)
+READER: Final = next(
+    f"all doc-{number}"
+    for number, each in enumerate(EVERY_KIND, 1)
+    if isinstance(each, RoleEntry) and each.name == "reader"
+)
 SECRETS: Final = (
     PASSWORD_HASH,
     SECRET_HASH,
+    BCRYPT_HASH,
     *(digest(text).hex() for text in ("a", "r", "m", "key", "one", "t-0", "t-3")),
 )
 
@@ -67,10 +76,12 @@ def house() -> MemorySource:
         )
         for number in range(8)
     ]
+    tokens.append(token("cy's", user="cy"))
     return MemorySource(
         {
             "all": documents(*([each] for each in EVERY_KIND)),
             "users": documents(*([each] for each in people), name="user"),
+            "more users": documents([user("ida", password_hash=BCRYPT_HASH)]),
             "roles": documents(*([each] for each in roles), name="assigned"),
             "families": documents(
                 [family],
@@ -209,8 +220,8 @@ DAMAGES: Final = (
         sql="update authority.roles set is_system = true, description = 'all' "
         "where name = 'reader'",
         found=[
-            *differs("role", "is_system", "all doc-3"),
-            *differs("role", "description", "all doc-3"),
+            *differs("role", "is_system", READER),
+            *differs("role", "description", READER),
         ],
     ),
 )

@@ -20,6 +20,8 @@ SOON = NOW + timedelta(hours=1)
 PASSWORD = "my password"
 PASSWORD_HASH = "AAABAgMEBQYHCAkKCwwNDg+ukCEMDf0yyQ29NYubggHIVY0sdEUfdyeM+E1LtH1uJg=="
 
+AUTHENTICATOR_KEY = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
 APPLICATION = "0f2b7a30-9a52-4c4e-8f0e-6b1f0a3f2c01"
 DEVICE = "0f2b7a30-9a52-4c4e-8f0e-6b1f0a3f2c02"
 ANN = "5b0c7c1e-6f0d-4b53-9b1a-0d7f5f5c9a01"
@@ -129,6 +131,7 @@ def rows() -> Tables:
                 **authorization,
                 "Type": "permanent",
                 "Scopes": '["openid", "email"]',
+                "Properties": '{"browser": "fox"}',
                 "CreationDate": NOW,
             },
         ],
@@ -231,7 +234,7 @@ def rows() -> Tables:
             {
                 "LoginProvider": "Google",
                 "ProviderKey": "1122",
-                "ProviderDisplayName": "Google",
+                "ProviderDisplayName": "Google account",
                 "UserId": ANN,
             }
         ],
@@ -244,7 +247,7 @@ def rows() -> Tables:
                 "UserId": ANN,
                 "LoginProvider": "[AspNetUserStore]",
                 "Name": "AuthenticatorKey",
-                "Value": "SECRETSECRETSECRET",
+                "Value": AUTHENTICATOR_KEY,
             }
         ],
         "AspNetUserPasskeys": [

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -16,8 +17,8 @@ Raw: TypeAlias = Mapping[str, object]
 
 def source_of(
     kind: str,
-    location: Path,
-    mapping: Path,
+    location: Path | str,
+    mapping: Path | None,
     *,
     tenant: str | None = "acme",
     since: datetime | None = None,
@@ -39,8 +40,9 @@ def write_lines(folder: Path, collections: Mapping[str, Sequence[Raw]]) -> Path:
 
 
 def every_document(source: Source) -> dict[str, list[Document]]:
-    """Read everything, by collection."""
-    return {
-        collection.name: list(source.read(collection.name))
-        for collection in source.collections()
-    }
+    """Read everything, by collection, and close the source."""
+    with closing(source):
+        return {
+            collection.name: list(source.read(collection.name))
+            for collection in source.collections()
+        }

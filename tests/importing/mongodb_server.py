@@ -6,27 +6,29 @@ on which tests make and drop databases of their own.
 """
 
 import os
-import socket
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic, sleep
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
 
 Documents: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
 
 # Read here, because tests run without the machine's AUTHORITY_ variables.
 URL: Final = os.environ.get("AUTHORITY_MONGODB_URL")
 PROGRAM: Final = Path(sys.executable).with_name("secantusd-py")
-_PATIENCE: Final = 60_000  # milliseconds
+_STORAGE: Final = ("--storage-path", ":memory:", "--log-level", "INFO")
+_LISTENING: Final = re.compile(r"listening on (127\.0\.0\.1:\d+)")
+_PATIENCE: Final = 60  # seconds
 
 # The values of a fixture's parameter: each test runs once on each server.
 SERVERS: Final = (
@@ -53,23 +55,20 @@ def mongodb_server(kind: str = "secantusdb") -> Iterator[str]:
         assert URL is not None
         yield URL
         return
-    with TemporaryDirectory() as folder:
-        port = _free_port()
-        command = [str(PROGRAM), "--host", "127.0.0.1", "--port", str(port)]
+    with TemporaryDirectory() as folder, (Path(folder) / "log").open("wb") as log:
         # It reads files of settings in the current folder and in the home.
         process = subprocess.Popen(
-            [*command, "--storage-path", ":memory:", "--log-level", "ERROR"],
+            [PROGRAM, "--host", "127.0.0.1", "--port", "0", *_STORAGE],
             cwd=folder,
             env={**os.environ, "HOME": folder, "TMPDIR": folder},
             stdout=subprocess.DEVNULL,
+            stderr=log,
         )
         try:
-            url = f"mongodb://127.0.0.1:{port}/"
-            _await(url)
-            yield url
+            yield f"mongodb://{_address(process, Path(log.name))}/"
         finally:
             process.terminate()
-            process.wait(timeout=_PATIENCE / 1000)
+            process.wait(timeout=_PATIENCE)
 
 
 @contextmanager
@@ -87,17 +86,12 @@ def mongodb_database(server: str, documents: Documents) -> Iterator[str]:
             client.drop_database(name)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _await(url: str) -> None:
-    with MongoClient[dict[str, Any]](url, serverSelectionTimeoutMS=_PATIENCE) as client:
-        try:
-            client.admin.command("ping")
-        except PyMongoError as error:
-            message = f"SecantusDB does not answer: {error}"
-            raise RuntimeError(message) from error
+def _address(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Return where the server listens, as soon as it does."""
+    end = monotonic() + _PATIENCE
+    while process.poll() is None and monotonic() < end:
+        if found := _LISTENING.search(log.read_text()):
+            return found[1]
+        sleep(0.02)
+    message = f"SecantusDB does not listen: {log.read_text()}"
+    raise RuntimeError(message)

@@ -71,6 +71,7 @@ CASES: Final[list[tuple[str, object, object]]] = [
     ("list", '["a", "b"]', ("a", "b")),
     ("json", '{"a": [1, null]}', {"a": [1, None]}),
     ("json", {"at": [MOMENT]}, {"at": [MOMENT.isoformat()]}),
+    ("json", [{"$numberLong": "7"}, {"$numberDouble": "1.5"}], [7, 1.5]),
     ("json", {"octets": b"\xff"}, {"octets": "/w=="}),
     ("json", {"n": math.nan, "u": A_UUID}, {"n": None, "u": str(A_UUID)}),
     ("json", [{"$date": {"$numberLong": "0"}}], ["1970-01-01T00:00:00+00:00"]),

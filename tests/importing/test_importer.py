@@ -63,7 +63,7 @@ def rows(home: Place, query: str, *values: object) -> "list[tuple[Any, ...]]":
 
 
 def test_every_kind_is_imported_once(importer: Importer) -> None:
-    expected = Counter(entry.kind for entry in EVERY_KIND)
+    expected = Counter[str](entry.kind for entry in EVERY_KIND)
     assert set(expected) == set(TABLES)
     first = importer.run(every_kind())
     assert reasons(first) == {}
@@ -204,12 +204,13 @@ def test_nothing_is_added_to_the_row_of_somebody_else(
 ) -> None:
     """A second user of a sub, and an identity that another user has."""
     identity = UserIdentityEntry(issuer="https://idp", subject="s", user="ann")
-    first = [
+    first = documents(
         [tenant("owl"), client()],
         [user(id=UUID(int=1)), identity],
         [user("bob", id=UUID(int=2))],
-    ]
-    run(importer, *documents(*first, tenant="owl"))
+        tenant="owl",
+    )
+    run(importer, *first)
     other = identity.model_copy(update={"user": "bob"})
     summary = run(
         importer,

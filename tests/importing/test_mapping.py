@@ -70,6 +70,24 @@ def test_unknown_fields_are_kept_in_the_same_nesting(tmp_path: Path) -> None:
     assert not found.dropped
 
 
+def test_unknown_fields_that_may_be_secrets_are_dropped(tmp_path: Path) -> None:
+    (found,) = converted(
+        tmp_path,
+        USERS,
+        {
+            "sub": "1",
+            "name": "ann",
+            "apiKey": "hunter2",
+            "x": [{"password": "hunter2"}],
+        },
+    )
+    assert fields_of(found)["attributes"] == {"x": [{}]}
+    assert found.dropped == (
+        Dropped(field="apiKey", reason="may be a secret"),
+        Dropped(field="x.password", reason="may be a secret"),
+    )
+
+
 def test_unknown_fields_without_a_place_are_dropped(tmp_path: Path) -> None:
     (found,) = converted(
         tmp_path,
@@ -141,8 +159,9 @@ def test_each_element_of_a_list_becomes_an_entry(tmp_path: Path) -> None:
         "issuer": "https://x.test",
         "subject": "k",
     }
-    # The second login became no entry, so its key is kept.
-    assert fields_of(found)["attributes"] == {"logins": [{"at": 1}, {"key": "l"}]}
+    # The second login became no entry, so it is kept.
+    left = {"logins": [{"at": 1}, {"provider": "internal", "key": "l"}]}
+    assert fields_of(found)["attributes"] == left
 
 
 def test_values_are_found_converted_or_by_default(tmp_path: Path) -> None:
@@ -362,6 +381,40 @@ def test_only_later_changes_are_read_by_time(tmp_path: Path) -> None:
     assert [document.id for document in found["users"]] == ["line 2", "line 3"]
 
 
+def test_a_lookup_finds_a_field_of_another_document(tmp_path: Path) -> None:
+    mapping = mapping_of(
+        tmp_path,
+        USERS
+        + """
+        [[collections.members.entries]]
+        kind = "user_role"
+        user.from = "u"
+        user.lookup = { collection = "users", by = "_id", get = "sub" }
+        role = "r"
+        """,
+    )
+    users = [{"_id": n, "sub": f"s{n}", "name": "ann", "more": n} for n in range(5000)]
+    members = [{"u": n, "r": "admin"} for n in (0, 4999, 5000)]
+    raw = write_lines(tmp_path / "raw", {"users": users, "members": members})
+    first, last, absent = every_document(source_of("json-lines", raw, mapping))[
+        "members"
+    ]
+    assert fields_of(first)["user"] == "s0"
+    assert fields_of(last)["user"] == "s4999"
+    assert absent.refused == "u names no document of users"
+
+
+def test_a_lookup_names_a_collection_of_the_source(tmp_path: Path) -> None:
+    rule = (
+        'email = { from = "u", lookup = { collection = "usrs", by = "a", get = "b" } }'
+    )
+    path = mapping_of(tmp_path, USERS + rule)
+    with pytest.raises(
+        ConfigurationError, match=r"email.lookup: usrs is no collection"
+    ):
+        load_mapping(path)
+
+
 def test_a_source_with_a_mapping_needs_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="--mapping"):
-        source_of("csv", tmp_path, None)  # type: ignore[arg-type] # None, as without --mapping
+        source_of("csv", tmp_path, None)

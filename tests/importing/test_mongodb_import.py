@@ -9,8 +9,14 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import SecretStr
 
-from authority_queries import Authority, Maintenance, NewToken, verify_password
-from authority_queries.importing.importer import Importer, ImportOptions
+from authority_queries import (
+    Authority,
+    Importer,
+    ImportOptions,
+    Maintenance,
+    NewToken,
+    verify_password,
+)
 from authority_queries.importing.sources import SourceOptions, open_source
 from authority_queries.importing.writing.summaries import ImportSummary
 from authority_queries.secrets import mint_token, parse_foreign_token

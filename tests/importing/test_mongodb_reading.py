@@ -3,7 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -126,24 +126,36 @@ def test_each_form_of_files_has_the_same_documents(form: str, tmp_path: Path) ->
     check(reader, decoded(documents()))
 
 
+def test_one_file_of_a_dump_is_a_collection(tmp_path: Path) -> None:
+    write_dump(tmp_path, {"a/b": documents(), "other": []})
+    (tmp_path / "a%2Fb.metadata.json").unlink()  # the file's name is all there is
+    reader = opened(str(tmp_path / "a%2Fb.bson"))
+    (collection,) = reader.collections()
+    assert collection.name == "a/b"
+    assert [one for _, one in reader.read("a/b")] == decoded(documents())
+
+
 def test_a_server_has_the_same_documents(mongodb: str) -> None:
-    with mongodb_database(mongodb, {NAME: documents()}) as url:
-        reader = opened(url)
+    with (
+        mongodb_database(mongodb, {NAME: documents()}) as url,
+        closing(opened(url)) as reader,
+    ):
         check(reader, decoded(documents()))
         (_, first), *_ = reader.read(NAME, only=("text", "octets"))
         assert set(first) == {"_id", "text", "octets"}
-        reader.close()
 
 
 def test_a_server_goes_on_after_keys_of_any_type(mongodb: str) -> None:
     keys = [1, 2.5, "a", {"a": 1}, Binary.from_uuid(KEY), ObjectId(), True]
-    with mongodb_database(mongodb, {NAME: [{"_id": key} for key in keys]}) as url:
-        reader = opened(url)
+    found = {NAME: [{"_id": key} for key in keys]}
+    with (
+        mongodb_database(mongodb, found) as url,
+        closing(opened(url)) as reader,
+    ):
         read = list(reader.read(NAME))
         assert len(read) == len(keys)
         for index, (position, _) in enumerate(read):
             assert list(reader.read(NAME, after=position)) == read[index + 1 :]
-        reader.close()
 
 
 def test_the_location_names_the_driver_of_legacy_uuids(tmp_path: Path) -> None:
@@ -164,6 +176,17 @@ def test_a_truncated_file_raises_an_error_with_its_name(
     file = file_of(tmp_path)
     file.write_bytes(file.read_bytes()[:-10])
     with pytest.raises(SourceError, match=rf"{file.name}.* truncated"):
+        list(opened(str(tmp_path)).read(NAME))
+
+
+@pytest.mark.parametrize("layout", ["array", "pretty"])
+def test_an_array_that_ends_after_a_document_is_truncated(
+    layout: str, tmp_path: Path
+) -> None:
+    write_export(tmp_path, {NAME: documents()}, layout=layout)
+    file = file_of(tmp_path)
+    file.write_text(file.read_text().rstrip().removesuffix("]"))
+    with pytest.raises(SourceError, match=r"is truncated"):
         list(opened(str(tmp_path)).read(NAME))
 
 

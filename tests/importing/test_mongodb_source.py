@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -330,7 +332,7 @@ def test_documents_of_older_versions_are_converted(tmp_path: Path) -> None:
     (family,) = only(AuthorizationEntry, documents)
     assert (family.consent, family.scopes) == (consent.id, ("email",))
     (token,) = only(TokenEntry, documents)
-    # OpenIddict before 4.0 keeps no date of a redemption.
+    # It has no date of its redemption.
     assert (token.type, token.redeemed_at) == ("refresh", NOW - DAY)
 
 
@@ -408,21 +410,54 @@ def key_of(document: Raw) -> str:
 
 def test_what_the_source_cannot_know_is_asked_for() -> None:
     location = SecretStr("anywhere")
-    with pytest.raises(ConfigurationError, match="name the tenant"):
+    with pytest.raises(ConfigurationError, match=r"name the one .* \(--tenant\)"):
         open_source("mongodb", SourceOptions(location=location))
     options = SourceOptions(location=location, tenant="acme", since=NOW)
     with pytest.raises(ConfigurationError, match="--update instead of --since"):
         open_source("mongodb", options)
 
 
-def test_a_collection_of_another_application_is_listed(tmp_path: Path) -> None:
-    orders = [{"_id": number, "total": 1} for number in range(3)]
-    write_dump(tmp_path, {"orders": orders, "empty": []})
+def test_the_first_user_of_a_confirmed_address_keeps_it(tmp_path: Path) -> None:
+    (first,) = old_documents()["Users"]
+    second = {**first, "_id": "b", "UserName": "b", "Email": "OLD@acme.example"}
+    third = {**first, "_id": "c", "UserName": "c", "EmailConfirmed": False}
+    write_dump(tmp_path, {"Users": [first, second, third]})
+    whole = list(opened(tmp_path).read("Users"))
+    verified = [one.email_verified for one in only(UserEntry, whole)]
+    assert verified == [True, False, False]
+    reasons = {one.reason for one in whole[1].dropped if one.field == "EmailConfirmed"}
+    assert reasons == {"another user has verified the same address"}
+    # An import that goes on comes to the same result.
+    rest = list(opened(tmp_path).read("Users", after=whole[0].position))
+    assert rest == whole[1:]
+
+
+def test_a_missing_extra_is_named(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['bson'] = sys.modules['pymongo'] = None; "
+        "import authority_queries.__main__ as command; sys.exit(command.main())"
+    )
+    arguments = ["import", f"mongodb:{tmp_path}", "--tenant", "acme"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "install authority-queries[mongodb]" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["orders", "openiddict.sessions"])
+def test_a_collection_without_a_place_is_listed(name: str, tmp_path: Path) -> None:
+    fields = ["total"] if name == "orders" else ["concurrency_token", "status"]
+    found_there = [{"_id": key, **dict.fromkeys(fields, "1")} for key in range(3)]
+    write_dump(tmp_path, {name: found_there, "empty": []})
     found = read_all(tmp_path)
-    (document,) = found["orders"]
-    assert (document.id, document.entries) == ("orders", ())
+    (document,) = found[name]
+    assert (document.id, document.entries) == (name, ())
     assert [one.field for one in document.dropped] == ["*"]
-    assert list(opened(tmp_path).read("orders", after=document.position)) == []
+    assert list(opened(tmp_path).read(name, after=document.position)) == []
     assert found["empty"] == []
 
 

@@ -1,27 +1,41 @@
 """OpenIddict and ASP.NET Core Identity in the tables of Entity Framework Core."""
 
+import base64
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
-from copy import deepcopy
-from typing import Any
-from uuid import UUID
+from contextlib import closing
+from typing import Any, Literal
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
-from authority_queries import verify_client_secret, verify_password
+from authority_queries import (
+    Authority,
+    Importer,
+    ImportOptions,
+    ImportSummary,
+    verify_client_secret,
+    verify_password,
+)
 from authority_queries.errors import ConfigurationError, SourceError
+from authority_queries.importing.comparing import CompareOptions, Comparer
 from authority_queries.importing.documents import Document, Dropped, Source
 from authority_queries.importing.sources import (
     SourceOptions,
     open_source,
-    openiddict_postgresql,
 )
-from authority_queries.importing.sources.fields import Fields, document_of
 from authority_queries.importing.sources.openiddict import NEVER, consent_id
+from authority_queries.importing.sources.openiddict_postgresql import grants
+from authority_queries.importing.sources.tables import source as tables_source
 from authority_queries.secrets import tag_foreign_hash
+from authority_queries.secrets.encryption import Encrypted, Keyring
 from tests.importing import entity_framework as ef
+from tests.importing.accounting import Accounting, entries, read_all
+from tests.operations.moving import Place
 
 pytestmark = pytest.mark.one_version
 
@@ -39,24 +53,6 @@ def documents(all_databases: Any, empty: str) -> Iterator[dict[str, list[Documen
     with all_databases.copy_of(empty) as conninfo:
         ef.fill(conninfo, ef.rows())
         yield read_all(opened(conninfo))
-
-
-def read_all(source: Source) -> dict[str, list[Document]]:
-    try:
-        return {
-            each.name: list(source.read(each.name)) for each in source.collections()
-        }
-    finally:
-        source.close()
-
-
-def entries(documents: list[Document], kind: str) -> list[Any]:
-    return [
-        entry
-        for document in documents
-        for entry in document.entries
-        if entry.kind == kind
-    ]
 
 
 def test_collections_follow_those_that_they_refer_to(
@@ -129,7 +125,12 @@ def test_a_user_keeps_sub_password_roles_logins_and_passkeys(
     roles = [entry.role for entry in entries([ann], "user_role")]
     assert sorted(roles) == ["imported:admin", "power-user"]
     [identity] = entries([ann], "user_identity")
-    assert (identity.issuer, identity.subject) == ("Google", "1122")
+    assert identity.issuer == "https://accounts.google.com"
+    assert identity.subject == "1122"
+    assert identity.profile == {
+        "login_provider": "Google",
+        "provider_display_name": "Google account",
+    }
     [passkey] = entries([ann], "webauthn_credential")
     assert passkey.credential_id == bytes(range(20))
     assert passkey.public_key == b"cose key"
@@ -156,6 +157,7 @@ def test_permanent_authorizations_become_one_consent(
     assert consent.id == consent_id("acme", user=ef.ANN, client="portal")
     assert consent.scopes == ("openid", "offline_access", "email")
     assert (consent.created_at, consent.updated_at) == (ef.MADE, ef.NOW)
+    assert consent.properties == {"device": "phone", "browser": "fox"}
 
 
 def test_an_authorization_with_reference_tokens_becomes_a_family(
@@ -234,40 +236,39 @@ def test_each_column_is_imported_kept_or_dropped(
     blank_conninfo: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ef.fill(blank_conninfo, ef.rows())
-    seen, names = set[str](), set[str]()
-
-    def spy(fields: Fields, convert: Any, **rest: Any) -> Document:
-        whole = document_of(deepcopy(fields), convert, **rest)
-        for name, less in without_each(fields):
-            names.add(name)
-            if document_of(less, convert, **rest) != whole:
-                seen.add(name)
-        return whole
-
-    monkeypatch.setattr(openiddict_postgresql, "document_of", spy)
+    accounting = Accounting(monkeypatch, grants, tables_source)
     read_all(opened(blank_conninfo))
-    assert names - seen == _KEYS | _DECIDING
+    assert accounting.unseen == _KEYS | _DECIDING
     with psycopg.connect(blank_conninfo) as connection:
         columns = connection.execute(
             "select attname from pg_attribute where attnum > 0 and attrelid = any("
             "array(select oid from pg_class where relkind = 'r' and relname ~ '^[AO]'))"
         ).fetchall()
-    last_names = {name.rpartition(".")[2] for name in names}
+    last_names = {name.rpartition(".")[2] for name in accounting.names}
     assert {name for (name,) in columns} - last_names == set()
 
 
-def without_each(fields: Fields) -> Iterator[tuple[str, Fields]]:
-    """Yield the fields without one, for each, also for each in a list."""
-    for key, (name, value) in fields._values.items():
-        less = deepcopy(fields)
-        del less._values[key]
-        yield name, less
-        for at, part in enumerate(value if isinstance(value, list) else ()):
-            for inner in part if isinstance(part, dict) else ():
-                less = deepcopy(fields)
-                parts: Any = less._values[key][1]
-                del parts[at][inner]
-                yield f"{name}.{inner}", less
+def test_a_totp_secret_is_encrypted_for_its_user(blank_conninfo: str) -> None:
+    ef.fill(blank_conninfo, ef.rows())
+    keyring = Keyring(current="k1", keys={"k1": bytes(32)})
+    tenant_id = uuid4()
+    found = read_all(opened(blank_conninfo, keyring=keyring, tenant_id=tenant_id))
+    [totp] = entries(found["AspNetUsers"], "totp_credential")
+    sealed = Encrypted(ciphertext=totp.secret_ciphertext, key_id=totp.encryption_key_id)
+    bound_to = ("totp_credentials", tenant_id, UUID(ef.ANN))
+    secret = keyring.decrypt(sealed, bound_to=bound_to)
+    assert base64.b32encode(secret).decode() == ef.AUTHENTICATOR_KEY
+
+
+def test_secrets_of_the_application_are_not_kept(blank_conninfo: str) -> None:
+    ef.fill(blank_conninfo, ef.rows())
+    with psycopg.connect(blank_conninfo) as connection:
+        connection.execute(
+            'alter table "AspNetUsers" add column "ApiSecret" text default \'x\''
+        )
+    ann, _ = read_all(opened(blank_conninfo))["AspNetUsers"]
+    assert Dropped(field="ApiSecret", reason="may be a secret") in ann.dropped
+    assert "ApiSecret" not in entries([ann], "user")[0].attributes
 
 
 def test_names_in_snake_case_keys_of_uuid_and_older_columns_are_found(
@@ -335,8 +336,79 @@ def test_no_message_has_the_password_of_the_location(server: Any) -> None:
         assert error.value.__cause__ is None
 
 
+def test_a_lost_connection_and_a_missing_privilege_are_named(
+    blank_conninfo: str,
+) -> None:
+    ef.fill(blank_conninfo, ef.rows())
+    with (
+        psycopg.connect(blank_conninfo, autocommit=True) as dba,
+        closing(opened(blank_conninfo)) as source,
+    ):
+        assert next(source.read("OpenIddictTokens"))
+        dba.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where application_name = 'authority-import'"
+        )
+        with pytest.raises(SourceError, match="cannot be read: terminating"):
+            list(source.read("OpenIddictScopes"))
+    location = make_conninfo(blank_conninfo, options="-c role=pg_monitor")
+    with (
+        pytest.raises(SourceError, match="permission denied for table AspNetUsers"),
+        closing(opened(location)) as source,
+    ):
+        list(source.read("AspNetUsers"))
+
+
 def test_a_tenant_is_needed_and_since_is_refused(conninfo: str) -> None:
     with pytest.raises(ConfigurationError, match="--tenant"):
         opened(conninfo, tenant=None)
     with pytest.raises(ConfigurationError, match="--since"):
         opened(conninfo, since=ef.NOW)
+
+
+def test_an_imported_user_signs_in_and_imported_tokens_verify(
+    blank_conninfo: str, home: Place
+) -> None:
+    ef.fill(blank_conninfo, ef.rows())
+    first, again = (imported(home, blank_conninfo) for _ in range(2))
+    assert [each for one in first.collections for each in one.refused] == []
+    assert again.created == {}
+    # The tenant is made with the first document, and is no row of a document.
+    rows = first.created + first.existing - Counter(tenant=1)
+    assert again.existing == rows
+    with (
+        Comparer.open(home.settings("owner")) as comparer,
+        closing(opened(blank_conninfo)) as old,
+    ):
+        comparison = comparer.compare(old, CompareOptions(tenant="acme", sample=None))
+    assert [each for each in comparison.findings if each.rule is None] == []
+    [(tenant_id,)] = home.dba.execute(
+        "update authority.tenants set foreign_tokens_until = now() + '1 hour' "
+        "where code = 'acme' returning id"
+    ).fetchall()
+    with Authority.open(home.settings("app")) as authority:
+        with authority.tenant(tenant_id) as store:
+            found = store.users.get_by_username(
+                tenant_id=tenant_id, username="Ann@Example.com"
+            )
+        assert found is not None
+        assert verify_password(found.password_hash, ef.PASSWORD)
+        strings: dict[Literal["access", "refresh"], str] = {
+            "access": ef.ACCESS_STRING,
+            "refresh": ef.REFRESH_STRING,
+        }
+        for kind, string in strings.items():
+            verified = authority.verify_token(
+                string, kind=kind, tenant_id=tenant_id, foreign=True
+            )
+            assert verified is not None
+            assert verified.is_foreign
+
+
+def imported(home: Place, location: str) -> ImportSummary:
+    """Import the tables into the tenant acme."""
+    with (
+        Importer.open(home.settings("owner")) as importer,
+        closing(opened(location)) as source,
+    ):
+        return importer.run(source, ImportOptions(tenant="acme"))

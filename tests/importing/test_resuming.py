@@ -5,7 +5,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,11 @@ from authority_queries import (
 )
 from authority_queries.errors import ConfigurationError
 from authority_queries.importing.documents import derive_id
-from authority_queries.importing.entries import AuthorizationEntry, UserIdentityEntry
+from authority_queries.importing.entries import (
+    AnyEntry,
+    AuthorizationEntry,
+    UserIdentityEntry,
+)
 from tests.importing.memory import (
     LATER,
     THEN,
@@ -59,7 +63,7 @@ def source(code: str) -> MemorySource:
         )
         for number in range(USERS)
     ]
-    users = (
+    users: Iterator[Sequence[AnyEntry]] = (
         [
             user(f"u{number}", email="none" if number % 50 == 7 else None),
             UserIdentityEntry(
@@ -71,7 +75,7 @@ def source(code: str) -> MemorySource:
         ]
         for number in range(USERS)
     )
-    grants = (
+    grants: Iterator[Sequence[AnyEntry]] = (
         [
             family,
             token(
@@ -96,7 +100,7 @@ def source(code: str) -> MemorySource:
 
 def run(home: Place, code: str, **options: Any) -> ImportSummary:
     with Importer.open(home.settings("owner")) as importer:
-        return importer.run(source(code), ImportOptions(batch_size=BATCH, **options))
+        return importer.run(source(code), ImportOptions(**options))
 
 
 def content(home: Place, code: str) -> dict[str, list[tuple[Any, ...]]]:
@@ -117,7 +121,13 @@ def child(home: Place, code: str, journal: Path) -> Iterator[int]:
     process = os.fork()
     if process == 0:
         try:
-            run(home, code, journal=journal, resume=journal.exists())
+            run(
+                home,
+                code,
+                journal=journal,
+                resume=journal.exists(),
+                batch_size=BATCH,
+            )
         finally:
             os._exit(0)
     try:
@@ -140,7 +150,7 @@ def test_an_import_that_is_killed_at_any_moment_goes_on(
 ) -> None:
     """Twenty times, each after a random part of the work."""
     began = time.monotonic()
-    undisturbed = run(home, "calm")
+    undisturbed = run(home, "calm", batch_size=BATCH)
     whole = time.monotonic() - began
     rng = random.Random(17)  # noqa: S311 -- no secret
     journal = tmp_path / "journal"

@@ -127,7 +127,7 @@ def test_everything_of_all_tenants_comes_back(
 
 # Text of PostgreSQL has no NUL, and UTF-8 has no surrogates.
 TEXTS = st.text(
-    st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=30
+    st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30
 )
 JSON = st.recursive(
     st.none()
@@ -167,7 +167,8 @@ VALUES = st.fixed_dictionaries(
 )
 CHANGES = (
     "update authority.tenants set display_name = %(text)s, settings = %(object)s, "
-    "tokens_valid_after = %(moment)s where id = %(tenant)s and %(text)s <> ''",
+    "tokens_valid_after = %(moment)s, foreign_tokens_until = %(moment)s "
+    "where id = %(tenant)s and %(text)s <> ''",
     "update authority.users set display_name = %(text)s, attributes = %(object)s, "
     "tokens_valid_after = %(moment)s where tenant_id = %(tenant)s",
     "update authority.roles set description = %(text)s where tenant_id = %(tenant)s",

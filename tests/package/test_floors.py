@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "authority_queries"
@@ -167,8 +168,9 @@ def distributions(name: str) -> set[str]:
         return set()
     found = {name}
     for line in lines:
-        if "extra ==" not in line:
-            found |= distributions(re.split(r"[^\w.-]", line)[0].lower())
+        requirement = Requirement(line)
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            found |= distributions(requirement.name.lower())
     return found
 
 

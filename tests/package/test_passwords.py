@@ -63,6 +63,8 @@ IMPORTED = {
     "Y+76rgfSikAzURqs112ke9vRHK6cUf1j1b9MuDmbtkM",
     "Django's bcrypt": "bcrypt$$2b$04$Ads/2V/xWA.2BJFTt5nrh"
     ".2.MPmppCdrhPar3VfKnb5HRV4vlsS8q",
+    "Django's bcrypt over SHA-256": "bcrypt_sha256$$2b$04$gFtG3B6s5HzcaVBRe.xdju"
+    "FJ6a7Tle2FJcRG9gcXCfpuwqWZBWXKC",
     "passlib's PBKDF2": "$pbkdf2-sha256$1000$....IHNhbHQgb2YgcGFzc2xpYg$"
     "P0SytmPGngTPPFvCvA0Oc7yU66sKWi.HSKugGgI9a7Y",
     "passlib's PBKDF2 with SHA-512": "$pbkdf2-sha512$1000$em8NYYyR8v6f817LeW8NwQ$dOf/"
@@ -180,6 +182,7 @@ REFUSED: list[Any] = [
     f"$pbkdf2-sha256$i=1000${B}${B}AAA",
     f"$scrypt$ln=19,r=8,p=1${B}${B}",
     f"$scrypt$ln=16384,r=8,p=1${B}${B}",
+    "$bcrypt-sha256-hex" + IMPORTED["bcrypt 2b"].replace("$04$", "$15$"),
     "{SHA}jYPmdyK1TquSbghKZzYbC6XumxwhJGTM",
     "{SSHA}jYPmdyK1TquSbghKZzYbC6Xumxw=",
     "{SSHA256}jYPmdyK1TquSbghKZzYbC6XumxwhJGTM",
@@ -221,7 +224,9 @@ def test_a_hash_that_cannot_be_verified_is_refused_before_it_is_sent(
     "foreign",
     [
         "swordfish",
-        "bcrypt_sha256$" + IMPORTED["bcrypt 2b"],
+        "bcrypt_sha256" + IMPORTED["bcrypt 2b"],
+        "$bcrypt-sha256$v=2,t=2b,r=4$K1Mlvxlh13iNN5dIoIa0mO$"  # passlib's has a key
+        "SKrPZEGy3j//.Ap.f1d6DJFutnfOUfa",
         "pbkdf2_sha256$1000$salt$no base64",
         "$pbkdf2-sha256$1000$....I$....I",
         "$scrypt$ln=1025,r=8,p=1$ew9BKIWwltI6J8S4FyLEuA$ew9BKIWwltI6J8S4FyLEuA",

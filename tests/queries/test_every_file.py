@@ -53,6 +53,7 @@ OF_NOBODY = (
         "server.get_replay",
         "server.get_schema_version",
         "tenant_moves.list_tables",
+        "entries.import_tenant",
         "tenants.find",
         "tokens.verify_many_by_token",
     }

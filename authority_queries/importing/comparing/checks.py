@@ -1,22 +1,20 @@
 """Tries known passwords and tokens of the source on the rows here."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Final, Literal
-
-from pydantic import JsonValue
+from typing import Literal
 
 from authority_queries.credentials.passwords import verify_password
 from authority_queries.engine.errors import InvalidArgumentError
+from authority_queries.engine.json_types import JsonValue
 from authority_queries.errors import ConfigurationError
 from authority_queries.importing.comparing.lookups import Rows
 from authority_queries.importing.comparing.results import CheckFailure, CheckReport
 from authority_queries.names import username_key
-
-_FOREIGN: Final = b"\0"  # before the hash of a string of another store
+from authority_queries.secrets import tag_foreign_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +77,7 @@ def try_passwords(rows: Rows, passwords: Iterable[KnownPassword]) -> CheckReport
 
 
 def try_tokens(rows: Rows, tokens: Iterable[KnownToken]) -> CheckReport:
-    """Look up the hash of each token, and check that the token is live."""
+    """Verify each token, as a resource server does."""
     now = datetime.now(UTC)
     return _report("tokens", [(each, _wrong_token(rows, each, now)) for each in tokens])
 
@@ -117,21 +115,29 @@ def _wrong_password(rows: Rows, known: KnownPassword) -> str | None:
 
 def _wrong_token(rows: Rows, known: KnownToken, now: datetime) -> str | None:
     digest = sha256(known.token.encode("utf-8", "surrogatepass")).digest()
-    hashes = (digest, _FOREIGN + digest)
-    found = (
-        rows.find(known.tenant, "tokens", {"token_hash": f"\\x{each.hex()}"})
-        for each in hashes
-    )
-    token = next(filter(None, found), None)
-    if token is None:
-        return "no such token"
+    for token_hash in (digest, tag_foreign_hash(digest)):
+        token = rows.find(
+            known.tenant, "tokens", {"token_hash": f"\\x{token_hash.hex()}"}
+        )
+        if token is not None:
+            if rows.is_live(known.tenant, token_hash, str(token["type"])):
+                return None
+            return _why_dead(rows, known, token, now)
+    return "no such token"
+
+
+def _why_dead(
+    rows: Rows, known: KnownToken, token: Mapping[str, JsonValue], now: datetime
+) -> str:
     if token["revoked_at"] is not None:
         return "the token is revoked"
     if token["redeemed_at"] is not None:
         return "the token is redeemed"
     if datetime.fromisoformat(str(token["expires_at"])) <= now:
         return "the token has expired"
-    return None
+    if not rows.accepts_foreign_tokens(known.tenant, now):
+        return "the tenant does not accept tokens of another store"
+    return "its tenant, user, client or family is not active"
 
 
 def _numbered(lines: Iterable[str]) -> Iterator[tuple[int, str]]:

@@ -50,7 +50,7 @@ class Comparer(Pooled):
         options = options or CompareOptions()
         began, begun_at = monotonic(), datetime.now(UTC)
         judge = Judge(
-            now=begun_at, imported_at=options.imported_at, refused=options.refused
+            now=begun_at, in_use_since=options.in_use_since, refused=options.refused
         )
         with (
             self._lend() as connection,
@@ -70,7 +70,7 @@ class Comparer(Pooled):
             seconds=monotonic() - began,
             sample=options.sample,
             seed=options.seed,
-            imported_at=options.imported_at,
+            in_use_since=options.in_use_since,
             collections=tally.collections(),
             rows=counts,
             findings=tally.findings(),

@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from authority_queries.errors import ConfigurationError
-from authority_queries.importing.writing.journal import Batch, Finished, Journal
+from authority_queries.importing.writing.journal import Journal
+from authority_queries.importing.writing.journal_lines import Batch, Finished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,10 @@ from typing import Final
 
 from authority_queries.credentials.passwords import password_needs_rehash
 from authority_queries.engine.errors import InvalidArgumentError
-from authority_queries.importing.comparing.rows import ReadBack
+from authority_queries.importing.comparing.rows import ReadBack, RowKey
 from authority_queries.importing.comparing.rules import RuleName
 from authority_queries.importing.entries import AnyEntry
+from authority_queries.importing.entries.proofs import ProvenEntry
 from authority_queries.names import username_key
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -21,7 +22,13 @@ _COPIED: Final = {
     "valid_from": "created_at",
     "last_used_at": "confirmed_at",
 }
-_USE_TIMES: Final = ("redeemed_at", "revoked_at", "last_used_at", "updated_at")
+_USE_TIMES: Final = (
+    "redeemed_at",
+    "revoked_at",
+    "used_at",
+    "last_used_at",
+    "updated_at",
+)
 _USE_FIELDS: Final = frozenset(
     {
         *_USE_TIMES,
@@ -36,12 +43,18 @@ _USE_FIELDS: Final = frozenset(
         "leased_until",
         "tokens_valid_after",
         "metadata_fetched_at",
+        "last_sequence",
+        "used",
+        "used_at",
+        "failed_attempts",
     }
 )
 # Pruning deletes rows of these kinds some time after they have expired.
 # The import makes rows of these kinds if the source has none.
 _SET_KINDS: Final = frozenset({"tenant", "revocation_sequence", "license_usage_total"})
-_PRUNED_KINDS: Final = frozenset({"authorization", "revocation", "token", "user_role"})
+_PRUNED_KINDS: Final = frozenset(
+    {"authorization", "one_time_token", "revocation", "session", "token", "user_role"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +64,7 @@ class Case:
     field: str
     entry: AnyEntry
     here: ReadBack
-    imported_at: datetime | None
+    in_use_since: datetime | None
 
     @property
     def expected(self) -> object:
@@ -69,20 +82,20 @@ class Judge:
     """Finds the rule that explains a difference.
 
     - `now`: the time of the comparison.
-    - `imported_at`: when the last import had ended. None: not known, so that nothing
-      that happened here since is explained, except a change that the row shows.
+    - `in_use_since`: when the last import had ended, if this authority has been in use
+      since. None: nothing that happened here is explained.
     - `refused`: the collections and ids of documents that the import refused.
     """
 
     now: datetime
-    imported_at: datetime | None = None
+    in_use_since: datetime | None = None
     refused: Container[tuple[str, str]] = frozenset()
 
     def explain_field(
         self, field: str, entry: AnyEntry, here: ReadBack, document: tuple[str, str]
     ) -> RuleName | None:
         """Return the rule that explains why this field differs, or None."""
-        case = Case(field=field, entry=entry, here=here, imported_at=self.imported_at)
+        case = Case(field=field, entry=entry, here=here, in_use_since=self.in_use_since)
         if document in self.refused:
             return "refused by the import"
         for name, explains in _FIELD_RULES.items():
@@ -96,22 +109,24 @@ class Judge:
         """Return the rule that explains why a row of the source is not here."""
         if document in self.refused:
             return "refused by the import"
-        expires_at = getattr(entry, "expires_at", None)
-        if entry.kind not in _PRUNED_KINDS or expires_at is None:
-            return None
-        return "expired" if expires_at <= self.now else None
+        return self._expired(entry.kind, getattr(entry, "expires_at", None))
 
     def explain_extra(
-        self, kind: str, created_at: datetime, *, is_system: bool
+        self, kind: str, row: RowKey, *, is_system: bool
     ) -> RuleName | None:
         """Return the rule that explains why a row is here and not in the source."""
         if is_system:
             return "row of the system"
         if kind in _SET_KINDS:
             return "set by the import"
-        if self.imported_at is not None and created_at > self.imported_at:
+        if self.in_use_since is not None and row.created_at > self.in_use_since:
             return "created here"
-        return None
+        return self._expired(kind, row.expires_at)
+
+    def _expired(self, kind: str, expires_at: datetime | None) -> RuleName | None:
+        if kind not in _PRUNED_KINDS or expires_at is None:
+            return None
+        return "expired" if expires_at <= self.now else None
 
 
 def _is_filled(case: Case) -> bool:
@@ -148,11 +163,30 @@ def _is_of_lost_user(case: Case) -> bool:
     )
 
 
+def _is_accepting(case: Case) -> bool:
+    return (
+        case.entry.kind == "tenant"
+        and case.field in ("foreign_tokens_until", "updated_at")
+        and case.here.moment("foreign_tokens_until") is not None
+    )
+
+
 def _is_used(case: Case) -> bool:
-    if case.imported_at is None or case.field not in _USE_FIELDS:
-        return False
-    times = (case.here.value(name) for name in _USE_TIMES)
-    return any(isinstance(time, datetime) and time > case.imported_at for time in times)
+    return case.field in _USE_FIELDS and any(
+        _is_since(case, column) for column in _USE_TIMES
+    )
+
+
+def _is_since(case: Case, column: str) -> bool:
+    """Whether a time of the row is later than the import, and use explains it."""
+    time, since = case.here.moment(column), case.in_use_since
+    return time is not None and since is not None and time > since
+
+
+def _is_of_same_secret(case: Case) -> bool:
+    return isinstance(case.entry, ProvenEntry) and case.entry.proves(
+        case.field, case.found
+    )
 
 
 def _is_hashed_again(case: Case) -> bool:
@@ -161,7 +195,7 @@ def _is_hashed_again(case: Case) -> bool:
         case.field == "password_hash"
         and isinstance(expected, str)
         and isinstance(found, str)
-        and case.here.is_updated
+        and _is_changed(case)
         and password_needs_rehash(expected)
         and not password_needs_rehash(found)
     )
@@ -187,16 +221,7 @@ def _folded(email: str) -> bytes:
 
 
 def _is_changed(case: Case) -> bool:
-    entry, here = case.entry, case.here
-    before = getattr(entry, "updated_at", None) or getattr(entry, "created_at", None)
-    before = before or here.value("created_at")
-    after = here.value("updated_at")
-    return (
-        here.is_updated
-        and isinstance(after, datetime)
-        and isinstance(before, datetime)
-        and after >= before + _MILLISECOND
-    )
+    return case.here.is_updated and _is_since(case, "updated_at")
 
 
 # The first one that explains a difference is its rule.
@@ -205,8 +230,10 @@ _FIELD_RULES: Final[Mapping[RuleName, Callable[[Case], bool]]] = {
     "row of the system": _is_of_system,
     "time precision": _is_near,
     "case of names": _is_same_name,
+    "another salt": _is_of_same_secret,
     "password hashed again": _is_hashed_again,
     "unknown user of a log": _is_of_lost_user,
+    "tokens of the source": _is_accepting,
     "changed here": _is_changed,
     "used here": _is_used,
 }

@@ -1,7 +1,6 @@
 """Reads the rows here, in batches."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast
 from uuid import UUID
@@ -11,25 +10,17 @@ from authority_queries.importing.comparing.fields import is_secret
 from authority_queries.importing.comparing.rows import (
     Key,
     ReadBack,
+    RowKey,
     key_fields,
     read_back,
 )
 from authority_queries.importing.writing.tables import TABLES, Table
-from authority_queries.queries import tenants
+from authority_queries.queries import tenants, tokens
+from authority_queries.records import TokenType
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.arguments import MAX_PAGE_SIZE
 
 _SYSTEM_KINDS: Final = ("role", "scope")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowKey:
-    """The key of a row here, and what a rule needs to know about the row."""
-
-    key: Key
-    created_at: datetime
-    is_system: bool
-    label: str
 
 
 class Rows:
@@ -86,6 +77,25 @@ class Rows:
             return _object(row.found)
         return None
 
+    def is_live(self, tenant: str, token_hash: bytes, kind: str) -> bool:
+        """Return whether a token with this hash and of this type verifies."""
+        tenant_id = self.find_tenant(tenant)
+        return tenant_id is not None and bool(
+            tokens.verify_by_token(
+                self._store.connection,
+                tenant_id=tenant_id,
+                token_hash=token_hash,
+                type=cast("TokenType", kind),
+                resource=None,
+            )
+        )
+
+    def accepts_foreign_tokens(self, tenant: str, now: datetime) -> bool:
+        """Return whether strings of another store verify in the tenant."""
+        found = self.find(tenant, "tenants", {"code": tenant})
+        until = found and found["foreign_tokens_until"]
+        return bool(until) and datetime.fromisoformat(str(until)) > now
+
     def list_keys(self, tenant: str, kind: str) -> Iterator[RowKey]:
         """Yield the keys of all rows of a kind and tenant."""
         tenant_id, table = self.find_tenant(tenant), TABLES[kind]
@@ -124,7 +134,7 @@ def _listed(keys: JsonValue) -> list[list[JsonValue]]:
 
 
 def _row_key(table: Table, listed: list[JsonValue]) -> RowKey:
-    texts, created_at, is_system, primary_key = listed
+    texts, created_at, is_system, expires_at, primary_key = listed
     names = cast("list[str | None]", texts)
     key = tuple(name for name in names if name is not None)
     if len(key) < len(names):  # a row is missing to which this one refers
@@ -136,6 +146,11 @@ def _row_key(table: Table, listed: list[JsonValue]) -> RowKey:
     return RowKey(
         key=key,
         created_at=datetime.fromisoformat(str(created_at)),
+        expires_at=_moment(expires_at),
         is_system=is_system is True,
         label=label,
     )
+
+
+def _moment(text: JsonValue) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(str(text))

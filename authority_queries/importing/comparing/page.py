@@ -75,8 +75,8 @@ def _summary(comparison: Comparison) -> Sequence[tuple[str, Cell]]:
         ("Keys compared", "of all documents and rows"),
         ("Fields compared", fields),
         (
-            "Last import ended",
-            _moment(comparison.imported_at) if comparison.imported_at else "not stated",
+            "In use since",
+            _moment(comparison.in_use_since) if comparison.in_use_since else "not yet",
         ),
     ]
 

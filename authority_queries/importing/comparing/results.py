@@ -106,7 +106,7 @@ class Comparison:
     seconds: float
     sample: int | None
     seed: str
-    imported_at: datetime | None
+    in_use_since: datetime | None
     collections: Sequence[CollectionCount]
     rows: Sequence[RowCount]
     findings: Sequence[Finding]
@@ -129,7 +129,7 @@ class Comparison:
         used = {each.rule for each in self.findings if each.rule is not None}
         return asdict(self) | {
             "begun_at": self.begun_at.isoformat(),
-            "imported_at": self.imported_at and self.imported_at.isoformat(),
+            "in_use_since": self.in_use_since and self.in_use_since.isoformat(),
             "is_same": self.is_same,
             "unexplained": self.unexplained,
             "rules": {name: text for name, text in RULES.items() if name in used},

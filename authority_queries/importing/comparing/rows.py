@@ -15,8 +15,8 @@ from authority_queries.importing.writing.tables import Table, table_of
 
 # A key as `store.comparisons` takes it: a text for each column.
 Key: TypeAlias = tuple[str, ...]
-# Columns of no entry whose value is not compared: it is generated, or counts updates.
-_OWN: Final = frozenset({"tenant_id", "row_version", "email_key"})
+# Columns of no entry whose value is not compared.
+_OWN: Final = frozenset({"tenant_id", "row_version"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,25 @@ class ReadBack:
     def value(self, field: str) -> object:
         """Return the value of a field or of another column, or None."""
         return getattr(self.entry, field, None)
+
+    def moment(self, column: str) -> datetime | None:
+        """Return a time of the row, whether a field has it or not."""
+        found = self.rest.get(column)
+        if isinstance(found, str):
+            return datetime.fromisoformat(found)
+        value = self.value(column)
+        return value if isinstance(value, datetime) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowKey:
+    """The key of a row here, and what a rule needs to know about the row."""
+
+    key: Key
+    created_at: datetime
+    expires_at: datetime | None
+    is_system: bool
+    label: str
 
 
 def key_of(entry: AnyEntry, tenant: str) -> Key | None:

@@ -8,12 +8,14 @@ RuleName: TypeAlias = Literal[
     "case of names",
     "set by the import",
     "row of the system",
+    "another salt",
     "password hashed again",
     "changed here",
     "used here",
     "created here",
     "expired",
     "refused by the import",
+    "tokens of the source",
     "unknown user of a log",
 ]
 RULE_NAMES: Final[tuple[RuleName, ...]] = get_args(RuleName)
@@ -34,25 +36,30 @@ RULES: Final[Mapping[RuleName, str]] = {
         "The row here is a role, a permission of a role or a scope that every tenant "
         "has from its creation. The import does not change it."
     ),
+    "another salt": (
+        "The source has the secret itself. The hash or ciphertext here is another one "
+        "of the same secret: it was verified."
+    ),
     "password hashed again": (
         "The user has signed in since the import, so the hash is Argon2id now."
     ),
     "changed here": (
-        "This authority has changed the row: its updated_at is later than in the "
-        "source, and its row_version says that it was updated."
+        "This authority has changed the row since the import: its updated_at is later, "
+        "and its row_version says that it was updated."
     ),
     "used here": (
-        "The credential or token was used, revoked or redeemed here after the time of "
-        "the import that the caller names."
+        "The credential or token was used, revoked or redeemed here since the import."
     ),
-    "created here": (
-        "The row was created here after the time of the import that the caller names."
-    ),
+    "created here": "The row was created here since the import.",
     "expired": (
-        "The row of the source has expired. `authority prune` deletes such rows."
+        "The row has expired. Sources leave expired tokens out, and `authority prune` "
+        "deletes them."
     ),
     "refused by the import": (
         "The import refused the document. Its report has the reason."
+    ),
+    "tokens of the source": (
+        "An operator lets the tenant accept tokens of the source."
     ),
     "unknown user of a log": (
         "The entry of the log names a user who is not here. The log keeps the entry."

@@ -33,15 +33,16 @@ class CompareOptions:
     - `sample`: of how many random documents of each collection every field is compared.
       None: of all. The keys of all documents are compared in any case.
     - `seed`: chooses the sample: the same seed, the same documents.
-    - `imported_at`: when the last import had ended. Rows that were created or used here
-      later are explained. None: they are differences.
+    - `in_use_since`: when the last import had ended, if this authority has been in use
+      since: rows that were created, changed or used here later are explained. None:
+      they are differences.
     - `refused`: the collections and ids of documents that the import refused.
     """
 
     tenant: str | None = None
     sample: int | None = 1000
     seed: str = ""
-    imported_at: datetime | None = None
+    in_use_since: datetime | None = None
     refused: Container[tuple[str, str]] = frozenset()
 
 
@@ -205,9 +206,7 @@ class Run:
                 is_system = row.is_system or (
                     kind == "role_permission" and row.key[0] in system_roles
                 )
-                rule = self._judge.explain_extra(
-                    kind, row.created_at, is_system=is_system
-                )
+                rule = self._judge.explain_extra(kind, row, is_system=is_system)
                 self._keys.note_here(group, row.key, row.label, rule)
             if listed:
                 self._report(f"{tenant} {kind} here", listed, began, "done")

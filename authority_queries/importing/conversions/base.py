@@ -1,6 +1,6 @@
 """What all conversions have in common."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NoReturn, TypeAlias
 
 # A value as a driver or a parser returns it: also octets, moments and BSON's types.
@@ -17,6 +17,11 @@ _WRAPPERS: Final = (
     "$uuid",
     "$symbol",
 )
+_NUMBERS: Final[Mapping[object, Callable[[str], object]]] = {
+    "$numberInt": int,
+    "$numberLong": int,
+    "$numberDouble": float,
+}
 
 
 class ConversionError(Exception):
@@ -30,9 +35,18 @@ def refuse(reason: str) -> NoReturn:
 
 def unwrapped(value: Value) -> Value:
     """Return the content of a wrapper of Extended JSON. Other values are unchanged."""
-    while isinstance(value, Mapping) and len(value) == 1:
+    # The exact type first: a check against an abstract class takes much longer.
+    while type(value) is not str and isinstance(value, Mapping) and len(value) == 1:
         ((name, content),) = value.items()
         if name not in _WRAPPERS:
             break
-        value = content
+        value = _number(name, content)
     return value
+
+
+def _number(name: object, content: Value) -> Value:
+    make = _NUMBERS.get(name)
+    try:
+        return make(content) if make and isinstance(content, str) else content
+    except ValueError:
+        return content

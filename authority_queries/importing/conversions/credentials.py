@@ -9,6 +9,8 @@ from authority_queries.credentials import (
     convert_password_hash,
     hash_client_secret,
     hash_password,
+    verify_client_secret,
+    verify_password,
 )
 from authority_queries.credentials.client_secrets import is_minted_secret_hash
 from authority_queries.credentials.password_hashes import encode
@@ -16,6 +18,7 @@ from authority_queries.errors import InvalidArgumentError
 from authority_queries.importing.conversions.base import Value, refuse, unwrapped
 from authority_queries.importing.conversions.octets import base64
 from authority_queries.importing.conversions.scalars import raw_text, text
+from authority_queries.importing.entries.proofs import Proof, SaltedHash
 from authority_queries.names import check_email, username_key
 
 _FORMAT: Final = "has no format that can be imported, or costs too much to verify"
@@ -53,7 +56,9 @@ def keycloak_hash(value: Value) -> str:
 
 def plain_password(value: Value) -> str:
     """Hash a password with Argon2id. That takes tens of milliseconds."""
-    return _call(hash_password, raw_text(value), "has more than 4096 octets")
+    password = raw_text(value)
+    made = _call(hash_password, password, "has more than 4096 octets")
+    return SaltedHash(made, _proof(verify_password, password))
 
 
 def client_secret_hash(value: Value) -> str:
@@ -72,7 +77,16 @@ def sha256_client_secret(value: Value) -> str:
 
 def plain_client_secret(value: Value) -> str:
     """Hash a client secret with Argon2id, or SHA-256 if this package minted it."""
-    return _call(hash_client_secret, raw_text(value), "has more than 4096 octets")
+    secret = raw_text(value)
+    made = _call(hash_client_secret, secret, "has more than 4096 octets")
+    return SaltedHash(made, _proof(verify_client_secret, secret))
+
+
+def _proof(verify: Callable[[str, str], bool], secret: str) -> Proof:
+    def proves(found: object) -> bool:
+        return isinstance(found, str) and verify(found, secret)
+
+    return proves
 
 
 def _call(check: Callable[[str], str], value: str, reason: str) -> str:

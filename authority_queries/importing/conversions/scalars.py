@@ -48,6 +48,8 @@ def integer(value: Value) -> int:
 
 def text(value: Value) -> str:
     """Convert a text, a number, a UUID or an ObjectId to a text."""
+    if type(value) is str:  # most values
+        return storable(value)
     return storable(raw_text(value))
 
 
@@ -164,7 +166,8 @@ def storable(value: str) -> str:
     if "\0" in value:
         refuse("contains the character U+0000, which PostgreSQL cannot store")
     try:
-        value.encode()
+        if not value.isascii():
+            value.encode()
     except UnicodeEncodeError:
         refuse("contains half of a surrogate pair")
     return value

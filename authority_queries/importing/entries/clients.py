@@ -15,6 +15,7 @@ from authority_queries.importing.entries.base import (
     Names,
     Texts,
 )
+from authority_queries.importing.entries.proofs import ProvenEntry
 from authority_queries.records import (
     ClientApplicationType,
     ClientConsentType,
@@ -87,7 +88,7 @@ class ClientRegistrationEntry(DatedEntry):
     updated_at: Moment | None = None
 
 
-class ClientSecretEntry(DatedEntry):
+class ClientSecretEntry(ProvenEntry, DatedEntry):
     """The hash of a secret of a client. `client` is its client_id."""
 
     kind: Literal["client_secret"] = "client_secret"

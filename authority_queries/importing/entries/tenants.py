@@ -42,6 +42,7 @@ class TenantEntry(ChangedEntry):
     status: TenantStatus = "active"
     settings: JsonObject = Empty
     tokens_valid_after: Moment | None = None
+    foreign_tokens_until: Moment | None = None
 
 
 class RoleEntry(ChangedEntry):

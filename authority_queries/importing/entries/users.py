@@ -15,10 +15,11 @@ from authority_queries.importing.entries.base import (
     Moment,
     Names,
 )
+from authority_queries.importing.entries.proofs import ProvenEntry
 from authority_queries.records import TotpCredentialAlgorithm, UserStatus
 
 
-class UserEntry(ChangedEntry):
+class UserEntry(ProvenEntry, ChangedEntry):
     """A user. Its key is `subject_id`, the `sub` of the other store."""
 
     kind: Literal["user"] = "user"
@@ -76,7 +77,7 @@ class WebauthnCredentialEntry(DatedEntry):
     last_used_at: Moment | None = None
 
 
-class TotpCredentialEntry(DatedEntry):
+class TotpCredentialEntry(ProvenEntry, DatedEntry):
     """A TOTP secret of a user, encrypted under a `Keyring`. `user` is a subject_id."""
 
     kind: Literal["totp_credential"] = "totp_credential"

@@ -18,6 +18,7 @@ from authority_queries.importing.mapping.paths import FieldPath, parse_path
 from authority_queries.importing.mapping.problems import (
     Location,
     Problem,
+    Problems,
     refuse_file,
 )
 from authority_queries.importing.mapping.targets import RANKS, Target, open_field
@@ -67,7 +68,7 @@ def load_mapping(path: Path) -> Mapped:
     The error names the line, the key and the reason of each problem.
     """
     text, file = read_mapping(path)
-    problems: list[Problem] = []
+    problems = Problems(file.collections)
     found = [
         _collection(name, rule, file.tenant, problems)
         for name, rule in file.collections.items()
@@ -84,7 +85,7 @@ def _collection(
     name: str,
     rule: CollectionRule,
     tenant: ValueRule | None,
-    problems: list[Problem],
+    problems: Problems,
 ) -> CompiledCollection:
     at: Location = ("collections", name)
     if (rule.ignore is None) == (not rule.entries):
@@ -116,16 +117,14 @@ def _collection(
 
 
 def _value(
-    rule: ValueRule | None, target: Target, at: Location, problems: list[Problem]
+    rule: ValueRule | None, target: Target, at: Location, problems: Problems
 ) -> Compute | None:
     if rule is None:
         return None
     return compile_value(rule, target, (*at, target.name), problems)
 
 
-def _paths(
-    names: Sequence[str], at: Location, problems: list[Problem]
-) -> list[FieldPath]:
+def _paths(names: Sequence[str], at: Location, problems: Problems) -> list[FieldPath]:
     found = []
     for name in names:
         try:

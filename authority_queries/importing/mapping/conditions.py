@@ -11,19 +11,23 @@ from authority_queries.importing.conversions import (
 )
 from authority_queries.importing.mapping.language import Condition
 from authority_queries.importing.mapping.paths import FieldPath, Scope, parse_path
-from authority_queries.importing.mapping.problems import Location, Problem
+from authority_queries.importing.mapping.problems import (
+    Location,
+    Problem,
+    Problems,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A condition whose path is parsed."""
+    """A condition whose path is parsed. It does not use its field."""
 
     path: FieldPath
     rule: Condition
 
     def holds(self, scope: Scope) -> bool:
         """Return whether the condition holds."""
-        found = scope.find(self.path)
+        found = scope.look(self.path)
         rule = self.rule
         if rule.exists is not None and rule.exists != (found is not None):
             return False
@@ -34,12 +38,12 @@ class Test:
 
 
 def all_hold(tests: Sequence[Test], scope: Scope) -> bool:
-    """Return whether all conditions hold. Each of them uses its field."""
-    return [test.holds(scope) for test in tests].count(False) == 0
+    """Return whether all conditions hold."""
+    return all(test.holds(scope) for test in tests)
 
 
 def compile_conditions(
-    rules: Sequence[Condition], at: Location, problems: list[Problem]
+    rules: Sequence[Condition], at: Location, problems: Problems
 ) -> list[Test]:
     """Return the tests of conditions. Adds what is wrong with them to `problems`."""
     tests = []

@@ -1,20 +1,31 @@
 """Rules of an entry: a value for each field, also inside of open objects."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Final
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from authority_queries.importing.conversions import Value, plain_json
+from authority_queries.importing.conversions import Value, list_items, plain_json
 from authority_queries.importing.mapping import language
 from authority_queries.importing.mapping.conditions import Test, compile_conditions
-from authority_queries.importing.mapping.language import EntryRule, ValueRule
-from authority_queries.importing.mapping.paths import FieldPath, Scope, parse_path
+from authority_queries.importing.mapping.language import (
+    EachRule,
+    EntryRule,
+    ValueRule,
+)
+from authority_queries.importing.mapping.paths import (
+    FieldPath,
+    Scope,
+    elements,
+    follow,
+    parse_path,
+)
 from authority_queries.importing.mapping.problems import (
     Location,
     Problem,
+    Problems,
     problems_of,
 )
 from authority_queries.importing.mapping.targets import (
@@ -30,6 +41,25 @@ _VALUE: Final = TypeAdapter[ValueRule](language.Value)
 _OF_VALUES: Final = {"from", "constant", "template"}
 
 
+@dataclass(frozen=True, slots=True)
+class EachOf:
+    """The list whose elements become entries."""
+
+    path: FieldPath
+    separator: str | None
+
+    def scopes(self, scope: Scope) -> Iterator[Scope]:
+        """Yield the scope of each element. Raises ConversionError."""
+        steps = self.path.steps
+        value = follow(scope.document, steps)
+        if isinstance(value, str) and self.separator is not None:
+            for item in list_items(value, separator=self.separator):
+                yield replace(scope, element=item, above=steps)
+        else:
+            for element, above in elements(value, steps):
+                yield replace(scope, element=element, above=above)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledEntry:
     """The rules of an entry, ready to be used.
@@ -39,7 +69,7 @@ class CompiledEntry:
     """
 
     kind: str
-    each: FieldPath | None
+    each: EachOf | None
     tests: Sequence[Test]
     fields: Mapping[str, Compute]
     inner: Sequence[tuple[tuple[str, ...], Compute]]
@@ -72,9 +102,7 @@ def put(fields: dict[str, Value], names: Sequence[str], value: JsonValue) -> boo
     return True
 
 
-def compile_entry(
-    rule: EntryRule, at: Location, problems: list[Problem]
-) -> CompiledEntry:
+def compile_entry(rule: EntryRule, at: Location, problems: Problems) -> CompiledEntry:
     """Return the rules of an entry. Adds what is wrong with them to `problems`."""
     fields = _Fields(rule.kind, problems)
     if rule.kind in ENTRIES:
@@ -86,7 +114,7 @@ def compile_entry(
         problems.append(Problem((*at, "kind"), reason))
     return CompiledEntry(
         kind=rule.kind,
-        each=_each(rule, at, problems),
+        each=_each(rule.each, (*at, "each"), problems),
         tests=compile_conditions(rule.when, (*at, "when"), problems),
         fields=fields.whole,
         inner=fields.inner,
@@ -96,7 +124,7 @@ def compile_entry(
 class _Fields:
     """Collects the values of an entry, and what is wrong with their rules."""
 
-    def __init__(self, kind: str, problems: list[Problem]) -> None:
+    def __init__(self, kind: str, problems: Problems) -> None:
         self._kind = kind
         self._problems = problems
         self.whole: dict[str, Compute] = {}
@@ -144,14 +172,14 @@ def _inner(target: Target) -> Target:
     return Target(target.name, is_required=False, convert=plain_json)
 
 
-def _each(rule: EntryRule, at: Location, problems: list[Problem]) -> FieldPath | None:
-    if rule.each is None:
+def _each(rule: EachRule | None, at: Location, problems: Problems) -> EachOf | None:
+    if rule is None:
         return None
     try:
-        path = parse_path(rule.each)
+        path = parse_path(rule.source)
     except ValueError as error:
-        problems.append(Problem((*at, "each"), str(error)))
+        problems.append(Problem(at, str(error)))
         return None
     if path.is_inner:
-        problems.append(Problem((*at, "each"), "must be a path of the document"))
-    return path
+        problems.append(Problem(at, "must be a path of the document"))
+    return EachOf(path, rule.separator)

@@ -68,12 +68,21 @@ class Condition(_Part):
 Conditions = Annotated[tuple[Condition, ...], BeforeValidator(_one_or_many)]
 
 
+class LookupRule(_Part):
+    """The field `get` of the document of a collection whose field `by` has a value."""
+
+    collection: str
+    by: str
+    get: str
+
+
 class ValueRule(_Part):
     """Where a value comes from, and how it is converted.
 
     - `sources`: paths of fields. The first one that has a value counts.
     - `constant`, `template`: instead of a field.
     - `convert`: names of conversions, in their order.
+    - `lookup`: another document, which the value names, and its field.
     - `derive`: the kind of entry whose id is derived from the value.
     - `default`: the value if there is none. It is not converted.
     - `separator`, `size`, `values`: options of conversions.
@@ -84,6 +93,7 @@ class ValueRule(_Part):
     constant: Constant | None = None
     template: str | None = None
     convert: Many = ()
+    lookup: LookupRule | None = None
     derive: str | None = None
     default: Constant | None = None
     separator: str | None = Field(default=None, min_length=1)
@@ -101,17 +111,24 @@ class SkipRule(Condition):
     reason: str = Field(min_length=1)
 
 
+class EachRule(_Part):
+    """The path of a list or of an object. A text needs a `separator`."""
+
+    source: str = Field(alias="from")
+    separator: str | None = Field(default=None, min_length=1)
+
+
 class EntryRule(_Part):
     """One kind of entry of a document. Its other keys are fields of that kind.
 
-    - `each`: the path of a list. Each of its elements becomes an entry.
+    - `each`: a list. Each of its elements becomes an entry.
     - `when`: conditions for the entry.
     """
 
     model_config = ConfigDict(extra="allow", hide_input_in_errors=True, frozen=True)
 
     kind: str
-    each: str | None = None
+    each: Annotated[EachRule, BeforeValidator(_written_out)] | None = None
     when: Conditions = ()
 
 

@@ -1,6 +1,6 @@
 """Converts the documents of a collection by the rules of a mapping file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, cast
@@ -18,15 +18,15 @@ from authority_queries.importing.entries import AnyEntry
 from authority_queries.importing.mapping.compiling import CompiledCollection
 from authority_queries.importing.mapping.conditions import all_hold
 from authority_queries.importing.mapping.fields import CompiledEntry, put
+from authority_queries.importing.mapping.lookups import Lookups
 from authority_queries.importing.mapping.paths import (
     Scope,
-    elements,
-    follow,
     leftover,
     names_of,
 )
 from authority_queries.importing.mapping.targets import ENTRIES, RANKS
 from authority_queries.importing.refusals import reason_of
+from authority_queries.importing.sources.keeping import keep_open
 
 _UNKNOWN: Final = "unknown field"
 _TAKEN: Final = "a field of this name is kept already"
@@ -40,22 +40,28 @@ class Mapper:
     `tenant` is that of documents without one.
     """
 
-    def __init__(self, rules: CompiledCollection, tenant: str | None) -> None:
+    def __init__(
+        self,
+        rules: CompiledCollection,
+        tenant: str | None,
+        lookups: Lookups | None = None,
+    ) -> None:
         self._rules = rules
         self._tenant = tenant
+        self._lookups = lookups
 
     def changed_at(self, document: Mapping[str, object]) -> datetime | None:
         """Return when a document was changed, if that is known."""
         rule = self._rules.changed_at
         try:
-            found = rule(Scope(document), "") if rule else None
+            found = rule(self._scope(document), "") if rule else None
         except ConversionError:
             return None
         return found if isinstance(found, datetime) else None
 
     def convert(self, document: Mapping[str, object], position: JsonValue) -> Document:
         """Convert a document: its entries, or why it is refused or left out."""
-        work = _Work(self._rules, document)
+        work = _Work(self._rules, document, self._scope(document))
         key, tenant = self._id(document, position), None
         entries: list[AnyEntry] = []
         refused = None
@@ -76,7 +82,12 @@ class Mapper:
 
     def refuse(self, reason: str, position: JsonValue) -> Document:
         """Return the document of one that could not be read."""
+        if self._rules.ignore:
+            return self.convert({}, position)
         return Document(id=self._id({}, position), position=position, refused=reason)
+
+    def _scope(self, document: Mapping[str, object]) -> Scope:
+        return Scope(document, lookups=self._lookups)
 
     def _tenant_of(self, scope: Scope) -> str | None:
         rule = self._rules.tenant
@@ -92,6 +103,8 @@ class Mapper:
         match position:
             case [_, int(number)]:  # of a file of lines
                 return f"line {number}"
+            case int():
+                return f"document {position}"
         return str(position)
 
 
@@ -101,16 +114,12 @@ class _Work:
 
     rules: CompiledCollection
     document: Mapping[str, object]
-    scope: Scope = field(init=False)
+    scope: Scope
     dropped: list[Dropped] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.scope = Scope(self.document)
 
     def is_skipped(self) -> bool:
         """Return whether the document is left out, and note the reason."""
-        scope = Scope(self.document)  # so that the fields are not used
-        reasons = [reason for test, reason in self.rules.skip if test.holds(scope)]
+        reasons = [reason for test, reason in self.rules.skip if test.holds(self.scope)]
         reasons = [self.rules.ignore] if self.rules.ignore else reasons
         self.dropped += [Dropped(field=_WHOLE, reason=each) for each in reasons[:1]]
         return bool(reasons)
@@ -119,7 +128,8 @@ class _Work:
         """Return the entries. Raises ConversionError."""
         found: list[tuple[CompiledEntry, dict[str, Value]]] = []
         for rule in self.rules.entries:
-            for scope in self._scopes(rule):
+            scopes = rule.each.scopes(self.scope) if rule.each else [self.scope]
+            for scope in scopes:
                 if all_hold(rule.tests, scope):
                     found.append((rule, rule.values(scope, tenant or "")))
         if not found:
@@ -131,32 +141,25 @@ class _Work:
         made = [_entry(rule.kind, values) for rule, values in found]
         return sorted(made, key=lambda entry: RANKS[entry.kind])
 
-    def _scopes(self, rule: CompiledEntry) -> Iterator[Scope]:
-        if rule.each is None:
-            yield self.scope
-            return
-        value = follow(self.document, rule.each.steps)
-        for element, above in elements(value, rule.each.steps):
-            yield Scope(self.document, element, above, self.scope.used)
-
     def _drop(self) -> None:
         for path, reason in self.rules.drop:
             if self.scope.find(path) is not None:
                 self.dropped.append(Dropped(field=path.text, reason=reason))
 
-    def _keep(self, values: dict[str, Value], kept: str | None) -> None:
+    def _keep(self, values: dict[str, Value], field: str | None) -> None:
         """Keep the fields that no rule has used, or drop them."""
         left = leftover(self.document, self.scope.used)
-        for name, value in left.items():
-            reason = _UNKNOWN
-            if kept is not None:
-                if put(values, (kept, name), plain_json(value)):
-                    continue
-                reason = _TAKEN
-            self.dropped += [
-                Dropped(field=path, reason=reason)
-                for path in dict.fromkeys(names_of(value, name))
-            ]
+        if field is None:
+            self._note(left, _UNKNOWN)
+            return
+        plain = {name: plain_json(value) for name, value in left.items()}
+        for name, value in keep_open(plain, self.dropped).items():
+            if not put(values, (field, name), value):
+                self._note({name: left[name]}, _TAKEN)
+
+    def _note(self, left: Mapping[str, object], reason: str) -> None:
+        paths = dict.fromkeys(names_of(left) if left else ())
+        self.dropped += [Dropped(field=path, reason=reason) for path in paths]
 
 
 def _entry(kind: str, values: dict[str, Value]) -> AnyEntry:

@@ -4,9 +4,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeGuard
 
-from authority_queries.importing.conversions import Value
+from authority_queries.importing.conversions import Value, unwrapped
+
+if TYPE_CHECKING:
+    from authority_queries.importing.mapping.lookups import Lookups
 
 # The steps to a field. That to an element of a list is its number.
 Steps: TypeAlias = tuple[str, ...]
@@ -39,35 +42,37 @@ class Pair:
 class Scope:
     """A document and, for an entry with `each`, an element and its path.
 
-    `used` collects the fields that rules have read.
+    `used` collects the fields that rules have read. `lookups` finds other documents.
     """
 
     document: Mapping[str, object]
     element: Value = None
     above: Steps = ()
     used: set[Steps] = field(default_factory=set)
+    lookups: "Lookups | None" = None
 
     def find(self, path: FieldPath) -> Value:
-        """Return the value of a field. None means that there is none."""
-        if path.is_inner:
-            return self._find_inner(path)
-        found = follow(self.document, path.steps)
-        if found is not None:
-            self.used.add(path.steps)
+        """Return the value of a field, which is used then. None: there is none."""
+        start, steps, above = self._way(path)
+        found = follow(start, steps)
+        if found is not None and above is not None:
+            self.used.add(above + steps)
         return found
 
-    def _find_inner(self, path: FieldPath) -> Value:
+    def look(self, path: FieldPath) -> Value:
+        """Return the value of a field, and leave it to other rules."""
+        start, steps, _ = self._way(path)
+        return follow(start, steps)
+
+    def _way(self, path: FieldPath) -> tuple[Value, Steps, Steps | None]:
+        """Return where a path begins, its steps, and the path of where it begins."""
+        if not path.is_inner:
+            return self.document, path.steps, ()
         if not isinstance(self.element, Pair):
-            found = follow(self.element, path.steps)
-            steps = path.steps
-        elif path.steps[:1] == ("key",):
-            return self.element.key  # its value is still to be used
-        else:
-            found = follow(self.element.value, path.steps[1:])
-            steps = path.steps[1:]
-        if found is not None:
-            self.used.add(self.above + steps)
-        return found
+            return self.element, path.steps, self.above
+        if path.steps[:1] == ("key",):
+            return self.element.key, path.steps[1:], None  # its value is still left
+        return self.element.value, path.steps[1:], self.above
 
 
 def parse_path(text: str) -> FieldPath:
@@ -84,7 +89,7 @@ def parse_path(text: str) -> FieldPath:
 def follow(value: Value, steps: Steps) -> Value:
     """Return what is at the end of a path, or None."""
     for step in steps:
-        if isinstance(value, Mapping):
+        if type(value) is dict or isinstance(value, Mapping):
             value = value.get(step)
         elif _is_list(value) and step.isdecimal() and int(step) < len(value):
             value = value[int(step)]
@@ -118,6 +123,7 @@ def leftover(document: Mapping[str, object], used: set[Steps]) -> dict[str, obje
 
 def names_of(value: Value, above: str = "") -> Iterator[str]:
     """Yield the paths of the fields in a value. An element of a list is `[]`."""
+    value = unwrapped(value)
     if isinstance(value, Mapping) and value:
         for name, inner in value.items():
             yield from names_of(inner, f"{above}.{name}" if above else str(name))
@@ -149,7 +155,7 @@ def _left(value: Value, used: Used, name: str) -> Value:
 
 def _left_below(value: Value, used: Used) -> Value:
     """Return what is left of a value of which these names are used, or None."""
-    if isinstance(value, Mapping):
+    if type(value) is dict or isinstance(value, Mapping):
         pairs = ((name, _left(inner, used, name)) for name, inner in value.items())
         return {name: left for name, left in pairs if left is not None} or None
     if _is_list(value):

@@ -1,7 +1,7 @@
 """What is wrong with a mapping file, and on which line."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -26,6 +26,14 @@ class Problem:
 
     location: Location
     reason: str
+
+
+class Problems(list[Problem]):
+    """What is wrong so far. `collections` are those with a section."""
+
+    def __init__(self, collections: Iterable[str] = ()) -> None:
+        super().__init__()
+        self.collections = frozenset(collections)
 
 
 def problems_of(error: ValidationError, at: Location) -> list[Problem]:

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from authority_queries.errors import ConfigurationError
 from authority_queries.importing.documents import Collection, Document
 from authority_queries.importing.mapping.compiling import Mapped
+from authority_queries.importing.mapping.lookups import Lookups
 from authority_queries.importing.mapping.mapper import Mapper
 from authority_queries.importing.sources import SourceOptions
 
@@ -56,6 +57,7 @@ class MappedSource:
         self._reader = reader
         self._mapped = mapped
         self._options = options
+        self._lookups = Lookups(reader)
         if options.since is not None:
             self._check_since()
 
@@ -83,7 +85,8 @@ class MappedSource:
     def read(self, collection: str, *, after: JsonValue = None) -> Iterator[Document]:
         """Yield the documents, converted or refused."""
         since = self._options.since
-        mapper = Mapper(self._mapped.collections[collection], self._options.tenant)
+        rules = self._mapped.collections[collection]
+        mapper = Mapper(rules, self._options.tenant, self._lookups)
         for position, raw in self._reader.read(collection, after=after):
             if isinstance(raw, Unreadable):
                 yield mapper.refuse(raw.reason, position)
@@ -95,7 +98,8 @@ class MappedSource:
             yield mapper.convert(raw, position)
 
     def close(self) -> None:
-        """Close the reader."""
+        """Close the reader and the lookups."""
+        self._lookups.close()
         self._reader.close()
 
     def _check_since(self) -> None:

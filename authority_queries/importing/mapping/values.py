@@ -20,9 +20,14 @@ from authority_queries.importing.mapping.conditions import (
     all_hold,
     compile_conditions,
 )
-from authority_queries.importing.mapping.language import ValueRule
+from authority_queries.importing.mapping.language import LookupRule, ValueRule
+from authority_queries.importing.mapping.lookups import Lookup
 from authority_queries.importing.mapping.paths import FieldPath, Scope, parse_path
-from authority_queries.importing.mapping.problems import Location, Problem
+from authority_queries.importing.mapping.problems import (
+    Location,
+    Problem,
+    Problems,
+)
 from authority_queries.importing.mapping.targets import RANKS, Convert, Target
 
 Compute: TypeAlias = Callable[[Scope, str], Value]
@@ -30,6 +35,7 @@ Compute: TypeAlias = Callable[[Scope, str], Value]
 _PLACE: Final = re.compile(r"\{([^{}]*)\}")
 _OPTIONS: Final = ("separator", "size", "values")
 _LIST: Final = "list"
+_UUID_LENGTHS: Final = (32, 36, 38, 45)  # without hyphens, with them, in braces, as URN
 _OCTETS: Final = (
     "needs convert: base64, hex, sha256, foreign_token or foreign_digest, for example"
 )
@@ -47,6 +53,7 @@ class Computed:
     parts: Sequence[str]
     default: Value
     steps: Sequence[Convert]
+    lookup: Lookup | None = None
     derive: str | None = None
     is_uuid: bool = False
     separator: str | None = None
@@ -58,7 +65,7 @@ class Computed:
         if found is None:
             return self.default
         try:
-            return self._converted(found, tenant)
+            return self._converted(found, scope, tenant)
         except ConversionError as error:
             message = f"{self.label} {error}"
             raise ConversionError(message) from None
@@ -79,15 +86,17 @@ class Computed:
             filled += text(found), part
         return "".join(filled)
 
-    def _converted(self, value: Value, tenant: str) -> Value:
+    def _converted(self, value: Value, scope: Scope, tenant: str) -> Value:
         if not self.is_list:
-            return self._item(value, tenant)
+            return self._item(value, scope, tenant)
         items = list_items(value, separator=self.separator)
-        found = [self._item(item, tenant) for item in items]
+        found = [self._item(item, scope, tenant) for item in items]
         is_unique = all(isinstance(item, str) for item in found)
         return list(dict.fromkeys(found)) if is_unique else found
 
-    def _item(self, value: Value, tenant: str) -> Value:
+    def _item(self, value: Value, scope: Scope, tenant: str) -> Value:
+        if self.lookup is not None and scope.lookups is not None:
+            value = scope.lookups.find(self.lookup, value)
         for convert in self.steps:
             value = convert(value)
         if self.derive is None:
@@ -97,7 +106,7 @@ class Computed:
 
 
 def compile_value(
-    rule: ValueRule, target: Target, at: Location, problems: list[Problem]
+    rule: ValueRule, target: Target, at: Location, problems: Problems
 ) -> Compute:
     """Return the function of a rule. Adds what is wrong with it to `problems`."""
     tests = compile_conditions(rule.when, (*at, "when"), problems)
@@ -112,14 +121,14 @@ def compile_value(
     )
 
 
-def _constant(rule: ValueRule, at: Location, problems: list[Problem]) -> Compute:
+def _constant(rule: ValueRule, at: Location, problems: Problems) -> Compute:
     if rule.model_fields_set - {"constant", "when"}:
         problems.append(Problem(at, "has a constant: it has no other keys then"))
     return lambda _scope, _tenant: rule.constant
 
 
 def _computed(
-    rule: ValueRule, target: Target, at: Location, problems: list[Problem]
+    rule: ValueRule, target: Target, at: Location, problems: Problems
 ) -> Computed:
     parts = _PLACE.split(rule.template) if rule.template else []
     names = parts[1::2] if parts else rule.sources
@@ -136,6 +145,7 @@ def _computed(
         parts=parts[::2],
         default=rule.default,
         steps=_steps(rule, target, at, problems),
+        lookup=_lookup(rule.lookup, (*at, "lookup"), problems),
         derive=rule.derive,
         is_uuid=target.convert is uuid,
         separator=rule.separator,
@@ -145,16 +155,28 @@ def _computed(
 
 def _derived(value: Value, tenant: str, kind: str) -> Value:
     """Return a UUID as it is, and any other id as one that is derived from it."""
-    try:
-        return uuid(value)
-    except ConversionError:
-        if not tenant:
-            message = "needs a tenant: set tenant in the mapping, or use --tenant"
-            raise ConversionError(message) from None
-        return derive_id(tenant, kind, text(value))
+    if not isinstance(value, str) or len(value) in _UUID_LENGTHS:
+        try:
+            return uuid(value)
+        except ConversionError:
+            pass
+    if not tenant:
+        message = "needs a tenant: set tenant in the mapping, or use --tenant"
+        raise ConversionError(message)
+    return derive_id(tenant, kind, text(value))
 
 
-def _path(name: str, at: Location, problems: list[Problem]) -> FieldPath | None:
+def _lookup(rule: LookupRule | None, at: Location, problems: Problems) -> Lookup | None:
+    if rule is None:
+        return None
+    if rule.collection not in problems.collections:
+        problems.append(Problem(at, f"{rule.collection} is no collection of the file"))
+    by = _path(rule.by, (*at, "by"), problems)
+    get = _path(rule.get, (*at, "get"), problems)
+    return Lookup(rule.collection, by, get) if by and get else None
+
+
+def _path(name: str, at: Location, problems: Problems) -> FieldPath | None:
     try:
         return parse_path(name)
     except ValueError as error:
@@ -163,7 +185,7 @@ def _path(name: str, at: Location, problems: list[Problem]) -> FieldPath | None:
 
 
 def _steps(
-    rule: ValueRule, target: Target, at: Location, problems: list[Problem]
+    rule: ValueRule, target: Target, at: Location, problems: Problems
 ) -> list[Convert]:
     """Return the conversions of a value, or of each item of a list."""
     options: dict[str, object] = {

@@ -41,7 +41,9 @@ class SourceOptions:
 _MODULES: Final[Mapping[str, str]] = {
     "auth0": "auth0",
     "csv": "csv_files",
+    "django-oauth-toolkit": "django_oauth_toolkit",
     "hydra": "hydra",
+    "json": "json_documents",
     "json-lines": "json_lines",
     "jsonl": "jsonl",
     "keycloak": "keycloak",

@@ -20,10 +20,12 @@ from authority_queries.importing.conversions import (
 )
 from authority_queries.importing.documents import Document, Dropped, derive_id
 from authority_queries.importing.entries import AnyEntry
+from authority_queries.importing.sources.keeping import keep
 
 T = TypeVar("T")
 D = TypeVar("D")
 
+_LEFT: Final = "left"
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 # An absolute URI without a fragment (RFC 8707 section 2). The function
 # authority.is_resource_list has the same rule.
@@ -126,6 +128,14 @@ class Fields:
         """Return whether a field has a value that is not taken yet."""
         return name in self._values
 
+    def report(self, path: str, *inner: "Fields") -> None:
+        """Add what was dropped of objects inside, after the path to them."""
+        self.dropped += (
+            Dropped(field=f"{path}.{each.field}", reason=each.reason)
+            for part in inner
+            for each in part.dropped
+        )
+
     def rest(self) -> dict[str, JsonValue]:
         """Take all fields that are left, as JSON under their own names."""
         left = dict(self._values.values())
@@ -139,11 +149,16 @@ class Fields:
     def kept_in(self, properties: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """Return an open object of the document with all fields that are left.
 
-        A field of the same name as one of the object's is dropped.
+        A field of the same name as one of the object's is dropped, and so is one whose
+        name is that of a secret (`keeping`).
         """
         taken = [key for key, (name, _) in self._values.items() if name in properties]
         self.drop("the object of properties has the same name", *taken)
-        return {**self.rest(), **properties}
+        hidden: list[Dropped] = []
+        left = keep(_LEFT, self.rest(), hidden).get(_LEFT, {})
+        for each in hidden:
+            self.note(each.field, each.reason)
+        return {**(left if isinstance(left, dict) else {}), **properties}
 
 
 class _Part(Fields):

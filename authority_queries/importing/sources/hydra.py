@@ -1,6 +1,8 @@
 """Clients of Ory Hydra: `hydra list oauth2-clients --format json`, or its admin API."""
 
+import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -12,7 +14,6 @@ from authority_queries.importing.conversions import (
     client_secret_hash,
     epoch_seconds,
     integer,
-    interval,
     json_object,
     moment,
     plain_client_secret,
@@ -43,6 +44,10 @@ _LIFETIMES: Final[Mapping[str, str]] = {
     "authorization_code_grant_refresh_token_lifespan": "tkn_lft:reft",
 }
 _REGISTRATION: Final = ("registrationaccesstoken", "registrationclienturi")
+_DURATION: Final = re.compile(
+    r"(?=.)(?:(?P<hours>\d{1,6})h)?(?:(?P<minutes>\d{1,6})m)?"
+    r"(?:(?P<seconds>\d{1,9}(?:\.\d{1,9})?)s)?"
+)
 _SHOWN: Final = ("client_uri", "logo_uri", "policy_uri", "tos_uri")
 
 
@@ -108,7 +113,7 @@ def _rules(fields: Fields) -> dict[str, object]:
     scope = fields.take("scope", text, "")
     audiences = fields.take("audience", text_list, ())
     lifetimes = {
-        ours: fields.take(normalized(theirs), interval, None)
+        ours: fields.take(normalized(theirs), _duration, None)
         for theirs, ours in _LIFETIMES.items()
     }
     return {
@@ -124,6 +129,16 @@ def _rules(fields: Fields) -> dict[str, object]:
             if found is not None
         },
     }
+
+
+def _duration(value: object) -> timedelta:
+    """Convert a duration of Go, such as 1h0m0s."""
+    match = _DURATION.fullmatch(text(value))
+    if match is None:
+        message = "is no duration such as 1h0m0s"
+        raise ConversionError(message)
+    parts = {unit: float(number or 0) for unit, number in match.groupdict().items()}
+    return timedelta(**parts)
 
 
 def _uris(fields: Fields) -> dict[str, object]:

@@ -15,7 +15,8 @@ _HIDDEN: Final = "may be a secret"
 _MOST_OCTETS: Final = 60_000
 _MOST_LEVELS: Final = 28
 _SECRET: Final = re.compile(
-    r"secret|private.?key|passw(?:or)?d|pkcs12|access_?token|refresh_?token|id_?token$",
+    r"secret|private.?key|passw(?:or)?d|pkcs12|access_?token|refresh_?token|id_?token$"
+    r"|api.?key|salt$|security.?stamp|recovery.?codes?$",
     re.IGNORECASE,
 )
 # Other fields whose names have such a word.
@@ -25,7 +26,15 @@ _HARMLESS: Final = re.compile(r".*(?:policy|lifespan|expiration|created?|time)$"
 def keep(
     system: str, left: Mapping[str, JsonValue], dropped: list[Dropped]
 ) -> dict[str, JsonValue]:
-    """Return the open object that keeps what is left of a document.
+    """Return the open object that keeps what is left, under the name of the system."""
+    kept = keep_open(left, dropped)
+    return {system: kept} if kept else {}
+
+
+def keep_open(
+    left: Mapping[str, JsonValue], dropped: list[Dropped]
+) -> dict[str, JsonValue]:
+    """Return what may be kept of what is left of a document.
 
     Fields with secrets, and the largest fields of an object that is too large, are
     added to `dropped` instead.
@@ -37,7 +46,7 @@ def keep(
         if sum(sizes.values()) > _MOST_OCTETS or _levels(kept[name]) > _MOST_LEVELS:
             dropped.append(Dropped(field=name, reason="too large to be kept"))
             del kept[name], sizes[name]
-    return {system: kept} if kept else {}
+    return kept
 
 
 def _open(

@@ -7,7 +7,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from authority_queries.importing.sources.json_files import opened
+from authority_queries.importing.conversions import ConversionError
+from authority_queries.importing.sources.json_files import opened, refuse_file
 
 _OCTETS: Final = 8
 
@@ -27,7 +28,8 @@ class KeySet:
 class LineIndex:
     """The places of the lines of a file, by the keys in them, in 16 octets each.
 
-    A line without a key (None) is not found. Raises SourceError.
+    `key_of` may raise ConversionError. A line without a key (None) is not found. Raises
+    SourceError.
     """
 
     def __init__(self, path: Path, key_of: Callable[[bytes], str | None]) -> None:
@@ -36,8 +38,8 @@ class LineIndex:
         hashes, places = array("Q"), array("Q")
         with opened(path) as file:
             place = 0
-            for line in file:
-                key = key_of(line) if line.strip() else None
+            for number, line in enumerate(file, 1):
+                key = self._key(number, line) if line.strip() else None
                 if key is not None:
                     hashes.append(_hash(key))
                     places.append(place)
@@ -45,6 +47,12 @@ class LineIndex:
         order = sorted(range(len(hashes)), key=hashes.__getitem__)
         self._hashes = array("Q", (hashes[each] for each in order))
         self._places = array("Q", (places[each] for each in order))
+
+    def _key(self, number: int, line: bytes) -> str | None:
+        try:
+            return self._key_of(line)
+        except ConversionError as error:
+            refuse_file(self._path, f"line {number}: {error}")
 
     def __len__(self) -> int:
         return len(self._hashes)

@@ -30,7 +30,8 @@ def exact_uris(
             exact[whole] = None
             continue
         others.append(uri)
-        dropped.append(Dropped(field=field, reason=reason))
+        if (listed := Dropped(field=field, reason=reason)) not in dropped:
+            dropped.append(listed)
     return tuple(exact), others
 
 

@@ -27,10 +27,8 @@ class VerifiedEmails:
         An address that is none is dropped.
         """
         address = fields.attempt("email", email, None)
-        is_verified = (
-            fields.take(normalized(verified), boolean, otherwise=False)
-            and address is not None
-        )
+        proven = fields.take(normalized(verified), boolean, otherwise=False)
+        is_verified = proven and address is not None
         if address is not None and is_verified and not self._claim(address):
             reason = "another user has verified the same address"
             fields.dropped.append(Dropped(field=verified, reason=reason))

@@ -15,12 +15,15 @@ from authority_queries.importing.writing.tenants import TenantIds
 from authority_queries.repositories._sync.store import Store
 
 _OTHER: Final = "{} of this key is stored already, of another owner or with another id"
+_NEWER: Final = "{} was changed here later than in the source"
+# Their rows are inserted once, and never updated.
+_LOGS: Final = ("license_usage", "login_attempts", "revocations")
 _USAGE: Final = "license_usage"
 _SETTLED: Final = ("tokens", "revocations")
 
 
 class _OtherRowsError(Exception):
-    """Documents have keys of stored rows that are other rows."""
+    """Documents have keys of stored rows that are other rows, or newer ones."""
 
     def __init__(self, documents: Sequence[Document], reason: str) -> None:
         super().__init__()
@@ -31,13 +34,22 @@ class _OtherRowsError(Exception):
 class BatchWriter:
     """Writes documents. Those that the database refuses change nothing.
 
-    `only` is the code of the tenant whose documents are imported; None means all.
+    `only` is the code of the tenant whose documents are imported; None means all. With
+    `updates`, stored rows that differ are updated.
     """
 
-    def __init__(self, store: Store, tenants: TenantIds, only: str | None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tenants: TenantIds,
+        *,
+        only: str | None = None,
+        updates: bool = False,
+    ) -> None:
         self._store = store
         self._tenants = tenants
         self._only = only
+        self._updates = updates
 
     def write(self, documents: Sequence[Document]) -> Outcome:
         """Write the documents, and return what became of them.
@@ -122,6 +134,10 @@ class BatchWriter:
             for part in rows.parts():
                 created = self._insert_rows(tenant_id, table, part)
                 outcome.add_rows(table.kind, given=len(part.objects), created=created)
+                is_old = created < len(part.objects)
+                if self._updates and is_old and table.name not in _LOGS:
+                    updated = self._update_rows(tenant_id, table, part)
+                    outcome.updated[table.kind] += updated
 
     def _insert_rows(self, tenant_id: UUID, table: Table, rows: Rows) -> int:
         text = rows.as_json()
@@ -133,7 +149,7 @@ class BatchWriter:
                 tenant_id=tenant_id,
                 table_name=table.name,
                 columns=table.columns,
-                key=table.key,
+                key_columns=table.key,
                 rows_json=text,
             )
         if created < len(rows.objects) and table.fixed:
@@ -148,15 +164,34 @@ class BatchWriter:
         positions = self._store.entries.find_others(
             tenant_id=tenant_id,
             table_name=table.name,
-            key=table.key,
+            key_columns=table.key,
             fixed=table.fixed,
             rows_json=text,
         )
-        if positions:
-            reason = _OTHER.format(table.kind.replace("_", " "))
-            refused = [rows.documents[position - 1] for position in positions]
-            distinct = {id(document): document for document in refused}
-            raise _OtherRowsError([*distinct.values()], reason)
+        _refuse(table, rows, positions, _OTHER)
+
+    def _update_rows(self, tenant_id: UUID, table: Table, rows: Rows) -> int:
+        """Update the rows that differ, and return how many."""
+        differing = self._store.entries.update_rows(
+            tenant_id=tenant_id,
+            table_name=table.name,
+            columns=table.columns,
+            key_columns=table.key,
+            fixed=table.fixed,
+            rows_json=rows.as_json(),
+        )
+        kept = [row.place for row in differing if not row.is_updated]
+        _refuse(table, rows, kept, _NEWER)
+        return len(differing)
+
+
+def _refuse(table: Table, rows: Rows, places: Sequence[int], why: str) -> None:
+    """Raise an error that names the documents of the rows at these places, if any."""
+    documents = (rows.documents[place - 1] for place in places)
+    distinct = {id(document): document for document in documents}
+    if distinct:
+        reason = why.format(table.kind.replace("_", " "))
+        raise _OtherRowsError([*distinct.values()], reason)
 
 
 def _reason(error: ConstraintError | InvalidArgumentError) -> str:

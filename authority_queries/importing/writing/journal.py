@@ -1,106 +1,23 @@
-"""The journal of an import: what was committed, as JSON lines.
-
-A line follows each committed batch. The journal has the ids of refused documents and
-names of fields, and no other value of a document.
-"""
+"""The journal of an import: a file of JSON lines, from which it goes on."""
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Annotated, Final, Literal, Self, TypeAlias
-from uuid import UUID
+from typing import IO, Self
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    JsonValue,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import ValidationError
 
 from authority_queries.errors import ConfigurationError
-
-_FORMAT: Final = "authority import 1"
-
-
-class _Line(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class Header(_Line):
-    """The first line: which import this is. Names have no password."""
-
-    line: Literal["import"] = "import"
-    format: Literal["authority import 1"] = "authority import 1"
-    run: UUID
-    source: str
-    database: str
-    login: str
-    tenant: str | None
-    is_dry_run: bool
-    at: AwareDatetime
-
-
-class Resumed(_Line):
-    """The import went on after it had stopped."""
-
-    line: Literal["resumed"] = "resumed"
-    run: UUID
-    login: str
-    at: AwareDatetime
-
-
-class Drop(_Line):
-    """A field that was dropped from so many documents."""
-
-    field: str
-    reason: str
-    count: int
-
-
-class Refusal(_Line):
-    """A document that was refused."""
-
-    id: str
-    reason: str
-
-
-class Batch(_Line):
-    """A batch was committed. The source goes on after `position`."""
-
-    line: Literal["batch"] = "batch"
-    collection: str
-    position: JsonValue
-    read: int
-    skipped: int = 0
-    created: dict[str, int] = {}
-    existing: dict[str, int] = {}
-    dropped: tuple[Drop, ...] = ()
-    refused: tuple[Refusal, ...] = ()
-    seconds: float
-
-
-class Done(_Line):
-    """All documents of a collection were read."""
-
-    line: Literal["done"] = "done"
-    collection: str
-
-
-class Finished(_Line):
-    """All collections were read."""
-
-    line: Literal["finished"] = "finished"
-    at: AwareDatetime
-
-
-Line: TypeAlias = Header | Resumed | Batch | Done | Finished
-_LINE: Final = TypeAdapter[Line](Annotated[Line, Field(discriminator="line")])
+from authority_queries.importing.writing.journal_lines import (
+    LINE,
+    Finished,
+    Header,
+    Line,
+    Resumed,
+)
 
 
 class Journal:
@@ -152,7 +69,7 @@ class Journal:
                 return
             position = self._file.tell()
             try:
-                yield _LINE.validate_json(text)
+                yield LINE.validate_json(text)
             except ValidationError:
                 message = f"{self._place} is not the journal of an import"
                 raise ConfigurationError(message) from None
@@ -218,7 +135,7 @@ def resumed(place: Path, header: Header) -> Journal:
     """Open the journal of an unfinished import, and note that it goes on.
 
     `header` is that of the run that goes on. Raises ConfigurationError unless its
-    source, database and tenant are those of the journal.
+    source, database and tenant are those of the journal, and both update or neither.
     """
     journal = Journal.resume(place)
     with _closed_on_error(journal):
@@ -233,6 +150,10 @@ def resumed(place: Path, header: Header) -> Journal:
             if getattr(before, what) != getattr(header, what):
                 message = f"{place} is the journal of an import with another {what}"
                 raise ConfigurationError(message)
+        if before.is_update is not header.is_update:
+            with_it = "with" if before.is_update else "without"
+            message = f"{place} is the journal of an import {with_it} --update"
+            raise ConfigurationError(message)
         journal.append(Resumed(run=header.run, login=header.login, at=header.at))
     return journal
 
@@ -244,12 +165,3 @@ def _closed_on_error(journal: Journal) -> Iterator[None]:
     except BaseException:
         journal.close()
         raise
-
-
-def positions(lines: Sequence[Line] | Iterator[Line]) -> dict[str, Batch | Done]:
-    """Return the last line of each collection."""
-    found: dict[str, Batch | Done] = {}
-    for line in lines:
-        if isinstance(line, Batch | Done):
-            found[line.collection] = line
-    return found

@@ -20,7 +20,8 @@ class RefusedDocument:
 class Outcome:
     """Counts of documents and, by the kind of their entries, of rows.
 
-    `existing` rows were stored before, with the same key. `skipped` documents belong to
+    `existing` rows were stored before, with the same key; some of them were `updated`.
+    `skipped` documents belong to
     a tenant that was not asked for.
     """
 
@@ -28,6 +29,7 @@ class Outcome:
     skipped: int = 0
     created: Counter[str] = field(default_factory=Counter)
     existing: Counter[str] = field(default_factory=Counter)
+    updated: Counter[str] = field(default_factory=Counter)
     dropped: Counter[DroppedField] = field(default_factory=Counter)
     refused: list[RefusedDocument] = field(default_factory=list)
 
@@ -48,5 +50,6 @@ class Outcome:
         self.skipped += other.skipped
         self.created.update(other.created)
         self.existing.update(other.existing)
+        self.updated.update(other.updated)
         self.dropped.update(other.dropped)
         self.refused.extend(other.refused)

@@ -13,7 +13,7 @@ from authority_queries.importing.report_pages import (
     ReportTable,
     render_page,
 )
-from authority_queries.importing.writing.journal import Batch, Line
+from authority_queries.importing.writing.journal_lines import Batch, Line
 from authority_queries.importing.writing.summaries import (
     CollectionSummary,
     ImportSummary,
@@ -65,6 +65,7 @@ def _head(summary: ImportSummary) -> JsonObject:
         "login": header.login,
         "tenant": header.tenant,
         "is_dry_run": header.is_dry_run,
+        "is_update": header.is_update,
         "is_complete": summary.is_complete,
         "began_at": header.at.isoformat(),
         "resumed_at": [moment.isoformat() for moment in summary.resumed],
@@ -87,6 +88,7 @@ def _collection(one: CollectionSummary) -> JsonObject:
         "refused": one.refusals,
         "created": dict(one.created),
         "existing": dict(one.existing),
+        "updated": dict(one.updated),
         "dropped": [
             {"field": field, "reason": reason, "count": count}
             for (field, reason), count in sorted(one.dropped.items())
@@ -163,11 +165,17 @@ def _documents_table(summary: ImportSummary) -> ReportTable:
 def _rows_table(summary: ImportSummary) -> ReportTable:
     return ReportTable(
         title="Rows",
-        note="Existing rows were stored before under the same key, and were not "
-        "changed. A comparison finds those that differ.",
-        columns=("Collection", "Kind", "Created", "Existing"),
+        note="Existing rows were stored before under the same key. Only an import with "
+        "--update or --since changes them. A comparison finds those that differ.",
+        columns=("Collection", "Kind", "Created", "Existing", "Updated"),
         rows=[
-            (one.name, kind, one.created[kind], one.existing[kind])
+            (
+                one.name,
+                kind,
+                one.created[kind],
+                one.existing[kind],
+                one.updated[kind],
+            )
             for one in summary.collections
             for kind in sorted({*one.created, *one.existing})
         ],

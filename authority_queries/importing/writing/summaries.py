@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from authority_queries.importing.writing.journal import (
+from authority_queries.importing.writing.journal_lines import (
     Batch,
     Done,
     Finished,
@@ -34,6 +34,7 @@ class CollectionSummary:
     refused: list[Refusal] = field(default_factory=list)
     created: Counter[str] = field(default_factory=Counter)
     existing: Counter[str] = field(default_factory=Counter)
+    updated: Counter[str] = field(default_factory=Counter)
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
     seconds: float = 0.0
     is_done: bool = False
@@ -51,6 +52,7 @@ class CollectionSummary:
         self.refused += batch.refused[: _MOST_REFUSED - len(self.refused)]
         self.created.update(batch.created)
         self.existing.update(batch.existing)
+        self.updated.update(batch.updated)
         for drop in batch.dropped:
             self.dropped[drop.field, drop.reason] += drop.count
         self.seconds += batch.seconds
@@ -97,6 +99,11 @@ class ImportSummary:
     def existing(self) -> Counter[str]:
         """The number of rows by kind that were stored before."""
         return sum((each.existing for each in self.collections), Counter[str]())
+
+    @property
+    def updated(self) -> Counter[str]:
+        """The number of existing rows by kind that were updated."""
+        return sum((each.updated for each in self.collections), Counter[str]())
 
 
 def summarize(lines: Iterable[Line]) -> ImportSummary:

@@ -55,7 +55,7 @@ class TenantIds:
             message = "its tenant is not in the database, and was not imported"
             raise RefusedError(message)
         return self._store.entries.import_tenant(
-            tenant_id=entry.id or derive_id(code, entry.kind, code),
+            new_id=entry.id or derive_id(code, entry.kind, code),
             code=code,
             display_name=entry.display_name,
             status=entry.status,
@@ -63,5 +63,6 @@ class TenantIds:
             tokens_valid_after=entry.tokens_valid_after,
             created_at=entry.created_at,
             updated_at=entry.updated_at,
+            foreign_tokens_until=entry.foreign_tokens_until,
             is_complete=entry.is_complete,
         )

@@ -36,7 +36,7 @@ class AsyncComparisons(AsyncRepository):
             tenant_id=tenant_id,
             table_name=table_name,
             key_columns=[*key_columns],
-            keys=[[*key] for key in keys],
+            row_keys=[[*key] for key in keys],
         )
 
     async def list_row_keys(
@@ -56,10 +56,4 @@ class AsyncComparisons(AsyncRepository):
             key_columns=[*key_columns],
             after=after,
             page_size=check_page_size(page_size),
-        )
-
-    async def count_rows(self, *, tenant_id: UUID, table_name: str) -> int:
-        """Return how many rows the tenant has in this table."""
-        return await queries.count_rows_async(
-            self._connection, tenant_id=tenant_id, table_name=table_name
         )

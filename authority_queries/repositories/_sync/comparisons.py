@@ -37,7 +37,7 @@ class Comparisons(Repository):
             tenant_id=tenant_id,
             table_name=table_name,
             key_columns=[*key_columns],
-            keys=[[*key] for key in keys],
+            row_keys=[[*key] for key in keys],
         )
 
     def list_row_keys(
@@ -57,10 +57,4 @@ class Comparisons(Repository):
             key_columns=[*key_columns],
             after=after,
             page_size=check_page_size(page_size),
-        )
-
-    def count_rows(self, *, tenant_id: UUID, table_name: str) -> int:
-        """Return how many rows the tenant has in this table."""
-        return queries.count_rows(
-            self._connection, tenant_id=tenant_id, table_name=table_name
         )

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from authority_queries.engine.runtime import JsonObject
 from authority_queries.queries import entries as queries
-from authority_queries.records import NamedRow, TenantStatus
+from authority_queries.records import NamedRow, TenantStatus, UpdatedRow
 from authority_queries.repositories._sync.repository import Repository
 
 
@@ -17,7 +17,7 @@ class Entries(Repository):
     def import_tenant(
         self,
         *,
-        tenant_id: UUID,
+        new_id: UUID,
         code: str,
         display_name: str,
         status: TenantStatus,
@@ -25,16 +25,17 @@ class Entries(Repository):
         tokens_valid_after: datetime | None = None,
         created_at: datetime | None = None,
         updated_at: datetime | None = None,
+        foreign_tokens_until: datetime | None = None,
         is_complete: bool = False,
     ) -> UUID:
         """Return the id of the tenant with this code. Creates it if there is none.
 
-        `tenant_id` is the id of a new tenant. It gets the system roles and the standard
+        `new_id` is the id of a new tenant. It gets the system roles and the standard
         scopes, unless it `is_complete`: its own follow.
         """
         return queries.import_tenant(
             self._connection,
-            tenant_id=tenant_id,
+            new_id=new_id,
             code=code,
             display_name=display_name,
             status=status,
@@ -42,6 +43,7 @@ class Entries(Repository):
             tokens_valid_after=tokens_valid_after,
             created_at=created_at,
             updated_at=updated_at,
+            foreign_tokens_until=foreign_tokens_until,
             is_complete=is_complete,
         )
 
@@ -70,7 +72,7 @@ class Entries(Repository):
         tenant_id: UUID,
         table_name: str,
         columns: Sequence[str],
-        key: Sequence[str],
+        key_columns: Sequence[str],
         rows_json: str,
     ) -> int:
         """Insert the rows whose key is not stored, and return how many.
@@ -83,7 +85,7 @@ class Entries(Repository):
             tenant_id=tenant_id,
             table_name=table_name,
             columns=[*columns],
-            key=[*key],
+            key_columns=[*key_columns],
             rows_json=rows_json,
         )
 
@@ -98,7 +100,7 @@ class Entries(Repository):
         *,
         tenant_id: UUID,
         table_name: str,
-        key: Sequence[str],
+        key_columns: Sequence[str],
         fixed: Sequence[str],
         rows_json: str,
     ) -> Sequence[int]:
@@ -107,11 +109,36 @@ class Entries(Repository):
             self._connection,
             tenant_id=tenant_id,
             table_name=table_name,
-            key=[*key],
+            key_columns=[*key_columns],
             fixed=[*fixed],
             rows_json=rows_json,
         )
         return [row.position for row in found]
+
+    def update_rows(
+        self,
+        *,
+        tenant_id: UUID,
+        table_name: str,
+        columns: Sequence[str],
+        key_columns: Sequence[str],
+        fixed: Sequence[str],
+        rows_json: str,
+    ) -> Sequence[UpdatedRow]:
+        """Update stored rows that differ, unless they changed here later.
+
+        Returns the places of the rows that differed, from 1, and whether each was
+        updated.
+        """
+        return queries.update_rows(
+            self._connection,
+            tenant_id=tenant_id,
+            table_name=table_name,
+            columns=[*columns],
+            key_columns=[*key_columns],
+            fixed=[*fixed],
+            rows_json=rows_json,
+        )
 
     def settle(self, *, tenant_id: UUID, table_name: str, rows_json: str) -> bool:
         """Keep what depends on imported rows. Return whether other rows changed."""

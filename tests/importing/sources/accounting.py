@@ -3,11 +3,14 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import JsonValue, SecretStr
 
 from authority_queries.importing.documents import Document, Source
 from authority_queries.importing.sources import SourceOptions, open_source
+
+T = TypeVar("T")
 
 
 def opened(kind: str, location: Path | str, **options: object) -> Source:
@@ -63,3 +66,19 @@ def unaccounted(
         if json.dumps(value) not in kept
         and not any(path == name or path.startswith(f"{name}.") for name in gone)
     }
+
+
+def by_id(found: list[Document], key: str) -> Document:
+    """Return the document with this id."""
+    (one,) = (each for each in found if each.id == key)
+    return one
+
+
+def of(document: Document, kind: type[T]) -> list[T]:
+    """Return the entries of a kind."""
+    return [entry for entry in document.entries if isinstance(entry, kind)]
+
+
+def reasons(document: Document) -> dict[str, str]:
+    """Return why fields were dropped, by their names."""
+    return {each.field: each.reason for each in document.dropped}

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 from uuid import UUID
 
 import pytest
@@ -27,14 +27,16 @@ from authority_queries.importing.entries import (
 from authority_queries.secrets.encryption import Encrypted
 from tests.importing.sources import realm
 from tests.importing.sources.accounting import (
+    by_id,
     documents,
+    of,
     opened,
+    reasons,
     unaccounted,
     write_json,
 )
 
 pytestmark = pytest.mark.one_version
-T = TypeVar("T")
 KEYRING: Final = Keyring(current="k", keys={"k": bytes(32)})
 
 
@@ -43,19 +45,6 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Document]]:
     path = tmp_path_factory.mktemp("keycloak") / "realm.json"
     write_json(path, realm.with_users())
     return documents(opened("keycloak", path, keyring=KEYRING))
-
-
-def by_id(found: list[Document], key: str) -> Document:
-    (one,) = (each for each in found if each.id == key)
-    return one
-
-
-def of(document: Document, kind: type[T]) -> list[T]:
-    return [entry for entry in document.entries if isinstance(entry, kind)]
-
-
-def reasons(document: Document) -> dict[str, str]:
-    return {each.field: each.reason for each in document.dropped}
 
 
 def test_each_field_is_imported_kept_or_dropped(
@@ -68,8 +57,8 @@ def test_each_field_is_imported_kept_or_dropped(
     assert unaccounted(realm.WEB, client, "secret", "notBefore", *CHANGED) == set()
     ann = by_id(read["users"], realm.ANN)
     moments = ("createdTimestamp", "notBefore", "clientConsents", "credentials")
-    rows = ("realmRoles", "clientRoles.web", "federatedIdentities.identityProvider")
-    assert unaccounted(realm.ANN_THERE, ann, "enabled", *moments, *rows) == set()
+    others = ("realmRoles", "clientRoles.web", "federatedIdentities.identityProvider")
+    assert unaccounted(realm.ANN_THERE, ann, "enabled", *moments, *others) == set()
     role = by_id(read["roles"], "default-roles-acme")
     listed = realm.ROLES["realm"]
     assert isinstance(listed, list)
@@ -293,8 +282,37 @@ def test_a_file_of_all_realms_is_read(tmp_path: Path) -> None:
     found = documents(opened("keycloak", path))
     assert [each.id for each in found["realms"]] == ["acme", "beta"]
     assert len(found["users"]) == len(realm.USERS)
+    one = opened("keycloak", path, tenant="beta")
+    assert [each.id for each in one.read("realms")] == ["beta"]
     with pytest.raises(SourceError, match=r"all\.json has several realms"):
         opened("keycloak", path, tenant="one")
+    write_json(path, [{"realm": "a b"}, {"realm": "a_b"}])
+    with pytest.raises(SourceError, match=r"all\.json has realms whose names"):
+        opened("keycloak", path)
+
+
+def test_odd_shapes_are_refused_one_by_one(tmp_path: Path) -> None:
+    users: list[JsonValue] = [
+        {"id": "f:store:ann", "credentials": []},
+        {"username": "ben", "credentials": {}},
+        {"username": "cleo", "realmRoles": ["a\0b"]},
+        {"username": "dan", "createdTimestamp": "yesterday"},
+        {"username": "eve", "enabled": True},
+    ]
+    roles: JsonValue = {"realm": [{"name": "a\0b"}, {"description": "no name"}, 5]}
+    path = write_json(
+        tmp_path / "realm.json", {"realm": "acme", "users": users, "roles": roles}
+    )
+    found = documents(opened("keycloak", path))
+    refused = [each.refused for each in found["users"]]
+    assert refused[:4] == [
+        "the user is of a federated store, and the export has no username",
+        "credentials is no list",
+        "realmRoles contains the character U+0000, which PostgreSQL cannot store",
+        "createdTimestamp is no number",
+    ]
+    assert refused[4:] == [None]
+    assert all(each.refused for each in found["roles"])
 
 
 @pytest.mark.parametrize(
@@ -306,6 +324,7 @@ def test_a_file_of_all_realms_is_read(tmp_path: Path) -> None:
         ('{"client_id": "x"}', "names no realm"),
         ("[]", "names no realm"),
         ('{"realm": 5}', "names no realm"),
+        ('{"realm": "x", "clients": [5]}', "has clients that are no objects"),
     ],
 )
 def test_wrong_files_are_named(tmp_path: Path, text: str, reason: str) -> None:

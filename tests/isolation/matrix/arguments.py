@@ -93,6 +93,11 @@ NEW_USER: Final = {
     "status": "active",
     "attributes": {},
 }
+IMPORTED: Final = {
+    "subject_id": IdOf("users", 0, "subject_id"),
+    "id": str(UUID(int=5)),
+    "display_name": "imported",
+}
 REQUEST: Final = {**NEW_TOKEN, "client_id": "portal", "lifetime": "1 hour"}
 
 # Parameters that are no column, or do not look one up: equal for every query.
@@ -137,6 +142,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "hint": True,
     "idempotency_key": "second",
     "is_of_user": False,
+    "key_columns": ["subject_id"],
     "lease": HOUR,
     "kept_consents": timedelta(0),
     "kept_expired": timedelta(0),
@@ -172,6 +178,7 @@ BY_NAME: Final[Mapping[str, object]] = {
     "requested_at": None,
     "resource": None,
     "retention": timedelta(days=30),
+    "row_keys": [[IdOf("users", 0, "subject_id")]],
     "searches": True,
     "secret_id": IdOf("client_secrets", 0),
     "table_name": "users",
@@ -202,6 +209,53 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "pushed_requests.create": {
         "request_uri_hash": NEW_HASH,
         "lifetime": timedelta(minutes=1),
+    },
+    "entries.import_tenant": {
+        "new_id": UUID(int=5),
+        "code": "new",
+        "created_at": None,
+        "updated_at": None,
+        "foreign_tokens_until": None,
+        "is_complete": False,
+    },
+    "entries.find_named": {
+        "users": [IdOf("users", 0, "subject_id")],
+        "clients": ["portal"],
+        "roles": ["admin"],
+        "service_accounts": [IdOf("service_accounts", 0, "account_id")],
+    },
+    "entries.import_rows": {
+        "table_name": "roles",
+        "columns": ["id", "name"],
+        "key_columns": ["name"],
+        "rows_json": JsonRow({"id": str(UUID(int=5)), "name": "imported"}),
+    },
+    "entries.import_license_usage": {
+        "rows_json": JsonRow(
+            {
+                "license_id": IdOf("licenses", 0),
+                "metric": "calls",
+                "idempotency_key": "imported",
+                "period_start": "2024-01-01",
+                "period_end": "2024-02-01",
+                "quantity": 1,
+            }
+        )
+    },
+    "entries.find_others": {"fixed": ["id"], "rows_json": JsonRow(IMPORTED)},
+    "entries.update_rows": {
+        "columns": ["subject_id", "id", "display_name"],
+        "fixed": ["id"],
+        "rows_json": JsonRow({**IMPORTED, "id": IdOf("users", 0)}),
+    },
+    "entries.settle": {
+        "table_name": "tokens",
+        "rows_json": JsonRow(
+            {
+                "authorization_id": IdOf("authorizations", 0),
+                "expires_at": "2040-01-01T00:00:00Z",
+            }
+        ),
     },
     "exchanges.exchange": {
         "token_hash": NEW_HASH,
@@ -313,6 +367,7 @@ BY_QUERY: Final[Mapping[str, Mapping[str, object]]] = {
     "tokens.list_by_ids": {"ids": [IdOf("tokens", 0)]},
     "users.list_by_ids": {"ids": [IdOf("users", 0)]},
     "exports.list_rows": {"after": None},
+    "comparisons.list_row_keys": {"after": None},
     "tenant_moves.dump_rows": {"after": None},
     "license_usage.list_totals_of_metric": {"after": date(8999, 1, 1)},
     **{
@@ -402,6 +457,7 @@ ALSO: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
 _TABLES: Final = {
     "client_registrations": "clients",
     "client_secrets": "clients",
+    "entries": "tenants",
     "exchanges": "tokens",
     "grants": "tokens",
     "license_seats": "licenses",

@@ -1,6 +1,10 @@
 """What users and roles of ASP.NET Core Identity become, in any of its stores."""
 
+from authority_queries.importing.sources.aspnet_identity.credentials import (
+    Seal,
+    seal_of,
+)
 from authority_queries.importing.sources.aspnet_identity.roles import convert_role
 from authority_queries.importing.sources.aspnet_identity.users import convert_user
 
-__all__ = ["convert_role", "convert_user"]
+__all__ = ["Seal", "convert_role", "convert_user", "seal_of"]

@@ -1,6 +1,8 @@
 """Second factors and passkeys of ASP.NET Core Identity."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -12,26 +14,70 @@ from authority_queries.importing.conversions import (
     text_list,
     utc_moment,
 )
-from authority_queries.importing.entries import WebauthnCredentialEntry
-from authority_queries.importing.sources.fields import Fields
+from authority_queries.importing.documents import derive_id
+from authority_queries.importing.entries import (
+    TotpCredentialEntry,
+    WebauthnCredentialEntry,
+)
+from authority_queries.importing.sources import SourceOptions
+from authority_queries.importing.sources.fields import Fields, id_of
+from authority_queries.importing.sources.totp import TotpSealer, from_base32
 
-_REASONS: Final = {
-    "AuthenticatorKey": "a TOTP secret must be encrypted: the user enrolls again",
-    "RecoveryCodes": "recovery codes have another form here: the user gets new ones",
-}
+_RECOVERY: Final = "recovery codes have another form here: the user gets new ones"
 _FOREIGN: Final = "tokens of other providers are not stored"
+_UNSEALED: Final = "a TOTP secret needs a keyring and an existing tenant"
+_DISABLED: Final = "the user has not enabled two-factor authentication"
 # Where authenticator data has the AAGUID (Web Authentication section 6.1).
 _AAGUID: Final = slice(37, 53)
 _HEADS: Final = {0x58: 2, 0x59: 3}  # of a byte string in CBOR, with its size
 
 
-def drop_tokens(tokens: Iterable[Fields]) -> None:
-    """Drop the tokens of a user: authenticator keys, and those of other providers."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seal:
+    """Encrypts TOTP secrets for the users of a tenant. `tenant` is its code."""
+
+    sealer: TotpSealer
+    tenant: str
+
+
+def seal_of(options: SourceOptions, tenant: str) -> Seal | None:
+    """Return how a source encrypts TOTP secrets, or None if it cannot."""
+    if options.keyring is None or options.tenant_id is None:
+        return None
+    sealer = TotpSealer(keyring=options.keyring, tenant_id=options.tenant_id)
+    return Seal(sealer=sealer, tenant=tenant)
+
+
+def convert_tokens(
+    tokens: Iterable[Fields], *, user: str, is_enabled: bool, seal: Seal | None
+) -> Iterator[TotpCredentialEntry]:
+    """Convert the authenticator key of a user, and drop all other tokens.
+
+    `is_enabled`: the user has confirmed the key by a code.
+    """
     for token in tokens:
         token.take("userid", text, None)
         token.take("loginprovider", text, None)
-        token.drop(_REASONS.get(token.take("name", text, ""), _FOREIGN), "value")
+        name = token.take("name", text, "")
+        if name != "AuthenticatorKey":
+            token.drop(_RECOVERY if name == "RecoveryCodes" else _FOREIGN, "value")
+        elif not is_enabled or seal is None:
+            token.drop(_UNSEALED if is_enabled else _DISABLED, "value")
+        else:
+            found = token.attempt("value", partial(_sealed, user=user, seal=seal), None)
+            if found is not None:
+                yield found
         token.drop_rest()
+
+
+def _sealed(value: object, *, user: str, seal: Seal) -> TotpCredentialEntry:
+    # Identity's authenticators have SHA1, 6 digits and 30 seconds.
+    return seal.sealer.seal(
+        id=derive_id(seal.tenant, "totp_credential", user),
+        user=user,
+        user_id=id_of(seal.tenant, "user", user),
+        secret=from_base32(text(value)),
+    )
 
 
 def convert_passkey(passkey: Fields, *, user: str) -> WebauthnCredentialEntry:

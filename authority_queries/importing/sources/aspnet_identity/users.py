@@ -8,7 +8,6 @@ from pydantic import JsonValue
 
 from authority_queries.importing.conversions import (
     ConversionError,
-    email,
     password_hash,
     text,
     text_list,
@@ -21,11 +20,14 @@ from authority_queries.importing.entries import (
     UserRoleEntry,
 )
 from authority_queries.importing.sources.aspnet_identity.credentials import (
+    Seal,
     convert_passkey,
-    drop_tokens,
+    convert_tokens,
 )
 from authority_queries.importing.sources.fields import Fields, uuid_of
+from authority_queries.importing.sources.issuers import known_issuer
 from authority_queries.importing.sources.role_names import role_name
+from authority_queries.importing.sources.verified_emails import VerifiedEmails
 
 # Identity locks a user out for minutes after failed sign-ins. An administrator who
 # blocks a user sets a time far away, often the last one that .NET has.
@@ -39,12 +41,20 @@ _NAME_CLAIMS: Final = (
 )
 
 
-def convert_user(fields: Fields, *, now: datetime) -> Iterator[AnyEntry]:
+def convert_user(
+    fields: Fields,
+    *,
+    now: datetime,
+    emails: VerifiedEmails | None = None,
+    seal: Seal | None = None,
+) -> Iterator[AnyEntry]:
     """Convert a user with roles, accounts at other providers, and passkeys.
 
     - `roles` is a list of names; `claims`, `logins`, `tokens` and `passkeys` are lists
       of documents.
     - A user who is locked out for more than a day from `now` is suspended.
+    - `emails`: the addresses of earlier users. Identity allows one address twice.
+    - `seal`: without one, TOTP secrets are dropped.
     - Claims, the phone number, and fields that the application added are attributes.
     """
     key = fields.need("id", text)
@@ -52,20 +62,22 @@ def convert_user(fields: Fields, *, now: datetime) -> Iterator[AnyEntry]:
     claims, logins = _claims(fields), fields.parts("logins")
     passkeys = fields.parts("passkeys")
     roles = fields.take("roles", text_list, ())
-    drop_tokens(fields.parts("tokens"))
-    address = fields.attempt("email", email, None)
-    confirmed = fields.flag("emailconfirmed")
+    two_factors = fields.flag("twofactorenabled")
+    second = convert_tokens(
+        fields.parts("tokens"), user=key, is_enabled=two_factors, seal=seal
+    )
+    totp = list(second)
+    address = (emails or VerifiedEmails()).take(fields, "EmailConfirmed")
     yield UserEntry(
         id=uuid_of(key),
         subject_id=key,
         username=fields.need("username", text),
-        email=address,
-        email_verified=confirmed and address is not None,
+        **address,
         display_name=_display_name(fields, claims),
         password_hash=fields.attempt("passwordhash", password_hash, None),
         status="suspended" if _is_blocked(fields, now) else "active",
         created_at=_created(fields),
-        attributes=_attributes(fields, claims),
+        attributes=_attributes(fields, claims, two_factors=two_factors),
     )
     for name in dict.fromkeys(map(role_name, roles)):
         yield UserRoleEntry(user=key, role=name)
@@ -73,6 +85,7 @@ def convert_user(fields: Fields, *, now: datetime) -> Iterator[AnyEntry]:
         yield _identity(login, key)
     for passkey in passkeys:
         yield convert_passkey(passkey, user=key)
+    yield from totp
 
 
 def _drop_internal(fields: Fields) -> None:
@@ -134,13 +147,15 @@ def _lockout_end(value: object) -> datetime:
         return _FOR_EVER
 
 
-def _attributes(fields: Fields, claims: dict[str, list[str]]) -> dict[str, JsonValue]:
+def _attributes(
+    fields: Fields, claims: dict[str, list[str]], *, two_factors: bool
+) -> dict[str, JsonValue]:
     found: dict[str, JsonValue] = {}
     number = fields.take("phonenumber", text, None)
     confirmed = fields.flag("phonenumberconfirmed")
     if number:
         found |= {"phone_number": number, "phone_number_verified": confirmed}
-    if fields.flag("twofactorenabled"):
+    if two_factors:
         found["two_factor_enabled"] = True
     if claims:
         found["claims"] = {kind: list[JsonValue](of) for kind, of in claims.items()}
@@ -149,10 +164,14 @@ def _attributes(fields: Fields, claims: dict[str, list[str]]) -> dict[str, JsonV
 
 def _identity(login: Fields, user: str) -> UserIdentityEntry:
     login.take("userid", text, None)
+    provider = login.need("loginprovider", text)
+    profile: dict[str, JsonValue] = {"login_provider": provider}
     called = login.take("providerdisplayname", text, None)
+    if called and called != provider:
+        profile["provider_display_name"] = called
     return UserIdentityEntry(
-        issuer=login.need("loginprovider", text),
+        issuer=known_issuer(provider.lower()) or provider,
         subject=login.need("providerkey", text),
         user=user,
-        profile=login.kept_in({"provider_display_name": called} if called else {}),
+        profile=login.kept_in(profile),
     )

@@ -68,7 +68,7 @@ class Users:
             "updated_at": fields.attempt("updatedat", moment, None),
             **emails,
         }
-        identities = self._identities(fields, sub, provider)
+        identities = [*self._identities(fields, sub, provider)]
         return [UserEntry.model_validate(user | _profile(fields)), *identities]
 
     def skip(self, user: Mapping[str, JsonValue]) -> None:
@@ -84,7 +84,7 @@ class Users:
             return fields.attempt("passwordhash", password_hash, None)
         found = Fields(json_object(json.loads(line)))
         stored = found.attempt("passwordhash", password_hash, None)
-        fields.dropped += found.dropped
+        fields.report("passwords", found)
         return stored
 
     def _identities(
@@ -103,14 +103,14 @@ class Users:
             if kind != _DATABASE:
                 profile = linked.take("profiledata", json_object, {})
                 left = profile | linked.rest()
-                kept = keep("auth0", left, fields.dropped).get("auth0", {})
+                kept = keep("auth0", left, linked.dropped).get("auth0", {})
                 yield UserIdentityEntry(
                     issuer=known_issuer(kind) or f"auth0:{connection}",
                     subject=subject,
                     user=sub,
                     profile=json_object(kept),
                 )
-            fields.dropped += linked.dropped
+            fields.report("identities", linked)
 
 
 def user_id_of(line: bytes) -> str | None:

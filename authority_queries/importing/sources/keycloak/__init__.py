@@ -27,7 +27,7 @@ from authority_queries.importing.sources.totp import TotpSealer
 def open_source(options: SourceOptions) -> Source:
     """Open a realm file or a folder. Raises ConfigurationError, SourceError."""
     if options.since is not None:
-        message = "keycloak exports have no times of changes: import without --since"
+        message = "keycloak exports have no times of changes: use --update, not --since"
         raise ConfigurationError(message)
     location = Path(options.location.get_secret_value())
     export = _Export(read_realms(location, options.tenant), options)
@@ -106,5 +106,7 @@ class _Export:
                 )
 
     def _tenant_id(self, realm: Realm) -> UUID:
-        given = self._options.tenant_id or realm.id
+        # Under another code, the realm may be here a second time.
+        own = realm.id if self._options.tenant is None else None
+        given = self._options.tenant_id or own
         return given or derive_id(realm.code, "tenant", realm.code)

@@ -88,7 +88,7 @@ def client_entries(fields: Fields, realm: Realm) -> list[AnyEntry]:
     client |= _uris(fields, attributes, kept, is_public=is_public) | _logout(attributes)
     client |= _grants(fields, attributes, kept) | key_fields(attributes)
     kept |= fields.rest() | {"attributes": attributes.rest()}
-    fields.dropped += _prefixed(attributes.dropped)
+    fields.report("attributes", attributes)
     client["properties"] = keep("keycloak", kept, fields.dropped)
     return [ClientEntry.model_validate(client), *entries]
 
@@ -212,13 +212,6 @@ def _scopes(fields: Fields, kept: dict[str, JsonValue]) -> list[str]:
         kept[name] = list(scopes)
         found |= dict.fromkeys(f"scp:{scope}" for scope in scopes)
     return list(found)
-
-
-def _prefixed(dropped: Iterable[Dropped]) -> list[Dropped]:
-    return [
-        Dropped(field=f"attributes.{each.field}", reason=each.reason)
-        for each in dropped
-    ]
 
 
 def scope_entries(fields: Fields) -> list[AnyEntry]:

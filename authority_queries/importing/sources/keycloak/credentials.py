@@ -41,16 +41,16 @@ _NO_PLACE: Final = "a credential of this type has no place here"
 class Credentials:
     """The credentials of one user, converted.
 
-    `dropped` has what cannot be imported, by the type of the credential.
+    What cannot be imported is reported in the fields of the user.
     """
 
     realm: Realm
+    reported: Fields
     sealer: TotpSealer
     user: str
     user_id: UUID
     password_hash: str | None = field(default=None, repr=False)
     entries: list[AnyEntry] = field(default_factory=list)
-    dropped: list[Dropped] = field(default_factory=list)
 
     def add(self, number: int, credential: Mapping[str, JsonValue]) -> None:
         """Convert one credential of the user."""
@@ -66,14 +66,13 @@ class Credentials:
             else:
                 raise ConversionError(_REASONS.get(kind, _NO_PLACE))
         except ConversionError as error:
-            self.dropped.append(Dropped(field=f"credentials.{kind}", reason=str(error)))
+            self.reported.dropped.append(
+                Dropped(field=f"credentials.{kind}", reason=str(error))
+            )
         else:
             fields.drop("each credential counts the same", "priority")
             fields.drop_rest()
-            self.dropped += (
-                Dropped(field=f"credentials.{kind}.{each.field}", reason=each.reason)
-                for each in fields.dropped
-            )
+            self.reported.report(f"credentials.{kind}", fields)
 
     def _add_password(self, fields: Fields) -> None:
         plain = fields.take("value", text, None)

@@ -10,7 +10,9 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from authority_queries.errors import SourceError
+from authority_queries.importing.conversions import ConversionError
 from authority_queries.importing.sources.json_files import members, refuse_file
+from authority_queries.importing.sources.objects import objects
 from authority_queries.importing.sources.tenant_codes import tenant_code
 
 USERS: Final = frozenset({"users", "federatedUsers"})
@@ -43,9 +45,13 @@ class Realm:
     sources: list[tuple[Path, int]] = field(default_factory=list)
 
     def objects(self, name: str) -> list[Mapping[str, JsonValue]]:
-        """Return the objects of a list of the realm."""
-        found = self.fields.get(name)
-        return [each for each in _items(found) if isinstance(each, dict)]
+        """Return the objects of a list of the realm. Raises SourceError."""
+        found = self.fields.get(name) or []
+        try:
+            return list(objects(found))
+        except ConversionError:
+            message = f"{self.sources[0][0].name} has {name} that are no objects"
+            raise SourceError(message) from None
 
     def is_own_client(self, client_id: str) -> bool:
         """Return whether this is a client that Keycloak made for itself."""
@@ -88,18 +94,31 @@ def read_realms(location: Path, tenant: str | None) -> list[Realm]:
             realm = realms.setdefault(name, Realm(name=name, code=""))
             realm.sources.append((path, number))
             realm.fields.update(fields)
-    if tenant is not None and len(realms) > 1:
-        message = f"{location.name} has several realms: import each with its tenant"
+    found = [realms[name] for name in sorted(realms)]
+    for realm in found:
+        realm.code = tenant_code(realm.name)
+    if tenant is not None:
+        return [_of_tenant(found, tenant, location)]
+    codes = {realm.code for realm in found}
+    if len(codes) < len(found) or "" in codes:
+        message = (
+            f"{location.name} has realms whose names become one code of a tenant, or "
+            "none: import each from a file of its own, with --tenant"
+        )
         raise SourceError(message)
-    for realm in realms.values():
-        realm.code = tenant or tenant_code(realm.name)
-        if not realm.code:
-            message = f"the name of the realm {realm.name!r} is no code: name a tenant"
-            raise SourceError(message)
-    if len({realm.code for realm in realms.values()}) < len(realms):
-        message = f"{location.name} has realms whose names become one code of a tenant"
-        raise SourceError(message)
-    return [realms[name] for name in sorted(realms)]
+    return found
+
+
+def _of_tenant(realms: list[Realm], tenant: str, location: Path) -> Realm:
+    """Return the only realm with the code, or that which has the code already."""
+    if len(realms) == 1:
+        realms[0].code = tenant
+        return realms[0]
+    for realm in realms:
+        if realm.code == tenant:
+            return realm
+    message = f"{location.name} has several realms, and none becomes {tenant!r}"
+    raise SourceError(message)
 
 
 def _objects(path: Path) -> dict[int, dict[str, JsonValue]]:
@@ -128,10 +147,6 @@ def _order(path: Path) -> tuple[str, bool, int]:
         number is not None,
         int(number[1] if number else 0),
     )
-
-
-def _items(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else []
 
 
 def _is_no_user(name: str) -> bool:

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Final, TypeAlias
 
 from pydantic import JsonValue
 
-from authority_queries.importing.conversions import text, uuid
+from authority_queries.importing.conversions import ConversionError, text, uuid
 from authority_queries.importing.documents import Dropped
 from authority_queries.importing.entries import AnyEntry, RoleEntry
 from authority_queries.importing.sources.fields import Fields, SkippedError
@@ -30,9 +31,11 @@ class Roles:
         for key, role in declared(realm):
             composites = role.get("composites")
             self._parts[key] = list(_keys(composites, "realm", "client"))
-            ours = role_name(_full(key))
-            taken = ours in self._names.values()
-            self._names[key] = _marked(ours, key) if taken else ours
+            # A name that cannot be stored is refused where it is used.
+            with suppress(ConversionError):
+                ours = role_name(_full(key))
+                taken = ours in self._names.values()
+                self._names[key] = _marked(ours, key) if taken else ours
         for group in realm.objects("groups"):
             self._add_group(group, "", [])
 

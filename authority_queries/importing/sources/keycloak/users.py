@@ -27,7 +27,7 @@ from authority_queries.importing.entries import (
     UserIdentityEntry,
     UserRoleEntry,
 )
-from authority_queries.importing.sources.fields import Fields
+from authority_queries.importing.sources.fields import Fields, normalized
 from authority_queries.importing.sources.keeping import keep
 from authority_queries.importing.sources.keycloak.credentials import Credentials
 from authority_queries.importing.sources.keycloak.providers import issuer_of
@@ -64,6 +64,9 @@ class Users:
         if client is not None:
             return [self._account(fields, client)]
         key = fields.take("username", text, "")
+        if not key and str(user.get("id")).startswith("f:"):
+            message = "the user is of a federated store, and the export has no username"
+            raise ConversionError(message)
         sub = fields.take("id", text, None) or str(
             derive_id(self._realm.code, "user", key)
         )
@@ -81,7 +84,11 @@ class Users:
         created_at = fields.take("createdtimestamp", epoch_milliseconds, None)
         not_before = fields.take("notbefore", integer, 0)
         credentials = Credentials(
-            realm=self._realm, sealer=self._sealer, user=sub, user_id=user_id
+            realm=self._realm,
+            reported=fields,
+            sealer=self._sealer,
+            user=sub,
+            user_id=user_id,
         )
         for number, each in enumerate(fields.take("credentials", objects, [])):
             credentials.add(number, each)
@@ -91,7 +98,6 @@ class Users:
             *self._consents(fields, sub),
             *credentials.entries,
         ]
-        fields.dropped += credentials.dropped
         fields.drop("computed by Keycloak", *_DERIVED)
         entry: dict[str, object] = {
             "id": user_id,
@@ -129,11 +135,11 @@ class Users:
 
     def _identities(self, fields: Fields, sub: str) -> Iterator[UserIdentityEntry]:
         for name, alias, subject, label in (
-            ("federatedidentities", "identityprovider", "userid", "username"),
+            ("federatedIdentities", "identityprovider", "userid", "username"),
             # Before Keycloak 1.2.
-            ("sociallinks", "socialprovider", "socialuserid", "socialusername"),
+            ("socialLinks", "socialprovider", "socialuserid", "socialusername"),
         ):
-            for each in fields.take(name, objects, []):
+            for each in fields.take(normalized(name), objects, []):
                 linked = Fields(each)
                 known_as = linked.take(label, text, None)
                 yield UserIdentityEntry(
@@ -143,7 +149,7 @@ class Users:
                     profile={"preferred_username": known_as} if known_as else {},
                 )
                 linked.drop_rest()
-                fields.dropped += linked.dropped
+                fields.report(name, linked)
 
     def _consents(self, fields: Fields, sub: str) -> Iterator[ConsentEntry]:
         for each in fields.take("clientconsents", objects, []):

@@ -115,7 +115,7 @@ class Identities:
         if names and stored is None and not config.dropped:
             config.dropped.append(Dropped(field="config", reason=_NO_CONFIG))
         credential.drop("of Kratos itself", *_OWN)
-        _report(fields, "password", config, credential)
+        fields.report("credentials.password", config, credential)
         fields.put_back("identifiers", list[JsonValue](names))
         return stored, names
 
@@ -140,7 +140,7 @@ class Identities:
         else:
             config.drop_rest()
             credential.drop_rest()
-            _report(fields, kind, config, credential)
+            fields.report(f"credentials.{kind}", config, credential)
 
 
 def _accounts(
@@ -160,9 +160,9 @@ def _accounts(
             issuer=known_issuer(provider) or f"kratos:{provider}",
             subject=subject,
             user=sub,
-            profile=keep("kratos", account.rest(), fields.dropped),
+            profile=keep("kratos", account.rest(), account.dropped),
         )
-        fields.dropped += account.dropped
+        fields.report("credentials.oidc", account)
 
 
 def _username(
@@ -192,11 +192,3 @@ def _profile(traits: Mapping[str, JsonValue]) -> dict[str, object]:
     claims = {"given_name": given, "family_name": family}
     found = {key: value for key, value in claims.items() if isinstance(value, str)}
     return {"display_name": " ".join(found.values()), "attributes": found}
-
-
-def _report(fields: Fields, kind: str, *parts: Fields) -> None:
-    fields.dropped += (
-        Dropped(field=f"credentials.{kind}.{each.field}", reason=each.reason)
-        for part in parts
-        for each in part.dropped
-    )

@@ -25,7 +25,9 @@ def open_source(options: SourceOptions) -> Source:
         )
         raise ConfigurationError(message)
     if options.tenant is None:
-        message = "a database of OpenIddict has no tenants: name the tenant of its data"
+        message = (
+            "OpenIddict has no tenants: name the one that its data become (--tenant)"
+        )
         raise ConfigurationError(message)
     reader = open_reader(options.location)
     return MongoSource(reader, tenant=options.tenant, now=datetime.now(UTC))

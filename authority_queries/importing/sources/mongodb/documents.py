@@ -17,7 +17,12 @@ from authority_queries.importing.sources.fields import (
     SkippedError,
     normalized,
 )
-from authority_queries.importing.sources.mongodb.grants import Grants, is_consent
+from authority_queries.importing.sources.mongodb.emails import address_digest
+from authority_queries.importing.sources.mongodb.grants import (
+    Grants,
+    is_consent,
+    packed,
+)
 from authority_queries.importing.sources.mongodb.reading import RawDocument
 from authority_queries.importing.sources.openiddict import (
     convert_authorization,
@@ -29,6 +34,7 @@ _MERGED: Final = "its scopes are in the consent of an earlier authorization"
 _NO_CONSENT: Final = "only a valid permanent authorization of a user is a consent"
 _SECOND_FACTOR: Final = "a TOTP secret must be encrypted: the user enrolls again"
 _CODES: Final = "recovery codes have another form here: the user gets new ones"
+_SHARED: Final = "another user has verified the same address"
 _VERSION: Final = "it is the version of the other application's class"
 _NO_ROLE: Final = "a role of the user is missing"
 _OF_CONSENTS: Final = ("subject", "scopes", "creationdate", "status", "type")
@@ -55,20 +61,27 @@ def user_fields(document: RawDocument, roles: Mapping[str, str]) -> Fields:
     return fields
 
 
-def convert_user_document(fields: Fields, *, now: datetime) -> Iterator[AnyEntry]:
+def convert_user_document(
+    fields: Fields, *, owners: Mapping[bytes, str], now: datetime
+) -> Iterator[AnyEntry]:
     """Convert a user, also with the fields that Identity's tables have not.
 
-    A user who was deleted softly is suspended.
+    A user who was deleted softly is suspended. `owners` are the users who keep a
+    confirmed address that others have, too (`first_owners`).
     """
     fields.drop(_SECOND_FACTOR, "authenticatorkey")
     fields.drop(_CODES, "recoverycodes")
     fields.drop(_VERSION, "version")
     deleted = fields.has("deletedon")
     for entry in convert_user(fields, now=now):
-        if deleted and isinstance(entry, UserEntry):
-            yield entry.model_copy(update={"status": "suspended"})
-        else:
+        if not isinstance(entry, UserEntry):
             yield entry
+            continue
+        changed: dict[str, object] = {"status": "suspended"} if deleted else {}
+        if _is_of_another(entry, owners):
+            fields.note("EmailConfirmed", _SHARED)
+            changed["email_verified"] = False
+        yield entry.model_copy(update=changed)
 
 
 def convert_authorization_document(
@@ -125,6 +138,13 @@ def convert_token_document(
         raise ConversionError(message)
 
 
+def _is_of_another(user: UserEntry, owners: Mapping[bytes, str]) -> bool:
+    if user.email is None or not user.email_verified:
+        return False
+    owner = owners.get(address_digest(user.email), user.subject_id)
+    return owner != user.subject_id
+
+
 def _consent(
     document: RawDocument, grants: Grants, client: str | None, tenant: str
 ) -> ConsentEntry | None:
@@ -132,7 +152,7 @@ def _consent(
         return None
     user = text(document["subject"])
     consent = grants.consent_of(user, client)
-    if consent is None or consent.first != text(document["_id"]):
+    if consent is None or consent.first != packed(document["_id"]):
         return None
     merged = {"scopes": consent.scopes, "creation_date": consent.made}
     last = {"creation_date": consent.changed}

@@ -11,8 +11,6 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Final, TypeAlias
 
-from bson import ObjectId
-
 from authority_queries.importing.conversions import (
     ConversionError,
     lower,
@@ -47,7 +45,7 @@ class Consent:
     `first` is the key of the one whose document becomes the consent.
     """
 
-    first: str
+    first: bytes | str
     scopes: tuple[str, ...]
     made: datetime | None
     changed: datetime | None
@@ -74,7 +72,7 @@ class Grants:
             expiry = _expiry(document)
         except ConversionError:
             return  # the token itself is refused with this reason
-        row = self._rows.setdefault(_packed(family), len(self._expiries))
+        row = self._rows.setdefault(packed(family), len(self._expiries))
         if row == len(self._expiries):
             self._expiries.append(0)
             self._scopes.append(_UNKNOWN)
@@ -85,10 +83,10 @@ class Grants:
         """Keep the scopes of a family, and the consent of a permanent authorization."""
         key = document.get("_id")
         try:
-            scopes = text_list(document.get("scopes") or ())
-            row = self._rows.get(_packed(key))
+            scopes = self._shared(text_list(document.get("scopes") or ()))
+            row = self._rows.get(packed(key))
             if row is not None:
-                self._scopes[row] = self._number(scopes)
+                self._scopes[row] = self._numbers[scopes]
             if client is not None and is_consent(document, client):
                 self._add_consent(document, client, scopes)
         except ConversionError:
@@ -96,14 +94,14 @@ class Grants:
 
     def expiry_of(self, family: object) -> datetime | None:
         """Return when the last live token of a family expires. None: it has none."""
-        row = self._rows.get(_packed(family))
+        row = self._rows.get(packed(family))
         if row is None:
             return None
         return _EPOCH + self._expiries[row] * _MILLISECOND
 
     def scopes_of(self, family: object) -> tuple[str, ...] | None:
         """Return the scopes of a family with live tokens, or None if it is missing."""
-        row = self._rows.get(_packed(family))
+        row = self._rows.get(packed(family))
         number = _UNKNOWN if row is None else self._scopes[row]
         return None if number == _UNKNOWN else self._lists[number]
 
@@ -111,11 +109,12 @@ class Grants:
         """Return the consent of a user for a client."""
         return self._consents.get(_digest(user, client))
 
-    def _number(self, scopes: tuple[str, ...]) -> int:
+    def _shared(self, scopes: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the list of these scopes that all families share."""
         number = self._numbers.setdefault(scopes, len(self._lists))
         if number == len(self._lists):
             self._lists.append(scopes)
-        return number
+        return self._lists[number]
 
     def _is_live(self, document: _Raw) -> bool:
         kind = text(document.get("type", "")).rpartition(":")[2].lower()
@@ -131,9 +130,9 @@ class Grants:
         made = _moment(document.get("creation_date"))
         digest = _digest(text(document["subject"]), client)
         found = self._consents.setdefault(
-            digest, Consent(text(document["_id"]), scopes, made, made)
+            digest, Consent(packed(document["_id"]), scopes, made, made)
         )
-        found.scopes = tuple(dict.fromkeys((*found.scopes, *scopes)))
+        found.scopes = self._shared(tuple(dict.fromkeys((*found.scopes, *scopes))))
         if made is not None:
             found.made = min(made, found.made or made)
             found.changed = max(made, found.changed or made)
@@ -158,9 +157,10 @@ def _moment(value: object) -> datetime | None:
     return None if value is None else utc_moment(value)
 
 
-def _packed(key: object) -> bytes | str:
-    # A third of the memory that the text takes.
-    return key.binary if isinstance(key, ObjectId) else text(key)
+def packed(key: object) -> bytes | str:
+    """Return a key in half the memory of its text. Raises ConversionError."""
+    octets = getattr(key, "binary", None)  # of an ObjectId; bson may not be installed
+    return octets if isinstance(octets, bytes) else text(key)
 
 
 def _digest(user: str, client: str) -> bytes:

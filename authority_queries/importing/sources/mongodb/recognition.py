@@ -29,9 +29,8 @@ def recognize(name: str, fields: Iterable[str]) -> Content:
     """Return the content of a collection, from its name or the fields of a document."""
     letters = _NO_LETTER.sub("", name.lower())
     if letters.startswith(_PREFIX):
-        for content in _OPENIDDICT:
-            if letters.endswith(content):
-                return content
+        known = (content for content in _OPENIDDICT if letters.endswith(content))
+        return next(known, "others")  # such as its keys and sessions
     return _recognize_fields({normalized(field) for field in fields})
 
 

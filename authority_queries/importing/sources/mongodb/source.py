@@ -23,6 +23,10 @@ from authority_queries.importing.sources.mongodb.documents import (
     convert_user_document,
     user_fields,
 )
+from authority_queries.importing.sources.mongodb.emails import (
+    EMAIL_FIELDS,
+    first_owners,
+)
 from authority_queries.importing.sources.mongodb.grants import (
     AUTHORIZATION_FIELDS,
     TOKEN_FIELDS,
@@ -41,9 +45,7 @@ from authority_queries.importing.sources.openiddict import (
 
 _Convert: TypeAlias = Callable[[RawDocument, Fields], Iterator[AnyEntry]]
 
-_UNKNOWN: Final = (
-    "no collection of OpenIddict or Identity: describe it in a mapping file"
-)
+_UNKNOWN: Final = "it is no collection that is imported without a mapping file"
 _CLASS: Final = "it names a class of the other application"
 _OWN_VERSION: Final = "it is the version of the other application's class"
 
@@ -115,7 +117,7 @@ class MongoSource:
             case "applications":
                 return convert_application(fields, tenant=self._tenant)
             case "users":
-                return convert_user_document(fields, now=self._now)
+                return convert_user_document(fields, owners=self._owners, now=self._now)
             case "authorizations":
                 return convert_authorization_document(
                     document,
@@ -152,6 +154,10 @@ class MongoSource:
                 found[name] = found[_key(document)] = name
                 found[str(role.get("normalizedname"))] = name
         return found
+
+    @cached_property
+    def _owners(self) -> Mapping[bytes, str]:
+        return first_owners(lambda: self._all("users", *EMAIL_FIELDS))
 
     @cached_property
     def _clients(self) -> Mapping[str, str]:

@@ -19,6 +19,7 @@ from authority_queries.importing.entries import (
     AuthorizationEntry,
     ConsentEntry,
 )
+from authority_queries.importing.entries.base import JsonObject
 from authority_queries.importing.sources.fields import (
     Fields,
     SkippedError,
@@ -45,8 +46,8 @@ def convert_consent(
     """Convert what a user allowed a client for good.
 
     `authorizations` is a list of all valid permanent authorizations of `subject` for
-    the client, each with `scopes` and `creationdate`: the user has one consent, with
-    the scopes of all of them.
+    the client, each with `scopes`, `creationdate` and `properties`: the user has one
+    consent, with the scopes and properties of all of them.
     """
     client = known(client)
     fields.take("applicationid", text, None)
@@ -58,6 +59,9 @@ def convert_consent(
     scopes = [scope for grant in grants for scope in _scopes(grant)]
     made = [grant.take("creationdate", utc_moment, None) for grant in grants]
     times = sorted(time for time in made if time is not None)
+    properties: JsonObject = {}
+    for grant in grants:
+        properties |= grant.take("properties", json_object, {})
     yield ConsentEntry(
         id=consent_id(tenant, user=user, client=client),
         user=user,
@@ -65,6 +69,7 @@ def convert_consent(
         scopes=tuple(dict.fromkeys(scopes)),
         created_at=times[0] if times else None,
         updated_at=times[-1] if times else None,
+        properties=properties,
     )
 
 
@@ -79,7 +84,7 @@ def convert_authorization(
 
     - `client`: the ClientId of its application.
     - `tokens_expire_at`: the latest expiry of its reference tokens, NEVER for one
-      without expiry. None skips a family without such tokens, which holds nothing.
+      without expiry. None skips a family without such tokens.
     """
     key = fields.need("id", text)
     fields.drop(_OWN, "concurrencytoken")

@@ -1,13 +1,16 @@
--- What a user has allowed an application of OpenIddict for good: one row for both.
+-- What a user has allowed an application of OpenIddict for good: one row for both,
+-- in the order of their octets, as a subject may have any collation.
 select
     authorizations.:application::text as applicationid,
-    authorizations.:subject as subject,
+    authorizations.:subject::text as subject,
     jsonb_agg(
         jsonb_build_object(
             'Scopes',
             authorizations.:scopes,
             'CreationDate',
-            authorizations.:created
+            authorizations.:created,
+            'Properties',
+            authorizations.:properties
         )
         order by authorizations.:key
     ) as authorizations
@@ -18,8 +21,12 @@ where
     and authorizations.:subject is not null
     and (
         :after_subject is null
-        or (authorizations.:application::text, authorizations.:subject collate "C")
-        > (:after_application collate "C", :after_subject)
+        or (
+            convert_to(authorizations.:application::text, 'UTF8'),
+            convert_to(authorizations.:subject, 'UTF8')
+        ) > (convert_to(:after_application, 'UTF8'), convert_to(:after_subject, 'UTF8'))
     )
 group by authorizations.:application, authorizations.:subject
-order by authorizations.:application::text collate "C", authorizations.:subject collate "C";
+order by
+    convert_to(authorizations.:application::text, 'UTF8'),
+    convert_to(authorizations.:subject, 'UTF8');

@@ -46,6 +46,14 @@ class Table:
         return Identifier(self.columns[name])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ForeignKey:
+    owner: Table
+    column: str
+    target: Table
+    target_column: str
+
+
 class Database:
     """A snapshot of a database: a read-only transaction at isolation repeatable read.
 
@@ -85,40 +93,36 @@ class Database:
             raise SourceError(message)
         return found[0] if found else None
 
-    def target(self, table: Table, column: str) -> Table | None:
-        """Return the table to which a column's foreign key refers."""
-        for owner, owned, target in self._foreign_keys:
-            if owner == table and owned == column:
-                return target
+    def reference(self, table: Table, column: str) -> tuple[Table, str] | None:
+        """Return the table and column to which a column's foreign key refers."""
+        for key in self._foreign_keys:
+            if key.owner == table and key.column == column:
+                return key.target, key.target_column
         return None
 
-    def owners(self, *targets: Table) -> Iterator[tuple[Table, tuple[str, ...]]]:
-        """Yield the tables that refer to all of these, and by which columns."""
-        for table in self._tables:
-            columns = {
-                (target.schema, target.name): owned
-                for owner, owned, target in self._foreign_keys
-                if owner is table
-            }
-            names = [(target.schema, target.name) for target in targets]
-            if all(name in columns for name in names):
-                yield table, tuple(columns[name] for name in names)
+    def linking(self, first: Table, second: Table) -> tuple[Table, str, str] | None:
+        """Return a table that refers to both, and its columns that do."""
+        for key in self._foreign_keys:
+            for other in self._foreign_keys:
+                if (
+                    key.owner == other.owner
+                    and key.target == first
+                    and other.target == second
+                ):
+                    return key.owner, key.column, other.column
+        return None
 
     @cached_property
-    def _foreign_keys(self) -> Sequence[tuple[Table, str, Table]]:
-        by_name = {(table.schema, table.name): table for table in self._tables}
-        found = (
-            (
-                by_name.get((row["owner_schema"], row["owner"])),
-                normalized(row["owner_column"]),
-                by_name.get((row["target_schema"], row["target"])),
+    def _foreign_keys(self) -> Sequence["_ForeignKey"]:
+        tables = {(table.schema, table.name): table for table in self._tables}
+        return [
+            _ForeignKey(
+                owner=tables[row["owner_schema"], row["owner"]],
+                column=normalized(row["owner_column"]),
+                target=tables[row["target_schema"], row["target"]],
+                target_column=normalized(row["target_column"]),
             )
             for row in self.rows("foreign_keys", {})
-        )
-        return [
-            (owner, column, target)
-            for owner, column, target in found
-            if owner is not None and target is not None
         ]
 
     def rows(

@@ -1,6 +1,6 @@
 """A source whose collections are tables."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -8,7 +8,9 @@ from pydantic import JsonValue
 
 from authority_queries.errors import ConfigurationError, SourceError
 from authority_queries.importing.documents import Collection, Document
+from authority_queries.importing.entries import AnyEntry
 from authority_queries.importing.sources import SourceOptions
+from authority_queries.importing.sources.fields import Fields, document_of
 from authority_queries.importing.sources.tables.database import Database, Row, Table
 
 Pages: TypeAlias = Callable[[JsonValue], Iterator[Sequence[Row]]]
@@ -75,6 +77,16 @@ def by_key(
     )
 
 
+def document_of_row(
+    row: Row,
+    convert: Callable[[Fields], Iterable[AnyEntry]],
+    lists: Mapping[str, object] | None = None,
+) -> Document:
+    """Convert a row, with lists of related rows. Its key is its position."""
+    fields = Fields({**(lists or {}), **row["document"]})
+    return document_of(fields, convert, key=row["key"], position=row["key"])
+
+
 def tenant_of(options: SourceOptions, kind: str) -> str:
     """Return the tenant of the documents. Raises ConfigurationError if it is missing.
 
@@ -82,8 +94,8 @@ def tenant_of(options: SourceOptions, kind: str) -> str:
     """
     if options.since is not None:
         message = (
-            f"{kind} does not record when rows change: leave out --since; the import "
-            "skips rows that are already here"
+            f"{kind} does not record every change of a row, so --since would lose "
+            "some: use --update"
         )
         raise ConfigurationError(message)
     if options.tenant is None:

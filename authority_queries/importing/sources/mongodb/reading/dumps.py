@@ -46,17 +46,18 @@ def find_database(folder: Path) -> Path | None:
 
 
 class DumpReader:
-    """The collections of one database of a dump. A position is an offset in a file."""
+    """A file of a dump, or those of one database. A position is an offset in a file."""
 
-    def __init__(self, folder: Path, legacy: int) -> None:
-        self._folder = folder
+    def __init__(self, location: Path, legacy: int) -> None:
+        self._location = location
         self._options = decoding_uuids(legacy)
-        self._files = {_collection_name(path): path for path in _dump_files(folder)}
+        found = _dump_files(location) if location.is_dir() else [location]
+        self._files = {_collection_name(path): path for path in found}
 
     @property
     def name(self) -> str:
         """Where the documents are."""
-        return str(self._folder)
+        return str(self._location)
 
     def collections(self) -> Sequence[Collection]:
         """Return the collections, by name. Raises SourceError."""
@@ -99,8 +100,13 @@ def _dump_files(folder: Path) -> list[Path]:
     return [
         path
         for path in sorted(folder.iterdir())
-        if bare_name(path).endswith(_BSON) and not path.name.startswith("system.")
+        if is_dump(path) and not path.name.startswith("system.")
     ]
+
+
+def is_dump(path: Path) -> bool:
+    """Return whether a file has BSON, by its name."""
+    return bare_name(path).endswith(_BSON)
 
 
 def _collection_name(path: Path) -> str:

@@ -7,6 +7,7 @@ from authority_queries.errors import SourceError
 from authority_queries.importing.sources.mongodb.reading.dumps import (
     DumpReader,
     find_database,
+    is_dump,
 )
 from authority_queries.importing.sources.mongodb.reading.exports import ExportReader
 from authority_queries.importing.sources.mongodb.reading.files import opened
@@ -28,6 +29,8 @@ def open_path(location: str) -> DumpReader | ExportReader:
     if not path.is_file():
         message = f"{path} is no folder or file"
         raise SourceError(message)
+    if is_dump(path):
+        return DumpReader(path, legacy)
     _refuse_archive(path)
     return ExportReader(path, legacy)
 

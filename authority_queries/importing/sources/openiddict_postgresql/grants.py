@@ -1,24 +1,12 @@
-"""OpenIddict and ASP.NET Core Identity in the tables of Entity Framework Core.
+"""The tables of OpenIddict."""
 
-Tables and columns are found by their names in any spelling: "OpenIddictTokens" or
-open_iddict_tokens.
-"""
-
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from functools import partial
-from typing import Final
 
 from pydantic import JsonValue
 
-from authority_queries.errors import SourceError
 from authority_queries.importing.documents import Document
-from authority_queries.importing.entries import AnyEntry
-from authority_queries.importing.sources import SourceOptions
-from authority_queries.importing.sources.aspnet_identity import (
-    convert_role,
-    convert_user,
-)
 from authority_queries.importing.sources.fields import Fields, document_of, field_of
 from authority_queries.importing.sources.openiddict import (
     convert_application,
@@ -32,65 +20,38 @@ from authority_queries.importing.sources.openiddict import (
 from authority_queries.importing.sources.tables.database import Database, Row, Table
 from authority_queries.importing.sources.tables.source import (
     Reading,
-    TablesSource,
     by_key,
-    tenant_of,
+    document_of_row,
 )
 
-_KIND: Final = "openiddict-postgresql"
-# The lists of a user's document, by their tables.
-_OF_USERS: Final = {
-    "claims": "aspnetuserclaims",
-    "logins": "aspnetuserlogins",
-    "tokens": "aspnetusertokens",
-    "passkeys": "aspnetuserpasskeys",
-}
 
+class Grants:
+    """Scopes, applications, authorizations and tokens, if the database has them."""
 
-def open_source(options: SourceOptions) -> TablesSource:
-    """Open the tables. Raises SourceError, ConfigurationError."""
-    tenant = tenant_of(options, _KIND)
-    database = Database(options.location.get_secret_value())
-    try:
-        reader = _Reader(database, tenant)
-        return TablesSource(_KIND, database, list(reader.readings()))
-    except BaseException:
-        database.close()
-        raise
-
-
-class _Reader:
-    def __init__(self, database: Database, tenant: str) -> None:
+    def __init__(self, database: Database, tenant: str, now: datetime) -> None:
         self._database = database
         self._tenant = tenant
-        self._now = datetime.now(UTC)
+        self._now = now
         find = database.find
         self._scopes = find("openiddictscopes")
         self._applications = find("openiddictapplications")
         self._authorizations = find("openiddictauthorizations")
         self._tokens = find("openiddicttokens")
-        self._roles = find("aspnetroles")
-        self._users = find("aspnetusers")
-        self._of_users = {name: find(table) for name, table in _OF_USERS.items()}
-        self._user_roles = find("aspnetuserroles")
-        self._role_claims = find("aspnetroleclaims")
 
-    def readings(self) -> Iterator[Reading]:
-        """Yield the collections, each after those that it refers to."""
-        if self._applications is None and self._users is None:
-            message = (
-                "the database has neither a table OpenIddictApplications nor a table "
-                "AspNetUsers that the login may see, in any spelling and schema"
-            )
-            raise SourceError(message)
-        for table, convert in (
-            (self._scopes, self._convert_scopes),
-            (self._applications, self._convert_applications),
-            (self._roles, self._convert_roles),
-            (self._users, self._convert_users),
-        ):
-            if table is not None:
-                yield by_key(self._database, table, convert)
+    @property
+    def are_there(self) -> bool:
+        """Whether there are applications."""
+        return self._applications is not None
+
+    def clients(self) -> Iterator[Reading]:
+        """Yield scopes and applications."""
+        if self._scopes is not None:
+            yield by_key(self._database, self._scopes, self._convert_scopes)
+        if self._applications is not None:
+            yield by_key(self._database, self._applications, self._convert_applications)
+
+    def tokens(self) -> Iterator[Reading]:
+        """Yield consents, families and tokens."""
         if self._authorizations is not None:
             yield self._consents(self._authorizations)
             yield by_key(
@@ -101,49 +62,12 @@ class _Reader:
 
     def _convert_scopes(self, rows: Sequence[Row]) -> Iterator[Document]:
         for row in rows:
-            yield _document(row, convert_scope)
+            yield document_of_row(row, convert_scope)
 
     def _convert_applications(self, rows: Sequence[Row]) -> Iterator[Document]:
         convert = partial(convert_application, tenant=self._tenant)
         for row in rows:
-            yield _document(row, convert)
-
-    def _convert_roles(self, rows: Sequence[Row]) -> Iterator[Document]:
-        keys = [row["key"] for row in rows]
-        claims = self._database.related(self._role_claims, "roleid", keys)
-        for row in rows:
-            lists = {"claims": claims[row["key"]]} if row["key"] in claims else {}
-            yield _document(row, convert_role, lists)
-
-    def _convert_users(self, rows: Sequence[Row]) -> Iterator[Document]:
-        keys = [row["key"] for row in rows]
-        related = self._database.related
-        lists = {
-            name: related(table, "userid", keys)
-            for name, table in self._of_users.items()
-        }
-        roles = self._roles_of(keys)
-        convert = partial(convert_user, now=self._now)
-        for row in rows:
-            key = row["key"]
-            mine = {name: found.get(key, []) for name, found in lists.items()}
-            yield _document(row, convert, {**mine, "roles": roles.get(key, [])})
-
-    def _roles_of(self, users: Sequence[str]) -> Mapping[str, list[object]]:
-        """Return the names of the roles of each user."""
-        pairs = self._database.related(self._user_roles, "userid", users)
-        role_ids = {
-            user: [str(field_of(pair, "roleid")) for pair in found]
-            for user, found in pairs.items()
-        }
-        wanted = [role for found in role_ids.values() for role in found]
-        roles = self._database.related(self._roles, "id", wanted)
-        return {
-            user: [
-                field_of(role, "name") for each in found for role in roles.get(each, ())
-            ]
-            for user, found in role_ids.items()
-        }
+            yield document_of_row(row, convert)
 
     def _consents(self, table: Table) -> Reading:
         names = {
@@ -154,6 +78,7 @@ class _Reader:
             "status": "status",
             "scopes": "scopes",
             "created": "creationdate",
+            "properties": "properties",
         }
         identifiers = {
             "authorizations": table.identifier,
@@ -202,7 +127,7 @@ class _Reader:
                 client=clients.get(_application(row)),
                 tokens_expire_at=expiries.get(row["key"]),
             )
-            yield _document(row, convert)
+            yield document_of_row(row, convert)
 
     def _expiries(self, keys: Sequence[str]) -> dict[str, datetime]:
         """Return when the last live reference token of each family expires."""
@@ -233,7 +158,7 @@ class _Reader:
                 scopes=scopes.get(_authorization(row), ()),
                 now=self._now,
             )
-            yield _document(row, convert)
+            yield document_of_row(row, convert)
 
     def _clients_of(self, applications: Iterable[str]) -> dict[str, str]:
         """Return the client_id of each application."""
@@ -259,12 +184,3 @@ def _application(row: Row) -> str:
 
 def _authorization(row: Row) -> str:
     return str(field_of(row["document"], "authorizationid") or "")
-
-
-def _document(
-    row: Row,
-    convert: Callable[[Fields], Iterable[AnyEntry]],
-    lists: Mapping[str, object] | None = None,
-) -> Document:
-    fields = Fields({**(lists or {}), **row["document"]})
-    return document_of(fields, convert, key=row["key"], position=row["key"])
