@@ -4,13 +4,15 @@ import hmac
 import secrets
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
+from typing import Annotated, TypeAlias
 from urllib.parse import urlsplit
 
-from fastapi import HTTPException, Request
+from fastapi import Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 
 from authority_queries.contrib.oauth import AsyncProvider
+from authority_queries.records import LiveSession
 
 FOLDER = Path(__file__).parent
 _TEMPLATES = Jinja2Templates(FOLDER / "templates")
@@ -113,3 +115,22 @@ def _policy(target: str) -> str:
     parts = urlsplit(target)
     place = f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
     return f"{_POLICY} {place}"
+
+
+async def browser_of(request: Request) -> Browser:
+    """Return the browser of a request, at the issuer of its host."""
+    return Browser(request, await request.app.state.issuers.of(request))
+
+
+async def signed_in(request: Request) -> tuple[Browser, LiveSession]:
+    """Return a browser and its session. Without one, redirect to the sign-in."""
+    browser = await browser_of(request)
+    session = await browser.provider.session(browser.session)
+    if session is None:
+        raise HTTPException(303, headers={"location": "/sign_in"})
+    return browser, session
+
+
+# A browser, and a browser in which a person has signed in, as dependencies.
+AnyBrowser: TypeAlias = Annotated[Browser, Depends(browser_of)]
+SignedIn: TypeAlias = Annotated[tuple[Browser, LiveSession], Depends(signed_in)]
