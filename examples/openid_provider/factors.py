@@ -122,7 +122,7 @@ async def password(visit: SignedIn) -> Response:
 
 def _show_secret(browser: Browser, uri: str, *, is_wrong: bool = False) -> Response:
     settings = browser.provider.settings
-    code = segno.make(uri).svg_inline(scale=5, dark="#000", light="#fff")
+    code = segno.make(uri).svg_inline(omitsize=True, dark="#000", light="#fff")
     return browser.page(
         "add_totp",
         400 if is_wrong else 200,
