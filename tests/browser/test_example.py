@@ -70,7 +70,7 @@ def test_a_client_hears_that_the_person_denies(client_page: Page, sites: Sites) 
 
 
 def test_wrong_passwords_are_refused_and_then_too_many(
-    client_page: Page, sites: Sites
+    client_page: Page, sites: Sites, shot: Shot
 ) -> None:
     page, username = client_page, sites.user()
     begin(page)
@@ -79,6 +79,7 @@ def test_wrong_passwords_are_refused_and_then_too_many(
     expect(page.get_by_role("alert")).to_contain_text("is wrong")
     fill_in(page, username)
     expect(page.get_by_role("alert")).to_contain_text("Too many attempts")
+    shot(page, "throttled")
     assert page.get_by_label("Username").input_value() == username
     fill_in(page, sites.user())  # and the client's request is still there
     page.get_by_role("button", name="Allow").click()
@@ -90,8 +91,7 @@ def test_a_second_factor_is_added_and_asked_for(
 ) -> None:
     page, username = client_page, sites.user()
     sign_in(page, sites.north, username)
-    shot(page, "account_new")
-    authenticator, codes = enroll(page)
+    authenticator, codes = enroll(page, shot)
     assert len(codes) == 10
     page.get_by_text("I have kept them").click()
     expect(page.get_by_text("10 left")).to_be_visible()
