@@ -64,6 +64,9 @@ def _account(site: str) -> str:
         assert answer.url.path == "/account"
         refused = client.post("/sign_in", data=typed)
         assert refused.status_code == 403
+        # Pages of other origins may call endpoints that public clients use.
+        assert client.options("/token").headers["access-control-allow-origin"] == "*"
+        assert client.options("/introspect").status_code == 405
         return answer.text
 
 
