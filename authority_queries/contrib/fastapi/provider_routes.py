@@ -13,7 +13,18 @@ from authority_queries.contrib.oauth import Request as OAuthRequest
 
 # Returns the issuer that a request is for, for example by its host.
 ProviderOf: TypeAlias = Callable[[Request], Awaitable[AsyncProvider]]
+_Route: TypeAlias = Callable[[Request], Awaitable[Response]]
 _Endpoint: TypeAlias = Callable[[AsyncProvider, OAuthRequest], Awaitable[Answer]]
+# No endpoint of these reads a cookie, so that a page of any origin may call them.
+_ANY_ORIGIN = {
+    "access-control-allow-origin": "*",
+    "access-control-expose-headers": "www-authenticate",
+}
+_PREFLIGHT = {
+    **_ANY_ORIGIN,
+    "access-control-allow-headers": "authorization, content-type, dpop",
+    "access-control-max-age": "3600",
+}
 _WELL_KNOWN = (
     "/.well-known/openid-configuration",
     "/.well-known/oauth-authorization-server",
@@ -32,18 +43,23 @@ def provider_routes(
     pages: write them, and call `provider.authorization`, `provider.devices` and
     `provider.logout`. `certificate_header` is the header in which the proxy passes the
     client's TLS certificate; the proxy must remove it from clients' own requests.
+    Applications in a browser may call all endpoints except introspection, from any
+    origin.
     """
     paths = endpoints or Endpoints()
     router = APIRouter()
 
     def add(path: str, methods: list[str], endpoint: _Endpoint) -> None:
-        async def route(request: Request) -> Response:
+        async def answer(request: Request) -> Response:
             provider = await provider_of(request)
             read = await read_request(
                 request, provider.settings.issuer, certificate_header
             )
             return respond(await endpoint(provider, read))
 
+        route: _Route = answer
+        if path != paths.introspection:
+            route, methods = _of_any_origin(answer, methods)
         router.add_api_route(path, route, methods=methods, include_in_schema=False)
 
     add(paths.token, ["POST"], lambda p, r: p.token.answer(r))
@@ -66,3 +82,17 @@ def provider_routes(
     for path in _WELL_KNOWN:
         add(path, ["GET"], lambda p, _: p.metadata())
     return router
+
+
+def _of_any_origin(answer: _Route, methods: list[str]) -> tuple[_Route, list[str]]:
+    """Let pages of any origin send these requests, and read the answers."""
+    preflight = _PREFLIGHT | {"access-control-allow-methods": ", ".join(methods)}
+
+    async def route(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=preflight)
+        response = await answer(request)
+        response.headers.update(_ANY_ORIGIN)
+        return response
+
+    return route, [*methods, "OPTIONS"]
