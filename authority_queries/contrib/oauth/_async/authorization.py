@@ -13,6 +13,7 @@ from authority_queries.contrib.oauth.authorization_requests import (
     Decision,
     SignIn,
     is_registered,
+    read_address,
     read_request,
 )
 from authority_queries.contrib.oauth.context import Context
@@ -124,40 +125,43 @@ class AsyncAuthorization(AsyncEndpoint):
         )
         if client is None or not client.enabled:
             raise ProtocolError("invalid_client", "the client is unknown")
-        if parameters.get("request") is not None:
-            message = "request objects are not supported"
-            raise ProtocolError("request_not_supported", message)
         reference = parameters.get("request_uri")
         if reference is not None:
             parameters = await self._pushed(store, client, reference)
-        now = self._context.now()
-        found = read_request(parameters, client, now)
-        response_type = parameters.require("response_type")
-        if not is_registered(client, found.redirect_uri):
+        addressed = read_address(parameters, client, self._context.now())
+        if not is_registered(client, addressed.redirect_uri):
             # The database compares it too, but only when a code is issued.
             return ErrorPage(
                 error="invalid_request", description="redirect_uri is not registered"
             )
-        return await self._checked(store, client, found, response_type)
+        try:
+            return await self._checked(store, client, parameters, addressed)
+        except ProtocolError as error:
+            refused = error
+        except (InvalidArgumentError, InvalidValueError) as error:
+            refused = malformed(error)
+        issuer = self._settings.issuer
+        return addressed.refusal(issuer, refused.error, refused.description)
 
     async def _checked(
         self,
         store: AsyncStore,
         client: Client,
-        request: AuthorizationRequest,
-        response_type: str,
-    ) -> AuthorizationRequest | Redirect:
-        try:
-            if response_type != "code":
-                message = "response_type must be code"
-                raise ProtocolError("unsupported_response_type", message)
-            known = await store.scopes.resolve(
-                tenant_id=self._tenant_id, names=request.scopes
-            )
-            check_scopes(client, request.scopes, (each.name for each in known))
-        except ProtocolError as error:
-            issuer = self._settings.issuer
-            return request.refusal(issuer, error.error, error.description)
+        parameters: Parameters,
+        addressed: AuthorizationRequest,
+    ) -> AuthorizationRequest:
+        """Return the request of a client whose redirect_uri is its own."""
+        if parameters.get("request") is not None:
+            message = "request objects are not supported"
+            raise ProtocolError("request_not_supported", message)
+        if parameters.require("response_type") != "code":
+            message = "response_type must be code"
+            raise ProtocolError("unsupported_response_type", message)
+        request = read_request(parameters, client, addressed.received_at)
+        known = await store.scopes.resolve(
+            tenant_id=self._tenant_id, names=request.scopes
+        )
+        check_scopes(client, request.scopes, (each.name for each in known))
         return request
 
     async def _pushed(
