@@ -1,6 +1,6 @@
 """An issuer behind Authlib's authorization server."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final, TypeVar
 from weakref import WeakKeyDictionary
@@ -63,6 +63,20 @@ class Issuer:
         if isinstance(self._provider, Provider):
             return self._provider
         return self._provider()
+
+    @property
+    def paths(self) -> Mapping[str, str]:
+        """The path of each endpoint that `register` registers, by its name."""
+        endpoints = self.provider.settings.endpoints
+        return {
+            "introspection": endpoints.introspection,
+            "revocation": endpoints.revocation,
+            "device_authorization": endpoints.device_authorization,
+            "userinfo": endpoints.userinfo,
+            "jwks": endpoints.jwks,
+            "client_registration": endpoints.registration,
+            "metadata": "/.well-known/openid-configuration",
+        }
 
     def bind(self, kind: type[_Bound]) -> type[_Bound]:
         """Return a grant or an endpoint of this issuer."""
