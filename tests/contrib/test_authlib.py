@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2.rfc7636 import CodeChallenge
-from flask import Flask
+from flask import Flask, Response
 from flask.testing import FlaskClient
 from jinja2 import DictLoader
 from werkzeug.test import TestResponse
@@ -18,6 +18,8 @@ from authority_queries import Authority
 from authority_queries.contrib.authlib import (
     AuthorizationCodeGrant,
     Issuer,
+    StoredToken,
+    TokenEndpoint,
 )
 from authority_queries.contrib.oauth import Provider
 from authority_queries.records import Client, User
@@ -266,7 +268,9 @@ def test_extensions_of_authlib_see_the_code(
     seen: list[str | None] = []
 
     class Watched(AuthorizationCodeGrant):
-        def query_authorization_code(self, code: str, client: object) -> object:
+        def query_authorization_code(
+            self, code: str, client: object
+        ) -> StoredToken | None:
             found = super().query_authorization_code(code, client)
             seen.append(None if found is None else found.code_challenge)
             return found
@@ -276,9 +280,14 @@ def test_extensions_of_authlib_see_the_code(
     server = AuthorizationServer(flask, issuer.query_client, issuer.save_token)
     issuer.authenticate_with(server)
     server.register_grant(issuer.bind(Watched), [CodeChallenge(required=True)])
-    flask.add_url_rule(
-        "/other", "other", server.create_token_response, methods=["POST"]
-    )
+    server.register_endpoint(issuer.bind(TokenEndpoint))
+
+    @flask.post("/other")
+    def other() -> Response:
+        found = server.create_endpoint_response("token")
+        assert isinstance(found, Response)
+        return found
+
     browser = client_of(flask)
     form = {
         "grant_type": "authorization_code",

@@ -9,6 +9,7 @@ from authority_queries.contrib.authlib.endpoints import (
     MetadataEndpoint,
     ProviderEndpoint,
     RevocationEndpoint,
+    TokenEndpoint,
     UserInfoEndpoint,
 )
 from authority_queries.contrib.authlib.grants import (
@@ -52,6 +53,7 @@ __all__ = [
     "RevocationEndpoint",
     "StoreGrant",
     "StoredToken",
+    "TokenEndpoint",
     "TokenExchangeGrant",
     "User",
     "UserInfoEndpoint",

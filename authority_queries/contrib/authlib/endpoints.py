@@ -21,6 +21,20 @@ from authority_queries.contrib.oauth.introspection import introspected
 from authority_queries.engine.json_types import JsonObject
 
 
+class TokenEndpoint(Endpoint):
+    """Answers as `server.create_token_response` does, under a name like the others."""
+
+    ENDPOINT_NAME = "token"
+    issuer: ClassVar[Issuer]
+
+    def create_endpoint_response(self, request: OAuth2Request) -> Response:
+        """Return the response of the grant."""
+        grant = self.server.get_token_grant(request)
+        grant.validate_token_request()
+        response: Response = grant.create_token_response()
+        return response
+
+
 class IntrospectionEndpoint(_IntrospectionEndpoint):
     """Answers resource servers that ask about a token (RFC 7662)."""
 

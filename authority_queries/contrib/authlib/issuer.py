@@ -69,6 +69,7 @@ class Issuer:
         """The path of each endpoint that `register` registers, by its name."""
         endpoints = self.provider.settings.endpoints
         return {
+            "token": endpoints.token,
             "introspection": endpoints.introspection,
             "revocation": endpoints.revocation,
             "device_authorization": endpoints.device_authorization,

@@ -12,6 +12,7 @@ from authority_queries.contrib.authlib.endpoints import (
     JwksEndpoint,
     MetadataEndpoint,
     RevocationEndpoint,
+    TokenEndpoint,
     UserInfoEndpoint,
 )
 from authority_queries.contrib.authlib.grants import (
@@ -30,6 +31,7 @@ GRANTS: Final = (
     TokenExchangeGrant,
 )
 ENDPOINTS: Final = (
+    TokenEndpoint,
     IntrospectionEndpoint,
     RevocationEndpoint,
     DeviceAuthorizationEndpoint,
