@@ -10,22 +10,31 @@ _PERMISSION = "scp:"
 _ALWAYS = frozenset({"openid", "offline_access"})
 
 
-def check_scopes(
-    client: Client, requested: Sequence[str], known: Iterable[str]
-) -> Sequence[str]:
-    """Return the requested scopes. Raises ProtocolError.
+def permitted_scopes(client: Client) -> frozenset[str] | None:
+    """Return the scopes that a client may request, or None if it may request all.
 
-    Each must exist in the tenant. A client with permissions for scopes (`scp:email`)
-    may request no others.
+    A client with permissions for scopes (`scp:email`) may request no others.
     """
     permitted = {
         name.removeprefix(_PERMISSION)
         for name in client.permissions
         if name.startswith(_PERMISSION)
     }
-    names = set(known) | _ALWAYS
-    for scope in requested:
-        if scope not in names or (permitted and scope not in permitted | _ALWAYS):
-            message = "a scope does not exist, or is not the client's"
-            raise ProtocolError("invalid_scope", message)
+    return _ALWAYS | permitted if permitted else None
+
+
+def check_scopes(
+    client: Client, requested: Sequence[str], known: Iterable[str]
+) -> Sequence[str]:
+    """Return the requested scopes. Raises ProtocolError.
+
+    Each must exist in the tenant, and be permitted.
+    """
+    allowed = _ALWAYS | set(known)
+    permitted = permitted_scopes(client)
+    if permitted is not None:
+        allowed &= permitted
+    if not allowed.issuperset(requested):
+        message = "a scope does not exist, or is not the client's"
+        raise ProtocolError("invalid_scope", message)
     return requested

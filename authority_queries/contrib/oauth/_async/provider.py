@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from authority_queries.contrib.oauth._async.authentication import AsyncAuthentication
 from authority_queries.contrib.oauth._async.authorization import AsyncAuthorization
 from authority_queries.contrib.oauth._async.device_pages import AsyncDevicePages
 from authority_queries.contrib.oauth._async.logout import AsyncLogout
@@ -60,6 +61,7 @@ class AsyncProvider:
         self._has_fetch = fetch is not None
         self.settings = settings
         self.tenant_id = tenant_id
+        self.authentication = AsyncAuthentication(context)
         self.authorization = AsyncAuthorization(
             authority, context, AsyncMetadataDocuments(authority, context, fetch)
         )

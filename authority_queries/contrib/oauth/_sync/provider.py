@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from authority_queries.contrib.oauth._sync.authentication import Authentication
 from authority_queries.contrib.oauth._sync.authorization import Authorization
 from authority_queries.contrib.oauth._sync.device_pages import DevicePages
 from authority_queries.contrib.oauth._sync.logout import Logout
@@ -61,6 +62,7 @@ class Provider:
         self._has_fetch = fetch is not None
         self.settings = settings
         self.tenant_id = tenant_id
+        self.authentication = Authentication(context)
         self.authorization = Authorization(
             authority, context, MetadataDocuments(authority, context, fetch)
         )

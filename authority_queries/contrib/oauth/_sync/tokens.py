@@ -28,12 +28,13 @@ class Introspection(Endpoint):
         if not presenter.is_authenticated:
             message = "a public client cannot introspect"
             raise ProtocolError("invalid_client", message)
-        found = self._find(store, parameters.require("token"))
+        found = self.find(store, parameters.require("token"))
         if found is None:
             return Answer(headers=NO_STORE, body={"active": False})
         return Answer(headers=NO_STORE, body=introspected(found, self._settings.issuer))
 
-    def _find(self, store: Store, token: str) -> VerifiedToken | None:
+    def find(self, store: Store, token: str) -> VerifiedToken | None:
+        """Return the live access or refresh token with this string, or None."""
         presented = parse_any(token)
         if presented is None or presented.tenant_id != self._tenant_id:
             return None

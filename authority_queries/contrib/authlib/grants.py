@@ -1,0 +1,88 @@
+"""Authlib's grants, decided by contrib.oauth.
+
+Authlib's own grants read a code, and then write a token. These let the database do both
+in one statement. A subclass may use Authlib's hooks, and Authlib's extensions.
+"""
+
+from collections.abc import Callable, Collection
+from typing import ClassVar, TypeAlias
+
+from authlib.oauth2.rfc6749 import BaseGrant, TokenEndpointMixin
+from authlib.oauth2.rfc6749.hooks import hooked
+
+from authority_queries.contrib.authlib.issuer import CONFIDENTIAL, METHODS, Issuer
+from authority_queries.contrib.authlib.requests import Response, respond, translated
+from authority_queries.contrib.oauth import Answer
+from authority_queries.contrib.oauth.context import Presenter
+from authority_queries.contrib.oauth.requests import Parameters
+from authority_queries.repositories._sync.store import Store
+
+Redemption: TypeAlias = Callable[[Store, Presenter, Parameters], Answer]
+
+
+class StoreGrant(BaseGrant, TokenEndpointMixin):
+    """A grant of the token endpoint. `Issuer.bind` sets `issuer`."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS: Collection[str] = METHODS
+    issuer: ClassVar[Issuer]
+
+    @hooked
+    def validate_token_request(self) -> None:
+        """Authenticate the client. The database judges everything else."""
+        self.request.client = self.authenticate_token_endpoint_client()
+
+    @hooked
+    def create_token_response(self) -> Response:
+        """Redeem the grant, and return the tokens."""
+        provider = self.issuer.provider
+        with translated():
+            presenter = self.issuer.present(self.request)
+            parameters = Parameters(self.issuer.read(self.request).parameters)
+            with provider.unit() as store:
+                return respond(self.redemption()(store, presenter, parameters))
+
+    def redemption(self) -> Redemption:
+        """Return what contrib.oauth does for this grant."""
+        raise NotImplementedError
+
+
+class RefreshTokenGrant(StoreGrant):
+    """Rotates a refresh token (RFC 6749 section 6)."""
+
+    GRANT_TYPE = "refresh_token"
+
+    def redemption(self) -> Redemption:
+        """Return what contrib.oauth does for this grant."""
+        return self.issuer.provider.token.refresh
+
+
+class ClientCredentialsGrant(StoreGrant):
+    """Issues a token to the client itself (RFC 6749 section 4.4)."""
+
+    GRANT_TYPE = "client_credentials"
+    TOKEN_ENDPOINT_AUTH_METHODS = CONFIDENTIAL
+
+    def redemption(self) -> Redemption:
+        """Return what contrib.oauth does for this grant."""
+        return self.issuer.provider.token.issue_to_client
+
+
+class DeviceCodeGrant(StoreGrant):
+    """Answers the polls of a device (RFC 8628 section 3.4)."""
+
+    GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
+
+    def redemption(self) -> Redemption:
+        """Return what contrib.oauth does for this grant."""
+        return self.issuer.provider.token.redeem_device_code
+
+
+class TokenExchangeGrant(StoreGrant):
+    """Exchanges an access token (RFC 8693)."""
+
+    GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
+    TOKEN_ENDPOINT_AUTH_METHODS = CONFIDENTIAL
+
+    def redemption(self) -> Redemption:
+        """Return what contrib.oauth does for this grant."""
+        return self.issuer.provider.token.exchange

@@ -1,0 +1,79 @@
+"""Views that require an access token."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+
+from authority_queries.contrib.django.configuration import provider_for, read
+from authority_queries.contrib.django.users import Anonymous, StoreUser
+from authority_queries.contrib.oauth import ProtocolError, Provider
+from authority_queries.contrib.oauth.outcomes import ErrorCode
+from authority_queries.records import VerifiedToken
+
+_Arguments = ParamSpec("_Arguments")
+_View = Callable[Concatenate[HttpRequest, _Arguments], HttpResponseBase]
+
+
+def token_required(
+    *scopes: str, resource: str | None = None
+) -> Callable[[_View[_Arguments]], _View[_Arguments]]:
+    """Require a live token with these scopes, for this resource (RFC 8707).
+
+    The view finds it in `request.token`, and its user in `request.user`. A bound token
+    must come with its DPoP proof or its certificate. Cookies do not count, so the view
+    needs no CSRF token.
+    """
+
+    def decorate(view: _View[_Arguments]) -> _View[_Arguments]:
+        @wraps(view)
+        def checked(
+            request: HttpRequest,
+            /,
+            *args: _Arguments.args,
+            **kwargs: _Arguments.kwargs,
+        ) -> HttpResponseBase:
+            provider = provider_for(request)
+            try:
+                token = _verify(provider, request, scopes, resource)
+            except ProtocolError as error:
+                return _refuse(error)
+            user: StoreUser | Anonymous = Anonymous()
+            if token.user_id is not None:
+                user = StoreUser(provider, token.user_id, token.username or "")
+            request.user = user  # type: ignore[assignment]  # no model
+            request.token = token  # type: ignore[attr-defined]  # as documented
+            return view(request, *args, **kwargs)
+
+        checked.csrf_exempt = True  # type: ignore[attr-defined]  # as Django's decorator
+        return checked
+
+    return decorate
+
+
+def _verify(
+    provider: Provider,
+    request: HttpRequest,
+    scopes: tuple[str, ...],
+    resource: str | None,
+) -> VerifiedToken:
+    with provider.unit() as store:
+        token = provider.userinfo.verify(store, read(request, provider.settings.issuer))
+    if resource is not None and resource not in token.resources:
+        raise _challenge("invalid_token", "the token is not for this resource")
+    if not set(scopes) <= set(token.scopes):
+        raise _challenge("insufficient_scope", "a scope is missing")
+    return token
+
+
+def _challenge(code: ErrorCode, description: str) -> ProtocolError:
+    challenge = f'Bearer error="{code}", error_description="{description}"'
+    return ProtocolError(code, description, headers={"www-authenticate": challenge})
+
+
+def _refuse(error: ProtocolError) -> HttpResponseBase:
+    answer = error.answer()
+    return JsonResponse(
+        dict(answer.body or {}), status=answer.status, headers=dict(answer.headers)
+    )
