@@ -61,7 +61,7 @@ def sign_out(request: HttpRequest, response: HttpResponseBase) -> None:
     provider = provider_for(request)
     session = provider.session(request.COOKIES.get(cookie_name()))
     if session is not None:
-        provider.logout.end_session(session.id)
+        provider.logout.end_session(session)
     response.set_cookie(cookie_name(), "", max_age=0, secure=True, httponly=True)
     request.user = Anonymous()  # type: ignore[assignment]  # no model
 
