@@ -1,12 +1,14 @@
 """Starts the example on an embedded PostgreSQL: `make example`."""
 
 import argparse
+from pathlib import Path
 
 import uvicorn
 
 from authority_queries import Settings, migrate
 from authority_queries.service.backend import running_backend
 from examples.openid_provider.app import make_app
+from examples.openid_provider.issuers import mint_secret
 from examples.openid_provider.sample import PASSWORD, USERS, load_sample
 
 
@@ -23,8 +25,18 @@ def main() -> None:
         for host, code in hosts.items():
             print(f"{code}: http://{host}/")
         print(f"users: {', '.join(USERS)}; password: {PASSWORD}", flush=True)
-        app = make_app(settings, "http", hosts)
+        app = make_app(settings, "http", hosts, _secret(settings.data_dir))
         uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
+
+
+def _secret(folder: Path) -> bytes:
+    """Return the secret beside this folder. In production a secret manager has it."""
+    file = folder.with_name(f"{folder.name}.key")
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_bytes(mint_secret())
+    return file.read_bytes()
 
 
 if __name__ == "__main__":

@@ -19,9 +19,14 @@ from examples.openid_provider.issuers import Issuers
 _CLIENT_ERRORS = 400
 
 
-def make_app(settings: Settings, scheme: str, codes: Mapping[str, str]) -> FastAPI:
-    """Return the application. `codes` has the code of the tenant of each host."""
-    issuers = Issuers(scheme, codes)
+def make_app(
+    settings: Settings,
+    scheme: str,
+    codes: Mapping[str, str],
+    secret: bytes | None = None,
+) -> FastAPI:
+    """Return the application. The arguments are those of `Issuers`."""
+    issuers = Issuers(scheme, codes, secret)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -11,6 +11,12 @@ from authority_queries.contrib.oauth import AsyncProvider, ProviderSettings
 
 PASSWORD = "urn:example:password"  # noqa: S105 -- an acr
 TWO_FACTORS = "urn:example:two-factors"
+_OCTETS = 32  # of each key
+
+
+def mint_secret() -> bytes:
+    """Return the keys of a new installation."""
+    return secrets.token_bytes(2 * _OCTETS)
 
 
 @dataclass(frozen=True)
@@ -23,15 +29,21 @@ class Site:
 
 
 class Issuers:
-    """The issuer of each host. `codes` has the code of its tenant."""
+    """The issuer of each host.
 
-    def __init__(self, scheme: str, codes: Mapping[str, str]) -> None:
+    `codes` has the code of its tenant. `secret` encrypts signing keys and second
+    factors: without it, those of an earlier run cannot be read.
+    """
+
+    def __init__(
+        self, scheme: str, codes: Mapping[str, str], secret: bytes | None = None
+    ) -> None:
         self._scheme = scheme
         self._codes = codes
         self._sites: dict[str, Site] = {}
-        # In production both come from a secret manager, and stay the same.
-        self._keyring = Keyring(current="1", keys={"1": secrets.token_bytes(32)})
-        self._derivation_key = secrets.token_bytes(32)
+        secret = secret or mint_secret()
+        self._keyring = Keyring(current="1", keys={"1": secret[:_OCTETS]})
+        self._derivation_key = secret[_OCTETS:]
 
     async def connect(self, authority: AsyncAuthority) -> None:
         """Make the provider of each tenant, and its first signing key."""

@@ -20,7 +20,9 @@ ROOT = Path(__file__).parents[2]
 MODULE = "examples.openid_provider"
 
 
-def test_make_example_serves_two_tenants(authority_settings: Settings) -> None:
+def test_make_example_serves_two_tenants(
+    authority_settings: Settings, tmp_path: Path
+) -> None:
     recipe = subprocess.run(
         ["/usr/bin/env", "make", "--dry-run", "example"],
         cwd=ROOT,
@@ -35,7 +37,11 @@ def test_make_example_serves_two_tenants(authority_settings: Settings) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", MODULE, "--port", str(port)],
         cwd=ROOT,
-        env={"AUTHORITY_BACKEND": "postgres", "AUTHORITY_DATABASE_URL": url},
+        env={
+            "AUTHORITY_BACKEND": "postgres",
+            "AUTHORITY_DATABASE_URL": url,
+            "AUTHORITY_DATA_DIR": str(tmp_path / "data"),
+        },
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
@@ -49,6 +55,8 @@ def test_make_example_serves_two_tenants(authority_settings: Settings) -> None:
         finally:
             process.send_signal(signal.SIGINT)
     assert process.returncode == 0
+    key = tmp_path / "data.key"  # another run can read what this one has stored
+    assert (key.stat().st_mode & 0o777, key.stat().st_size) == (0o600, 64)
 
 
 def _account(site: str) -> str:
