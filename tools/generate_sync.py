@@ -30,7 +30,7 @@ RULE = unasync.Rule(
 
 def generate(target: Path) -> None:
     """Write the synchronous modules of all floors under `target`."""
-    for path in sorted(PACKAGE.glob("*/_async/*.py")):
+    for path in sorted(PACKAGE.rglob("_async/*.py")):
         place = target / path.relative_to(PACKAGE)
         twin = place.parent.parent / "_sync" / path.name
         twin.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def generate(target: Path) -> None:
             unasync.unasync_files([str(copy)], [RULE])
             text = (Path(folder) / "_sync" / path.name).read_text()
         twin.write_text(HEADER.format(name=path.name) + text)
-    twins = sorted(target.glob("*/_sync"))
+    twins = sorted(target.rglob("_sync"))
     ruff = [sys.executable, "-m", "ruff"]
     config = ["--config", str(PACKAGE.parent / "pyproject.toml")]
     subprocess.run(
@@ -60,7 +60,7 @@ def stale_files() -> list[Path]:
         names = {
             path.relative_to(place)
             for place in (fresh, PACKAGE)
-            for path in place.glob("*/_sync/*.py")
+            for path in place.rglob("_sync/*.py")
         }
         _, changed, missing = filecmp.cmpfiles(
             fresh, PACKAGE, sorted(map(str, names)), shallow=False

@@ -1,0 +1,1 @@
+"""Authorization servers and resource servers on the store, for frameworks in use."""

@@ -1,0 +1,68 @@
+"""The endpoints of issuers as routes."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from authority_queries.contrib.fastapi.requests import read_request, respond
+from authority_queries.contrib.oauth import Answer, AsyncProvider, Endpoints
+from authority_queries.contrib.oauth import Request as OAuthRequest
+
+# Returns the issuer that a request is for, for example by its host.
+ProviderOf: TypeAlias = Callable[[Request], Awaitable[AsyncProvider]]
+_Endpoint: TypeAlias = Callable[[AsyncProvider, OAuthRequest], Awaitable[Answer]]
+_WELL_KNOWN = (
+    "/.well-known/openid-configuration",
+    "/.well-known/oauth-authorization-server",
+)
+
+
+def provider_routes(
+    provider_of: ProviderOf,
+    *,
+    endpoints: Endpoints | None = None,
+    certificate_header: str | None = None,
+) -> APIRouter:
+    """Return the routes for all endpoints that need no page.
+
+    The authorization endpoint, the page for devices and the end of a session show
+    pages: write them, and call `provider.authorization`, `provider.devices` and
+    `provider.logout`. `certificate_header` is the header in which the proxy passes the
+    client's TLS certificate; the proxy must remove it from clients' own requests.
+    """
+    paths = endpoints or Endpoints()
+    router = APIRouter()
+
+    def add(path: str, methods: list[str], endpoint: _Endpoint) -> None:
+        async def route(request: Request) -> Response:
+            provider = await provider_of(request)
+            read = await read_request(
+                request, provider.settings.issuer, certificate_header
+            )
+            return respond(await endpoint(provider, read))
+
+        router.add_api_route(path, route, methods=methods, include_in_schema=False)
+
+    add(paths.token, ["POST"], lambda p, r: p.token.answer(r))
+    add(paths.introspection, ["POST"], lambda p, r: p.introspection.answer(r))
+    add(paths.revocation, ["POST"], lambda p, r: p.revocation.answer(r))
+    add(paths.userinfo, ["GET", "POST"], lambda p, r: p.userinfo.answer(r))
+    add(
+        paths.pushed_authorization_request,
+        ["POST"],
+        lambda p, r: p.pushed_requests.answer(r),
+    )
+    add(paths.device_authorization, ["POST"], lambda p, r: p.devices.answer(r))
+    add(paths.registration, ["POST"], lambda p, r: p.registration.answer(r))
+    add(
+        f"{paths.registration}/{{client_id}}",
+        ["GET", "PUT", "DELETE"],
+        lambda p, r: p.registration.answer(r),
+    )
+    add(paths.jwks, ["GET"], lambda p, _: p.jwks())
+    for path in _WELL_KNOWN:
+        add(path, ["GET"], lambda p, _: p.metadata())
+    return router

@@ -1,0 +1,254 @@
+"""The authorization endpoint (RFC 6749 section 3.1, OpenID Connect Core 3.1.2)."""
+
+from uuid import UUID, uuid4
+
+from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint, malformed
+from authority_queries.contrib.oauth._async.metadata_documents import (
+    AsyncMetadataDocuments,
+)
+from authority_queries.contrib.oauth.answers import ProtocolError
+from authority_queries.contrib.oauth.authorization_requests import (
+    AskConsent,
+    AuthorizationRequest,
+    Decision,
+    SignIn,
+    is_registered,
+    read_request,
+)
+from authority_queries.contrib.oauth.context import Context
+from authority_queries.contrib.oauth.decisions import ErrorPage, Redirect
+from authority_queries.contrib.oauth.outcomes import AUTHORIZATION, ERROR_PAGES
+from authority_queries.contrib.oauth.requests import Parameters, Request, pairs_of
+from authority_queries.contrib.oauth.scopes import check_scopes
+from authority_queries.errors import (
+    InvalidArgumentError,
+    InvalidTokenError,
+    InvalidValueError,
+    TenantInactiveError,
+)
+from authority_queries.records import Client, CodeIssuance, LiveSession
+from authority_queries.repositories._async.store import AsyncStore
+from authority_queries.secrets import mint_token
+from authority_queries.secrets.authorization_requests import parse_request_uri
+from authority_queries.service._async.authority import AsyncAuthority
+
+
+class AsyncAuthorization(AsyncEndpoint):
+    """Reads requests, and decides what the browser sees next."""
+
+    def __init__(
+        self,
+        authority: AsyncAuthority,
+        context: Context,
+        documents: AsyncMetadataDocuments,
+    ) -> None:
+        super().__init__(authority, context)
+        self._documents = documents
+
+    async def begin(self, request: Request) -> AuthorizationRequest | Decision:
+        """Read a request, also a pushed one (RFC 9126), which is used up.
+
+        Keep the result, for example sealed in a form, until the person has signed in
+        and consented, and pass it to `decide`.
+        """
+        try:
+            parameters = Parameters(request.parameters)
+            await self._documents.ensure(parameters.get("client_id"))
+            async with self._authority.tenant(
+                self._tenant_id, autocommit=True
+            ) as store:
+                return await self._begin(store, parameters)
+        except ProtocolError as error:
+            return ErrorPage(error=error.error, description=error.description)
+        except TenantInactiveError:
+            return ErrorPage(error="invalid_client", description="not active")
+        except (InvalidArgumentError, InvalidValueError) as error:
+            refused = malformed(error)
+            return ErrorPage(error=refused.error, description=refused.description)
+
+    async def decide(
+        self,
+        request: AuthorizationRequest,
+        cookie: str | None,
+        *,
+        is_consented: bool = False,
+    ) -> Decision:
+        """Issue a code, or return what is missing.
+
+        `cookie` is the browser's session. `is_consented` says that the person has just
+        consented, which ends prompt=consent.
+        """
+        session = None
+        if cookie is not None:
+            session = await self._authority.verify_session(
+                cookie, tenant_id=self._tenant_id
+            )
+        try:
+            async with self._authority.tenant(
+                self._tenant_id, autocommit=True
+            ) as store:
+                return await self._decide(store, request, session, is_consented)
+        except TenantInactiveError:
+            return ErrorPage(error="invalid_client", description="not active")
+        except ProtocolError as error:
+            return request.refusal(
+                self._settings.issuer, error.error, error.description
+            )
+        except (InvalidArgumentError, InvalidValueError) as error:
+            refused = malformed(error)
+            return ErrorPage(error=refused.error, description=refused.description)
+
+    async def consent(self, request: AuthorizationRequest, user_id: UUID) -> None:
+        """Store that a user, who has signed in, allows what the request asks for."""
+        async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
+            await store.consents.grant(
+                tenant_id=self._tenant_id,
+                user_id=user_id,
+                client_id=request.client_id,
+                scopes=request.scopes,
+                resources=request.resources,
+                authorization_details=request.authorization_details,
+            )
+
+    def deny(self, request: AuthorizationRequest) -> Redirect:
+        """Return the redirect that tells the client that the person said no."""
+        issuer = self._settings.issuer
+        return request.refusal(issuer, "access_denied", "the person said no")
+
+    async def _begin(
+        self, store: AsyncStore, parameters: Parameters
+    ) -> AuthorizationRequest | Decision:
+        client_id = parameters.require("client_id")
+        client = await store.clients.get_by_client_id(
+            tenant_id=self._tenant_id, client_id=client_id
+        )
+        if client is None or not client.enabled:
+            raise ProtocolError("invalid_client", "the client is unknown")
+        if parameters.get("request") is not None:
+            message = "request objects are not supported"
+            raise ProtocolError("request_not_supported", message)
+        reference = parameters.get("request_uri")
+        if reference is not None:
+            parameters = await self._pushed(store, client, reference)
+        now = self._context.now()
+        found = read_request(parameters, client, now)
+        response_type = parameters.require("response_type")
+        if not is_registered(client, found.redirect_uri):
+            # The database compares it too, but only when a code is issued.
+            return ErrorPage(
+                error="invalid_request", description="redirect_uri is not registered"
+            )
+        return await self._checked(store, client, found, response_type)
+
+    async def _checked(
+        self,
+        store: AsyncStore,
+        client: Client,
+        request: AuthorizationRequest,
+        response_type: str,
+    ) -> AuthorizationRequest | Redirect:
+        try:
+            if response_type != "code":
+                message = "response_type must be code"
+                raise ProtocolError("unsupported_response_type", message)
+            known = await store.scopes.resolve(
+                tenant_id=self._tenant_id, names=request.scopes
+            )
+            check_scopes(client, request.scopes, (each.name for each in known))
+        except ProtocolError as error:
+            issuer = self._settings.issuer
+            return request.refusal(issuer, error.error, error.description)
+        return request
+
+    async def _pushed(
+        self, store: AsyncStore, client: Client, reference: str
+    ) -> Parameters:
+        try:
+            parsed = parse_request_uri(reference)
+        except InvalidTokenError:
+            parsed = None
+        pushed = None
+        if parsed is not None and parsed.tenant_id == self._tenant_id:
+            pushed = await store.pushed_requests.redeem(
+                tenant_id=self._tenant_id,
+                request_uri_hash=parsed.hash,
+                client_id=client.client_id,
+                redemption_id=uuid4(),
+            )
+        if pushed is None:
+            message = "request_uri is unknown, expired or used"
+            raise ProtocolError("invalid_request", message)
+        return Parameters(pairs_of(pushed.parameters))
+
+    async def _decide(
+        self,
+        store: AsyncStore,
+        request: AuthorizationRequest,
+        session: LiveSession | None,
+        is_consented: bool,  # noqa: FBT001 -- of `decide`
+    ) -> Decision:
+        client = await store.clients.get_by_client_id(
+            tenant_id=self._tenant_id, client_id=request.client_id
+        )
+        if client is None:
+            return ErrorPage(error="invalid_client", description="not known")
+        if session is None:
+            if "none" in request.prompts:
+                raise ProtocolError("login_required", "nobody has signed in")
+            return SignIn(request=request, client=client, acr_values=request.acr_values)
+        if "consent" in request.prompts and not is_consented:
+            return AskConsent(request=request, client=client)
+        code = mint_token("authorization_code", self._tenant_id)
+        issuance = await self._issue(store, request, session, code.hash)
+        if issuance.outcome == "issued":
+            return request.redirect(self._settings.issuer, {"code": code.token})
+        return self._refused(request, client, issuance)
+
+    def _refused(
+        self, request: AuthorizationRequest, client: Client, issuance: CodeIssuance
+    ) -> Decision:
+        outcome = issuance.outcome
+        error = AUTHORIZATION[outcome]
+        assert error is not None  # noqa: S101 -- only "issued" has none
+        description = outcome.replace("_", " ")
+        if outcome in ERROR_PAGES:
+            return ErrorPage(error=error, description=description)
+        if "none" not in request.prompts:
+            if outcome == "consent_required":
+                return AskConsent(request=request, client=client)
+            if outcome in {"login_required", "unmet_authentication_requirements"}:
+                return SignIn(
+                    request=request,
+                    client=client,
+                    acr_values=request.acr_values,
+                    is_again=True,
+                )
+        return request.refusal(self._settings.issuer, error, description)
+
+    async def _issue(
+        self,
+        store: AsyncStore,
+        request: AuthorizationRequest,
+        session: LiveSession,
+        code_hash: bytes,
+    ) -> CodeIssuance:
+        return await store.grants.issue_code(
+            tenant_id=self._tenant_id,
+            token_hash=code_hash,
+            client_id=request.client_id,
+            user_id=session.user_id,
+            session_id=session.id,
+            authenticated_at=None,
+            scopes=request.scopes,
+            resources=request.resources,
+            authorization_details=request.authorization_details,
+            redirect_uri=request.redirect_uri,
+            code_challenge=request.code_challenge,
+            nonce=request.nonce,
+            cnf_jkt=request.dpop_jkt,
+            max_age=request.required_age,
+            acr_values=request.acr_values,
+            requested_at=request.received_at,
+            lifetime=self._settings.code_lifetime,
+            family_lifetime=self._settings.family_lifetime,
+        )

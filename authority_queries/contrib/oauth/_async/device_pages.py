@@ -1,0 +1,107 @@
+"""The page on which a person approves a device (RFC 8628 section 3.3)."""
+
+from ipaddress import IPv4Address, IPv6Address
+
+from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint
+from authority_queries.errors import InvalidArgumentError
+from authority_queries.records import (
+    DeviceApprovalOutcome,
+    LiveSession,
+    PendingDeviceAuthorization,
+)
+from authority_queries.repositories._async.store import AsyncStore
+from authority_queries.secrets import hash_user_code
+
+
+class AsyncDevicePages(AsyncEndpoint):
+    """Looks up a typed user code, and approves or denies its device.
+
+    Show the person the client and the scopes of `find` before `approve`, and who began
+    the request if you know it: an attacker may have sent the code.
+    """
+
+    async def find(
+        self, user_code: str, cookie: str, address: IPv4Address | IPv6Address
+    ) -> PendingDeviceAuthorization | None:
+        """Return the request with this code, while it waits. Each call is a guess.
+
+        None also if the person has not signed in, or has guessed too often.
+        """
+        session = await self._session(cookie)
+        code_hash = self._hash(user_code)
+        if session is None or code_hash is None:
+            return None
+        async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
+            reserved = await store.login_attempts.reserve(
+                tenant_id=self._tenant_id,
+                username=session.username,
+                address=address,
+                factor="user_code",
+            )
+            if not reserved.allowed:
+                return None
+            return await store.device_authorizations.get_by_user_code(
+                tenant_id=self._tenant_id, user_code_hash=code_hash
+            )
+
+    async def approve(self, user_code: str, cookie: str) -> DeviceApprovalOutcome:
+        """Consent to what the device asks for, and approve it."""
+        session = await self._session(cookie)
+        code_hash = self._hash(user_code)
+        if session is None:
+            return "login_required"
+        if code_hash is None:
+            return "invalid"
+        async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
+            pending = await store.device_authorizations.get_by_user_code(
+                tenant_id=self._tenant_id, user_code_hash=code_hash
+            )
+            if pending is None:
+                return "invalid"
+            await self._consent(store, session, pending)
+            approval = await store.device_authorizations.approve(
+                tenant_id=self._tenant_id,
+                user_code_hash=code_hash,
+                user_id=session.user_id,
+                authenticated_at=session.authenticated_at,
+                acr=session.acr,
+                amr=session.amr,
+            )
+            return approval.outcome
+
+    async def deny(self, user_code: str, cookie: str) -> bool:
+        """Deny the device. Return False if none was waiting."""
+        session = await self._session(cookie)
+        code_hash = self._hash(user_code)
+        if session is None or code_hash is None:
+            return False
+        async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
+            return await store.device_authorizations.deny(
+                tenant_id=self._tenant_id,
+                user_code_hash=code_hash,
+                user_id=session.user_id,
+            )
+
+    async def _consent(
+        self,
+        store: AsyncStore,
+        session: LiveSession,
+        pending: PendingDeviceAuthorization,
+    ) -> None:
+        await store.consents.grant(
+            tenant_id=self._tenant_id,
+            user_id=session.user_id,
+            client_id=pending.client_id,
+            scopes=pending.scopes,
+            resources=pending.resources,
+            authorization_details=pending.authorization_details,
+        )
+
+    async def _session(self, cookie: str) -> LiveSession | None:
+        return await self._authority.verify_session(cookie, tenant_id=self._tenant_id)
+
+    def _hash(self, user_code: str) -> bytes | None:
+        try:
+            return hash_user_code(self._tenant_id, user_code)
+        except InvalidArgumentError:
+            return None

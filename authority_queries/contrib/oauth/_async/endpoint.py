@@ -1,0 +1,82 @@
+"""What all endpoints do: answer refusals, and read the signing key."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from authority_queries.contrib.oauth._async.authentication import AsyncAuthentication
+from authority_queries.contrib.oauth.answers import Answer, ProtocolError
+from authority_queries.contrib.oauth.context import Context
+from authority_queries.contrib.oauth.outcomes import ErrorCode
+from authority_queries.contrib.oauth.requests import Request
+from authority_queries.errors import (
+    ConfigurationError,
+    InvalidArgumentError,
+    InvalidValueError,
+    TenantInactiveError,
+)
+from authority_queries.repositories._async.store import AsyncStore
+from authority_queries.secrets.signing_keys import SigningKey
+from authority_queries.service._async.authority import AsyncAuthority
+
+_CODES: Mapping[str | None, ErrorCode] = {
+    "scopes": "invalid_scope",
+    "resources": "invalid_target",
+    "authorization_details": "invalid_authorization_details",
+}
+
+
+class AsyncEndpoint:
+    """An endpoint of an issuer. `answer` returns an error for what is refused."""
+
+    # Redemptions cannot be rolled back, so each call is a transaction of its own.
+    _autocommit: ClassVar[bool] = True
+
+    def __init__(self, authority: AsyncAuthority, context: Context) -> None:
+        self._authority = authority
+        self._context = context
+        self._tenant_id = context.tenant_id
+        self._settings = context.settings
+        self._authentication = AsyncAuthentication(context)
+
+    async def answer(self, request: Request) -> Answer:
+        """Answer a request. Raises UnavailableError, RetryableError."""
+        try:
+            async with self._authority.tenant(
+                self._tenant_id, autocommit=self._autocommit
+            ) as store:
+                return await self._answer(store, request)
+        except ProtocolError as error:
+            return error.answer()
+        except TenantInactiveError:
+            return ProtocolError("invalid_client", "the issuer is not active").answer()
+        except (InvalidArgumentError, InvalidValueError) as error:
+            return malformed(error).answer()
+
+    async def _answer(self, store: AsyncStore, request: Request) -> Answer:
+        raise NotImplementedError
+
+    async def _signing_key(self, store: AsyncStore) -> SigningKey:
+        key = self._context.fresh_key()
+        if key is None:
+            key = await store.signing_keys.get_signing(
+                tenant_id=self._tenant_id,
+                alg=self._settings.signing_alg,
+                keyring=self._settings.keyring,
+            )
+            if key is None:
+                message = f"no key signs with {self._settings.signing_alg}: call rotate"
+                raise ConfigurationError(message)
+            self._context.keep_key(key)
+        return key
+
+
+def malformed(error: InvalidArgumentError | InvalidValueError) -> ProtocolError:
+    """Return the refusal of a value that the store does not accept."""
+    code = _CODES.get(error.argument, "invalid_request")
+    return ProtocolError(code, f"{error.argument or 'a parameter'} is not valid")
+
+
+def refuse(code: ErrorCode | None, outcome: str) -> None:
+    """Raise the ProtocolError of an outcome, if it is a refusal."""
+    if code is not None:
+        raise ProtocolError(code, outcome.replace("_", " "))

@@ -1,0 +1,239 @@
+"""The grants of the token endpoint."""
+
+from uuid import uuid4
+
+from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint, refuse
+from authority_queries.contrib.oauth.answers import Answer, ProtocolError
+from authority_queries.contrib.oauth.context import Presenter
+from authority_queries.contrib.oauth.outcomes import (
+    CLIENT_CREDENTIALS,
+    EXCHANGE,
+    POLL,
+    REDEMPTION,
+)
+from authority_queries.contrib.oauth.requests import Parameters
+from authority_queries.contrib.oauth.scopes import check_scopes
+from authority_queries.contrib.oauth.tokens import id_token, seconds_until, token_answer
+from authority_queries.engine.json_types import JsonValue
+from authority_queries.errors import InvalidTokenError
+from authority_queries.records import (
+    ClientTokenIssuance,
+    Redemption,
+    RedemptionRedeemed,
+    TokenExchange,
+)
+from authority_queries.repositories._async.store import AsyncStore
+from authority_queries.repositories.values import NewToken
+from authority_queries.secrets import TokenString, derive_token, mint_token, parse_token
+from authority_queries.secrets.token_strings import TokenKind
+
+_ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 -- a type
+
+
+class AsyncGrants(AsyncEndpoint):
+    """One method for each grant. Each raises ProtocolError."""
+
+    async def redeem_code(
+        self, store: AsyncStore, presenter: Presenter, parameters: Parameters
+    ) -> Answer:
+        """Redeem an authorization code (RFC 6749 section 4.1.3)."""
+        code = self._presented(parameters.require("code"), "authorization_code")
+        access = mint_token("access", self._tenant_id)
+        refresh = mint_token("refresh", self._tenant_id)
+        redemption = await store.redemptions.redeem_code(
+            tenant_id=self._tenant_id,
+            token_hash=code.hash,
+            client_id=presenter.client.client_id,
+            redemption_id=uuid4(),
+            redirect_uri=parameters.get("redirect_uri"),
+            code_verifier=parameters.get("code_verifier"),
+            cnf_jkt=presenter.jkt,
+            cnf_x5t_s256=presenter.x5t_s256,
+            resources=parameters.all("resource"),
+            authorization_details=parameters.details(),
+            access_token=self._new_access(access),
+            refresh_token=self._new_refresh(refresh),
+        )
+        return await self._tokens(store, presenter, redemption, access, refresh)
+
+    async def refresh(
+        self, store: AsyncStore, presenter: Presenter, parameters: Parameters
+    ) -> Answer:
+        """Rotate a refresh token (RFC 6749 section 6). A retry gets the same tokens."""
+        given = self._presented(parameters.require("refresh_token"), "refresh")
+        access = derive_token("access", given, self._settings.derivation_key)
+        refresh = derive_token("refresh", given, self._settings.derivation_key)
+        redemption = await store.redemptions.refresh(
+            tenant_id=self._tenant_id,
+            token_hash=given.hash,
+            client_id=presenter.client.client_id,
+            redemption_id=uuid4(),
+            scopes=parameters.words("scope"),
+            resources=parameters.all("resource"),
+            authorization_details=parameters.details(),
+            cnf_jkt=presenter.jkt,
+            cnf_x5t_s256=presenter.x5t_s256,
+            access_token=self._new_access(access),
+            refresh_token=self._new_refresh(refresh),
+            leeway=self._settings.leeway,
+        )
+        return await self._tokens(
+            store, presenter, redemption, access, refresh, is_derived=True
+        )
+
+    async def redeem_device_code(
+        self, store: AsyncStore, presenter: Presenter, parameters: Parameters
+    ) -> Answer:
+        """Answer a device's poll (RFC 8628 section 3.4)."""
+        given = self._presented(parameters.require("device_code"), "device_code")
+        poll = await store.device_authorizations.poll(
+            tenant_id=self._tenant_id,
+            device_code_hash=given.hash,
+            client_id=presenter.client.client_id,
+            cnf_jkt=presenter.jkt,
+        )
+        refuse(POLL[poll.outcome], poll.outcome)
+        access = derive_token("access", given, self._settings.derivation_key)
+        refresh = derive_token("refresh", given, self._settings.derivation_key)
+        redemption = await store.redemptions.redeem_device_code(
+            tenant_id=self._tenant_id,
+            token_hash=given.hash,
+            client_id=presenter.client.client_id,
+            redemption_id=uuid4(),
+            cnf_jkt=presenter.jkt,
+            cnf_x5t_s256=presenter.x5t_s256,
+            resources=parameters.all("resource"),
+            authorization_details=parameters.details(),
+            access_token=self._new_access(access),
+            refresh_token=self._new_refresh(refresh),
+            leeway=self._settings.leeway,
+        )
+        return await self._tokens(
+            store, presenter, redemption, access, refresh, is_derived=True
+        )
+
+    async def issue_to_client(
+        self, store: AsyncStore, presenter: Presenter, parameters: Parameters
+    ) -> Answer:
+        """Issue a token to the client itself (RFC 6749 section 4.4)."""
+        requested = parameters.words("scope") or []
+        known = await store.scopes.resolve(tenant_id=self._tenant_id, names=requested)
+        access = mint_token("access", self._tenant_id)
+        issuance = await store.grants.issue_to_client(
+            tenant_id=self._tenant_id,
+            token_hash=access.hash,
+            client_id=presenter.client.client_id,
+            lifetime=self._settings.access_token_lifetime,
+            scopes=check_scopes(
+                presenter.client, requested, (each.name for each in known)
+            ),
+            resources=parameters.all("resource") or [],
+            cnf_jkt=presenter.jkt,
+            cnf_x5t_s256=presenter.x5t_s256,
+        )
+        refuse(CLIENT_CREDENTIALS[issuance.outcome], issuance.outcome)
+        return self._issued(presenter, access, issuance)
+
+    async def exchange(
+        self, store: AsyncStore, presenter: Presenter, parameters: Parameters
+    ) -> Answer:
+        """Exchange an access token (RFC 8693 section 2)."""
+        actor = parameters.get("actor_token")
+        access = mint_token("access", self._tenant_id)
+        exchange = await store.exchanges.exchange(
+            tenant_id=self._tenant_id,
+            token_hash=access.hash,
+            client_id=presenter.client.client_id,
+            subject_token_hash=self._exchanged(parameters, "subject_token").hash,
+            actor_token_hash=None
+            if actor is None
+            else self._exchanged(parameters, "actor_token").hash,
+            lifetime=self._settings.access_token_lifetime,
+            scopes=parameters.words("scope"),
+            resources=parameters.all("resource"),
+            authorization_details=parameters.details(),
+            cnf_jkt=presenter.jkt,
+            cnf_x5t_s256=presenter.x5t_s256,
+        )
+        refuse(EXCHANGE[exchange.outcome], exchange.outcome)
+        return self._issued(
+            presenter, access, exchange, {"issued_token_type": _ACCESS_TOKEN}
+        )
+
+    async def _tokens(
+        self,
+        store: AsyncStore,
+        presenter: Presenter,
+        redemption: Redemption,
+        access: TokenString,
+        refresh: TokenString,
+        *,
+        is_derived: bool = False,
+    ) -> Answer:
+        """Return the tokens, also those of a retry if their strings are derived."""
+        is_repeated = is_derived and redemption.outcome == "recently_redeemed"
+        if not is_repeated:
+            refuse(REDEMPTION[redemption.outcome], redemption.outcome)
+        assert isinstance(redemption, RedemptionRedeemed)  # noqa: S101 -- narrows
+        more: dict[str, JsonValue] = {}
+        if redemption.refresh_token_id is not None:
+            more["refresh_token"] = refresh.token
+        if "openid" in redemption.scopes and redemption.user_id is not None:
+            more["id_token"] = id_token(
+                self._context,
+                await self._signing_key(store),
+                presenter,
+                redemption,
+                access.token,
+            )
+        return token_answer(
+            presenter,
+            access_token=access.token,
+            expires_in=seconds_until(redemption.access_expires_at, self._context.now()),
+            scopes=redemption.scopes,
+            details=redemption.authorization_details,
+            more=more,
+        )
+
+    def _issued(
+        self,
+        presenter: Presenter,
+        access: TokenString,
+        issued: ClientTokenIssuance | TokenExchange,
+        more: dict[str, JsonValue] | None = None,
+    ) -> Answer:
+        return token_answer(
+            presenter,
+            access_token=access.token,
+            expires_in=seconds_until(issued.expires_at, self._context.now()),
+            scopes=issued.scopes or [],
+            details=[],
+            more=more,
+        )
+
+    def _presented(self, token: str, kind: TokenKind) -> TokenString:
+        """Parse a grant of this tenant. Raises ProtocolError."""
+        try:
+            found = parse_token(token, kind=kind)
+        except InvalidTokenError:
+            found = None
+        if found is None or found.tenant_id != self._tenant_id:
+            raise ProtocolError("invalid_grant", "the grant is not valid")
+        return found
+
+    def _exchanged(self, parameters: Parameters, name: str) -> TokenString:
+        """Parse an access token to exchange. Raises ProtocolError."""
+        if parameters.require(f"{name}_type") != _ACCESS_TOKEN:
+            message = f"{name}_type is not supported"
+            raise ProtocolError("invalid_request", message)
+        try:
+            return self._presented(parameters.require(name), "access")
+        except ProtocolError:
+            message = f"{name} is not valid"
+            raise ProtocolError("invalid_request", message) from None
+
+    def _new_access(self, token: TokenString) -> NewToken:
+        return NewToken(hash=token.hash, lifetime=self._settings.access_token_lifetime)
+
+    def _new_refresh(self, token: TokenString) -> NewToken:
+        return NewToken(hash=token.hash, lifetime=self._settings.refresh_token_lifetime)

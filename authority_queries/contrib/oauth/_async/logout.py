@@ -1,0 +1,145 @@
+"""Sign-out at a client's request, and the notices to other clients."""
+
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlencode
+from uuid import UUID
+
+from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint
+from authority_queries.contrib.oauth.decisions import (
+    AskSignOut,
+    ErrorPage,
+    Redirect,
+    SignedOut,
+)
+from authority_queries.contrib.oauth.fetching import AsyncPost
+from authority_queries.contrib.oauth.jose import read_id_token, sign
+from authority_queries.contrib.oauth.requests import Parameters, Request
+from authority_queries.engine.json_types import JsonValue
+from authority_queries.records import Client, LogoutNotice
+from authority_queries.repositories._async.store import AsyncStore
+from authority_queries.secrets.signing_keys import SigningKey
+
+_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
+_LEASE: Final = timedelta(minutes=1)
+_TOKEN_LIFETIME: Final = 120  # seconds
+_DELIVERED: Final = frozenset({200, 204})
+
+
+class AsyncLogout(AsyncEndpoint):
+    """Ends sessions (OpenID Connect RP-Initiated Logout 1.0)."""
+
+    async def begin(
+        self, request: Request, cookie: str | None
+    ) -> AskSignOut | SignedOut | ErrorPage:
+        """Sign out at once if the client names the session, else ask the person."""
+        parameters = Parameters(request.parameters)
+        session = None
+        if cookie is not None:
+            session = await self._authority.verify_session(
+                cookie, tenant_id=self._tenant_id
+            )
+        async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
+            keys = await store.signing_keys.get_jwks(tenant_id=self._tenant_id)
+            hint = parameters.get("id_token_hint")
+            claims = None if hint is None else read_id_token(hint, keys.document)
+            if claims is not None and claims.get("iss") != self._settings.issuer:
+                claims = None
+            client = await self._client(store, parameters, claims and claims.get("aud"))
+            redirect = _redirect(parameters, client)
+        if isinstance(redirect, ErrorPage) or session is None:
+            return (
+                redirect
+                if isinstance(redirect, ErrorPage)
+                else SignedOut(redirect=redirect)
+            )
+        if claims is None or claims.get("sid") != str(session.sid):
+            return AskSignOut(session=session, redirect=redirect)
+        await self.end_session(session.id)
+        return SignedOut(redirect=redirect)
+
+    async def end_session(self, session_id: UUID) -> None:
+        """End a session, and queue the notices to its clients."""
+        async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
+            await store.sessions.end(
+                tenant_id=self._tenant_id, session_id=session_id, reason="signed_out"
+            )
+
+    async def deliver_notices(self, post: AsyncPost) -> int:
+        """Deliver a batch of back-channel notices. Return how many were claimed.
+
+        `post` sends a form to a URL, follows no redirect, waits for some seconds at
+        most, and returns the status. An error of it counts as a failure. Call this
+        repeatedly, in any number of processes.
+        """
+        async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
+            notices = await store.logout_notices.claim(
+                tenant_id=self._tenant_id, lease=_LEASE
+            )
+            key = await self._signing_key(store) if notices else None
+        for notice in notices:
+            assert key is not None  # noqa: S101 -- there are notices
+            await self._deliver(notice, key, post)
+        return len(notices)
+
+    async def _deliver(
+        self, notice: LogoutNotice, key: SigningKey, post: AsyncPost
+    ) -> None:
+        form = {"logout_token": self._logout_token(notice, key)}
+        try:
+            status = await post(notice.backchannel_logout_uri, form)
+            error = f"status {status}"
+        except OSError as failure:
+            status, error = 0, type(failure).__name__
+        async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
+            if status in _DELIVERED:
+                await store.logout_notices.record_delivery(
+                    tenant_id=self._tenant_id, notice_id=notice.id
+                )
+            else:
+                await store.logout_notices.record_failure(
+                    tenant_id=self._tenant_id,
+                    notice_id=notice.id,
+                    attempts=notice.attempts,
+                    error=error,
+                )
+
+    def _logout_token(self, notice: LogoutNotice, key: SigningKey) -> str:
+        now = int(self._context.now().timestamp())
+        claims: dict[str, JsonValue] = {
+            "iss": self._settings.issuer,
+            "aud": notice.client_id,
+            "sub": notice.subject_id,
+            "sid": str(notice.sid),
+            "jti": str(notice.id),
+            "iat": now,
+            "exp": now + _TOKEN_LIFETIME,
+            "events": {_EVENT: {}},
+        }
+        return sign(key, claims, "logout+jwt")
+
+    async def _client(
+        self, store: AsyncStore, parameters: Parameters, audience: JsonValue
+    ) -> Client | None:
+        client_id = parameters.get("client_id") or audience
+        if not isinstance(client_id, str) or audience not in {None, client_id}:
+            return None
+        return await store.clients.get_by_client_id(
+            tenant_id=self._tenant_id, client_id=client_id
+        )
+
+
+def _redirect(
+    parameters: Parameters, client: Client | None
+) -> Redirect | ErrorPage | None:
+    uri = parameters.get("post_logout_redirect_uri")
+    if uri is None:
+        return None
+    if client is None or uri not in client.post_logout_redirect_uris:
+        return ErrorPage(
+            error="invalid_request",
+            description="post_logout_redirect_uri is not registered",
+        )
+    state = parameters.get("state")
+    query = "" if state is None else f"?{urlencode({'state': state})}"
+    return Redirect(url=uri + query)

@@ -1,0 +1,166 @@
+"""Signing in: password, second factor, session."""
+
+from ipaddress import IPv4Address, IPv6Address
+
+from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint
+from authority_queries.contrib.oauth.sign_ins import Passed, Refused, unseal_passed
+from authority_queries.credentials import (
+    hash_password,
+    password_needs_rehash,
+    verify_password,
+)
+from authority_queries.errors import ConcurrencyConflictError
+from authority_queries.records import User
+from authority_queries.repositories._async.store import AsyncStore
+from authority_queries.secrets import mint_token
+
+_Address = IPv4Address | IPv6Address
+
+
+class AsyncSignIn(AsyncEndpoint):
+    """Checks what a person shows, each check reserved before it is made."""
+
+    async def check_password(
+        self, username: str, password: str, address: _Address
+    ) -> Passed | Refused:
+        """Check a password, and log the attempt. An unknown user takes as long.
+
+        An old hash is replaced.
+        """
+        async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
+            attempts = store.login_attempts
+            reserved = await attempts.reserve(
+                tenant_id=self._tenant_id,
+                username=username,
+                address=address,
+                factor="password",
+            )
+            if not reserved.allowed:
+                return Refused(retry_after=reserved.retry_after)
+            user = await store.users.get_by_username(
+                tenant_id=self._tenant_id, username=username
+            )
+            is_right = verify_password(
+                None if user is None else user.password_hash, password
+            )
+            if user is None or not is_right or user.status != "active":
+                await self._record(store, username, address, user)
+                return Refused()
+            return await self._succeed(store, user, password, address)
+
+    async def check_code(
+        self, passed: Passed, code: str, address: _Address
+    ) -> Passed | Refused:
+        """Check a TOTP code or a recovery code of a person with a right password."""
+        async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
+            reserved = await store.login_attempts.reserve(
+                tenant_id=self._tenant_id,
+                username=passed.username,
+                address=address,
+                factor="totp",
+            )
+            if not reserved.allowed:
+                return Refused(retry_after=reserved.retry_after)
+            if not await self._is_code(store, passed, code):
+                return Refused()
+            await store.login_attempts.succeed(
+                tenant_id=self._tenant_id,
+                username=passed.username,
+                address=address,
+                factor="totp",
+            )
+            return passed.with_code()
+
+    async def start(
+        self,
+        passed: Passed,
+        *,
+        acr: str | None,
+        address: _Address,
+        user_agent: str | None,
+    ) -> str | None:
+        """Start a session. Return the content of its cookie: a new one each time.
+
+        None: the user became inactive, or signed out from everywhere meanwhile.
+        """
+        cookie = mint_token("session", self._tenant_id)
+        async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
+            session = await store.sessions.start(
+                tenant_id=self._tenant_id,
+                cookie_hash=cookie.hash,
+                user_id=passed.user_id,
+                authenticated_at=passed.began_at,
+                acr=acr,
+                amr=passed.amr,
+                address=address,
+                user_agent=user_agent,
+            )
+        return None if session is None else cookie.token
+
+    def unseal(self, text: str) -> Passed:
+        """Return what `Passed.seal` made. Raises ProtocolError."""
+        return unseal_passed(text, self._settings, self._context.now())
+
+    async def _succeed(
+        self, store: AsyncStore, user: User, password: str, address: _Address
+    ) -> Passed:
+        await store.login_attempts.succeed(
+            tenant_id=self._tenant_id,
+            username=user.username,
+            address=address,
+            factor="password",
+        )
+        logged = await store.login_attempts.record(
+            tenant_id=self._tenant_id,
+            username=user.username,
+            address=address,
+            outcome="succeeded",
+            user_id=user.id,
+        )
+        if user.password_hash and password_needs_rehash(user.password_hash):
+            await self._rehash(store, user, password)
+        factors = await store.user_credentials.list_by_user(
+            tenant_id=self._tenant_id, user_id=user.id
+        )
+        return Passed(
+            user_id=user.id,
+            username=user.username,
+            began_at=logged.created_at,
+            factors=[factor.kind for factor in factors],
+        )
+
+    async def _is_code(self, store: AsyncStore, passed: Passed, code: str) -> bool:
+        if code.strip().isdigit():
+            use = await store.totp_credentials.check(
+                tenant_id=self._tenant_id,
+                user_id=passed.user_id,
+                code=code.strip(),
+                keyring=self._settings.keyring,
+            )
+            return use.outcome == "accepted"
+        recovery = await store.recovery_codes.use(
+            tenant_id=self._tenant_id, user_id=passed.user_id, code=code
+        )
+        return recovery.outcome == "accepted"
+
+    async def _record(
+        self, store: AsyncStore, username: str, address: _Address, user: User | None
+    ) -> None:
+        await store.login_attempts.record(
+            tenant_id=self._tenant_id,
+            username=username,
+            address=address,
+            outcome="failed",
+            user_id=None if user is None else user.id,
+        )
+
+    async def _rehash(self, store: AsyncStore, user: User, password: str) -> None:
+        try:
+            await store.users.set_password_hash(
+                tenant_id=self._tenant_id,
+                user_id=user.id,
+                row_version=user.row_version,
+                password_hash=hash_password(password),
+            )
+        except ConcurrencyConflictError:
+            return  # another change was faster: the next sign-in rehashes

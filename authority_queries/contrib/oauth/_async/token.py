@@ -1,0 +1,32 @@
+"""The token endpoint (RFC 6749 section 3.2)."""
+
+from authority_queries.contrib.oauth._async.grants import AsyncGrants
+from authority_queries.contrib.oauth.answers import Answer, ProtocolError
+from authority_queries.contrib.oauth.requests import Parameters, Request
+from authority_queries.repositories._async.store import AsyncStore
+
+
+class AsyncTokenEndpoint(AsyncGrants):
+    """Authenticates the client, and answers its grant."""
+
+    async def _answer(self, store: AsyncStore, request: Request) -> Answer:
+        if request.method != "POST":
+            message = "the request must be a POST"
+            raise ProtocolError("invalid_request", message)
+        parameters = Parameters(request.parameters)
+        presenter = await self._authentication.present(store, request, parameters)
+        match parameters.require("grant_type"):
+            case "authorization_code":
+                grant = self.redeem_code
+            case "refresh_token":
+                grant = self.refresh
+            case "client_credentials":
+                grant = self.issue_to_client
+            case "urn:ietf:params:oauth:grant-type:device_code":
+                grant = self.redeem_device_code
+            case "urn:ietf:params:oauth:grant-type:token-exchange":
+                grant = self.exchange
+            case _:
+                message = "grant_type is not supported"
+                raise ProtocolError("unsupported_grant_type", message)
+        return await grant(store, presenter, parameters)

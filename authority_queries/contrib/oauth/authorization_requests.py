@@ -1,0 +1,152 @@
+"""Requests for authorization, and what to do with the browser that sent one."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+from urllib.parse import urlencode, urlsplit
+
+from authority_queries.contrib.oauth.answers import ProtocolError
+from authority_queries.contrib.oauth.decisions import ErrorPage, Redirect
+from authority_queries.contrib.oauth.outcomes import ErrorCode
+from authority_queries.contrib.oauth.requests import Parameters
+from authority_queries.contrib.oauth.sealing import seal, unseal_members
+from authority_queries.contrib.oauth.settings import ProviderSettings
+from authority_queries.engine.json_types import JsonArray
+from authority_queries.records import Client
+
+_PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
+_BOUND_TO: Final = "authorization_request"
+_LOOPBACK_PORT: Final = re.compile(r"^(http://(?:127\.0\.0\.1|\[::1\])):\d{1,5}(?=/|$)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationRequest:
+    """A request that was checked, except for what the database decides at its end."""
+
+    client_id: str
+    redirect_uri: str
+    received_at: datetime
+    has_redirect_uri: bool = True
+    scopes: Sequence[str] = ()
+    resources: Sequence[str] = ()
+    authorization_details: JsonArray = ()
+    state: str | None = None
+    nonce: str | None = field(default=None, repr=False)
+    code_challenge: str | None = None
+    dpop_jkt: str | None = None
+    prompts: Sequence[str] = ()
+    max_age: int | None = None
+    acr_values: Sequence[str] | None = None
+    login_hint: str | None = field(default=None, repr=False)
+    ui_locales: Sequence[str] = ()
+
+    @property
+    def required_age(self) -> timedelta | None:
+        """The max_age of the sign-in. prompt=login requires one after the request."""
+        if "login" in self.prompts:
+            return timedelta(0)
+        return None if self.max_age is None else timedelta(seconds=self.max_age)
+
+    def redirect(self, issuer: str, members: Mapping[str, str]) -> Redirect:
+        """Return the redirect to the client (RFC 6749 section 4.1.2, RFC 9207)."""
+        query = {**members, "iss": issuer}
+        if self.state is not None:
+            query["state"] = self.state
+        separator = "&" if urlsplit(self.redirect_uri).query else "?"
+        return Redirect(url=f"{self.redirect_uri}{separator}{urlencode(query)}")
+
+    def refusal(self, issuer: str, error: ErrorCode, description: str) -> Redirect:
+        """Return the redirect with an error (RFC 6749 section 4.1.2.1)."""
+        return self.redirect(issuer, {"error": error, "error_description": description})
+
+    def seal(self, settings: ProviderSettings) -> str:
+        """Return the request as a text that only this issuer can read, for a form."""
+        members = asdict(self) | {"received_at": self.received_at.isoformat()}
+        return seal(members, _BOUND_TO, settings)
+
+
+def unseal(text: str, settings: ProviderSettings) -> AuthorizationRequest:
+    """Return the request of a text that `seal` made. Raises ProtocolError."""
+    members = dict(unseal_members(text, _BOUND_TO, settings))
+    received_at = datetime.fromisoformat(str(members.pop("received_at")))
+    return AuthorizationRequest(received_at=received_at, **members)  # type: ignore[arg-type]  # seal wrote it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """Have the person sign in, then decide again.
+
+    `acr_values`: the sign-in must have one of them, or there is none. `is_again`: the
+    browser has a session, whose sign-in is too old or too weak.
+    """
+
+    request: AuthorizationRequest
+    client: Client
+    acr_values: Sequence[str] | None = None
+    is_again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskConsent:
+    """Ask the person whether the client gets this, then consent and decide again."""
+
+    request: AuthorizationRequest
+    client: Client
+
+
+Decision: TypeAlias = Redirect | ErrorPage | SignIn | AskConsent
+
+
+def is_registered(client: Client, uri: str) -> bool:
+    """Return whether an error may be sent to this URI.
+
+    The port of a native application's loopback address is not compared (RFC 8252
+    section 7.3). The database decides again when it issues a code.
+    """
+    if uri in client.redirect_uris:
+        return True
+    if client.application_type != "native":
+        return False
+    return _LOOPBACK_PORT.sub(r"\1", uri, count=1) in {
+        _LOOPBACK_PORT.sub(r"\1", each, count=1) for each in client.redirect_uris
+    }
+
+
+def read_request(
+    parameters: Parameters, client: Client, received_at: datetime
+) -> AuthorizationRequest:
+    """Return the request (RFC 6749 section 4.1.1). Raises ProtocolError.
+
+    The redirect_uri is compared with the registered ones when the code is issued.
+    """
+    given = parameters.get("redirect_uri")
+    if given is None and len(client.redirect_uris) != 1:
+        raise ProtocolError("invalid_request", "redirect_uri is missing")
+    method = parameters.get("code_challenge_method") or "plain"
+    challenge = parameters.get("code_challenge")
+    if challenge is not None and method != "S256":
+        message = "code_challenge_method must be S256"
+        raise ProtocolError("invalid_request", message)
+    prompts = parameters.words("prompt") or []
+    if not _PROMPTS.issuperset(prompts) or ("none" in prompts and len(prompts) > 1):
+        raise ProtocolError("invalid_request", "prompt is not valid")
+    return AuthorizationRequest(
+        client_id=client.client_id,
+        redirect_uri=client.redirect_uris[0] if given is None else given,
+        has_redirect_uri=given is not None,
+        received_at=received_at,
+        scopes=parameters.words("scope") or [],
+        resources=parameters.all("resource") or [],
+        authorization_details=parameters.details() or [],
+        state=parameters.get("state"),
+        nonce=parameters.get("nonce"),
+        code_challenge=challenge,
+        dpop_jkt=parameters.get("dpop_jkt"),
+        prompts=prompts,
+        max_age=parameters.seconds("max_age"),
+        acr_values=parameters.words("acr_values"),
+        login_hint=parameters.get("login_hint"),
+        ui_locales=parameters.words("ui_locales") or [],
+    )

@@ -1,0 +1,203 @@
+"""Client metadata (RFC 7591 section 2) as the store's fields, and back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from authority_queries.contrib.oauth.answers import ProtocolError
+from authority_queries.engine.json_types import JsonObject, JsonValue
+from authority_queries.records import (
+    Client,
+    ClientApplicationType,
+    ClientRegistration,
+    ClientTokenEndpointAuthMethod,
+    ClientType,
+)
+
+_METHODS: Final[Mapping[str, ClientTokenEndpointAuthMethod]] = {
+    "none": "none",
+    "client_secret_basic": "client_secret_basic",
+    "client_secret_post": "client_secret_post",
+    "private_key_jwt": "private_key_jwt",
+    "self_signed_tls_client_auth": "self_signed_tls_client_auth",
+}
+_APPLICATIONS: Final[Mapping[str, ClientApplicationType]] = {
+    "web": "web",
+    "native": "native",
+}
+_PREFIX: Final = "scp:"
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """The metadata of a client that registers."""
+
+    redirect_uris: Sequence[str]
+    post_logout_redirect_uris: Sequence[str]
+    method: ClientTokenEndpointAuthMethod
+    application_type: ClientApplicationType
+    grant_types: Sequence[str]
+    response_types: Sequence[str]
+    permissions: Sequence[str]
+    client_name: str
+    jwks: JsonObject | None
+    jwks_uri: str | None
+    contacts: Sequence[str]
+    client_uri: str | None
+    logo_uri: str | None
+    policy_uri: str | None
+    tos_uri: str | None
+    software_id: str | None
+    software_version: str | None
+    backchannel_logout_uri: str | None
+    backchannel_session_required: bool
+    frontchannel_logout_uri: str | None
+    frontchannel_session_required: bool
+
+    @property
+    def client_type(self) -> ClientType:
+        """Whether it can keep a secret."""
+        return "public" if self.method == "none" else "confidential"
+
+
+def read_metadata(document: JsonObject) -> Metadata:
+    """Return the metadata of a request. Raises ProtocolError.
+
+    Unknown members are ignored (RFC 7591 section 2). The defaults are those of the RFC.
+    """
+    method = _METHODS.get(
+        _text(document, "token_endpoint_auth_method") or "client_secret_basic"
+    )
+    application = _APPLICATIONS.get(_text(document, "application_type") or "web")
+    if method is None or application is None:
+        raise _invalid("token_endpoint_auth_method or application_type")
+    jwks = document.get("jwks")
+    if jwks is not None and not isinstance(jwks, dict):
+        raise _invalid("jwks")
+    return Metadata(
+        redirect_uris=[
+            check_redirect_uri(uri, application)
+            for uri in _texts(document, "redirect_uris")
+        ],
+        post_logout_redirect_uris=_texts(document, "post_logout_redirect_uris"),
+        method=method,
+        application_type=application,
+        grant_types=_texts(document, "grant_types") or ["authorization_code"],
+        response_types=_texts(document, "response_types") or ["code"],
+        permissions=[
+            f"{_PREFIX}{scope}" for scope in (_text(document, "scope") or "").split()
+        ],
+        client_name=_text(document, "client_name") or "",
+        jwks=jwks,
+        contacts=_texts(document, "contacts"),
+        jwks_uri=_text(document, "jwks_uri"),
+        client_uri=_text(document, "client_uri"),
+        logo_uri=_text(document, "logo_uri"),
+        policy_uri=_text(document, "policy_uri"),
+        tos_uri=_text(document, "tos_uri"),
+        software_id=_text(document, "software_id"),
+        software_version=_text(document, "software_version"),
+        backchannel_logout_uri=_text(document, "backchannel_logout_uri"),
+        backchannel_session_required=_flag(
+            document, "backchannel_logout_session_required"
+        ),
+        frontchannel_logout_uri=_text(document, "frontchannel_logout_uri"),
+        frontchannel_session_required=_flag(
+            document, "frontchannel_logout_session_required"
+        ),
+    )
+
+
+def check_redirect_uri(uri: str, application_type: ClientApplicationType) -> str:
+    """Return a redirect URI that a client may register. Raises ProtocolError.
+
+    It is https, or http to this machine. A native application may also have a scheme
+    of its own with a dot in it (RFC 8252 section 7).
+    """
+    try:
+        parts = urlsplit(uri)
+        is_local = parts.hostname in _LOOPBACK
+    except ValueError:
+        raise _invalid_redirect() from None
+    is_native = application_type == "native"
+    if (
+        parts.fragment
+        or "#" in uri
+        or "*" in uri
+        or parts.username is not None
+        or not (
+            (parts.scheme == "https" and parts.hostname)
+            or (parts.scheme == "http" and is_local)
+            or (is_native and "." in parts.scheme)
+        )
+    ):
+        raise _invalid_redirect()
+    return uri
+
+
+def metadata_of(client: Client, registration: ClientRegistration | None) -> JsonObject:
+    """Return the client's metadata (RFC 7591 section 3.2.1)."""
+    scopes = [
+        name.removeprefix(_PREFIX)
+        for name in client.permissions
+        if name.startswith(_PREFIX)
+    ]
+    members: dict[str, JsonValue] = {
+        "client_id": client.client_id,
+        "client_id_issued_at": int(client.created_at.timestamp()),
+        "client_name": client.display_name or None,
+        "redirect_uris": list(client.redirect_uris),
+        "post_logout_redirect_uris": list(client.post_logout_redirect_uris) or None,
+        "token_endpoint_auth_method": client.token_endpoint_auth_method,
+        "application_type": client.application_type,
+        "grant_types": client.grant_types,
+        "response_types": client.response_types,
+        "scope": " ".join(scopes) or None,
+        "jwks": client.json_web_key_set,
+        "jwks_uri": client.jwks_uri,
+        "backchannel_logout_uri": client.backchannel_logout_uri,
+        "frontchannel_logout_uri": client.frontchannel_logout_uri,
+    }
+    if registration is not None:
+        members |= {
+            "contacts": list(registration.contacts) or None,
+            "client_uri": registration.client_uri,
+            "logo_uri": registration.logo_uri,
+            "policy_uri": registration.policy_uri,
+            "tos_uri": registration.tos_uri,
+            "software_id": registration.software_id,
+            "software_version": registration.software_version,
+        }
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _text(document: JsonObject, name: str) -> str | None:
+    value = document.get(name)
+    if value is not None and not isinstance(value, str):
+        raise _invalid(name)
+    return value
+
+
+def _flag(document: JsonObject, name: str) -> bool:
+    value = document.get(name, False)
+    if not isinstance(value, bool):
+        raise _invalid(name)
+    return value
+
+
+def _texts(document: JsonObject, name: str) -> Sequence[str]:
+    values = document.get(name, [])
+    if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
+        raise _invalid(name)
+    return [str(value) for value in values]
+
+
+def _invalid_redirect() -> ProtocolError:
+    message = "a redirect URI must be https, or http to a loopback address"
+    return ProtocolError("invalid_redirect_uri", message)
+
+
+def _invalid(name: str) -> ProtocolError:
+    return ProtocolError("invalid_client_metadata", f"{name} is not valid")

@@ -1,0 +1,1 @@
+"""A complete OpenID Provider on FastAPI, with two tenants."""

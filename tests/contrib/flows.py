@@ -1,0 +1,102 @@
+"""Steps of flows that the tests of contrib share."""
+
+from base64 import b64encode
+from urllib.parse import parse_qs, quote_plus, urlsplit
+
+from authority_queries.contrib.oauth import (
+    Answer,
+    AuthorizationRequest,
+    Provider,
+    Redirect,
+    Request,
+)
+from authority_queries.engine.json_types import JsonValue
+from authority_queries.records import User
+from authority_queries.testing import SampleTenant
+
+ISSUER = "https://auth.example"
+CALLBACK = "https://app.example/callback"
+VERIFIER = "what-the-client-has-made-of-43-characters-or-more"
+CHALLENGE = "v5EvrqBeb5yMr6YDbqQXH0qysqYvjWzsS4qQLvF6k1I"
+
+
+def post(path: str, *pairs: tuple[str, str], **parameters: str) -> Request:
+    """Return a POST of a form."""
+    given = [*parameters.items(), *pairs]
+    return Request(method="POST", url=ISSUER + path, parameters=given)
+
+
+def get(path: str, **parameters: str) -> Request:
+    return Request(method="GET", url=ISSUER + path, parameters=[*parameters.items()])
+
+
+def basic(client_id: str, secret: str) -> tuple[str, str]:
+    """Return the header of HTTP Basic."""
+    text = f"{quote_plus(client_id)}:{quote_plus(secret)}"
+    return "Authorization", f"Basic {b64encode(text.encode()).decode()}"
+
+
+def bearer(token: JsonValue) -> tuple[str, str]:
+    return "Authorization", f"Bearer {token}"
+
+
+def body(answer: Answer, status: int = 200) -> "dict[str, JsonValue]":
+    """Return the body of an answer with this status."""
+    assert answer.status == status, answer.body
+    assert answer.body is not None
+    return dict(answer.body)
+
+
+def error(answer: Answer, status: int = 400) -> JsonValue:
+    """Return the error of an answer with this status."""
+    assert answer.headers["cache-control"] == "no-store"
+    return body(answer, status)["error"]
+
+
+def asked(provider: Provider, **more: str) -> AuthorizationRequest:
+    """Return the request for authorization of the client `app`."""
+    given = {
+        "response_type": "code",
+        "client_id": "app",
+        "redirect_uri": CALLBACK,
+        "scope": "openid profile email",
+        "state": "xyz",
+        "nonce": "n-0S6",
+        "code_challenge": CHALLENGE,
+        "code_challenge_method": "S256",
+        **more,
+    }
+    kept = {name: value for name, value in given.items() if value}
+    begun = provider.authorization.begin(get("/authorize", **kept))
+    assert isinstance(begun, AuthorizationRequest), begun
+    return begun
+
+
+def query_of(decision: object) -> "dict[str, str]":
+    """Return the parameters of a redirect to the client."""
+    assert isinstance(decision, Redirect), decision
+    assert decision.url.startswith(CALLBACK)
+    query = parse_qs(urlsplit(decision.url).query)
+    assert query["iss"] == [ISSUER]
+    return {name: value for name, (value,) in query.items()}
+
+
+def code_for(provider: Provider, tenant: SampleTenant, user: User, **more: str) -> str:
+    """Sign the user in, consent, and return the code."""
+    request = asked(provider, **more)
+    cookie, session = tenant.session(user)
+    provider.authorization.consent(request, session.user_id)
+    return query_of(provider.authorization.decide(request, cookie))["code"]
+
+
+def redeem(granted: str, **more: str) -> Request:
+    """Return the request of the client `app` that redeems a code."""
+    given = {
+        "grant_type": "authorization_code",
+        "code": granted,
+        "client_id": "app",
+        "redirect_uri": CALLBACK,
+        "code_verifier": VERIFIER,
+        **more,
+    }
+    return post("/token", **{name: value for name, value in given.items() if value})

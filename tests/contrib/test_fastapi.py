@@ -1,0 +1,78 @@
+"""An API and an issuer on FastAPI, asked over HTTP."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import httpx
+import pytest
+from fastapi import Depends, FastAPI
+
+from authority_queries import Settings
+from authority_queries.contrib.fastapi import ResourceServer
+from authority_queries.records import User, VerifiedToken
+from authority_queries.testing import SampleTenant
+from tests.contrib.serving import free_port, serving
+
+pytestmark = pytest.mark.one_version
+
+API = "https://api.example"
+
+
+@pytest.fixture(scope="module")
+def api(authority_settings: Settings) -> Iterator[httpx.Client]:
+    server = ResourceServer(origin=API, resource=API, settings=authority_settings)
+    app = FastAPI(lifespan=server.lifespan)
+
+    @app.get("/articles")
+    async def articles(
+        token: Annotated[VerifiedToken, Depends(server.token("articles"))],
+    ) -> dict[str, str | None]:
+        return {"for": token.username}
+
+    @app.get("/secrets")
+    async def secrets(
+        token: Annotated[VerifiedToken, Depends(server.token(acr_values=["urn:high"]))],
+    ) -> None:
+        async with server.unit(token) as store:
+            assert await store.users.list(tenant_id=token.tenant_id)
+
+    with (
+        serving(app, free_port()) as url,
+        httpx.Client(base_url=url, trust_env=False) as client,
+    ):
+        yield client
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
+def test_a_token_with_the_scope_and_the_resource_opens_the_api(
+    api: httpx.Client, authority_tenant: SampleTenant
+) -> None:
+    ann = authority_tenant.user("ann")
+    client = authority_tenant.client()
+
+    def token(user: User | None, *scopes: str, resource: str = API) -> str:
+        return authority_tenant.access_token(
+            client, user, scopes=scopes, resources=[resource]
+        )
+
+    answer = api.get("/articles", headers=bearer(token(ann, "articles")))
+    assert (answer.status_code, answer.json()) == (200, {"for": "ann"})
+    for string, status, error in (
+        (token(ann), 403, "insufficient_scope"),
+        (
+            token(ann, "articles", resource="https://other.example"),
+            401,
+            "invalid_token",
+        ),
+        ("nonsense", 401, "invalid_token"),
+    ):
+        answer = api.get("/articles", headers=bearer(string))
+        assert answer.status_code == status
+        assert f'error="{error}"' in answer.headers["www-authenticate"]
+    assert api.get("/articles").headers["www-authenticate"] == "Bearer"
+    weak = api.get("/secrets", headers=bearer(token(ann)))
+    assert 'acr_values="urn:high"' in weak.headers["www-authenticate"]
+    assert weak.status_code == 401
