@@ -8,7 +8,7 @@ DEPLOY := examples/deploy
 # One worker per processor, each with its own server. PYTEST_ARGS="-n 0" runs without.
 IN_PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help demo test lint pytest matrix coverage generate plans entries regenerate fuzz model soak chaos crashes benchmark snapshot checksums release sync format wheel clean
+.PHONY: help demo example test lint pytest matrix coverage generate plans entries regenerate fuzz model soak chaos crashes benchmark snapshot checksums release sync format wheel clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -26,6 +26,9 @@ $(VENV)/dev.stamp: pyproject.toml
 
 demo: $(VENV)/demo.stamp ## Store a sample authority in an embedded PostgreSQL
 	$(BIN)/authority demo
+
+example: $(VENV)/dev.stamp ## Serve an OpenID Provider with sample users, and print its URLs (PORT=8000)
+	$(BIN)/python -m examples.openid_provider --port $(or $(PORT),8000)
 
 test: lint pytest ## Run all checks: linters, types, generated files, tests
 

@@ -1,0 +1,1 @@
+"""Examples: programs, and files for deployments and imports."""

@@ -71,6 +71,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="give logins hostile settings in tests/repositories and tests/flows",
     )
+    parser.addoption(
+        "--screenshots",
+        action="store_true",
+        help="write docs/images, in tests/browser",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

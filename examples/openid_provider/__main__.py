@@ -21,8 +21,8 @@ def main() -> None:
         migrate(conninfo)
         load_sample(settings)
         for host, code in hosts.items():
-            print(f"{code}: http://{host}/sign_in")
-        print(f"users: {', '.join(USERS)}; password: {PASSWORD}")
+            print(f"{code}: http://{host}/")
+        print(f"users: {', '.join(USERS)}; password: {PASSWORD}", flush=True)
         app = make_app(settings, "http", hosts)
         uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
 

@@ -1,13 +1,13 @@
-"""The page on which people see their sessions, applications and second factor."""
+"""The page on which people see and end their sessions and connections."""
 
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from authority_queries import Actor, mint_totp_secret
-from authority_queries.records import LiveSession
-from authority_queries.secrets import mint_recovery_codes
+from authority_queries import Actor, AsyncStore
+from authority_queries.records import Authorization, Client, Consent, LiveSession
 from examples.openid_provider.browser import SignedIn
 
 router = APIRouter(prefix="/account")
@@ -15,94 +15,114 @@ router = APIRouter(prefix="/account")
 
 @router.get("")
 async def account(visit: SignedIn) -> Response:
+    """Show what the person has."""
     browser, session = visit
-    of_user = {"tenant_id": session.tenant_id, "user_id": session.user_id}
+    tenant_id, user_id = session.tenant_id, session.user_id
     async with browser.provider.unit() as store:
-        return browser.page(
-            "account",
-            session=session,
-            sessions=(await store.sessions.list_by_user(**of_user)).items,
-            consents=(await store.consents.list_by_user(**of_user)).items,
-            credentials=await store.user_credentials.list_by_user(**of_user),
+        user = await store.users.get_by_id(tenant_id=tenant_id, user_id=user_id)
+        sessions = await store.sessions.list_by_user(
+            tenant_id=tenant_id, user_id=user_id
         )
+        consents = await store.consents.list_by_user(
+            tenant_id=tenant_id, user_id=user_id
+        )
+        families = await store.authorizations.list_by_user(
+            tenant_id=tenant_id, user_id=user_id
+        )
+        credentials = await store.user_credentials.list_by_user(
+            tenant_id=tenant_id, user_id=user_id
+        )
+        clients = await _clients(store, session, [*consents.items, *families.items])
+    return browser.page(
+        "account",
+        user=user,
+        session=session,
+        sessions=sorted(sessions.items, key=lambda each: each.id != session.id),
+        consents=[each for each in consents.items if each.revoked_at is None],
+        families=[each for each in families.items if not each.ends_with_session],
+        credentials=credentials,
+        clients=clients,
+        notice=browser.request.query_params.get("done"),
+    )
 
 
 @router.post("/end_session")
 async def end_session(visit: SignedIn) -> Response:
+    """Sign out one browser of the person."""
     browser, session = visit
-    form = await browser.form()
-    async with browser.provider.unit(actor=_actor(session)) as store:
-        chosen = await store.sessions.get_by_id(
-            tenant_id=session.tenant_id, session_id=UUID(form["session_id"])
+    chosen = (await browser.form())["session_id"]
+    async with browser.provider.unit(actor=actor_of(session)) as store:
+        page = await store.sessions.list_by_user(
+            tenant_id=session.tenant_id, user_id=session.user_id, page_size=1000
         )
-        if chosen is not None and chosen.user_id == session.user_id:
-            await store.sessions.end(
-                tenant_id=session.tenant_id,
-                session_id=chosen.id,
-                reason="ended_by_user",
-            )
-    return browser.redirect("/account")
+        for each in page.items:
+            if str(each.id) == chosen:
+                await store.sessions.end(
+                    tenant_id=session.tenant_id,
+                    session_id=each.id,
+                    reason="ended_by_user",
+                )
+    return browser.redirect("/account?done=signed_out")
 
 
 @router.post("/sign_out_everywhere")
 async def sign_out_everywhere(visit: SignedIn) -> Response:
+    """End all sessions and all tokens of the person."""
     browser, session = visit
     await browser.form()
-    of_user = {"tenant_id": session.tenant_id, "user_id": session.user_id}
-    async with browser.provider.unit(actor=_actor(session)) as store:
-        await store.users.revoke_tokens(**of_user)
-        await store.sessions.end_all(**of_user, reason="signed_out_everywhere")
-    return browser.forget(browser.redirect("/sign_in"))
+    async with browser.provider.unit(actor=actor_of(session)) as store:
+        await store.users.revoke_tokens(
+            tenant_id=session.tenant_id, user_id=session.user_id
+        )
+    return browser.forget(browser.page("signed_out", is_everywhere=True))
 
 
 @router.post("/revoke_consent")
 async def revoke_consent(visit: SignedIn) -> Response:
+    """End an application's access, with all its tokens."""
     browser, session = visit
-    form = await browser.form()
-    async with browser.provider.unit(actor=_actor(session)) as store:
+    client_id = (await browser.form())["client_id"]
+    async with browser.provider.unit(actor=actor_of(session)) as store:
         await store.consents.revoke(
             tenant_id=session.tenant_id,
             user_id=session.user_id,
-            client_id=form["client_id"],
+            client_id=client_id,
             reason="withdrawn_by_user",
         )
-    return browser.redirect("/account")
+    return browser.redirect("/account?done=removed")
 
 
-@router.post("/add_totp")
-async def add_totp(visit: SignedIn) -> Response:
+@router.post("/disconnect")
+async def disconnect(visit: SignedIn) -> Response:
+    """End one connection of an application, such as that of one device."""
     browser, session = visit
-    await browser.form()
-    secret = mint_totp_secret()
-    async with browser.provider.unit(actor=_actor(session)) as store:
-        await store.totp_credentials.enroll(
-            tenant_id=session.tenant_id,
-            user_id=session.user_id,
-            secret=secret,
-            keyring=browser.provider.settings.keyring,
-            name="Authenticator",
+    chosen = (await browser.form())["authorization_id"]
+    async with browser.provider.unit(actor=actor_of(session)) as store:
+        page = await store.authorizations.list_by_user(
+            tenant_id=session.tenant_id, user_id=session.user_id, page_size=1000
         )
-    uri = secret.uri(account=session.username, issuer=browser.provider.settings.issuer)
-    return browser.page("add_totp", uri=uri)
+        for each in page.items:
+            if str(each.id) == chosen:
+                await store.authorizations.revoke(
+                    tenant_id=session.tenant_id,
+                    authorization_id=each.id,
+                    reason="disconnected_by_user",
+                )
+    return browser.redirect("/account?done=disconnected")
 
 
-@router.post("/confirm_totp")
-async def confirm_totp(visit: SignedIn) -> Response:
-    browser, session = visit
-    form = await browser.form()
-    of_user = {"tenant_id": session.tenant_id, "user_id": session.user_id}
-    codes = mint_recovery_codes()
-    async with browser.provider.unit(actor=_actor(session)) as store:
-        confirmation = await store.totp_credentials.confirm(
-            **of_user,
-            code=form["code"].strip(),
-            keyring=browser.provider.settings.keyring,
-        )
-        if confirmation.outcome != "confirmed":
-            return browser.page("add_totp", 400, uri=None)
-        await store.recovery_codes.replace(**of_user, codes=codes)
-    return browser.page("recovery_codes", codes=codes)
-
-
-def _actor(session: LiveSession) -> Actor:
+def actor_of(session: LiveSession) -> Actor:
+    """Return whom audit events name."""
     return Actor(user_id=session.user_id)
+
+
+async def _clients(
+    store: AsyncStore, session: LiveSession, rows: Sequence[Consent | Authorization]
+) -> Mapping[UUID, Client]:
+    found = {
+        client_uuid: await store.clients.get_by_id(
+            tenant_id=session.tenant_id, client_uuid=client_uuid
+        )
+        for client_uuid in {row.client_uuid for row in rows}
+    }
+    return {key: client for key, client in found.items() if client is not None}

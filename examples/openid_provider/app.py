@@ -3,15 +3,20 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 
 from authority_queries import AsyncAuthority, Settings
 from authority_queries.contrib.fastapi import add_problem_handlers, provider_routes
-from examples.openid_provider.account import router as account_router
-from examples.openid_provider.browser import FOLDER
+from authority_queries.contrib.oauth import ProtocolError
+from examples.openid_provider import account, devices, factors, pages, signing_out
+from examples.openid_provider.background import working
+from examples.openid_provider.browser import FOLDER, browser_of
 from examples.openid_provider.issuers import Issuers
-from examples.openid_provider.pages import router as page_router
+
+_CLIENT_ERRORS = 400
 
 
 def make_app(settings: Settings, scheme: str, codes: Mapping[str, str]) -> FastAPI:
@@ -22,13 +27,32 @@ def make_app(settings: Settings, scheme: str, codes: Mapping[str, str]) -> FastA
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncAuthority.open(settings) as authority:
             await issuers.connect(authority)
-            yield
+            async with working(issuers):
+                yield
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.issuers = issuers
     add_problem_handlers(app)
+    app.add_exception_handler(ProtocolError, _show_error)
+    app.add_exception_handler(HTTPException, _show_error)
     app.include_router(provider_routes(issuers.of))
-    app.include_router(page_router)
-    app.include_router(account_router)
+    for part in (pages, devices, signing_out, account, factors):
+        app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
     return app
+
+
+async def _show_error(request: Request, error: Exception) -> Response:
+    """Return a page for an error of a form."""
+    if isinstance(error, ProtocolError):
+        status, detail = 400, error.description
+    elif isinstance(error, HTTPException):
+        status, detail = error.status_code, str(error.detail)
+        if status < _CLIENT_ERRORS:
+            return await http_exception_handler(request, error)
+    else:
+        raise error
+    try:
+        return browser_of(request).page("error", status, description=detail)
+    except HTTPException as unknown:
+        return await http_exception_handler(request, unknown)

@@ -2,17 +2,19 @@
 
 import hmac
 import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, NoReturn, TypeAlias
 from urllib.parse import urlsplit
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 
-from authority_queries.contrib.oauth import AsyncProvider
 from authority_queries.records import LiveSession
+from examples.openid_provider.issuers import Issuers, Site
 
 FOLDER = Path(__file__).parent
 _TEMPLATES = Jinja2Templates(FOLDER / "templates")
@@ -20,21 +22,33 @@ _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
-HEADERS = {
+# With no-referrer, browsers send `Origin: null` with the forms of these pages.
+_HEADERS = {
     "x-frame-options": "DENY",
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",
     "cache-control": "no-store",
 }
+_TLS_HEADERS = {"strict-transport-security": "max-age=31536000"}
+# Changes of factors require a sign-in that is not older.
+_RECENT = timedelta(minutes=10)
+
+
+class Form(dict[str, str]):
+    """The fields of a form."""
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise HTTPException(400, f"the form has no field {name}")
 
 
 class Browser:
-    """The browser that sent a request to an issuer."""
+    """The browser that sent a request to a site."""
 
-    def __init__(self, request: Request, provider: AsyncProvider) -> None:
+    def __init__(self, request: Request, site: Site) -> None:
         self.request = request
-        self.provider = provider
-        self._is_secure = provider.settings.issuer.startswith("https:")
+        self.site = site
+        self.provider = site.provider
+        self._is_secure = self.provider.settings.issuer.startswith("https:")
         prefix = "__Host-" if self._is_secure else ""
         self._session_name, self._form_name = f"{prefix}session", f"{prefix}form"
 
@@ -52,55 +66,65 @@ class Browser:
     @property
     def user_agent(self) -> str | None:
         """The name of the browser."""
-        return (self.request.headers.get("user-agent") or "")[:255] or None
+        return self.request.headers.get("user-agent")
 
     def page(
-        self, name: str, status: int = 200, *, target: str = "", **values: object
+        self,
+        name: str,
+        status: int = 200,
+        *,
+        target: str = "",
+        frames: Sequence[str] = (),
+        **values: object,
     ) -> Response:
         """Return a page whose forms have the token of this browser.
 
-        `target`: a URI to which the answer of a form may redirect.
+        `target`: a URI to which the answer of a form may redirect. `frames`: URIs that
+        the page loads in frames.
         """
         token = self.request.cookies.get(self._form_name) or secrets.token_urlsafe(32)
-        issuer = self.provider.settings.issuer
+        policy = _policy([target] if target else [], frames)
         response: HTMLResponse = _TEMPLATES.TemplateResponse(
             self.request,
             f"{name}.html",
-            {"form_token": token, "issuer": issuer, **values},
+            {"form_token": token, "site": self.site, "frames": frames, **values},
             status_code=status,
-            headers={**HEADERS, "content-security-policy": _policy(target)},
+            headers={**self._headers, "content-security-policy": policy},
         )
         self._keep(response, self._form_name, token)
         return response
 
-    def redirect(self, url: str, *, session: str | None = None) -> Response:
-        """Redirect after a form. With `session`, the browser gets a new cookie."""
-        response = RedirectResponse(url, status_code=303, headers=HEADERS)
-        return response if session is None else self.keep_session(response, session)
+    def redirect(self, url: str) -> Response:
+        """Redirect the browser after a form."""
+        return RedirectResponse(url, status_code=303, headers=self._headers)
 
     def keep_session(self, response: Response, cookie: str) -> Response:
-        """Give the browser the cookie of its new session."""
+        """Send the browser the cookie of its new session."""
         self._keep(response, self._session_name, cookie)
         return response
 
     def forget(self, response: Response) -> Response:
         """Delete the cookie of the session."""
-        response.delete_cookie(self._session_name, path="/")
+        response.delete_cookie(
+            self._session_name, path="/", secure=self._is_secure, httponly=True
+        )
         return response
 
-    async def form(self) -> dict[str, str]:
-        """Return the fields of a form of this issuer. Refuse one from elsewhere."""
-        fields = {k: str(v) for k, v in (await self.request.form()).items()}
+    async def form(self) -> Form:
+        """Return the fields of a form of this site. Refuse one from elsewhere."""
+        fields = Form((k, str(v)) for k, v in (await self.request.form()).items())
         origin = self.request.headers.get("origin")
         expected = urlsplit(self.provider.settings.issuer)
         is_own = origin in {None, f"{expected.scheme}://{expected.netloc}"}
-        token = self.request.cookies.get(self._form_name, "")
-        given = fields.pop("form_token", "")
+        token = self.request.cookies.get(self._form_name, "").encode()
+        given = fields.pop("form_token", "").encode()
         if not (is_own and token and hmac.compare_digest(token, given)):
-            raise HTTPException(
-                403, "the form is not of this page: go back, and reload"
-            )
+            raise HTTPException(403, "the form is not of this page, or too old")
         return fields
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {**_HEADERS, **_TLS_HEADERS} if self._is_secure else _HEADERS
 
     def _keep(self, response: Response, name: str, value: str) -> None:
         response.set_cookie(
@@ -108,29 +132,45 @@ class Browser:
         )
 
 
-def _policy(target: str) -> str:
+def _policy(targets: Sequence[str], frames: Sequence[str]) -> str:
     """Return the policy of a page. Chromium applies form-action to redirects too."""
-    if not target:
-        return _POLICY
-    parts = urlsplit(target)
-    place = f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
-    return f"{_POLICY} {place}"
+    places = [_POLICY, *(_place(target) for target in targets)]
+    if not frames:
+        return " ".join(places)
+    return f"{' '.join(places)}; frame-src {' '.join(_place(uri) for uri in frames)}"
 
 
-async def browser_of(request: Request) -> Browser:
-    """Return the browser of a request, at the issuer of its host."""
-    return Browser(request, await request.app.state.issuers.of(request))
+def _place(uri: str) -> str:
+    parts = urlsplit(uri)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
+
+
+def browser_of(request: Request) -> Browser:
+    """Return the browser of a request, at the site of its host."""
+    issuers: Issuers = request.app.state.issuers
+    return Browser(request, issuers.site(request))
 
 
 async def signed_in(request: Request) -> tuple[Browser, LiveSession]:
     """Return a browser and its session. Without one, redirect to the sign-in."""
-    browser = await browser_of(request)
+    browser = browser_of(request)
     session = await browser.provider.session(browser.session)
     if session is None:
         raise HTTPException(303, headers={"location": "/sign_in"})
     return browser, session
 
 
+async def signed_in_lately(request: Request) -> tuple[Browser, LiveSession]:
+    """Return what `signed_in` returns, if the person has signed in just now."""
+    browser, session = await signed_in(request)
+    if datetime.now(UTC) - session.authenticated_at > _RECENT:
+        raise HTTPException(303, headers={"location": "/sign_in?again=1"})
+    return browser, session
+
+
 # A browser, and a browser in which a person has signed in, as dependencies.
 AnyBrowser: TypeAlias = Annotated[Browser, Depends(browser_of)]
 SignedIn: TypeAlias = Annotated[tuple[Browser, LiveSession], Depends(signed_in)]
+SignedInLately: TypeAlias = Annotated[
+    tuple[Browser, LiveSession], Depends(signed_in_lately)
+]

@@ -1,7 +1,8 @@
 """Which tenant a request is for: by its host name."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from fastapi import HTTPException, Request
 
@@ -12,13 +13,22 @@ PASSWORD = "urn:example:password"  # noqa: S105 -- an acr
 TWO_FACTORS = "urn:example:two-factors"
 
 
+@dataclass(frozen=True)
+class Site:
+    """An issuer, and the name and the code of its tenant."""
+
+    provider: AsyncProvider
+    name: str
+    code: str
+
+
 class Issuers:
     """The issuer of each host. `codes` has the code of its tenant."""
 
     def __init__(self, scheme: str, codes: Mapping[str, str]) -> None:
         self._scheme = scheme
         self._codes = codes
-        self._providers: dict[str, AsyncProvider] = {}
+        self._sites: dict[str, Site] = {}
         # In production both come from a secret manager, and stay the same.
         self._keyring = Keyring(current="1", keys={"1": secrets.token_bytes(32)})
         self._derivation_key = secrets.token_bytes(32)
@@ -30,20 +40,34 @@ class Issuers:
             if tenant_id is None:
                 message = f"no tenant {code}"
                 raise LookupError(message)
-            settings = ProviderSettings(
-                issuer=f"{self._scheme}://{host}",
-                keyring=self._keyring,
-                derivation_key=self._derivation_key,
-                registration="open",
-                acr_values_supported=(PASSWORD, TWO_FACTORS),
-            )
-            provider = AsyncProvider(authority, tenant_id, settings)
+            provider = AsyncProvider(authority, tenant_id, self._settings(host))
             await provider.rotate_keys()
-            self._providers[host] = provider
+            async with provider.unit() as store:
+                tenant = await store.tenants.get_by_id(tenant_id=tenant_id)
+            assert tenant is not None  # noqa: S101 -- it was found above
+            self._sites[host] = Site(provider, tenant.display_name, code)
+
+    def site(self, request: Request) -> Site:
+        """Return the site that a request is for."""
+        site = self._sites.get(request.headers.get("host", ""))
+        if site is None:
+            raise HTTPException(404, "no issuer has this host name")
+        return site
 
     async def of(self, request: Request) -> AsyncProvider:
-        """Return the issuer of a request."""
-        provider = self._providers.get(request.headers.get("host", ""))
-        if provider is None:
-            raise HTTPException(404)
-        return provider
+        """Return the issuer that a request is for."""
+        return self.site(request).provider
+
+    @property
+    def all(self) -> Collection[AsyncProvider]:
+        """The issuers of all hosts."""
+        return [site.provider for site in self._sites.values()]
+
+    def _settings(self, host: str) -> ProviderSettings:
+        return ProviderSettings(
+            issuer=f"{self._scheme}://{host}",
+            keyring=self._keyring,
+            derivation_key=self._derivation_key,
+            registration="open",
+            acr_values_supported=(PASSWORD, TWO_FACTORS),
+        )

@@ -1,6 +1,7 @@
 """Sign-out at a client's request, and notices to the other clients."""
 
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
 import pytest
 from joserfc import jwt
@@ -20,6 +21,7 @@ from tests.contrib.flows import CALLBACK, ISSUER, asked, body, get, query_of, re
 pytestmark = pytest.mark.one_version
 
 NOTIFIED = "https://app.example/logout"
+FRAME = "https://app.example/frame?of=app"
 AFTER = "https://app.example/after"
 
 
@@ -36,6 +38,7 @@ def signed_in(
             redirect_uris=[CALLBACK],
             post_logout_redirect_uris=[AFTER],
             backchannel_logout_uri=NOTIFIED,
+            frontchannel_logout_uri=FRAME,
         )
     cookie, _ = authority_tenant.session(ann)
     request = asked(provider)
@@ -48,6 +51,8 @@ def test_a_hint_of_the_session_signs_out_at_once(
     provider: Provider, authority: Authority, signed_in: tuple[str, str]
 ) -> None:
     cookie, id_token = signed_in
+    session = authority.verify_session(cookie)
+    assert session is not None
     request = get(
         "/end_session",
         id_token_hint=id_token,
@@ -58,6 +63,8 @@ def test_a_hint_of_the_session_signs_out_at_once(
     assert isinstance(done, SignedOut)
     assert done.redirect is not None
     assert done.redirect.url == f"{AFTER}?state=s+t"
+    query = urlencode({"iss": ISSUER, "sid": str(session.sid)})
+    assert done.frames == [f"{FRAME}&{query}"]
     assert authority.verify_session(cookie) is None
 
 
@@ -115,7 +122,7 @@ def test_without_a_hint_the_person_is_asked(
         asking = provider.logout.begin(get("/end_session", **given), theirs)
         assert isinstance(asking, AskSignOut)
         assert authority.verify_session(theirs) is not None
-        provider.logout.end_session(asking.session.id)
+        provider.logout.end_session(asking.session)
         assert authority.verify_session(theirs) is None
 
 

@@ -14,6 +14,16 @@ from authority_queries.contrib.oauth import Request as OAuthRequest
 # Returns the issuer that a request is for, for example by its host.
 ProviderOf: TypeAlias = Callable[[Request], Awaitable[AsyncProvider]]
 _Endpoint: TypeAlias = Callable[[AsyncProvider, OAuthRequest], Awaitable[Answer]]
+# No endpoint of these reads a cookie, so that a page of any origin may call them.
+_ANY_ORIGIN = {
+    "access-control-allow-origin": "*",
+    "access-control-expose-headers": "www-authenticate",
+}
+_PREFLIGHT = {
+    **_ANY_ORIGIN,
+    "access-control-allow-headers": "authorization, content-type, dpop",
+    "access-control-max-age": "3600",
+}
 _WELL_KNOWN = (
     "/.well-known/openid-configuration",
     "/.well-known/oauth-authorization-server",
@@ -32,19 +42,29 @@ def provider_routes(
     pages: write them, and call `provider.authorization`, `provider.devices` and
     `provider.logout`. `certificate_header` is the header in which the proxy passes the
     client's TLS certificate; the proxy must remove it from clients' own requests.
+    Applications in a browser may call all endpoints except introspection, from any
+    origin.
     """
     paths = endpoints or Endpoints()
     router = APIRouter()
 
     def add(path: str, methods: list[str], endpoint: _Endpoint) -> None:
+        is_shared = path != paths.introspection
+        preflight = _PREFLIGHT | {"access-control-allow-methods": ", ".join(methods)}
+
         async def route(request: Request) -> Response:
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers=preflight)
             provider = await provider_of(request)
             read = await read_request(
                 request, provider.settings.issuer, certificate_header
             )
-            return respond(await endpoint(provider, read))
+            response = respond(await endpoint(provider, read))
+            response.headers.update(_ANY_ORIGIN if is_shared else {})
+            return response
 
-        router.add_api_route(path, route, methods=methods, include_in_schema=False)
+        accepted = [*methods, "OPTIONS"] if is_shared else methods
+        router.add_api_route(path, route, methods=accepted, include_in_schema=False)
 
     add(paths.token, ["POST"], lambda p, r: p.token.answer(r))
     add(paths.introspection, ["POST"], lambda p, r: p.introspection.answer(r))

@@ -58,6 +58,8 @@ def discovery(settings: ProviderSettings, scopes: Sequence[str]) -> JsonObject:
         "authorization_response_iss_parameter_supported": True,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,
+        "frontchannel_logout_supported": True,
+        "frontchannel_logout_session_supported": True,
         "tls_client_certificate_bound_access_tokens": True,
         "prompt_values_supported": ["none", "login", "consent"],
     }

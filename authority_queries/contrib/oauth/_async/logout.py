@@ -1,9 +1,9 @@
 """Sign-out at a client's request, and the notices to other clients."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 from urllib.parse import urlencode
-from uuid import UUID
 
 from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint
 from authority_queries.contrib.oauth.decisions import (
@@ -11,18 +11,20 @@ from authority_queries.contrib.oauth.decisions import (
     ErrorPage,
     Redirect,
     SignedOut,
+    frame_of,
 )
 from authority_queries.contrib.oauth.fetching import AsyncPost
 from authority_queries.contrib.oauth.jose import read_id_token, sign
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.engine.json_types import JsonValue
-from authority_queries.records import Client, LogoutNotice
+from authority_queries.records import Client, LiveSession, LogoutNotice
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.secrets.signing_keys import SigningKey
 
 _EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
 _LEASE: Final = timedelta(minutes=1)
 _TOKEN_LIFETIME: Final = 120  # seconds
+_MOST_FRAMES: Final = 20  # of the clients of a session
 _DELIVERED: Final = frozenset({200, 204})
 
 
@@ -55,15 +57,27 @@ class AsyncLogout(AsyncEndpoint):
             )
         if claims is None or claims.get("sid") != str(session.sid):
             return AskSignOut(session=session, redirect=redirect)
-        await self.end_session(session.id)
-        return SignedOut(redirect=redirect)
+        frames = await self.end_session(session)
+        return SignedOut(redirect=redirect, frames=frames)
 
-    async def end_session(self, session_id: UUID) -> None:
-        """End a session, and queue the notices to its clients."""
+    async def end_session(self, session: LiveSession) -> Sequence[str]:
+        """End a session, and queue the notices to its clients.
+
+        Returns what the page must load in frames, to sign out from clients with a
+        frontchannel_logout_uri (OpenID Connect Front-Channel Logout 1.0).
+        """
         async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
-            await store.sessions.end(
-                tenant_id=self._tenant_id, session_id=session_id, reason="signed_out"
+            clients = await store.sessions.list_clients(
+                tenant_id=self._tenant_id, session_id=session.id, page_size=_MOST_FRAMES
             )
+            await store.sessions.end(
+                tenant_id=self._tenant_id, session_id=session.id, reason="signed_out"
+            )
+        return [
+            frame_of(uri, self._settings.issuer, session.sid)
+            for client in clients.items
+            if (uri := client.frontchannel_logout_uri) is not None
+        ]
 
     async def deliver_notices(self, post: AsyncPost) -> int:
         """Deliver a batch of back-channel notices. Return how many were claimed.

@@ -12,7 +12,7 @@ from authority_queries.credentials import (
 from authority_queries.errors import ConcurrencyConflictError
 from authority_queries.records import User
 from authority_queries.repositories._async.store import AsyncStore
-from authority_queries.secrets import mint_token
+from authority_queries.secrets import mint_token, parse_token
 
 _Address = IPv4Address | IPv6Address
 
@@ -78,16 +78,23 @@ class AsyncSignIn(AsyncEndpoint):
         acr: str | None,
         address: _Address,
         user_agent: str | None,
+        cookie: str | None = None,
     ) -> str | None:
         """Start a session. Return the content of its cookie: a new one each time.
 
-        None: the user became inactive, or signed out from everywhere meanwhile.
+        `cookie` is the browser's session. The same user goes on with it, stepped up;
+        another user's ends. Returns None if the user became inactive, or signed out
+        from everywhere meanwhile.
         """
-        cookie = mint_token("session", self._tenant_id)
+        minted = mint_token("session", self._tenant_id)
         async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
+            if cookie is not None and await self._step_up(
+                store, passed, cookie, minted.hash, acr
+            ):
+                return minted.token
             session = await store.sessions.start(
                 tenant_id=self._tenant_id,
-                cookie_hash=cookie.hash,
+                cookie_hash=minted.hash,
                 user_id=passed.user_id,
                 authenticated_at=passed.began_at,
                 acr=acr,
@@ -95,11 +102,38 @@ class AsyncSignIn(AsyncEndpoint):
                 address=address,
                 user_agent=user_agent,
             )
-        return None if session is None else cookie.token
+        return None if session is None else minted.token
 
     def unseal(self, text: str) -> Passed:
         """Return what `Passed.seal` made. Raises ProtocolError."""
         return unseal_passed(text, self._settings, self._context.now())
+
+    async def _step_up(
+        self,
+        store: AsyncStore,
+        passed: Passed,
+        cookie: str,
+        new_hash: bytes,
+        acr: str | None,
+    ) -> bool:
+        """Replace the cookie of the user's own session. End that of another user."""
+        live = await self._authority.verify_session(cookie, tenant_id=self._tenant_id)
+        if live is None:
+            return False
+        if live.user_id != passed.user_id:
+            await store.sessions.end(
+                tenant_id=self._tenant_id, session_id=live.id, reason="replaced"
+            )
+            return False
+        session = await store.sessions.step_up(
+            tenant_id=self._tenant_id,
+            cookie_hash=parse_token(cookie, kind="session").hash,
+            new_cookie_hash=new_hash,
+            authenticated_at=passed.began_at,
+            acr=acr,
+            amr=passed.amr,
+        )
+        return session is not None
 
     async def _succeed(
         self, store: AsyncStore, user: User, password: str, address: _Address

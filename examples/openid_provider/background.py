@@ -1,0 +1,53 @@
+"""What runs beside the requests: notices of sign-outs, and new signing keys."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+
+import httpx
+
+from authority_queries.errors import AuthorityError
+from examples.openid_provider.issuers import Issuers
+
+_PAUSE = 1.0  # seconds
+_DAY = 24 * 60 * 60
+_PATIENCE = 5.0
+
+
+@asynccontextmanager
+async def working(issuers: Issuers) -> AsyncIterator[None]:
+    """Work during the block. In production one process of several is enough."""
+    tasks = [
+        asyncio.create_task(_deliver(issuers)),
+        asyncio.create_task(_rotate(issuers)),
+    ]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _deliver(issuers: Issuers) -> None:
+    async with httpx.AsyncClient(timeout=_PATIENCE, trust_env=False) as client:
+
+        async def post(url: str, form: Mapping[str, str]) -> int:
+            try:
+                return (await client.post(url, data=dict(form))).status_code
+            except httpx.HTTPError as error:
+                raise ConnectionError from error
+
+        while True:
+            for provider in issuers.all:
+                with suppress(AuthorityError):  # the store logs it: try again
+                    await provider.logout.deliver_notices(post)
+            await asyncio.sleep(_PAUSE)
+
+
+async def _rotate(issuers: Issuers) -> None:
+    while True:
+        await asyncio.sleep(_DAY)
+        for provider in issuers.all:
+            with suppress(AuthorityError):
+                await provider.rotate_keys()

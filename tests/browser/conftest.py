@@ -1,0 +1,164 @@
+"""The example on a port, a client's pages on another one, and a browser."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from authority_queries import Authority, Settings, hash_password
+from authority_queries.service.migrations import yoyo_url
+from examples.openid_provider.app import make_app
+from examples.openid_provider.sample import load_sample
+from tests.conftest import Databases
+from tests.contrib.serving import free_port, serving
+
+FOLDER: Final = Path(__file__).parent
+CLIENT: Final = (
+    FOLDER / "node_modules/oidc-client-ts/dist/browser/oidc-client-ts.min.js"
+)
+CHROMIUM: Final = shutil.which("chromium")
+IMAGES: Final = FOLDER.parents[1] / "docs/images"
+PASSWORD: Final = "a password of the tests"
+# Without these it looks for updates, on a network that tests may not have.
+_FLAGS: Final = [
+    "--no-sandbox",  # root has none
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+_hash: Final = hash_password(PASSWORD)
+_numbers: Final = count(1)
+
+
+@pytest.fixture(scope="session")
+def _authority_database(
+    all_databases: Databases, template: str
+) -> Iterator[tuple[str, Settings]]:
+    """Replaces that of the plugin, to use the server under test."""
+    with all_databases.copy_of(template) as conninfo:
+        yield conninfo, Settings(backend="postgres", database_url=yoyo_url(conninfo))
+
+
+@dataclass
+class Sites:
+    """The two tenants of the example, and the origin of their clients."""
+
+    authority: Authority
+    port: int
+    app: str
+    requests: list[str] = field(default_factory=list)
+
+    @property
+    def north(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def south(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    def user(self, code: str = "north", display_name: str = "Cat Carter") -> str:
+        """Create a user, and return the username."""
+        tenant_id = self.authority.find_tenant(code)
+        assert tenant_id is not None
+        username = f"cat-{next(_numbers)}"
+        with self.authority.tenant(tenant_id) as store:
+            store.users.create(
+                tenant_id=tenant_id,
+                username=username,
+                display_name=display_name,
+                password_hash=_hash,
+            )
+        return username
+
+
+@pytest.fixture(scope="module")
+def sites(authority: Authority, authority_settings: Settings) -> Iterator[Sites]:
+    port, app_port = free_port(), free_port()
+    found = Sites(authority, port, f"http://127.0.0.1:{app_port}")
+    load_sample(authority_settings, app=found.app)
+    hosts = {f"127.0.0.1:{port}": "north", f"localhost:{port}": "south"}
+    with (
+        serving(make_app(authority_settings, "http", hosts), port),
+        serving(_client(found.requests), app_port),
+    ):
+        yield found
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("not run: Debian's package chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    context = chromium.new_context(viewport={"width": 720, "height": 560})
+    context.set_default_timeout(10_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+@pytest.fixture
+def client_page(sites: Sites, page: Page) -> Page:
+    """A page of the client, whose `manager` signs in at the tenant north."""
+    if not CLIENT.exists():
+        pytest.skip("not run: npm ci --prefix tests/browser brings oidc-client-ts")
+    page.goto(f"{sites.app}/?issuer={sites.north}")
+    return page
+
+
+@pytest.fixture(scope="session")
+def shot(pytestconfig: pytest.Config) -> Callable[[Page, str], None]:
+    """Writes a picture into docs/images, if the run has --screenshots."""
+    is_on = pytestconfig.getoption("--screenshots")
+
+    def write(page: Page, name: str) -> None:
+        if is_on:
+            page.screenshot(path=IMAGES / f"{name}.png", full_page=True)
+
+    return write
+
+
+def _client(requests: list[str]) -> Starlette:
+    async def script(_: Request) -> Response:
+        return FileResponse(CLIENT)
+
+    async def frame(request: Request) -> Response:
+        requests.append(str(request.url))
+        return FileResponse(FOLDER / "app/frame.html")
+
+    async def notice(request: Request) -> Response:
+        requests.append((await request.body()).decode())
+        return Response()
+
+    return Starlette(
+        routes=[
+            Route("/oidc-client-ts.js", script),
+            Route("/frame.html", frame),
+            Route("/reports/signed_out", notice, methods=["POST"]),
+            Mount("/", StaticFiles(directory=FOLDER / "app", html=True)),
+        ]
+    )
