@@ -1,6 +1,7 @@
 """Cookies, forms and headers: what protects the person's browser."""
 
 import hmac
+import re
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 
+from authority_queries.contrib.fastapi import read_form
 from authority_queries.records import LiveSession
 from examples.openid_provider.issuers import Issuers, Site
 
@@ -30,6 +32,7 @@ _HEADERS = {
     "cache-control": "no-store",
 }
 _TLS_HEADERS = {"strict-transport-security": "max-age=31536000"}
+_SOURCE = re.compile(r"[\w.:\[\]-]*")
 # Changes of factors require a sign-in that is not older.
 _RECENT = timedelta(minutes=10)
 
@@ -112,7 +115,7 @@ class Browser:
 
     async def form(self) -> Form:
         """Return the fields of a form of this site. Refuse one from elsewhere."""
-        fields = Form((k, str(v)) for k, v in (await self.request.form()).items())
+        fields = Form(await read_form(self.request))
         origin = self.request.headers.get("origin")
         expected = urlsplit(self.provider.settings.issuer)
         is_own = origin in {None, f"{expected.scheme}://{expected.netloc}"}
@@ -142,6 +145,8 @@ def _policy(targets: Sequence[str], frames: Sequence[str]) -> str:
 
 def _place(uri: str) -> str:
     parts = urlsplit(uri)
+    if not (uri.isascii() and _SOURCE.fullmatch(parts.netloc)):
+        return ""  # it would end the directive, or the header
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
 
 

@@ -8,7 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authority_queries.contrib.fastapi.requests import read_request, respond
-from authority_queries.contrib.oauth import Answer, AsyncProvider, Endpoints
+from authority_queries.contrib.oauth import (
+    Answer,
+    AsyncProvider,
+    Endpoints,
+    ProtocolError,
+)
 from authority_queries.contrib.oauth import Request as OAuthRequest
 
 # Returns the issuer that a request is for, for example by its host.
@@ -56,10 +61,14 @@ def provider_routes(
             if request.method == "OPTIONS":
                 return Response(status_code=204, headers=preflight)
             provider = await provider_of(request)
-            read = await read_request(
-                request, provider.settings.issuer, certificate_header
-            )
-            response = respond(await endpoint(provider, read))
+            try:
+                read = await read_request(
+                    request, provider.settings.issuer, certificate_header
+                )
+                answer = await endpoint(provider, read)
+            except ProtocolError as error:  # of the request's form
+                answer = error.answer()
+            response = respond(answer)
             response.headers.update(_ANY_ORIGIN if is_shared else {})
             return response
 

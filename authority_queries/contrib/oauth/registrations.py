@@ -1,7 +1,9 @@
 """Client metadata (RFC 7591 section 2) as the store's fields, and back."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -27,6 +29,14 @@ _APPLICATIONS: Final[Mapping[str, ClientApplicationType]] = {
     "native": "native",
 }
 _PREFIX: Final = "scp:"
+# RFC 3986 section 2.
+_URI: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
+# No userinfo, and no character that ends a source of a Content-Security-Policy.
+_HOST: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])?(:[0-9]{1,5})?")
+# Control characters, ends of lines, and those that change the direction of a text.
+_UNPRINTABLE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -81,7 +91,10 @@ def read_metadata(document: JsonObject) -> Metadata:
             check_redirect_uri(uri, application)
             for uri in _texts(document, "redirect_uris")
         ],
-        post_logout_redirect_uris=_texts(document, "post_logout_redirect_uris"),
+        post_logout_redirect_uris=[
+            check_redirect_uri(uri, application)
+            for uri in _texts(document, "post_logout_redirect_uris")
+        ],
         method=method,
         application_type=application,
         grant_types=_texts(document, "grant_types") or ["authorization_code"],
@@ -89,7 +102,7 @@ def read_metadata(document: JsonObject) -> Metadata:
         permissions=[
             f"{_PREFIX}{scope}" for scope in (_text(document, "scope") or "").split()
         ],
-        client_name=_text(document, "client_name") or "",
+        client_name=_name(document),
         jwks=jwks,
         contacts=_texts(document, "contacts"),
         jwks_uri=_text(document, "jwks_uri"),
@@ -99,11 +112,11 @@ def read_metadata(document: JsonObject) -> Metadata:
         tos_uri=_text(document, "tos_uri"),
         software_id=_text(document, "software_id"),
         software_version=_text(document, "software_version"),
-        backchannel_logout_uri=_text(document, "backchannel_logout_uri"),
+        backchannel_logout_uri=_public_uri(document, "backchannel_logout_uri"),
         backchannel_session_required=_flag(
             document, "backchannel_logout_session_required"
         ),
-        frontchannel_logout_uri=_text(document, "frontchannel_logout_uri"),
+        frontchannel_logout_uri=_public_uri(document, "frontchannel_logout_uri"),
         frontchannel_session_required=_flag(
             document, "frontchannel_logout_session_required"
         ),
@@ -114,7 +127,8 @@ def check_redirect_uri(uri: str, application_type: ClientApplicationType) -> str
     """Return a redirect URI that a client may register. Raises ProtocolError.
 
     It is https, or http to this machine. A native application may also have a scheme
-    of its own with a dot in it (RFC 8252 section 7).
+    of its own with a dot in it (RFC 8252 section 7). It has only characters of URIs, and
+    its host only letters of ASCII: pages name it, and headers have it.
     """
     try:
         parts = urlsplit(uri)
@@ -123,10 +137,10 @@ def check_redirect_uri(uri: str, application_type: ClientApplicationType) -> str
         raise _invalid_redirect() from None
     is_native = application_type == "native"
     if (
-        parts.fragment
+        not _URI.fullmatch(uri)
+        or not _HOST.fullmatch(parts.netloc)
         or "#" in uri
         or "*" in uri
-        or parts.username is not None
         or not (
             (parts.scheme == "https" and parts.hostname)
             or (parts.scheme == "http" and is_local)
@@ -178,6 +192,45 @@ def _text(document: JsonObject, name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise _invalid(name)
     return value
+
+
+def _name(document: JsonObject) -> str:
+    """Return the name of a client, which pages show."""
+    name = _text(document, "client_name") or ""
+    if _UNPRINTABLE.search(name):
+        raise _invalid("client_name")
+    return name
+
+
+def _public_uri(document: JsonObject, name: str) -> str | None:
+    """Return a URI that this server or a page of it asks, or None.
+
+    It is https, and not the address of a private host. A name may still lead to one:
+    who sends requests must look at the address (SSRF).
+    """
+    uri = _text(document, name)
+    if uri is None:
+        return None
+    try:
+        parts = urlsplit(uri)
+        host = parts.hostname or ""
+    except ValueError:
+        raise _invalid(name) from None
+    if (
+        parts.scheme != "https"
+        or not _URI.fullmatch(uri)
+        or not _HOST.fullmatch(parts.netloc)
+        or not _is_public(host)
+    ):
+        raise _invalid(name)
+    return uri
+
+
+def _is_public(host: str) -> bool:
+    try:
+        return ip_address(host).is_global
+    except ValueError:  # a name: one whose last part is a number is an address too
+        return "." in host and not host.rpartition(".")[2].isdigit()
 
 
 def _flag(document: JsonObject, name: str) -> bool:
