@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Final
-from urllib.parse import urlsplit
 
 from authority_queries.contrib.oauth.answers import ProtocolError
+from authority_queries.contrib.oauth.registered_uris import (
+    check_redirect_uri,
+    is_public_uri,
+)
 from authority_queries.engine.json_types import JsonObject, JsonValue
 from authority_queries.records import (
     Client,
@@ -29,15 +31,10 @@ _APPLICATIONS: Final[Mapping[str, ClientApplicationType]] = {
     "native": "native",
 }
 _PREFIX: Final = "scp:"
-# RFC 3986 section 2.
-_URI: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
-# No userinfo, and no character that ends a source of a Content-Security-Policy.
-_HOST: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])?(:[0-9]{1,5})?")
 # Control characters, ends of lines, and those that change the direction of a text.
 _UNPRINTABLE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 )
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,34 +120,6 @@ def read_metadata(document: JsonObject) -> Metadata:
     )
 
 
-def check_redirect_uri(uri: str, application_type: ClientApplicationType) -> str:
-    """Return a redirect URI that a client may register. Raises ProtocolError.
-
-    It is https, or http to this machine. A native application may also have a scheme
-    of its own with a dot in it (RFC 8252 section 7). It has only characters of URIs, and
-    its host only letters of ASCII: pages name it, and headers have it.
-    """
-    try:
-        parts = urlsplit(uri)
-        is_local = parts.hostname in _LOOPBACK
-    except ValueError:
-        raise _invalid_redirect() from None
-    is_native = application_type == "native"
-    if (
-        not _URI.fullmatch(uri)
-        or not _HOST.fullmatch(parts.netloc)
-        or "#" in uri
-        or "*" in uri
-        or not (
-            (parts.scheme == "https" and parts.hostname)
-            or (parts.scheme == "http" and is_local)
-            or (is_native and "." in parts.scheme)
-        )
-    ):
-        raise _invalid_redirect()
-    return uri
-
-
 def metadata_of(client: Client, registration: ClientRegistration | None) -> JsonObject:
     """Return the client's metadata (RFC 7591 section 3.2.1)."""
     scopes = [
@@ -203,34 +172,10 @@ def _name(document: JsonObject) -> str:
 
 
 def _public_uri(document: JsonObject, name: str) -> str | None:
-    """Return a URI that this server or a page of it asks, or None.
-
-    It is https, and not the address of a private host. A name may still lead to one:
-    who sends requests must look at the address (SSRF).
-    """
     uri = _text(document, name)
-    if uri is None:
-        return None
-    try:
-        parts = urlsplit(uri)
-        host = parts.hostname or ""
-    except ValueError:
-        raise _invalid(name) from None
-    if (
-        parts.scheme != "https"
-        or not _URI.fullmatch(uri)
-        or not _HOST.fullmatch(parts.netloc)
-        or not _is_public(host)
-    ):
+    if uri is not None and not is_public_uri(uri):
         raise _invalid(name)
     return uri
-
-
-def _is_public(host: str) -> bool:
-    try:
-        return ip_address(host).is_global
-    except ValueError:  # a name: one whose last part is a number is an address too
-        return "." in host and not host.rpartition(".")[2].isdigit()
 
 
 def _flag(document: JsonObject, name: str) -> bool:
@@ -245,11 +190,6 @@ def _texts(document: JsonObject, name: str) -> Sequence[str]:
     if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
         raise _invalid(name)
     return [str(value) for value in values]
-
-
-def _invalid_redirect() -> ProtocolError:
-    message = "a redirect URI must be https, or http to a loopback address"
-    return ProtocolError("invalid_redirect_uri", message)
 
 
 def _invalid(name: str) -> ProtocolError:
