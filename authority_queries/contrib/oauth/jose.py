@@ -23,8 +23,8 @@ ALGORITHMS: Final = ("ES256", "ES384", "ES512", "EdDSA", "Ed25519", "PS256", "PS
                      "PS512", "RS256", "RS384", "RS512")  # fmt: skip
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _LONGEST: Final = 16384
-# What the parts of a JWT that a stranger wrote may raise: also deep JSON, and members of
-# any type.
+# What the parts of a JWT that a stranger wrote may raise: also deep JSON, and members
+# of any type.
 _BROKEN: Final = (
     JoseError,
     ValueError,

@@ -19,8 +19,8 @@ def check_redirect_uri(uri: str, application_type: ClientApplicationType) -> str
     """Return a redirect URI that a client may register. Raises ProtocolError.
 
     It is https, or http to this machine. A native application may also have a scheme
-    of its own with a dot in it (RFC 8252 section 7). It has only characters of URIs, and
-    its host only letters of ASCII: pages name it, and headers have it.
+    of its own with a dot in it (RFC 8252 section 7). It has only characters of URIs,
+    and its host only letters of ASCII: pages name it, and headers have it.
     """
     try:
         parts = urlsplit(uri)

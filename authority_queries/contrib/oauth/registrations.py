@@ -69,8 +69,10 @@ class Metadata:
         return "public" if self.method == "none" else "confidential"
 
 
-def read_metadata(document: JsonObject) -> Metadata:
+def read_metadata(document: JsonObject, grant_types: Sequence[str]) -> Metadata:
     """Return the metadata of a request. Raises ProtocolError.
+
+    `grant_types` are those that the client may have.
 
     Unknown members are ignored (RFC 7591 section 2). The defaults are those of the RFC.
     """
@@ -94,7 +96,7 @@ def read_metadata(document: JsonObject) -> Metadata:
         ],
         method=method,
         application_type=application,
-        grant_types=_texts(document, "grant_types") or ["authorization_code"],
+        grant_types=_grant_types(document, grant_types),
         response_types=_texts(document, "response_types") or ["code"],
         permissions=[
             f"{_PREFIX}{scope}" for scope in (_text(document, "scope") or "").split()
@@ -161,6 +163,13 @@ def _text(document: JsonObject, name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise _invalid(name)
     return value
+
+
+def _grant_types(document: JsonObject, allowed: Sequence[str]) -> Sequence[str]:
+    found = _texts(document, "grant_types") or ["authorization_code"]
+    if not set(found) <= set(allowed):
+        raise _invalid("grant_types")
+    return found
 
 
 def _name(document: JsonObject) -> str:
