@@ -31,6 +31,13 @@ _APPLICATIONS: Final[Mapping[str, ClientApplicationType]] = {
     "native": "native",
 }
 _PREFIX: Final = "scp:"
+# Without ept:introspection: it may introspect only its own tokens.
+_ENDPOINTS: Final = (
+    "ept:authorization",
+    "ept:device_authorization",
+    "ept:revocation",
+    "ept:token",
+)
 # Control characters, ends of lines, and those that change the direction of a text.
 _UNPRINTABLE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
@@ -99,7 +106,8 @@ def read_metadata(document: JsonObject, grant_types: Sequence[str]) -> Metadata:
         grant_types=_grant_types(document, grant_types),
         response_types=_texts(document, "response_types") or ["code"],
         permissions=[
-            f"{_PREFIX}{scope}" for scope in (_text(document, "scope") or "").split()
+            *_ENDPOINTS,
+            *(f"{_PREFIX}{name}" for name in (_text(document, "scope") or "").split()),
         ],
         client_name=_name(document),
         jwks=jwks,
