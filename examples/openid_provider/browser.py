@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 
 from authority_queries.contrib.fastapi import read_form
+from authority_queries.contrib.oauth import AuthorizationRequest, unseal
 from authority_queries.records import LiveSession
 from examples.openid_provider.issuers import Issuers, Site
 
@@ -54,6 +55,8 @@ class Browser:
         self._is_secure = self.provider.settings.issuer.startswith("https:")
         prefix = "__Host-" if self._is_secure else ""
         self._session_name, self._form_name = f"{prefix}session", f"{prefix}form"
+        # A secret of this browser: forms have it, and what they seal is bound to it.
+        self.token = request.cookies.get(self._form_name) or secrets.token_urlsafe(32)
 
     @property
     def session(self) -> str | None:
@@ -85,16 +88,15 @@ class Browser:
         `target`: a URI to which the answer of a form may redirect. `frames`: URIs that
         the page loads in frames.
         """
-        token = self.request.cookies.get(self._form_name) or secrets.token_urlsafe(32)
         policy = _policy([target] if target else [], frames)
         response: HTMLResponse = _TEMPLATES.TemplateResponse(
             self.request,
             f"{name}.html",
-            {"form_token": token, "site": self.site, "frames": frames, **values},
+            {"form_token": self.token, "site": self.site, "frames": frames, **values},
             status_code=status,
             headers={**self._headers, "content-security-policy": policy},
         )
-        self._keep(response, self._form_name, token)
+        self._keep(response, self._form_name, self.token)
         return response
 
     def redirect(self, url: str) -> Response:
@@ -124,6 +126,10 @@ class Browser:
         if not (is_own and token and hmac.compare_digest(token, given)):
             raise HTTPException(403, "the form is not of this page, or too old")
         return fields
+
+    def unseal(self, sealed: str) -> AuthorizationRequest:
+        """Return the request that a form of this browser had."""
+        return unseal(sealed, self.provider.settings, browser=self.token)
 
     @property
     def _headers(self) -> dict[str, str]:
