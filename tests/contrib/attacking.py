@@ -1,7 +1,9 @@
 """The example as an attacker meets it: over HTTP, at two tenants."""
 
+import base64
 import html
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from uuid import UUID
 import httpx
 
 from authority_queries import Authority, Settings, Store, hash_password
+from authority_queries.credentials.totp import TotpSecret
 from authority_queries.engine.json_types import JsonObject
 from authority_queries.records import User
 from examples.openid_provider.app import make_app
@@ -99,6 +102,14 @@ def fields(page: httpx.Response) -> dict[str, str]:
     form = page.text.partition("<form")[2].partition("</form>")[0]
     found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form)
     return {name: html.unescape(value) for name, value in found}
+
+
+def first_code(page: httpx.Response) -> str:
+    """Return the code of the authenticator whose secret a page shows."""
+    key = page.text.partition('class="key">')[2].partition("<")[0]
+    padding = "=" * (-len(key) % 8)
+    authenticator = TotpSecret(secret=base64.b32decode(key + padding))
+    return authenticator.code(int(time.time()) // 30)
 
 
 def query(answer: httpx.Response) -> dict[str, str]:
