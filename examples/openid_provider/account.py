@@ -32,6 +32,10 @@ async def account(visit: SignedIn) -> Response:
         credentials = await store.user_credentials.list_by_user(
             tenant_id=tenant_id, user_id=user_id
         )
+        shown = await store.scopes.resolve(
+            tenant_id=tenant_id,
+            names=sorted({name for each in consents.items for name in each.scopes}),
+        )
         clients = await _clients(store, session, [*consents.items, *families.items])
     return browser.page(
         "account",
@@ -42,6 +46,7 @@ async def account(visit: SignedIn) -> Response:
         families=[each for each in families.items if not each.ends_with_session],
         credentials=credentials,
         clients=clients,
+        scopes={scope.name: scope.display_name for scope in shown},
         notice=browser.request.query_params.get("done"),
     )
 

@@ -44,9 +44,9 @@ class Goal:
         return browser.unseal(self.sealed).redirect_uri
 
 
-def ask_to_sign_in(browser: Browser, path: str = "") -> Response:
+def ask_to_sign_in(browser: Browser, path: str) -> Response:
     """Return the page for the sign-in, which goes on to a path of this site."""
-    then = seal({"path": path}, _THEN, browser.provider.settings) if path else ""
+    then = seal({"path": path}, _THEN, browser.provider.settings)
     return browser.page("sign_in", goal=Goal(then=then))
 
 
@@ -71,8 +71,9 @@ async def authorize(browser: AnyBrowser) -> Response:
 
 @router.get("/sign_in")
 async def sign_in_page(browser: AnyBrowser) -> Response:
-    """Ask for the password."""
-    return ask_to_sign_in(browser)
+    """Ask for the password. With `again`, the last sign-in was too long ago."""
+    is_again = "again" in browser.request.query_params
+    return browser.page("sign_in", goal=Goal(), is_again=is_again)
 
 
 @router.post("/sign_in")

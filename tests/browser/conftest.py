@@ -3,9 +3,11 @@
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from itertools import count
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -72,9 +74,7 @@ class Sites:
 
     def user(self, code: str = "north", display_name: str = "Cat Carter") -> str:
         """Create a user, and return the username."""
-        tenant_id = self.authority.find_tenant(code)
-        assert tenant_id is not None
-        username = f"cat-{next(_numbers)}"
+        username, tenant_id = f"cat-{next(_numbers)}", self._tenant(code)
         with self.authority.tenant(tenant_id) as store:
             store.users.create(
                 tenant_id=tenant_id,
@@ -83,6 +83,23 @@ class Sites:
                 password_hash=_hash,
             )
         return username
+
+    def guess(self, username: str, times: int) -> None:
+        """Reserve checks of a password from here, which nobody passes."""
+        tenant_id = self._tenant("north")
+        with self.authority.tenant(tenant_id, autocommit=True) as store:
+            for _ in range(times):
+                assert store.login_attempts.reserve(
+                    tenant_id=tenant_id,
+                    username=username,
+                    address=ip_address("127.0.0.1"),
+                    factor="password",
+                ).allowed
+
+    def _tenant(self, code: str) -> UUID:
+        tenant_id = self.authority.find_tenant(code)
+        assert tenant_id is not None
+        return tenant_id
 
 
 @pytest.fixture(scope="module")

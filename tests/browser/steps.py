@@ -3,6 +3,7 @@
 import base64
 import re
 import time
+from collections.abc import Callable
 from typing import TypedDict
 
 from playwright.sync_api import Page
@@ -50,9 +51,12 @@ def result(page: Page, title: str = "signed in") -> Summary:
     return summary
 
 
-def enroll(page: Page) -> tuple[TotpSecret, list[str]]:
+def enroll(
+    page: Page, shot: Callable[[Page, str], None]
+) -> tuple[TotpSecret, list[str]]:
     """Add an authenticator on the account page. Return it, and the recovery codes."""
     page.get_by_role("button", name="Add an authenticator").click()
+    shot(page, "authenticator")
     page.get_by_text("Type the key instead").click()
     key = page.locator(".key").inner_text()
     padding = "=" * (-len(key) % 8)

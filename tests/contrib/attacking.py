@@ -3,6 +3,7 @@
 import base64
 import html
 import re
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,10 @@ REQUEST: Final = {
     "code_challenge_method": "S256",
 }
 _hash: Final = hash_password(PASSWORD)
+# It takes a while to make, and nobody here uses TLS.
+_TLS: Final = ssl.create_default_context()
+# Each request has a connection of its own, which nobody must close.
+_LIMITS: Final = httpx.Limits(max_keepalive_connections=0)
 _numbers: Final = count(1)
 
 
@@ -70,8 +75,13 @@ class Target:
 
     def browser(self, code: str = "north") -> httpx.Client:
         """Return a browser with cookies of its own, which follows no redirect."""
-        # httpx sends cookies to any port and scheme, as browsers do.
-        return httpx.Client(base_url=self.url(code), trust_env=False, timeout=30)
+        return httpx.Client(
+            base_url=self.url(code),
+            trust_env=False,
+            timeout=30,
+            verify=_TLS,
+            limits=_LIMITS,
+        )
 
     def signed_in(self, user: User, code: str = "north") -> httpx.Client:
         browser = self.browser(code)

@@ -18,6 +18,7 @@ from authority_queries.contrib.oauth import Request as OAuthRequest
 
 # Returns the issuer that a request is for, for example by its host.
 ProviderOf: TypeAlias = Callable[[Request], Awaitable[AsyncProvider]]
+_Route: TypeAlias = Callable[[Request], Awaitable[Response]]
 _Endpoint: TypeAlias = Callable[[AsyncProvider, OAuthRequest], Awaitable[Answer]]
 # No endpoint of these reads a cookie, so that a page of any origin may call them.
 _ANY_ORIGIN = {
@@ -54,26 +55,20 @@ def provider_routes(
     router = APIRouter()
 
     def add(path: str, methods: list[str], endpoint: _Endpoint) -> None:
-        is_shared = path != paths.introspection
-        preflight = _PREFLIGHT | {"access-control-allow-methods": ", ".join(methods)}
-
-        async def route(request: Request) -> Response:
-            if request.method == "OPTIONS":
-                return Response(status_code=204, headers=preflight)
+        async def answer(request: Request) -> Response:
             provider = await provider_of(request)
             try:
                 read = await read_request(
                     request, provider.settings.issuer, certificate_header
                 )
-                answer = await endpoint(provider, read)
+                return respond(await endpoint(provider, read))
             except ProtocolError as error:  # of the request's form
-                answer = error.answer()
-            response = respond(answer)
-            response.headers.update(_ANY_ORIGIN if is_shared else {})
-            return response
+                return respond(error.answer())
 
-        accepted = [*methods, "OPTIONS"] if is_shared else methods
-        router.add_api_route(path, route, methods=accepted, include_in_schema=False)
+        route: _Route = answer
+        if path != paths.introspection:
+            route, methods = _of_any_origin(answer, methods)
+        router.add_api_route(path, route, methods=methods, include_in_schema=False)
 
     add(paths.token, ["POST"], lambda p, r: p.token.answer(r))
     add(paths.introspection, ["POST"], lambda p, r: p.introspection.answer(r))
@@ -95,3 +90,17 @@ def provider_routes(
     for path in _WELL_KNOWN:
         add(path, ["GET"], lambda p, _: p.metadata())
     return router
+
+
+def _of_any_origin(answer: _Route, methods: list[str]) -> tuple[_Route, list[str]]:
+    """Let pages of any origin send these requests, and read the answers."""
+    preflight = _PREFLIGHT | {"access-control-allow-methods": ", ".join(methods)}
+
+    async def route(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=preflight)
+        response = await answer(request)
+        response.headers.update(_ANY_ORIGIN)
+        return response
+
+    return route, [*methods, "OPTIONS"]
