@@ -119,8 +119,8 @@ def test_a_client_cannot_be_confused(target: Target) -> None:
         for data, auth in (
             ({"client_id": "notes"}, ("reports", "x")),
             ({"client_id": "reports", "client_secret": "x"}, ("reports", "x")),
-            ({"client_id": ["notes", "reports"]}, None),
-            ({"client_id": "notes", "client_secret": ["a", "b"]}, None),
+            ({"client_id": ["reports", "notes"]}, ("reports", "x")),
+            ({"client_secret": ["a", "b"]}, ("reports", "x")),
         ):
             answer = client.post("/token", data=data, auth=auth)
             assert json_of(answer, 400)["error"] == "invalid_request"

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
+from examples.openid_provider.sample import APP
 from tests.contrib.attacking import (
-    APP,
     PASSWORD,
     REQUEST,
     Target,

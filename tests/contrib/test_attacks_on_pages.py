@@ -2,8 +2,8 @@
 
 import pytest
 
+from examples.openid_provider.sample import APP
 from tests.contrib.attacking import (
-    APP,
     CALLBACK,
     PASSWORD,
     Target,
