@@ -1,6 +1,7 @@
 """Cookies, forms and headers: what protects the person's browser."""
 
 import hmac
+import re
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,8 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 
+from authority_queries.contrib.fastapi import read_form
+from authority_queries.contrib.oauth import AuthorizationRequest, unseal
 from authority_queries.records import LiveSession
 from examples.openid_provider.issuers import Issuers, Site
 
@@ -30,6 +33,7 @@ _HEADERS = {
     "cache-control": "no-store",
 }
 _TLS_HEADERS = {"strict-transport-security": "max-age=31536000"}
+_SOURCE = re.compile(r"[\w.:\[\]-]*")
 # Changes of factors require a sign-in that is not older.
 _RECENT = timedelta(minutes=10)
 
@@ -51,6 +55,8 @@ class Browser:
         self._is_secure = self.provider.settings.issuer.startswith("https:")
         prefix = "__Host-" if self._is_secure else ""
         self._session_name, self._form_name = f"{prefix}session", f"{prefix}form"
+        # A secret of this browser: forms have it, and what they seal is bound to it.
+        self.token = request.cookies.get(self._form_name) or secrets.token_urlsafe(32)
 
     @property
     def session(self) -> str | None:
@@ -82,16 +88,15 @@ class Browser:
         `target`: a URI to which the answer of a form may redirect. `frames`: URIs that
         the page loads in frames.
         """
-        token = self.request.cookies.get(self._form_name) or secrets.token_urlsafe(32)
         policy = _policy([target] if target else [], frames)
         response: HTMLResponse = _TEMPLATES.TemplateResponse(
             self.request,
             f"{name}.html",
-            {"form_token": token, "site": self.site, "frames": frames, **values},
+            {"form_token": self.token, "site": self.site, "frames": frames, **values},
             status_code=status,
             headers={**self._headers, "content-security-policy": policy},
         )
-        self._keep(response, self._form_name, token)
+        self._keep(response, self._form_name, self.token)
         return response
 
     def redirect(self, url: str) -> Response:
@@ -112,7 +117,7 @@ class Browser:
 
     async def form(self) -> Form:
         """Return the fields of a form of this site. Refuse one from elsewhere."""
-        fields = Form((k, str(v)) for k, v in (await self.request.form()).items())
+        fields = Form(await read_form(self.request))
         origin = self.request.headers.get("origin")
         expected = urlsplit(self.provider.settings.issuer)
         is_own = origin in {None, f"{expected.scheme}://{expected.netloc}"}
@@ -121,6 +126,10 @@ class Browser:
         if not (is_own and token and hmac.compare_digest(token, given)):
             raise HTTPException(403, "the form is not of this page, or too old")
         return fields
+
+    def unseal(self, sealed: str) -> AuthorizationRequest:
+        """Return the request that a form of this browser had."""
+        return unseal(sealed, self.provider.settings, browser=self.token)
 
     @property
     def _headers(self) -> dict[str, str]:
@@ -142,6 +151,8 @@ def _policy(targets: Sequence[str], frames: Sequence[str]) -> str:
 
 def _place(uri: str) -> str:
     parts = urlsplit(uri)
+    if not (uri.isascii() and _SOURCE.fullmatch(parts.netloc)):
+        return ""  # it would end the directive, or the header
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
 
 

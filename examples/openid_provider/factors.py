@@ -51,7 +51,9 @@ async def confirm_totp(visit: SignedInLately) -> Response:
             keyring=settings.keyring,
         )
         if confirmation.outcome != "confirmed":
-            uri = unseal_members(form["uri"], _URI, settings)["uri"]
+            uri = unseal_members(form["uri"], _URI, settings, browser=browser.token)[
+                "uri"
+            ]
             return _show_secret(browser, str(uri), is_wrong=True)
         await store.recovery_codes.replace(
             tenant_id=session.tenant_id, user_id=session.user_id, codes=codes
@@ -128,6 +130,6 @@ def _show_secret(browser: Browser, uri: str, *, is_wrong: bool = False) -> Respo
         400 if is_wrong else 200,
         qr=Markup(code),  # noqa: S704 -- segno wrote it
         secret=uri.partition("secret=")[2].partition("&")[0],
-        sealed=seal({"uri": uri}, _URI, settings),
+        sealed=seal({"uri": uri}, _URI, settings, browser=browser.token),
         is_wrong=is_wrong,
     )

@@ -16,7 +16,6 @@ from authority_queries.contrib.oauth import (
     Refused,
     SignIn,
     seal,
-    unseal,
     unseal_members,
 )
 from examples.openid_provider.browser import AnyBrowser, Browser
@@ -42,7 +41,7 @@ class Goal:
         """Return the URI to which the browser goes in the end."""
         if not self.sealed:
             return ""
-        return unseal(self.sealed, browser.provider.settings).redirect_uri
+        return browser.unseal(self.sealed).redirect_uri
 
 
 def ask_to_sign_in(browser: Browser, path: str) -> Response:
@@ -93,7 +92,7 @@ async def sign_in(browser: AnyBrowser) -> Response:
         return browser.page(
             "second_factor",
             goal=goal,
-            passed=checked.seal(browser.provider.settings),
+            passed=checked.seal(browser.provider.settings, browser=browser.token),
             target=goal.target(browser),
         )
     return await _start(browser, goal, checked)
@@ -105,7 +104,9 @@ async def second_factor(browser: AnyBrowser) -> Response:
     form = await browser.form()
     goal = Goal(form["sealed"], form["then"])
     checked = await browser.provider.sign_in.check_code(
-        browser.provider.sign_in.unseal(form["passed"]), form["code"], browser.address
+        browser.provider.sign_in.unseal(form["passed"], browser=browser.token),
+        form["code"],
+        browser.address,
     )
     if isinstance(checked, Refused):
         return _ask_again(
@@ -118,7 +119,7 @@ async def second_factor(browser: AnyBrowser) -> Response:
 async def consent(browser: AnyBrowser) -> Response:
     """Store the person's answer, and go back to the client."""
     provider, form = browser.provider, await browser.form()
-    asked = unseal(form["sealed"], provider.settings)
+    asked = browser.unseal(form["sealed"])
     session = await provider.session(browser.session)
     if form["answer"] != "allow":
         return await _show(browser, provider.authorization.deny(asked))
@@ -141,7 +142,7 @@ async def _start(browser: Browser, goal: Goal, passed: Passed) -> Response:
     if cookie is None:
         return _ask_again(browser, "sign_in", Refused(), goal)
     if goal.sealed:
-        asked = unseal(goal.sealed, provider.settings)
+        asked = browser.unseal(goal.sealed)
         response = await _decide(browser, asked, cookie=cookie)
     elif goal.then:
         kept = unseal_members(goal.then, _THEN, provider.settings)
@@ -177,7 +178,7 @@ async def _show(
         case SignIn(request=asked):
             return browser.page(
                 "sign_in",
-                goal=Goal(sealed=asked.seal(settings)),
+                goal=Goal(sealed=asked.seal(settings, browser=browser.token)),
                 sign_in=decision,
                 username=asked.login_hint or "",
                 needs_factors=decision.is_again
@@ -187,7 +188,7 @@ async def _show(
         case AskConsent(request=asked, client=client):
             return browser.page(
                 "consent",
-                sealed=asked.seal(settings),
+                sealed=asked.seal(settings, browser=browser.token),
                 client=client,
                 asked=asked,
                 scopes=await explain(browser.provider, asked.scopes),

@@ -11,6 +11,7 @@ from authority_queries.records import Client, User
 from authority_queries.service.migrations import yoyo_url
 from authority_queries.testing import SampleTenant
 from tests.conftest import Databases
+from tests.contrib.attacking import Target, attacked
 from tests.contrib.flows import CALLBACK, ISSUER
 
 
@@ -21,6 +22,13 @@ def _authority_database(
     """Replaces that of the plugin, to use the server under test."""
     with all_databases.copy_of(template) as conninfo:
         yield conninfo, Settings(backend="postgres", database_url=yoyo_url(conninfo))
+
+
+@pytest.fixture(scope="session")
+def target(authority: Authority, authority_settings: Settings) -> Iterator[Target]:
+    """The example, served to attackers."""
+    with attacked(authority, authority_settings) as target:
+        yield target
 
 
 @pytest.fixture

@@ -358,7 +358,7 @@ def test_introspection_and_revocation(
     caller = basic("api", "swordfish")
     live = introspect(tokens["access_token"], caller)
     assert (live["active"], live["sub"]) == (True, ann.subject_id)
-    assert introspect(tokens["refresh_token"], caller)["active"] is True
+    assert introspect(tokens["refresh_token"], caller) == {"active": False}
     for token in ("nonsense", "aq_access_x", str(tokens["access_token"])[:-1] + "x"):
         assert introspect(token, caller) == {"active": False}
     public = post("/introspect", token="x", client_id="app")

@@ -8,7 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authority_queries.contrib.fastapi.requests import read_request, respond
-from authority_queries.contrib.oauth import Answer, AsyncProvider, Endpoints
+from authority_queries.contrib.oauth import (
+    Answer,
+    AsyncProvider,
+    Endpoints,
+    ProtocolError,
+)
 from authority_queries.contrib.oauth import Request as OAuthRequest
 
 # Returns the issuer that a request is for, for example by its host.
@@ -52,10 +57,7 @@ def provider_routes(
     def add(path: str, methods: list[str], endpoint: _Endpoint) -> None:
         async def answer(request: Request) -> Response:
             provider = await provider_of(request)
-            read = await read_request(
-                request, provider.settings.issuer, certificate_header
-            )
-            return respond(await endpoint(provider, read))
+            return await _answered(provider, endpoint, request, certificate_header)
 
         route: _Route = answer
         if path != paths.introspection:
@@ -82,6 +84,20 @@ def provider_routes(
     for path in _WELL_KNOWN:
         add(path, ["GET"], lambda p, _: p.metadata())
     return router
+
+
+async def _answered(
+    provider: AsyncProvider,
+    endpoint: _Endpoint,
+    request: Request,
+    certificate_header: str | None,
+) -> Response:
+    issuer = provider.settings.issuer
+    try:
+        read = await read_request(request, issuer, certificate_header)
+    except ProtocolError as error:
+        return respond(error.answer())
+    return respond(await endpoint(provider, read))
 
 
 def _of_any_origin(answer: _Route, methods: list[str]) -> tuple[_Route, list[str]]:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI, HTTPException, Request
 from starlette.responses import JSONResponse
 
 from authority_queries import AsyncAuthority, AsyncStore, AsyncVerifier, Settings
-from authority_queries.contrib.fastapi.requests import read_request
+from authority_queries.contrib.fastapi.requests import read_head
 from authority_queries.contrib.oauth import ProtocolError
 from authority_queries.contrib.oauth import Request as OAuthRequest
 from authority_queries.contrib.oauth._async.authentication import prove_key
@@ -142,7 +142,7 @@ class ResourceServer:
     async def _verified(self, request: Request) -> VerifiedToken:
         try:
             return await self._judged(
-                await read_request(request, self._origin, self._certificate_header)
+                read_head(request, self._origin, self._certificate_header)
             )
         except ProtocolError as error:
             raise self._challenge(error.error) from None

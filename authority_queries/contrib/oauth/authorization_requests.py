@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 from urllib.parse import urlencode, urlsplit
 
@@ -11,13 +11,15 @@ from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.contrib.oauth.decisions import ErrorPage, Redirect
 from authority_queries.contrib.oauth.outcomes import ErrorCode
 from authority_queries.contrib.oauth.requests import Parameters
-from authority_queries.contrib.oauth.sealing import seal, unseal_members
+from authority_queries.contrib.oauth.sealing import refuse_form, seal, unseal_members
 from authority_queries.contrib.oauth.settings import ProviderSettings
 from authority_queries.engine.json_types import JsonArray
 from authority_queries.records import Client
 
 _PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
 _BOUND_TO: Final = "authorization_request"
+# A person must answer within this time. A pushed request is used up at its beginning.
+_LIFETIME: Final = timedelta(hours=1)
 _LOOPBACK_PORT: Final = re.compile(r"^(http://(?:127\.0\.0\.1|\[::1\])):\d{1,5}(?=/|$)")
 
 
@@ -61,16 +63,23 @@ class AuthorizationRequest:
         """Return the redirect with an error (RFC 6749 section 4.1.2.1)."""
         return self.redirect(issuer, {"error": error, "error_description": description})
 
-    def seal(self, settings: ProviderSettings) -> str:
-        """Return the request as a text that only this issuer can read, for a form."""
+    def seal(self, settings: ProviderSettings, *, browser: str = "") -> str:
+        """Return the request as a text that only this issuer can read, for a form.
+
+        Only the browser that has this secret can go on with it, within an hour.
+        """
         members = asdict(self) | {"received_at": self.received_at.isoformat()}
-        return seal(members, _BOUND_TO, settings)
+        return seal(members, _BOUND_TO, settings, browser=browser)
 
 
-def unseal(text: str, settings: ProviderSettings) -> AuthorizationRequest:
+def unseal(
+    text: str, settings: ProviderSettings, *, browser: str = ""
+) -> AuthorizationRequest:
     """Return the request of a text that `seal` made. Raises ProtocolError."""
-    members = dict(unseal_members(text, _BOUND_TO, settings))
+    members = dict(unseal_members(text, _BOUND_TO, settings, browser=browser))
     received_at = datetime.fromisoformat(str(members.pop("received_at")))
+    if datetime.now(UTC) - received_at > _LIFETIME:
+        raise refuse_form()
     return AuthorizationRequest(received_at=received_at, **members)  # type: ignore[arg-type]  # seal wrote it
 
 

@@ -1,7 +1,25 @@
 """What an introspection says of a live token."""
 
+from typing import Final
+
 from authority_queries.engine.json_types import JsonObject, JsonValue
-from authority_queries.records import VerifiedToken
+from authority_queries.records import Client, VerifiedToken
+
+_PREFIX: Final = "ept:"
+_PERMISSION: Final = "ept:introspection"
+
+
+def may_introspect(client: Client, token: VerifiedToken) -> bool:
+    """Return whether a client may know about a live token (RFC 7662 section 4).
+
+    Each may about its own. A client with permissions for endpoints (`ept:token`) needs
+    `ept:introspection` for those of others: one that has registered itself lacks it.
+    Nobody else needs a client's refresh tokens.
+    """
+    if token.client_id == client.client_id:
+        return True
+    endpoints = {name for name in client.permissions if name.startswith(_PREFIX)}
+    return token.type == "access" and (not endpoints or _PERMISSION in endpoints)
 
 
 def introspected(token: VerifiedToken, issuer: str) -> JsonObject:

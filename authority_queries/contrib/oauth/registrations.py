@@ -1,11 +1,15 @@
 """Client metadata (RFC 7591 section 2) as the store's fields, and back."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from authority_queries.contrib.oauth.answers import ProtocolError
+from authority_queries.contrib.oauth.registered_uris import (
+    check_redirect_uri,
+    is_public_uri,
+)
 from authority_queries.engine.json_types import JsonObject, JsonValue
 from authority_queries.records import (
     Client,
@@ -27,7 +31,17 @@ _APPLICATIONS: Final[Mapping[str, ClientApplicationType]] = {
     "native": "native",
 }
 _PREFIX: Final = "scp:"
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+# Without ept:introspection: it may introspect only its own tokens.
+_ENDPOINTS: Final = (
+    "ept:authorization",
+    "ept:device_authorization",
+    "ept:revocation",
+    "ept:token",
+)
+# Control characters, ends of lines, and those that change the direction of a text.
+_UNPRINTABLE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +76,10 @@ class Metadata:
         return "public" if self.method == "none" else "confidential"
 
 
-def read_metadata(document: JsonObject) -> Metadata:
+def read_metadata(document: JsonObject, grant_types: Sequence[str]) -> Metadata:
     """Return the metadata of a request. Raises ProtocolError.
+
+    `grant_types` are those that the client may have.
 
     Unknown members are ignored (RFC 7591 section 2). The defaults are those of the RFC.
     """
@@ -81,15 +97,19 @@ def read_metadata(document: JsonObject) -> Metadata:
             check_redirect_uri(uri, application)
             for uri in _texts(document, "redirect_uris")
         ],
-        post_logout_redirect_uris=_texts(document, "post_logout_redirect_uris"),
+        post_logout_redirect_uris=[
+            check_redirect_uri(uri, application)
+            for uri in _texts(document, "post_logout_redirect_uris")
+        ],
         method=method,
         application_type=application,
-        grant_types=_texts(document, "grant_types") or ["authorization_code"],
+        grant_types=_grant_types(document, grant_types),
         response_types=_texts(document, "response_types") or ["code"],
         permissions=[
-            f"{_PREFIX}{scope}" for scope in (_text(document, "scope") or "").split()
+            *_ENDPOINTS,
+            *(f"{_PREFIX}{name}" for name in (_text(document, "scope") or "").split()),
         ],
-        client_name=_text(document, "client_name") or "",
+        client_name=_name(document),
         jwks=jwks,
         contacts=_texts(document, "contacts"),
         jwks_uri=_text(document, "jwks_uri"),
@@ -99,42 +119,15 @@ def read_metadata(document: JsonObject) -> Metadata:
         tos_uri=_text(document, "tos_uri"),
         software_id=_text(document, "software_id"),
         software_version=_text(document, "software_version"),
-        backchannel_logout_uri=_text(document, "backchannel_logout_uri"),
+        backchannel_logout_uri=_public_uri(document, "backchannel_logout_uri"),
         backchannel_session_required=_flag(
             document, "backchannel_logout_session_required"
         ),
-        frontchannel_logout_uri=_text(document, "frontchannel_logout_uri"),
+        frontchannel_logout_uri=_public_uri(document, "frontchannel_logout_uri"),
         frontchannel_session_required=_flag(
             document, "frontchannel_logout_session_required"
         ),
     )
-
-
-def check_redirect_uri(uri: str, application_type: ClientApplicationType) -> str:
-    """Return a redirect URI that a client may register. Raises ProtocolError.
-
-    It is https, or http to this machine. A native application may also have a scheme
-    of its own with a dot in it (RFC 8252 section 7).
-    """
-    try:
-        parts = urlsplit(uri)
-        is_local = parts.hostname in _LOOPBACK
-    except ValueError:
-        raise _invalid_redirect() from None
-    is_native = application_type == "native"
-    if (
-        parts.fragment
-        or "#" in uri
-        or "*" in uri
-        or parts.username is not None
-        or not (
-            (parts.scheme == "https" and parts.hostname)
-            or (parts.scheme == "http" and is_local)
-            or (is_native and "." in parts.scheme)
-        )
-    ):
-        raise _invalid_redirect()
-    return uri
 
 
 def metadata_of(client: Client, registration: ClientRegistration | None) -> JsonObject:
@@ -180,6 +173,28 @@ def _text(document: JsonObject, name: str) -> str | None:
     return value
 
 
+def _grant_types(document: JsonObject, allowed: Sequence[str]) -> Sequence[str]:
+    found = _texts(document, "grant_types") or ["authorization_code"]
+    if not set(found) <= set(allowed):
+        raise _invalid("grant_types")
+    return found
+
+
+def _name(document: JsonObject) -> str:
+    """Return the name of a client, which pages show."""
+    name = _text(document, "client_name") or ""
+    if _UNPRINTABLE.search(name):
+        raise _invalid("client_name")
+    return name
+
+
+def _public_uri(document: JsonObject, name: str) -> str | None:
+    uri = _text(document, name)
+    if uri is not None and not is_public_uri(uri):
+        raise _invalid(name)
+    return uri
+
+
 def _flag(document: JsonObject, name: str) -> bool:
     value = document.get(name, False)
     if not isinstance(value, bool):
@@ -192,11 +207,6 @@ def _texts(document: JsonObject, name: str) -> Sequence[str]:
     if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
         raise _invalid(name)
     return [str(value) for value in values]
-
-
-def _invalid_redirect() -> ProtocolError:
-    message = "a redirect URI must be https, or http to a loopback address"
-    return ProtocolError("invalid_redirect_uri", message)
 
 
 def _invalid(name: str) -> ProtocolError:

@@ -16,6 +16,11 @@ _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 _KEY_OCTETS: Final = 32
+_WITH_A_PERSON: Final = (
+    "authorization_code",
+    "refresh_token",
+    "urn:ietf:params:oauth:grant-type:device_code",
+)
 
 # The claims of a user for the granted scopes (OpenID Connect Core section 5.4).
 Claims: TypeAlias = Callable[[User, Sequence[str]], JsonObject]
@@ -64,6 +69,8 @@ class ProviderSettings:
     - `clock_skew`, `proof_lifetime`: for the times of assertions and DPoP proofs.
     - `registration`: who may register clients (RFC 7591): nobody, whoever has the
       `initial_access_token`, or everybody.
+    - `registration_grant_types`: what a client that registers, or has a metadata
+      document, may use. By default those at which a person consents.
     - `claims`: what the userinfo endpoint returns besides `sub`.
     """
 
@@ -81,6 +88,7 @@ class ProviderSettings:
     proof_lifetime: timedelta = _MINUTE
     registration: Literal["closed", "token", "open"] = "closed"
     initial_access_token: str | None = field(default=None, repr=False)
+    registration_grant_types: Sequence[str] = _WITH_A_PERSON
     acr_values_supported: Sequence[str] = ()
     endpoints: Endpoints = Endpoints()
     claims: Claims = standard_claims

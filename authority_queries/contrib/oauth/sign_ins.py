@@ -28,8 +28,12 @@ class Passed:
     amr: Sequence[str] = ("pwd",)
     factors: Sequence[UserCredentialKind] = ()
 
-    def seal(self, settings: ProviderSettings) -> str:
-        """Return this as a text that only this issuer can read, for a form."""
+    def seal(self, settings: ProviderSettings, *, browser: str) -> str:
+        """Return this as a text that only this issuer can read, for a form.
+
+        Only the browser that has this secret can go on with it: whoever copies the
+        text needs no password any more.
+        """
         members = {
             "user_id": str(self.user_id),
             "username": self.username,
@@ -37,7 +41,7 @@ class Passed:
             "amr": list(self.amr),
             "factors": list(self.factors),
         }
-        return seal(members, _SIGN_IN, settings)
+        return seal(members, _SIGN_IN, settings, browser=browser)
 
     def with_code(self) -> "Passed":
         """Return this after a right code: two factors."""
@@ -54,9 +58,11 @@ class Refused:
     retry_after: timedelta | None = None
 
 
-def unseal_passed(text: str, settings: ProviderSettings, now: datetime) -> Passed:
+def unseal_passed(
+    text: str, settings: ProviderSettings, now: datetime, *, browser: str
+) -> Passed:
     """Return what `Passed.seal` made. Raises ProtocolError, also if it is too old."""
-    members = dict(unseal_members(text, _SIGN_IN, settings))
+    members = dict(unseal_members(text, _SIGN_IN, settings, browser=browser))
     began_at = datetime.fromisoformat(str(members.pop("began_at")))
     user_id = UUID(str(members.pop("user_id")))
     if now - began_at > LIFETIME:

@@ -1,11 +1,12 @@
 """The authorization endpoint (RFC 6749 section 3.1, OpenID Connect Core 3.1.2)."""
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint, malformed
 from authority_queries.contrib.oauth._async.metadata_documents import (
     AsyncMetadataDocuments,
 )
+from authority_queries.contrib.oauth._async.requesting import redeem_pushed
 from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.contrib.oauth.authorization_requests import (
     AskConsent,
@@ -19,18 +20,16 @@ from authority_queries.contrib.oauth.authorization_requests import (
 from authority_queries.contrib.oauth.context import Context
 from authority_queries.contrib.oauth.decisions import ErrorPage, Redirect
 from authority_queries.contrib.oauth.outcomes import AUTHORIZATION, ERROR_PAGES
-from authority_queries.contrib.oauth.requests import Parameters, Request, pairs_of
+from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.contrib.oauth.scopes import check_scopes
 from authority_queries.errors import (
     InvalidArgumentError,
-    InvalidTokenError,
     InvalidValueError,
     TenantInactiveError,
 )
 from authority_queries.records import Client, CodeIssuance, LiveSession
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.secrets import mint_token
-from authority_queries.secrets.authorization_requests import parse_request_uri
 from authority_queries.service._async.authority import AsyncAuthority
 
 
@@ -127,7 +126,7 @@ class AsyncAuthorization(AsyncEndpoint):
             raise ProtocolError("invalid_client", "the client is unknown")
         reference = parameters.get("request_uri")
         if reference is not None:
-            parameters = await self._pushed(store, client, reference)
+            parameters = await redeem_pushed(store, client, reference)
         addressed = read_address(parameters, client, self._context.now())
         if not is_registered(client, addressed.redirect_uri):
             # The database compares it too, but only when a code is issued.
@@ -140,6 +139,25 @@ class AsyncAuthorization(AsyncEndpoint):
             refused = error
         except (InvalidArgumentError, InvalidValueError) as error:
             refused = malformed(error)
+        return await self._refuse(store, client, addressed, refused)
+
+    async def _refuse(
+        self,
+        store: AsyncStore,
+        client: Client,
+        addressed: AuthorizationRequest,
+        refused: ProtocolError,
+    ) -> Redirect | ErrorPage:
+        """Return the refusal.
+
+        A stranger's client could send people to any page with a request that is wrong
+        on purpose, before they see a page of this server (RFC 9700 section 4.11.2).
+        """
+        registration = await store.client_registrations.get(
+            tenant_id=self._tenant_id, client_uuid=client.id
+        )
+        if registration is not None and registration.source != "manual":
+            return ErrorPage(error=refused.error, description=refused.description)
         issuer = self._settings.issuer
         return addressed.refusal(issuer, refused.error, refused.description)
 
@@ -163,26 +181,6 @@ class AsyncAuthorization(AsyncEndpoint):
         )
         check_scopes(client, request.scopes, (each.name for each in known))
         return request
-
-    async def _pushed(
-        self, store: AsyncStore, client: Client, reference: str
-    ) -> Parameters:
-        try:
-            parsed = parse_request_uri(reference)
-        except InvalidTokenError:
-            parsed = None
-        pushed = None
-        if parsed is not None and parsed.tenant_id == self._tenant_id:
-            pushed = await store.pushed_requests.redeem(
-                tenant_id=self._tenant_id,
-                request_uri_hash=parsed.hash,
-                client_id=client.client_id,
-                redemption_id=uuid4(),
-            )
-        if pushed is None:
-            message = "request_uri is unknown, expired or used"
-            raise ProtocolError("invalid_request", message)
-        return Parameters(pairs_of(pushed.parameters))
 
     async def _decide(
         self,

@@ -57,7 +57,8 @@ class AsyncMetadataDocuments:
             message = "the client's metadata document cannot be fetched"
             raise ProtocolError("invalid_client", message) from None
         metadata = read_metadata(
-            {"token_endpoint_auth_method": "none", **fetched.document}
+            {"token_endpoint_auth_method": "none", **fetched.document},
+            self._context.settings.registration_grant_types,
         )
         if (
             fetched.document.get("client_id") != client_id

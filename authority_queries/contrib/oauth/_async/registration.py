@@ -12,6 +12,7 @@ from authority_queries.contrib.oauth._async.registering import (
 )
 from authority_queries.contrib.oauth.answers import NO_STORE, Answer, ProtocolError
 from authority_queries.contrib.oauth.registrations import (
+    Metadata,
     metadata_of,
     read_metadata,
 )
@@ -51,7 +52,7 @@ class AsyncRegistration(AsyncEndpoint):
 
     async def _register(self, store: AsyncStore, request: Request) -> Answer:
         self._check_allowed(request)
-        metadata = read_metadata(request.document())
+        metadata = self._metadata(request)
         registration_token = mint_token("registration", self._tenant_id)
         client = await create_client(
             store, self._tenant_id, str(uuid4()), metadata, source="dynamic"
@@ -97,9 +98,13 @@ class AsyncRegistration(AsyncEndpoint):
             )
             return Answer(status=204, headers=NO_STORE)
         if request.method == "PUT":
-            metadata = read_metadata(request.document())
+            metadata = self._metadata(request)
             client = await replace_client(store, client, metadata, source="dynamic")
         return await self._described(store, client, self._management(client, token))
+
+    def _metadata(self, request: Request) -> Metadata:
+        allowed = self._settings.registration_grant_types
+        return read_metadata(request.document(), allowed)
 
     def _check_allowed(self, request: Request) -> None:
         if request.method != "POST":

@@ -2,15 +2,18 @@
 
 from datetime import timedelta
 from typing import Final
+from uuid import uuid4
 
 from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint, refuse
 from authority_queries.contrib.oauth.answers import NO_STORE, Answer, ProtocolError
 from authority_queries.contrib.oauth.authorization_requests import read_request
 from authority_queries.contrib.oauth.context import Presenter
 from authority_queries.contrib.oauth.outcomes import DEVICE_REQUEST
-from authority_queries.contrib.oauth.requests import Parameters, Request
+from authority_queries.contrib.oauth.requests import Parameters, Request, pairs_of
 from authority_queries.contrib.oauth.scopes import check_scopes
 from authority_queries.engine.json_types import JsonValue
+from authority_queries.errors import InvalidTokenError
+from authority_queries.records import Client
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.secrets import (
     format_request_uri,
@@ -18,6 +21,7 @@ from authority_queries.secrets import (
     mint_token,
     mint_user_code,
 )
+from authority_queries.secrets.authorization_requests import parse_request_uri
 
 _LIFETIME: Final = timedelta(minutes=1)
 # They authenticate the client, and are not part of the request.
@@ -88,6 +92,28 @@ class AsyncDeviceAuthorization(AsyncEndpoint):
             "interval": int(interval.total_seconds()),
         }
         return Answer(headers=NO_STORE, body=body)
+
+
+async def redeem_pushed(
+    store: AsyncStore, client: Client, reference: str
+) -> Parameters:
+    """Return the parameters of a request_uri, and use it up. Raises ProtocolError."""
+    try:
+        parsed = parse_request_uri(reference)
+    except InvalidTokenError:
+        parsed = None
+    pushed = None
+    if parsed is not None and parsed.tenant_id == client.tenant_id:
+        pushed = await store.pushed_requests.redeem(
+            tenant_id=client.tenant_id,
+            request_uri_hash=parsed.hash,
+            client_id=client.client_id,
+            redemption_id=uuid4(),
+        )
+    if pushed is None:
+        message = "request_uri is unknown, expired or used"
+        raise ProtocolError("invalid_request", message)
+    return Parameters(pairs_of(pushed.parameters))
 
 
 def _stored(parameters: Parameters, presenter: Presenter) -> dict[str, JsonValue]:

@@ -104,9 +104,10 @@ class AsyncSignIn(AsyncEndpoint):
             )
         return None if session is None else minted.token
 
-    def unseal(self, text: str) -> Passed:
-        """Return what `Passed.seal` made. Raises ProtocolError."""
-        return unseal_passed(text, self._settings, self._context.now())
+    def unseal(self, text: str, *, browser: str) -> Passed:
+        """Return what `Passed.seal` made for this browser. Raises ProtocolError."""
+        now = self._context.now()
+        return unseal_passed(text, self._settings, now, browser=browser)
 
     async def _step_up(
         self,

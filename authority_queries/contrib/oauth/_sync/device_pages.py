@@ -2,6 +2,7 @@
 """The page on which a person approves a device (RFC 8628 section 3.3)."""
 
 from ipaddress import IPv4Address, IPv6Address
+from typing import Final
 
 from authority_queries.contrib.oauth._sync.endpoint import Endpoint
 from authority_queries.errors import InvalidArgumentError
@@ -13,6 +14,12 @@ from authority_queries.records import (
 from authority_queries.repositories._sync.store import Store
 from authority_queries.secrets import hash_user_code
 
+_Address = IPv4Address | IPv6Address
+_UNKNOWN: Final = IPv4Address("0.0.0.0")  # noqa: S104 -- no address to listen at
+# A right code is counted twice: by `find`, and by the answer.
+_PAIR_LIMIT: Final = 20
+_TENANT_LIMIT: Final = 200
+
 
 class DevicePages(Endpoint):
     """Looks up a typed user code, and approves or denies its device.
@@ -22,24 +29,19 @@ class DevicePages(Endpoint):
     """
 
     def find(
-        self, user_code: str, cookie: str, address: IPv4Address | IPv6Address
+        self, user_code: str, cookie: str, address: _Address
     ) -> PendingDeviceAuthorization | None:
         """Return the request with this code, while it waits. Each call is a guess.
 
-        None also if the person has not signed in, or has guessed too often.
+        None also if the person has not signed in, or has guessed too often. The calls
+        of `approve` and `deny` count too.
         """
         session = self._session(cookie)
         code_hash = self._hash(user_code)
         if session is None or code_hash is None:
             return None
         with self._authority.tenant(self._tenant_id, autocommit=True) as store:
-            reserved = store.login_attempts.reserve(
-                tenant_id=self._tenant_id,
-                username=session.username,
-                address=address,
-                factor="user_code",
-            )
-            if not reserved.allowed:
+            if not self._may_guess(store, session, address):
                 return None
             return store.device_authorizations.get_by_user_code(
                 tenant_id=self._tenant_id, user_code_hash=code_hash
@@ -54,6 +56,8 @@ class DevicePages(Endpoint):
         if code_hash is None:
             return "invalid"
         with self._authority.tenant(self._tenant_id, autocommit=True) as store:
+            if not self._may_guess(store, session, session.address):
+                return "invalid"
             pending = store.device_authorizations.get_by_user_code(
                 tenant_id=self._tenant_id, user_code_hash=code_hash
             )
@@ -77,11 +81,27 @@ class DevicePages(Endpoint):
         if session is None or code_hash is None:
             return False
         with self._authority.tenant(self._tenant_id, autocommit=True) as store:
+            if not self._may_guess(store, session, session.address):
+                return False
             return store.device_authorizations.deny(
                 tenant_id=self._tenant_id,
                 user_code_hash=code_hash,
                 user_id=session.user_id,
             )
+
+    def _may_guess(
+        self, store: Store, session: LiveSession, address: _Address | None
+    ) -> bool:
+        """Count a guess. A page that only calls `approve` could guess codes too."""
+        reserved = store.login_attempts.reserve(
+            tenant_id=self._tenant_id,
+            username=session.username,
+            address=address or _UNKNOWN,
+            factor="user_code",
+            pair_limit=_PAIR_LIMIT,
+            tenant_limit=_TENANT_LIMIT,
+        )
+        return reserved.allowed
 
     def _consent(
         self,

@@ -13,6 +13,7 @@ from authority_queries.contrib.oauth._sync.registering import (
 )
 from authority_queries.contrib.oauth.answers import NO_STORE, Answer, ProtocolError
 from authority_queries.contrib.oauth.registrations import (
+    Metadata,
     metadata_of,
     read_metadata,
 )
@@ -52,7 +53,7 @@ class Registration(Endpoint):
 
     def _register(self, store: Store, request: Request) -> Answer:
         self._check_allowed(request)
-        metadata = read_metadata(request.document())
+        metadata = self._metadata(request)
         registration_token = mint_token("registration", self._tenant_id)
         client = create_client(
             store, self._tenant_id, str(uuid4()), metadata, source="dynamic"
@@ -96,9 +97,13 @@ class Registration(Endpoint):
             )
             return Answer(status=204, headers=NO_STORE)
         if request.method == "PUT":
-            metadata = read_metadata(request.document())
+            metadata = self._metadata(request)
             client = replace_client(store, client, metadata, source="dynamic")
         return self._described(store, client, self._management(client, token))
+
+    def _metadata(self, request: Request) -> Metadata:
+        allowed = self._settings.registration_grant_types
+        return read_metadata(request.document(), allowed)
 
     def _check_allowed(self, request: Request) -> None:
         if request.method != "POST":

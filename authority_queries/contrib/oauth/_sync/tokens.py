@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from authority_queries.contrib.oauth._sync.endpoint import Endpoint
 from authority_queries.contrib.oauth.answers import NO_STORE, Answer, ProtocolError
-from authority_queries.contrib.oauth.introspection import introspected
+from authority_queries.contrib.oauth.introspection import introspected, may_introspect
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.engine.json_types import JsonValue
 from authority_queries.errors import InvalidTokenError
@@ -29,7 +29,7 @@ class Introspection(Endpoint):
             message = "a public client cannot introspect"
             raise ProtocolError("invalid_client", message)
         found = self.find(store, parameters.require("token"))
-        if found is None:
+        if found is None or not may_introspect(presenter.client, found):
             return Answer(headers=NO_STORE, body={"active": False})
         return Answer(headers=NO_STORE, body=introspected(found, self._settings.issuer))
 
