@@ -208,3 +208,33 @@ def test_no_other_login_executes_the_functions(home: Place, kind: str) -> None:
     )
     assert len(functions) == 7
     assert not any(may for _, may in functions)
+
+
+def test_look_ups_do_not_scan_the_tenant(importer: Importer, home: Place) -> None:
+    """Each batch reads as many stored users as it names. There are no statistics."""
+    count = 2000
+    held = documents(
+        [tenant("wide")],
+        *(
+            [user(f"u{number}"), UserRoleEntry(user=f"u{number}", role="auditor")]
+            for number in range(count)
+        ),
+        tenant="wide",
+    )
+    before = read_users(home)
+    summary = run(importer, *held, batch_size=50)
+    assert summary.created["user_role"] == count
+    importer.close()  # Its session reports what it has read.
+    # The foreign key of each role reads a user once, and its lock once more.
+    assert read_users(home) - before <= 3 * count
+
+
+def read_users(home: Place) -> int:
+    home.dba.execute("select pg_stat_clear_snapshot()")
+    ((found,),) = rows(
+        home,
+        "select (seq_tup_read + idx_tup_fetch)::bigint from pg_stat_user_tables "
+        "where relid = 'authority.users'::regclass",
+    )
+    assert isinstance(found, int)
+    return found
