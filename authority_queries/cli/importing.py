@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,6 +20,14 @@ if TYPE_CHECKING:
     from authority_queries.importing.writing.summaries import CollectionSummary
 
 _STOPPED: Final = "authority: stopped: go on with --resume"
+_DOCUMENTS: Final = (
+    "collection",
+    "read",
+    "imported",
+    "refused",
+    "skipped",
+    "without rows",
+)
 _JOURNAL: Final = Path("authority-import.journal")
 _EPILOG: Final = (
     "Log in as the owner of the database, as for `authority migrate`. Exit codes: 0 "
@@ -88,6 +95,8 @@ def run_import(settings: Settings, arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         report=arguments.report,
         batch_size=arguments.batch_size,
+        since=arguments.since,
+        mapping=arguments.mapping,
     )
     stop = Stop()
     with open_named(arguments) as source:
@@ -125,7 +134,7 @@ def _imported(
 def _print(summary: "ImportSummary") -> None:
     """Print the counts on stdout, and why documents were refused on stderr."""
     documents = [
-        (one.name, one.read, one.imported, one.refusals, one.skipped)
+        (one.name, one.read, one.imported, one.refusals, one.skipped, one.rowless)
         for one in summary.collections
     ]
     created, existing, updated = summary.created, summary.existing, summary.updated
@@ -133,13 +142,14 @@ def _print(summary: "ImportSummary") -> None:
         (kind, created[kind], existing[kind], updated[kind])
         for kind in created | existing
     ]
-    dropped = Counter[tuple[str, str]]()
-    for one in summary.collections:
-        dropped.update(one.dropped)
-    fields = [(*names, count) for names, count in sorted(dropped.items())]
-    _print_table(documents, "collection", "read", "imported", "refused", "skipped")
+    fields = [
+        (one.name, *names, count)
+        for one in summary.collections
+        for names, count in sorted(one.dropped.items())
+    ]
+    _print_table(documents, *_DOCUMENTS)
     _print_table(kinds, "rows", "created", "existing", "updated")
-    _print_table(fields, "dropped field", "reason", "documents")
+    _print_table(fields, "collection", "dropped field", "reason", "documents")
     for one in summary.collections:
         _print_refused(one)
     if summary.header.is_dry_run:

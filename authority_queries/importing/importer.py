@@ -72,6 +72,8 @@ class Importer(Pooled):
             tenant=options.tenant,
             is_dry_run=options.dry_run,
             is_update=options.update,
+            since=options.since,
+            mapping=options.mapping_digest(),
             at=datetime.now(UTC),
         )
         if options.resume and options.journal is not None:

@@ -4,9 +4,6 @@ set local statement_timeout = '60s';
 set local role pg_database_owner;
 call authority.guard_rollback('0067_import_entries');
 drop function if exists authority.import_rows(uuid, text, text[], text[], text);
-drop function if exists authority.find_named_rows(
-    uuid, text[], text[], text[], text[]
-);
 drop function if exists authority.import_tenant(
     uuid,
     text,

@@ -208,3 +208,34 @@ def test_no_other_login_executes_the_functions(home: Place, kind: str) -> None:
     )
     assert len(functions) == 7
     assert not any(may for _, may in functions)
+
+
+def test_look_ups_do_not_scan_the_tenant(home: Place) -> None:
+    """Plans that are made while a table is small do not outlive that."""
+    count = 2000
+    held = documents(
+        [tenant("wide")],
+        *(
+            [user(f"u{number}"), UserRoleEntry(user=f"u{number}", role="auditor")]
+            for number in range(count)
+        ),
+        tenant="wide",
+    )
+    before = read_users(home)
+    # A session reports what it has read when it ends.
+    with Importer.open(home.settings("owner")) as importer:
+        summary = run(importer, *held, batch_size=50)
+    assert summary.created["user_role"] == count
+    # Without statistics, a table of some hundred rows is scanned. A larger one is not.
+    assert read_users(home) - before <= 800 * count
+
+
+def read_users(home: Place) -> int:
+    home.dba.execute("select pg_stat_clear_snapshot()")
+    ((found,),) = rows(
+        home,
+        "select (seq_tup_read + idx_tup_fetch)::bigint from pg_stat_user_tables "
+        "where relid = 'authority.users'::regclass",
+    )
+    assert isinstance(found, int)
+    return found

@@ -214,6 +214,27 @@ def test_a_journal_belongs_to_one_import(home: Place, tmp_path: Path) -> None:
     assert run(home, "lion", journal=journal, resume=True).is_complete
 
 
+def test_an_import_goes_on_with_the_options_of_its_journal(
+    home: Place, tmp_path: Path
+) -> None:
+    journal, mapping = tmp_path / "journal", tmp_path / "mapping.toml"
+    mapping.write_text("version = 1\n")
+    given: dict[str, Any] = {"journal": journal, "since": THEN, "mapping": mapping}
+    given["tenant"] = "wolf"
+    run(home, "wolf", **given)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-1]))
+    given["resume"] = True
+    for name, other in (("tenant", "fox"), ("since", LATER), ("mapping", None)):
+        with pytest.raises(ConfigurationError, match=f"with another (--)?{name}"):
+            run(home, "wolf", **{**given, name: other})
+    mapping.write_text("version = 2\n")
+    with pytest.raises(ConfigurationError, match="the mapping file was changed"):
+        run(home, "wolf", **given)
+    mapping.write_text("version = 1\n")
+    assert run(home, "wolf", **given).is_complete
+
+
 def test_a_journal_has_one_writer(home: Place, tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     seen = []

@@ -51,15 +51,14 @@ _MODULES: Final[Mapping[str, str]] = {
     "mongodb": "mongodb",
     "openiddict-postgresql": "openiddict_postgresql",
 }
+KINDS: Final = tuple(sorted(_MODULES))
 
 
 def open_source(kind: str, options: SourceOptions) -> Source:
     """Open a source of this kind. Raises ConfigurationError, SourceError."""
     module = _MODULES.get(kind)
     if module is None:
-        message = (
-            f"source {kind!r} is unknown: use one of {', '.join(sorted(_MODULES))}"
-        )
+        message = f"source {kind!r} is unknown: use one of {', '.join(KINDS)}"
         raise ConfigurationError(message)
     # Imported here because its driver may not be installed.
     opener: Callable[[SourceOptions], Source] = import_module(

@@ -64,6 +64,7 @@ class BatchWriter:
                 # It has no row, and needs no tenant: all its fields were dropped.
                 dropped = ((each.field, each.reason) for each in document.dropped)
                 outcome.dropped.update(dropped)
+                outcome.rowless += 1
             elif code is not None and self._only not in (None, code):
                 outcome.skipped += 1
             elif document.refused is not None:

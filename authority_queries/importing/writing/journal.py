@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Self
+from typing import IO, Final, Self
 
 from pydantic import ValidationError
 
@@ -18,6 +18,15 @@ from authority_queries.importing.writing.journal_lines import (
     Line,
     Resumed,
 )
+
+# What an import that goes on has in common with the journal, and its name in messages.
+_SAME: Final = {
+    "source": "source",
+    "database": "database",
+    "tenant": "tenant",
+    "since": "--since",
+    "mapping": "--mapping, or the mapping file was changed",
+}
 
 
 class Journal:
@@ -135,7 +144,8 @@ def resumed(place: Path, header: Header) -> Journal:
     """Open the journal of an unfinished import, and note that it goes on.
 
     `header` is that of the run that goes on. Raises ConfigurationError unless its
-    source, database and tenant are those of the journal, and both update or neither.
+    source, database, tenant, time and mapping are those of the journal, and both update
+    or neither.
     """
     journal = Journal.resume(place)
     with _closed_on_error(journal):
@@ -146,16 +156,20 @@ def resumed(place: Path, header: Header) -> Journal:
         if journal.is_finished:
             message = f"{place} is the journal of a finished import"
             raise ConfigurationError(message)
-        for what in ("source", "database", "tenant"):
-            if getattr(before, what) != getattr(header, what):
-                message = f"{place} is the journal of an import with another {what}"
-                raise ConfigurationError(message)
-        if before.is_update is not header.is_update:
-            with_it = "with" if before.is_update else "without"
-            message = f"{place} is the journal of an import {with_it} --update"
-            raise ConfigurationError(message)
+        _check_same(place, before, header)
         journal.append(Resumed(run=header.run, login=header.login, at=header.at))
     return journal
+
+
+def _check_same(place: Path, before: Header, header: Header) -> None:
+    for field, what in _SAME.items():
+        if getattr(before, field) != getattr(header, field):
+            message = f"{place} is the journal of an import with another {what}"
+            raise ConfigurationError(message)
+    if before.is_update is not header.is_update:
+        with_it = "with" if before.is_update else "without"
+        message = f"{place} is the journal of an import {with_it} --update"
+        raise ConfigurationError(message)
 
 
 @contextmanager

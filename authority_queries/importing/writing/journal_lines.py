@@ -23,7 +23,10 @@ class _Line(BaseModel):
 
 
 class Header(_Line):
-    """The first line: which import this is. Names have no password."""
+    """The first line: which import this is. Names have no password.
+
+    `mapping` is the SHA-256 of the mapping file.
+    """
 
     line: Literal["import"] = "import"
     format: Literal["authority import 1"] = "authority import 1"
@@ -34,6 +37,8 @@ class Header(_Line):
     tenant: str | None
     is_dry_run: bool
     is_update: bool = False
+    since: AwareDatetime | None = None
+    mapping: str | None = None
     at: AwareDatetime
 
 
@@ -69,6 +74,7 @@ class Batch(_Line):
     position: JsonValue
     read: int
     skipped: int = 0
+    rowless: int = 0
     created: dict[str, int] = {}
     existing: dict[str, int] = {}
     updated: dict[str, int] = {}

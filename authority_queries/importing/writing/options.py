@@ -1,6 +1,8 @@
 """How a source is imported, and how far an import is."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +42,8 @@ class ImportOptions:
     - `report`: a file for the report, as JSON, with a page beside it for people. An
       import that fails writes it, too.
     - `batch_size`: the number of documents in one transaction.
+    - `since`, `mapping`: those of the source's options. The journal notes them, so that
+      an import does not go on with others.
     """
 
     tenant: str | None = None
@@ -49,6 +53,8 @@ class ImportOptions:
     resume: bool = False
     report: Path | None = None
     batch_size: int = _BATCH
+    since: datetime | None = None
+    mapping: Path | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -57,3 +63,13 @@ class ImportOptions:
         if self.resume and (self.journal is None or self.dry_run):
             message = "resume needs the journal of an import that was no dry run"
             raise ConfigurationError(message)
+
+    def mapping_digest(self) -> str | None:
+        """Return the SHA-256 of the mapping file. Raises ConfigurationError."""
+        if self.mapping is None:
+            return None
+        try:
+            return sha256(self.mapping.read_bytes()).hexdigest()
+        except OSError as error:
+            message = f"mapping {self.mapping} cannot be read: {error.strerror}"
+            raise ConfigurationError(message) from None

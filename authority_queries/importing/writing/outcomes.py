@@ -21,12 +21,13 @@ class Outcome:
     """Counts of documents and, by the kind of their entries, of rows.
 
     `existing` rows were stored before, with the same key; some of them were `updated`.
-    `skipped` documents belong to
-    a tenant that was not asked for.
+    `skipped` documents belong to a tenant that was not asked for. `rowless` documents
+    became nothing: all their fields were dropped.
     """
 
     read: int = 0
     skipped: int = 0
+    rowless: int = 0
     created: Counter[str] = field(default_factory=Counter)
     existing: Counter[str] = field(default_factory=Counter)
     updated: Counter[str] = field(default_factory=Counter)
@@ -48,6 +49,7 @@ class Outcome:
         """Add the counts of another outcome."""
         self.read += other.read
         self.skipped += other.skipped
+        self.rowless += other.rowless
         self.created.update(other.created)
         self.existing.update(other.existing)
         self.updated.update(other.updated)

@@ -66,6 +66,7 @@ def _head(summary: ImportSummary) -> JsonObject:
         "tenant": header.tenant,
         "is_dry_run": header.is_dry_run,
         "is_update": header.is_update,
+        "since": header.since.isoformat() if header.since else None,
         "is_complete": summary.is_complete,
         "began_at": header.at.isoformat(),
         "resumed_at": [moment.isoformat() for moment in summary.resumed],
@@ -85,6 +86,7 @@ def _collection(one: CollectionSummary) -> JsonObject:
         "read": one.read,
         "imported": one.imported,
         "skipped": one.skipped,
+        "without_rows": one.rowless,
         "refused": one.refusals,
         "created": dict(one.created),
         "existing": dict(one.existing),
@@ -146,8 +148,18 @@ def _facts(summary: ImportSummary) -> list[tuple[str, Cell]]:
 def _documents_table(summary: ImportSummary) -> ReportTable:
     return ReportTable(
         title="Documents",
-        note="Skipped documents belong to a tenant that was not asked for.",
-        columns=("Collection", "Read", "Imported", "Refused", "Skipped", "Complete"),
+        note="Skipped documents belong to a tenant that was not asked for. Documents "
+        "without rows became nothing, such as expired tokens: the dropped fields name "
+        "the reasons.",
+        columns=(
+            "Collection",
+            "Read",
+            "Imported",
+            "Refused",
+            "Skipped",
+            "Without rows",
+            "Complete",
+        ),
         rows=[
             (
                 one.name,
@@ -155,6 +167,7 @@ def _documents_table(summary: ImportSummary) -> ReportTable:
                 one.imported,
                 one.refusals,
                 one.skipped,
+                one.rowless,
                 "yes" if one.is_done else "no",
             )
             for one in summary.collections

@@ -88,6 +88,7 @@ class Run:
                 position=documents[-1].position,
                 read=outcome.read,
                 skipped=outcome.skipped,
+                rowless=outcome.rowless,
                 created=outcome.created,
                 existing=outcome.existing,
                 updated=outcome.updated,

@@ -24,12 +24,14 @@ class CollectionSummary:
     """What became of the documents of a collection, and of their rows by kind.
 
     `refused` are the first 1000 refused documents, `refusals` is the number of all.
-    `dropped` counts documents by field and reason.
+    `dropped` counts documents by field and reason. `rowless` documents became nothing,
+    such as expired tokens: all their fields were dropped.
     """
 
     name: str
     read: int = 0
     skipped: int = 0
+    rowless: int = 0
     refusals: int = 0
     refused: list[Refusal] = field(default_factory=list)
     created: Counter[str] = field(default_factory=Counter)
@@ -42,12 +44,13 @@ class CollectionSummary:
     @property
     def imported(self) -> int:
         """The number of documents whose rows are stored."""
-        return self.read - self.skipped - self.refusals
+        return self.read - self.skipped - self.rowless - self.refusals
 
     def add(self, batch: Batch) -> None:
         """Add a committed batch."""
         self.read += batch.read
         self.skipped += batch.skipped
+        self.rowless += batch.rowless
         self.refusals += len(batch.refused)
         self.refused += batch.refused[: _MOST_REFUSED - len(self.refused)]
         self.created.update(batch.created)
