@@ -284,7 +284,7 @@ def test_extensions_of_authlib_see_the_code(
 
     @flask.post("/other")
     def other() -> Response:
-        found = server.create_endpoint_response("token")
+        found = server.create_endpoint_response("token")  # type: ignore[no-untyped-call]  # of types-Authlib
         assert isinstance(found, Response)
         return found
 

@@ -32,7 +32,7 @@ class StoreGrant(BaseGrant, TokenEndpointMixin):
         self.request.client = self.authenticate_token_endpoint_client()
 
     @hooked
-    def create_token_response(self) -> Response:
+    def create_token_response(self) -> Response:  # pyright: ignore[reportIncompatibleMethodOverride]  # types-Authlib has a text
         """Redeem the grant, and return the tokens."""
         provider = self.issuer.provider
         with translated():

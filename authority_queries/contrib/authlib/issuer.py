@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from authlib.oauth2 import AuthorizationServer
@@ -81,7 +81,8 @@ class Issuer:
 
     def bind(self, kind: type[_Bound]) -> type[_Bound]:
         """Return a grant or an endpoint of this issuer."""
-        return type(kind.__name__, (kind,), {"issuer": self})
+        bound = type(kind.__name__, (kind,), {"issuer": self})
+        return cast("type[_Bound]", bound)
 
     def authenticate_with(self, server: AuthorizationServer) -> None:
         """Let contrib.oauth authenticate the clients of Authlib's server.
