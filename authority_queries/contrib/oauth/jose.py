@@ -147,7 +147,9 @@ def _keys_of(keys: JsonObject) -> list[dict[str, str | list[str]]]:
     found = keys["keys"]
     if not isinstance(found, list):
         raise TypeError
-    return [key for key in found if key.get("use", "sig") == "sig"]
+    return [
+        key for key in found if isinstance(key, dict) and key.get("use", "sig") == "sig"
+    ]
 
 
 def _proof_of(proof: str) -> tuple[_Key, Mapping[str, JsonValue]]:
