@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import cycle
-from typing import Final
+from typing import Any, Final
 
 from authlib.common.security import generate_token
 from authlib.integrations.sqla_oauth2 import (
@@ -258,7 +258,7 @@ def _string(kind: str, number: int) -> str:
 
 def _verify(session: "scoped_session", tokens: int) -> Callable[[], object]:
     strings = cycle([_string("access", n) for n in picked(tokens)])
-    validator = create_bearer_token_validator(session, OAuth2Token)()
+    validator: Any = create_bearer_token_validator(session, OAuth2Token)()
 
     def verify() -> None:
         token = validator.authenticate_token(next(strings))
@@ -323,7 +323,7 @@ def _rotate(session: "scoped_session", tokens: int) -> Callable[[], object]:
         found.refresh_token_revoked_at = int(time.time())
         session.add(found)
         session.commit()
-        held.append((token["refresh_token"], client_id))
+        held.append((str(token["refresh_token"]), client_id))
 
     return rotate
 

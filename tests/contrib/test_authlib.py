@@ -217,7 +217,7 @@ def test_a_refusal_goes_to_the_client_or_to_the_person(browser: FlaskClient) -> 
 def test_a_confidential_client_authenticates_in_its_way(
     browser: FlaskClient, authority_tenant: SampleTenant
 ) -> None:
-    authority_tenant.client("job", secret="s3cret")
+    authority_tenant.client("job", secret="s3cret", grant_types=["client_credentials"])
     header = dict([basic("job", "s3cret")])
     grant = {"grant_type": "client_credentials"}
 
@@ -232,6 +232,8 @@ def test_a_confidential_client_authenticates_in_its_way(
     assert "Basic" in wrong.headers["WWW-Authenticate"]
     public = post(browser, "/token", client_id="app", **grant)
     assert error(public, 401) == "invalid_client"
+    other = ask("/token", header, grant_type="refresh_token", refresh_token="x")
+    assert error(other) == "unauthorized_client"
     found = ask("/introspect", header, token=token).json or {}
     assert (found["active"], found["client_id"]) == (True, "job")
     assert post(browser, "/introspect", token=token, client_id="app").status_code == 401
