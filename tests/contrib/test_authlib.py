@@ -24,7 +24,14 @@ from authority_queries.contrib.authlib import (
 from authority_queries.contrib.oauth import Provider
 from authority_queries.records import Client, User
 from authority_queries.testing import SampleTenant
-from tests.contrib.flows import CALLBACK, CHALLENGE, ISSUER, VERIFIER, basic
+from tests.contrib.flows import (
+    CALLBACK,
+    CHALLENGE,
+    ISSUER,
+    VERIFIER,
+    basic,
+    enroll_totp,
+)
 
 pytestmark = pytest.mark.one_version
 
@@ -243,6 +250,16 @@ def test_a_confidential_client_authenticates_in_its_way(
     assert tokens(ask("/revoke", header, token=token)) == {}
     assert ask("/introspect", header, token=token).json == {"active": False}
     assert ask("/introspect", header, token="nonsense").json == {"active": False}
+
+
+def test_a_second_factor_is_required(
+    browser: FlaskClient, provider: Provider, authority_tenant: SampleTenant, ann: User
+) -> None:
+    code = enroll_totp(provider, authority_tenant, ann)
+    form = {"username": "ann", "password": "swordfish"}
+    assert "password" in authorize(browser, form).text
+    assert "password" in authorize(browser, {**form, "code": "000000"}).text
+    assert "Allow" in authorize(browser, {**form, "code": code}).text
 
 
 def test_a_device_polls_until_it_is_approved(
