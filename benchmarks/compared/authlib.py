@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import cycle
-from typing import Final
+from typing import Any, Final
 
 from authlib.common.security import generate_token
 from authlib.integrations.sqla_oauth2 import (
@@ -258,7 +258,7 @@ def _string(kind: str, number: int) -> str:
 
 def _verify(session: "scoped_session", tokens: int) -> Callable[[], object]:
     strings = cycle([_string("access", n) for n in picked(tokens)])
-    validator = create_bearer_token_validator(session, OAuth2Token)()
+    validator: Any = create_bearer_token_validator(session, OAuth2Token)()
 
     def verify() -> None:
         # The stubs have no types for this method.

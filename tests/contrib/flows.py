@@ -1,5 +1,6 @@
 """Steps of flows that the tests of contrib share."""
 
+import time
 from base64 import b64encode
 from urllib.parse import parse_qs, quote_plus, urlsplit
 
@@ -10,6 +11,7 @@ from authority_queries.contrib.oauth import (
     Redirect,
     Request,
 )
+from authority_queries.credentials import mint_totp_secret
 from authority_queries.engine.json_types import JsonValue
 from authority_queries.records import User
 from authority_queries.testing import SampleTenant
@@ -100,3 +102,21 @@ def redeem(granted: str, **more: str) -> Request:
         **more,
     }
     return post("/token", **{name: value for name, value in given.items() if value})
+
+
+def enroll_totp(provider: Provider, tenant: SampleTenant, user: User) -> str:
+    """Give a user a TOTP secret, and return the code that is right next."""
+    secret, step = mint_totp_secret(), int(time.time() // 30)
+    keyring = provider.settings.keyring
+    with tenant.unit(autocommit=True) as store:
+        store.totp_credentials.enroll(
+            tenant_id=tenant.id, user_id=user.id, secret=secret, keyring=keyring
+        )
+        confirmed = store.totp_credentials.confirm(
+            tenant_id=tenant.id,
+            user_id=user.id,
+            code=secret.code(step - 1),
+            keyring=keyring,
+        )
+    assert confirmed.outcome == "confirmed"
+    return secret.code(step)

@@ -24,7 +24,14 @@ from authority_queries.contrib.authlib import (
 from authority_queries.contrib.oauth import Provider
 from authority_queries.records import Client, User
 from authority_queries.testing import SampleTenant
-from tests.contrib.flows import CALLBACK, CHALLENGE, ISSUER, VERIFIER, basic
+from tests.contrib.flows import (
+    CALLBACK,
+    CHALLENGE,
+    ISSUER,
+    VERIFIER,
+    basic,
+    enroll_totp,
+)
 
 pytestmark = pytest.mark.one_version
 
@@ -217,7 +224,7 @@ def test_a_refusal_goes_to_the_client_or_to_the_person(browser: FlaskClient) -> 
 def test_a_confidential_client_authenticates_in_its_way(
     browser: FlaskClient, authority_tenant: SampleTenant
 ) -> None:
-    authority_tenant.client("job", secret="s3cret")
+    authority_tenant.client("job", secret="s3cret", grant_types=["client_credentials"])
     header = dict([basic("job", "s3cret")])
     grant = {"grant_type": "client_credentials"}
 
@@ -232,6 +239,8 @@ def test_a_confidential_client_authenticates_in_its_way(
     assert "Basic" in wrong.headers["WWW-Authenticate"]
     public = post(browser, "/token", client_id="app", **grant)
     assert error(public, 401) == "invalid_client"
+    other = ask("/token", header, grant_type="refresh_token", refresh_token="x")
+    assert error(other) == "unauthorized_client"
     found = ask("/introspect", header, token=token).json or {}
     assert (found["active"], found["client_id"]) == (True, "job")
     assert post(browser, "/introspect", token=token, client_id="app").status_code == 401
@@ -241,6 +250,16 @@ def test_a_confidential_client_authenticates_in_its_way(
     assert tokens(ask("/revoke", header, token=token)) == {}
     assert ask("/introspect", header, token=token).json == {"active": False}
     assert ask("/introspect", header, token="nonsense").json == {"active": False}
+
+
+def test_a_second_factor_is_required(
+    browser: FlaskClient, provider: Provider, authority_tenant: SampleTenant, ann: User
+) -> None:
+    code = enroll_totp(provider, authority_tenant, ann)
+    form = {"username": "ann", "password": "swordfish"}
+    assert "password" in authorize(browser, form).text
+    assert "password" in authorize(browser, {**form, "code": "000000"}).text
+    assert "Allow" in authorize(browser, {**form, "code": code}).text
 
 
 def test_a_device_polls_until_it_is_approved(
@@ -284,7 +303,7 @@ def test_extensions_of_authlib_see_the_code(
 
     @flask.post("/other")
     def other() -> Response:
-        found = server.create_endpoint_response("token")  # type: ignore[no-untyped-call]  # the stubs have no types for it
+        found = server.create_endpoint_response("token")  # type: ignore[no-untyped-call]  # of types-Authlib
         assert isinstance(found, Response)
         return found
 

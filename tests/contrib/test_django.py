@@ -1,6 +1,5 @@
 """Sign-in, sessions and tokens in views of Django, without a table of users."""
 
-import time
 from collections.abc import Iterator
 
 import django
@@ -20,9 +19,9 @@ from authority_queries.contrib.django import (
     token_required,
 )
 from authority_queries.contrib.oauth import Provider
-from authority_queries.credentials import mint_totp_secret
 from authority_queries.records import Client, User
 from authority_queries.testing import SampleTenant
+from tests.contrib.flows import enroll_totp
 
 pytestmark = pytest.mark.one_version
 
@@ -150,26 +149,11 @@ def test_permissions_are_those_of_the_roles(
 def test_a_second_factor_is_required(
     ann: User, authority_tenant: SampleTenant, provider: Provider
 ) -> None:
-    secret, step = mint_totp_secret(), int(time.time() // 30)
-    keyring = provider.settings.keyring
-    with authority_tenant.unit(autocommit=True) as store:
-        store.totp_credentials.enroll(
-            tenant_id=authority_tenant.id,
-            user_id=ann.id,
-            secret=secret,
-            keyring=keyring,
-        )
-        confirmed = store.totp_credentials.confirm(
-            tenant_id=authority_tenant.id,
-            user_id=ann.id,
-            code=secret.code(step - 1),
-            keyring=keyring,
-        )
-    assert confirmed.outcome == "confirmed"
+    code = enroll_totp(provider, authority_tenant, ann)
     browser = Browser()
     assert enter_as_ann(browser) == 401
     assert enter_as_ann(browser, code="000000") == 401
-    assert enter_as_ann(browser, code=secret.code(step)) == 204
+    assert enter_as_ann(browser, code=code) == 204
 
 
 def test_too_many_attempts_ask_no_other_backend(ann: User) -> None:

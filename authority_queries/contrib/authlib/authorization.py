@@ -111,13 +111,12 @@ class AuthorizationCodeGrant(StoreGrant, AuthorizationEndpointMixin):
 
         The database judges the code when it redeems it.
         """
-        client = self.authenticate_token_endpoint_client()
-        self.request.client = client
+        self.authenticate()
         code = self.request.form.get("code")
         if not code:
             message = "Missing code in request."
             raise InvalidRequestError(message)
-        found = self.query_authorization_code(code, client)
+        found = self.query_authorization_code(code, self.request.client)
         if found is None:
             message = "Invalid code in request."
             raise InvalidGrantError(message)

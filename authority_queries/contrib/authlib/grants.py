@@ -7,7 +7,11 @@ in one statement. A subclass may use Authlib's hooks, and Authlib's extensions.
 from collections.abc import Callable, Collection
 from typing import ClassVar, TypeAlias
 
-from authlib.oauth2.rfc6749 import BaseGrant, TokenEndpointMixin
+from authlib.oauth2.rfc6749 import (
+    BaseGrant,
+    TokenEndpointMixin,
+    UnauthorizedClientError,
+)
 from authlib.oauth2.rfc6749.hooks import hooked
 
 from authority_queries.contrib.authlib.issuer import CONFIDENTIAL, METHODS, Issuer
@@ -29,10 +33,18 @@ class StoreGrant(BaseGrant, TokenEndpointMixin):
     @hooked
     def validate_token_request(self) -> None:
         """Authenticate the client. The database judges everything else."""
-        self.request.client = self.authenticate_token_endpoint_client()
+        self.authenticate()
+
+    def authenticate(self) -> None:
+        """Authenticate the client, as Authlib does, and check its registration."""
+        client = self.authenticate_token_endpoint_client()
+        self.request.client = client
+        if not client.check_grant_type(str(self.GRANT_TYPE)):
+            message = f"The client is not authorized to use {self.GRANT_TYPE}"
+            raise UnauthorizedClientError(message)
 
     @hooked
-    def create_token_response(self) -> Response:
+    def create_token_response(self) -> Response:  # pyright: ignore[reportIncompatibleMethodOverride]  # types-Authlib has a text
         """Redeem the grant, and return the tokens."""
         provider = self.issuer.provider
         with translated():

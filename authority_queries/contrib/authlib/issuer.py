@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Final, TypeVar
+from ipaddress import ip_address
+from typing import Final, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from authlib.oauth2 import AuthorizationServer
@@ -16,8 +17,14 @@ from authority_queries.contrib.authlib.models import (
     User,
     words,
 )
-from authority_queries.contrib.authlib.requests import read, translated
-from authority_queries.contrib.oauth import ProtocolError, Provider, Request
+from authority_queries.contrib.authlib.requests import read, translated, used_method
+from authority_queries.contrib.oauth import (
+    Passed,
+    ProtocolError,
+    Provider,
+    Refused,
+    Request,
+)
 from authority_queries.contrib.oauth.context import Presenter
 from authority_queries.contrib.oauth.requests import Parameters
 from authority_queries.engine.json_types import JsonValue
@@ -81,7 +88,8 @@ class Issuer:
 
     def bind(self, kind: type[_Bound]) -> type[_Bound]:
         """Return a grant or an endpoint of this issuer."""
-        return type(kind.__name__, (kind,), {"issuer": self})
+        bound = type(kind.__name__, (kind,), {"issuer": self})
+        return cast("type[_Bound]", bound)
 
     def authenticate_with(self, server: AuthorizationServer) -> None:
         """Let contrib.oauth authenticate the clients of Authlib's server.
@@ -105,6 +113,23 @@ class Issuer:
         """Return the person of a session's cookie, while the session lives."""
         session = self.provider.session(cookie)
         return None if session is None or not cookie else EndUser(session, cookie)
+
+    def sign_in(
+        self, form: Mapping[str, str], address: str | None, user_agent: str | None
+    ) -> str | None:
+        """Check a form with `username`, `password` and `code`. Return a new cookie.
+
+        None: something is wrong, came too often, or the user has a second factor and
+        the form has no code. Show one message for every reason.
+        """
+        sign_in, origin = self.provider.sign_in, ip_address(address or "")
+        username, code = form.get("username", ""), form.get("code", "")
+        shown = sign_in.check_password(username, form.get("password", ""), origin)
+        if isinstance(shown, Passed) and shown.factors:
+            shown = sign_in.check_code(shown, code, origin) if code else Refused()
+        if isinstance(shown, Refused):
+            return None
+        return sign_in.start(shown, acr=None, address=origin, user_agent=user_agent)
 
     def read(self, request: OAuth2Request) -> Request:
         """Return a request of Authlib's as one of contrib.oauth."""
@@ -198,7 +223,10 @@ class Issuer:
             if request not in self._presenters:
                 self._presenters[request] = self._authenticated(request)
             presenter = self._presenters[request]
-            if presenter is None or self._used_method(request, presenter) != method:
+            if (
+                presenter is None
+                or used_method(self.read(request), presenter) != method
+            ):
                 return None
             return Client(self.provider, presenter.client, is_authenticated=True)
 
@@ -217,14 +245,3 @@ class Issuer:
                 if error.error == "invalid_client":
                     return None
                 raise
-
-    def _used_method(self, request: OAuth2Request, presenter: Presenter) -> str:
-        given = self.read(request)
-        if given.basic() is not None:
-            return "client_secret_basic"
-        parameters = Parameters(given.parameters)
-        if parameters.get("client_assertion") is not None:
-            return "private_key_jwt"
-        if parameters.get("client_secret") is not None:
-            return "client_secret_post"
-        return "self_signed_tls_client_auth" if presenter.is_authenticated else "none"

@@ -17,6 +17,8 @@ from authority_queries.contrib.oauth import (
 )
 from authority_queries.contrib.oauth._sync.endpoint import malformed
 from authority_queries.contrib.oauth.certificates import read_certificate
+from authority_queries.contrib.oauth.context import Presenter
+from authority_queries.contrib.oauth.requests import Parameters
 from authority_queries.engine.json_types import JsonValue
 from authority_queries.errors import (
     InvalidArgumentError,
@@ -118,6 +120,18 @@ def read_document(
         certificate=_certificate(request, certificate_header),
         body=body,
     )
+
+
+def used_method(request: Request, presenter: Presenter) -> str:
+    """Return how a client has authenticated, by the name of RFC 7591."""
+    if request.basic() is not None:
+        return "client_secret_basic"
+    parameters = Parameters(request.parameters)
+    if parameters.get("client_assertion") is not None:
+        return "private_key_jwt"
+    if parameters.get("client_secret") is not None:
+        return "client_secret_post"
+    return "self_signed_tls_client_auth" if presenter.is_authenticated else "none"
 
 
 def respond(answer: Answer) -> Response:

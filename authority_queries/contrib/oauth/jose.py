@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
@@ -159,7 +159,8 @@ def _keys_of(keys: JsonObject) -> list[dict[str, str | list[str]]]:
     found = keys["keys"]
     if not isinstance(found, list):
         raise TypeError
-    return [key for key in found if key.get("use", "sig") == "sig"]
+    listed = cast("list[dict[str, str | list[str]]]", found)
+    return [key for key in listed if key.get("use", "sig") == "sig"]
 
 
 def _proof_of(proof: str) -> tuple[_Key, Mapping[str, JsonValue]]:
