@@ -2644,36 +2644,59 @@ CREATE FUNCTION authority.find_named_rows(tenant_id uuid, users text[], clients 
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET "DateStyle" TO 'ISO'
+    SET enable_seqscan TO 'off'
     SET row_security TO 'on'
     AS $$
 declare
     tenant_before constant text := current_setting('authority.tenant_id', true);
 begin
     perform set_config('authority.tenant_id', find_named_rows.tenant_id::text, true);
+    -- Each name is looked up by its key, because of the fences. A fresh table has no
+    -- statistics, and a scan of the tenant would look cheap.
     return query
     select 'user', users.subject_id, users.id
-    from authority.users
-    where
-        users.tenant_id = find_named_rows.tenant_id
-        and users.subject_id = any(find_named_rows.users)
+    from unnest(find_named_rows.users) as wanted (name)
+    cross join lateral (
+        select users.subject_id, users.id
+        from authority.users
+        where
+            users.tenant_id = find_named_rows.tenant_id
+            and users.subject_id = wanted.name
+        offset 0
+    ) as users
     union all
     select 'client', clients.client_id, clients.id
-    from authority.clients
-    where
-        clients.tenant_id = find_named_rows.tenant_id
-        and clients.client_id = any(find_named_rows.clients)
+    from unnest(find_named_rows.clients) as wanted (name)
+    cross join lateral (
+        select clients.client_id, clients.id
+        from authority.clients
+        where
+            clients.tenant_id = find_named_rows.tenant_id
+            and clients.client_id = wanted.name
+        offset 0
+    ) as clients
     union all
     select 'role', roles.name, roles.id
-    from authority.roles
-    where
-        roles.tenant_id = find_named_rows.tenant_id
-        and roles.name = any(find_named_rows.roles)
+    from unnest(find_named_rows.roles) as wanted (name)
+    cross join lateral (
+        select roles.name, roles.id
+        from authority.roles
+        where
+            roles.tenant_id = find_named_rows.tenant_id
+            and roles.name = wanted.name
+        offset 0
+    ) as roles
     union all
     select 'service_account', service_accounts.account_id, service_accounts.id
-    from authority.service_accounts
-    where
-        service_accounts.tenant_id = find_named_rows.tenant_id
-        and service_accounts.account_id = any(find_named_rows.service_accounts);
+    from unnest(find_named_rows.service_accounts) as wanted (name)
+    cross join lateral (
+        select service_accounts.account_id, service_accounts.id
+        from authority.service_accounts
+        where
+            service_accounts.tenant_id = find_named_rows.tenant_id
+            and service_accounts.account_id = wanted.name
+        offset 0
+    ) as service_accounts;
     perform set_config('authority.tenant_id', tenant_before, true);
 end
 $$;
@@ -3056,6 +3079,7 @@ CREATE FUNCTION authority.import_rows(tenant_id uuid, table_name text, columns t
     SET "DateStyle" TO 'ISO'
     SET "IntervalStyle" TO 'postgres'
     SET standard_conforming_strings TO 'on'
+    SET enable_seqscan TO 'off'
     SET row_security TO 'on'
     AS $_$
 declare
@@ -3112,6 +3136,9 @@ begin
     end if;
     select string_agg(format(', %I', parts.name), '') into keys
     from unnest(key) as parts (name);
+    -- Checks of foreign keys are planned once in a session. A plan that was made while
+    -- the table was small may use any index that begins with the tenant.
+    discard plans;
     perform set_config('authority.tenant_id', import_rows.tenant_id::text, true);
     perform set_config('authority.loaded_tenant', import_rows.tenant_id::text, true);
     execute format(
