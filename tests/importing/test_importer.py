@@ -14,6 +14,7 @@ from authority_queries import (
 from authority_queries.errors import UnavailableError
 from authority_queries.importing.documents import derive_id
 from authority_queries.importing.entries import (
+    AnyEntry,
     LoginAttemptEntry,
     UserRoleEntry,
 )
@@ -213,14 +214,11 @@ def test_no_other_login_executes_the_functions(home: Place, kind: str) -> None:
 def test_look_ups_do_not_scan_the_tenant(home: Place) -> None:
     """Plans that are made while a table is small do not outlive that."""
     count = 2000
-    held = documents(
-        [tenant("wide")],
-        *(
-            [user(f"u{number}"), UserRoleEntry(user=f"u{number}", role="auditor")]
-            for number in range(count)
-        ),
-        tenant="wide",
-    )
+    people: list[list[AnyEntry]] = [
+        [user(f"u{number}"), UserRoleEntry(user=f"u{number}", role="auditor")]
+        for number in range(count)
+    ]
+    held = documents([tenant("wide")], *people, tenant="wide")
     before = read_users(home)
     # A session reports what it has read when it ends.
     with Importer.open(home.settings("owner")) as importer:
