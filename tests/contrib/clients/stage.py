@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from joserfc.jwk import ECKey
 
-from authority_queries import Maintenance, hash_client_secret
+from authority_queries import Maintenance, hash_client_secret, mint_token
 from authority_queries.records import User
 from authority_queries.testing import Clock, SampleTenant
 from tests.contrib.clients.drivers import (
@@ -23,7 +23,6 @@ from tests.contrib.clients.drivers import (
 from tests.contrib.clients.issuers import ALLOWS, SESSION, Issuers
 
 AT_ONCE: Final = 8
-SECRET: Final = "swordfish-and-chips"
 CALLBACK: Final = "http://127.0.0.1/callback"
 _KEY: Final = ECKey.generate_key("P-256")
 _METHODS: Final = {
@@ -35,8 +34,12 @@ _METHODS: Final = {
 }
 
 
-def make_clients(tenant: SampleTenant) -> None:
-    """Create a client for each method of authentication, and a scope of an API."""
+def make_clients(tenant: SampleTenant) -> str:
+    """Create a client for each method of authentication, and a scope of an API.
+
+    Return the secret of those that have one.
+    """
+    secret = mint_token("client_secret", tenant.id).token
     with tenant.unit() as store:
         store.scopes.create(tenant_id=tenant.id, name="articles")
         for client_id, method in _METHODS.items():
@@ -53,8 +56,9 @@ def make_clients(tenant: SampleTenant) -> None:
                 store.client_secrets.add(
                     tenant_id=tenant.id,
                     client_uuid=client.id,
-                    secret_hash=hash_client_secret(SECRET),
+                    secret_hash=hash_client_secret(secret),
                 )
+    return secret
 
 
 @dataclass(kw_only=True)
@@ -92,12 +96,13 @@ class Stage:
 
     def driver(self, client_id: str = "app", **changed: Any) -> Driver:
         method = _METHODS.get(client_id, "none")
-        secret: Any = SECRET if method.startswith("client_secret") else None
+        secret = self.issuers.secrets[self.tenant.code]
+        is_secret = method.startswith("client_secret")
         of = Registered(
             **{
                 "issuer": self.issuer,
                 "client_id": client_id,
-                "secret": _KEY if method == JWT else secret,
+                "secret": _KEY if method == JWT else secret if is_secret else None,
                 "method": method,
                 **changed,
             }
@@ -163,6 +168,17 @@ def outcome(call: Callable[[], object]) -> str:
     if isinstance(found, dict):
         return "tokens" if "access_token" in found else "ok"
     return str(found)
+
+
+def joined(*calls: Callable[[], object]) -> str:
+    """Make the calls, one after the other. Return the outcomes of those that return."""
+    return ", ".join(found for call in calls if (found := outcome(call)) != "None")
+
+
+def scope_of(tokens: Tokens) -> str:
+    """Return the scope of an answer, which OAuthLib makes a list."""
+    scope = tokens["scope"]
+    return scope if isinstance(scope, str) else " ".join(scope)
 
 
 def at_once(calls: Sequence[Callable[[], Tokens]]) -> list[Tokens | str]:

@@ -7,8 +7,10 @@ import pytest
 
 from authority_queries import Authority, Maintenance, Settings
 from authority_queries.testing import Clock, SampleTenant
-from tests.contrib.clients import (
-    code_cases,  # noqa: F401 -- it adds cases
+from tests.contrib.clients import (  # noqa: F401 -- they add cases
+    code_cases,
+    grant_cases,
+    token_cases,
 )
 from tests.contrib.clients.cases import CASES, Case
 from tests.contrib.clients.drivers import Driver
@@ -36,7 +38,7 @@ def new_tenant(
         with authority_maintenance.store() as store:
             row = store.tenants.create(code=code, display_name=code)
         tenant = SampleTenant(authority, row)
-        make_clients(tenant)
+        issuers.secrets[code] = make_clients(tenant)
         issuers.tenants[code] = row.id
         return tenant
 
