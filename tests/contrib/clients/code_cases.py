@@ -42,7 +42,7 @@ def _(stage: Stage) -> str:
 def _(stage: Stage) -> str:
     driver = stage.driver()
     callback = stage.visit(driver.begin())
-    stage.clock.advance(timedelta(minutes=2))
+    stage.later(timedelta(minutes=2))
     return outcome(lambda: driver.redeem(callback))
 
 
@@ -221,14 +221,14 @@ def _(stage: Stage) -> str:
 def _(stage: Stage) -> str:
     first = stage.sign_in()
     second = _refreshed(stage, first)
-    stage.clock.advance(timedelta(minutes=1))
+    stage.later(timedelta(minutes=1))
     return f"{outcome(lambda: _refreshed(stage, first))}, {stage.subject(second)}"
 
 
 @case(REFRESH, "expired", "invalid_grant")
 def _(stage: Stage) -> str:
     first = stage.sign_in()
-    stage.clock.advance(timedelta(days=15))
+    stage.later(timedelta(days=15))
     return outcome(lambda: _refreshed(stage, first))
 
 

@@ -56,10 +56,15 @@ class Registered:
     claims: Mapping[str, Any] | None = None  # of its assertions
 
 
-class Driver(ABC):
-    """One library, configured as one client."""
+class Library:
+    """A library that we did not write."""
 
     name: ClassVar[str]
+
+
+class Driver(Library, ABC):
+    """One library, configured as one client."""
+
     # What its users cannot ask it to send.
     lacks: ClassVar[frozenset[str]] = frozenset()
 
@@ -348,6 +353,36 @@ class RequestsOauthlib(Driver):
             )
         except (OAuth2Error, ValueError) as error:
             raise _as_refused(error) from None
+
+
+class AuthlibApp(Library):
+    """Authlib's integration with Starlette, which discovers the issuer."""
+
+    name = "Authlib (Starlette)"
+
+
+class AuthlibProtector(Library):
+    """Authlib's ResourceProtector, which introspects."""
+
+    name = "Authlib (ResourceProtector)"
+
+
+class Mcp(Library):
+    """The OAuth client of the SDK of the Model Context Protocol."""
+
+    name = "MCP Python SDK"
+
+
+class PyJwt(Library):
+    """PyJWT, with its client for key sets."""
+
+    name = "PyJWT"
+
+
+class Joserfc(Library):
+    """Authlib's session, with DPoP proofs made by joserfc."""
+
+    name = "Authlib and joserfc"
 
 
 def _configured(of: Registered) -> dict[str, Any]:

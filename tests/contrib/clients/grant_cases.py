@@ -111,7 +111,7 @@ def _(stage: Stage) -> str:
     begun = _begun(stage)
     pending, early = (outcome(lambda: _poll(stage, begun)) for _ in range(2))
     approved = stage.approve(begun["user_code"])
-    stage.clock.advance(timedelta(minutes=1))
+    stage.later(timedelta(minutes=1))
     tokens = outcome(lambda: _poll(stage, begun))
     return f"{pending}, {early}, {approved}, {tokens}"
 
@@ -126,7 +126,7 @@ def _(stage: Stage) -> str:
 @case("device", "expired", "expired_token")
 def _(stage: Stage) -> str:
     begun = _begun(stage)
-    stage.clock.advance(timedelta(hours=2))
+    stage.later(timedelta(hours=2))
     return outcome(lambda: _poll(stage, begun))
 
 
@@ -161,7 +161,7 @@ def _(stage: Stage) -> str:
     begun = _begun(stage)
     stage.approve(begun["user_code"])
     tokens = _poll(stage, begun)
-    stage.clock.advance(timedelta(minutes=1))
+    stage.later(timedelta(minutes=1))
     reused = outcome(lambda: _poll(stage, begun))
     return f"{outcome(lambda: tokens)}, {reused}, {stage.subject(tokens)}"
 
@@ -194,7 +194,7 @@ def _(stage: Stage) -> str:
 @case(EXCHANGE, "expired token", "invalid_request")
 def _(stage: Stage) -> str:
     tokens = stage.sign_in()
-    stage.clock.advance(timedelta(hours=1))
+    stage.later(timedelta(hours=1))
     return outcome(lambda: _exchanged(stage, tokens))
 
 

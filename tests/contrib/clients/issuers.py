@@ -45,9 +45,8 @@ _KEYRING = Keyring(current="k", keys={"k": bytes(32)})
 class Issuers:
     """The issuers of a server. The codes of tenants are the paths of their issuers.
 
-    `documents` has the metadata documents of clients by URL, for `fetch`. `secrets` has a secret for
-    the clients of each tenant, `trusted`
-    the issuers of the API.
+    `documents` has the metadata documents of clients by URL, for `fetch`; `secrets` a
+    secret for the clients of each tenant; `trusted` the issuers of the API.
     """
 
     origin: str

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cached_property
 from threading import Barrier
 from typing import Any, Final
@@ -13,9 +14,12 @@ from joserfc.jwk import ECKey
 from authority_queries import Maintenance, hash_client_secret, mint_token
 from authority_queries.records import User
 from authority_queries.testing import Clock, SampleTenant
+from tests.cluster import Cluster
 from tests.contrib.clients.drivers import (
     JWT,
+    Authlib,
     Driver,
+    Library,
     RefusedError,
     Registered,
     Tokens,
@@ -49,6 +53,7 @@ def make_clients(tenant: SampleTenant) -> str:
                 client_id=client_id,
                 client_type="public" if method == "none" else "confidential",
                 redirect_uris=[CALLBACK],
+                post_logout_redirect_uris=[CALLBACK],
                 token_endpoint_auth_method=method,  # type: ignore[arg-type]  # one of them
                 json_web_key_set={"keys": [dict(public)]} if method == JWT else None,
             )
@@ -65,11 +70,12 @@ def make_clients(tenant: SampleTenant) -> str:
 class Stage:
     """A case's world. `driver` is the library as the client `app`, unless named."""
 
-    kind: type[Driver]
+    kind: type[Library]
     issuers: Issuers
     tenant: SampleTenant
     maintenance: Maintenance
-    clock: Clock
+    clock: Clock | None = None
+    cluster: Cluster | None = None
     other_tenant: SampleTenant | None = None
     _opened: list[Driver] = field(default_factory=list)
 
@@ -107,7 +113,8 @@ class Stage:
                 **changed,
             }
         )
-        driver = self.kind(of)
+        kind = self.kind if issubclass(self.kind, Driver) else Authlib
+        driver = kind(of)
         self._opened.append(driver)
         return driver
 
@@ -146,6 +153,19 @@ class Stage:
     def resume(self) -> None:
         with self.maintenance.store() as store:
             store.tenants.resume(tenant_id=self.tenant.id)
+
+    def kill_database(self) -> None:
+        assert self.cluster is not None
+        self.cluster.kill()
+
+    def start_database(self) -> None:
+        assert self.cluster is not None
+        self.cluster.start("-c", "fsync=off")
+
+    def later(self, by: timedelta) -> None:
+        """Move the database's clock forward."""
+        assert self.clock is not None
+        self.clock.advance(by)
 
     def close(self) -> None:
         for driver in self._opened:

@@ -29,7 +29,7 @@ def _(stage: Stage) -> str:
 @case(PAR, "expired", _UNUSABLE)
 def _(stage: Stage) -> str:
     url = _pushed(stage.driver())
-    stage.clock.advance(timedelta(minutes=2))
+    stage.later(timedelta(minutes=2))
     return stage.visit(url)
 
 
@@ -76,7 +76,7 @@ def _(stage: Stage) -> str:
 @case(INTROSPECTION, "expired", "inactive")
 def _(stage: Stage) -> str:
     tokens = stage.sign_in()
-    stage.clock.advance(timedelta(hours=1))
+    stage.later(timedelta(hours=1))
     return _activity(stage, tokens["access_token"])
 
 
@@ -176,7 +176,7 @@ def _(stage: Stage) -> str:
 @case(USERINFO, "expired", "invalid_token")
 def _(stage: Stage) -> str:
     tokens = stage.sign_in()
-    stage.clock.advance(timedelta(hours=1))
+    stage.later(timedelta(hours=1))
     return stage.subject(tokens)
 
 
