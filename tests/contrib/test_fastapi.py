@@ -9,6 +9,7 @@ from fastapi import Depends, FastAPI
 
 from authority_queries import Settings
 from authority_queries.contrib.fastapi import ResourceServer
+from authority_queries.errors import ConfigurationError
 from authority_queries.records import User, VerifiedToken
 from authority_queries.testing import SampleTenant
 from tests.contrib.serving import free_port, serving
@@ -76,3 +77,32 @@ def test_a_token_with_the_scope_and_the_resource_opens_the_api(
     weak = api.get("/secrets", headers=bearer(token(ann)))
     assert 'acr_values="urn:high"' in weak.headers["www-authenticate"]
     assert weak.status_code == 401
+
+
+def test_an_api_names_its_issuers(authority_settings: Settings) -> None:
+    port = free_port()
+    origin = f"http://127.0.0.1:{port}"
+    server = ResourceServer(
+        origin=origin,
+        resource=f"{origin}/v1",
+        settings=authority_settings,
+        issuers=["https://auth.example"],
+        scopes=["articles"],
+    )
+    app = FastAPI(lifespan=server.lifespan)
+    app.include_router(server.metadata_routes())
+
+    @app.get("/v1/articles")
+    async def articles(_: Annotated[VerifiedToken, Depends(server.token())]) -> None:
+        return None
+
+    with serving(app, port), httpx.Client(base_url=origin, trust_env=False) as client:
+        challenge = client.get("/v1/articles").headers["www-authenticate"]
+        url = challenge.partition('resource_metadata="')[2].partition('"')[0]
+        assert url == f"{origin}/.well-known/oauth-protected-resource/v1"
+        document = client.get(url).json()
+    assert document["resource"] == f"{origin}/v1"
+    assert document["authorization_servers"] == ["https://auth.example"]
+    assert document["scopes_supported"] == ["articles"]
+    with pytest.raises(ConfigurationError):
+        ResourceServer(origin=origin).metadata_routes()

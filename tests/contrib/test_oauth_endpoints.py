@@ -169,8 +169,6 @@ BAD_REQUESTS = {
     "unknown client": {"client_id": "nobody"},
     "no client": {"client_id": ""},
     "another redirect_uri": {"redirect_uri": "https://evil.example/"},
-    "plain PKCE": {"code_challenge_method": "plain"},
-    "a request object": {"request": "x.y.z"},
     "an unknown request_uri": {"request_uri": "urn:ietf:params:oauth:request_uri:x"},
 }
 
@@ -451,3 +449,44 @@ def test_a_client_may_be_the_url_of_its_metadata(
     for client_id in (url + "x", "https://other.example/metadata.json"):
         request = get("/authorize", client_id=client_id, response_type="code")
         assert isinstance(of_urls.authorization.begin(request), ErrorPage)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "refusal"),
+    [
+        (
+            {"code_challenge": "x" * 43, "code_challenge_method": "plain"},
+            "invalid_request",
+        ),
+        ({"request": "x.y.z"}, "request_not_supported"),
+        ({"prompt": "often"}, "invalid_request"),
+        ({"max_age": "soon"}, "invalid_request"),
+        ({"scope": 'a"b'}, "invalid_scope"),
+        ({"authorization_details": "{"}, "invalid_authorization_details"),
+        ({"response_type": "token"}, "unsupported_response_type"),
+    ],
+)
+def test_the_client_learns_what_is_wrong_if_its_redirect_uri_is_registered(
+    provider: Provider, wrong: dict[str, str], refusal: str
+) -> None:
+    given = {"response_type": "code", "client_id": "app", "state": "xyz", **wrong}
+    sent = query_of(provider.authorization.begin(get("/authorize", **given)))
+    assert (sent["error"], sent["state"]) == (refusal, "xyz")
+    elsewhere = get("/authorize", **given, redirect_uri="https://evil.example/")
+    assert isinstance(provider.authorization.begin(elsewhere), ErrorPage)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "refusal"),
+    [
+        ({"redirect_uri": "https://evil.example/"}, "invalid_request"),
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"scope": "everything"}, "invalid_scope"),
+    ],
+)
+def test_a_request_that_would_be_refused_is_not_pushed(
+    provider: Provider, wrong: dict[str, str], refusal: str
+) -> None:
+    given = {"response_type": "code", "client_id": "app", "redirect_uri": CALLBACK}
+    answer = provider.pushed_requests.answer(post("/par", **given | wrong))
+    assert error(answer) == refusal

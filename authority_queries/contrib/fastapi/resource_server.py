@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from urllib.parse import urlsplit
 from uuid import UUID
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import APIRouter, FastAPI, HTTPException, Request
+from starlette.responses import JSONResponse
 
 from authority_queries import AsyncAuthority, AsyncStore, AsyncVerifier, Settings
 from authority_queries.contrib.fastapi.requests import read_head
@@ -14,12 +16,14 @@ from authority_queries.contrib.oauth import ProtocolError
 from authority_queries.contrib.oauth import Request as OAuthRequest
 from authority_queries.contrib.oauth._async.authentication import prove_key
 from authority_queries.contrib.oauth.outcomes import ErrorCode
+from authority_queries.errors import ConfigurationError
 from authority_queries.records import VerifiedToken
 from authority_queries.repositories.values import is_confirmed, is_sign_in_sufficient
 
 _MAX_AGE: Final = timedelta(minutes=1)
 _PROOF_LIFETIME: Final = timedelta(minutes=1)
 _SKEW: Final = timedelta(seconds=30)
+_WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 
 
 class ResourceServer:
@@ -31,6 +35,9 @@ class ResourceServer:
       compare `token.tenant_id` with what the request is about.
     - `origin`: its scheme and host, with which DPoP proofs are compared.
     - `max_age`: for how long an answer is kept while the feed is followed.
+    - `issuers`: where clients get tokens for `resource`. Challenges then name the
+      metadata of `metadata_routes` (RFC 9728 section 5.1). `scopes` are what the
+      metadata lists.
     """
 
     def __init__(
@@ -42,6 +49,8 @@ class ResourceServer:
         settings: Settings | None = None,
         max_age: timedelta = _MAX_AGE,
         certificate_header: str | None = None,
+        issuers: Sequence[str] = (),
+        scopes: Sequence[str] = (),
     ) -> None:
         self._origin = origin
         self._resource = resource
@@ -49,6 +58,8 @@ class ResourceServer:
         self._settings = settings
         self._max_age = max_age
         self._certificate_header = certificate_header
+        self._issuers = issuers
+        self._scopes = scopes
         self._authority: AsyncAuthority | None = None
         self._verifier: AsyncVerifier | None = None
 
@@ -70,6 +81,30 @@ class ResourceServer:
             raise RuntimeError(message)
         return self._authority
 
+    def metadata_routes(self) -> APIRouter:
+        """Return the route of the API's metadata (RFC 9728 section 3).
+
+        Clients that know only the API find its issuers there.
+        """
+        if self._resource is None:
+            message = "an API with metadata needs a resource"
+            raise ConfigurationError(message)
+        router = APIRouter()
+
+        async def metadata() -> JSONResponse:
+            document: dict[str, str | list[str]] = {
+                "resource": self._resource or "",
+                "authorization_servers": list(self._issuers),
+                "bearer_methods_supported": ["header"],
+            }
+            if self._scopes:
+                document["scopes_supported"] = list(self._scopes)
+            return JSONResponse(document)
+
+        path = _WELL_KNOWN + urlsplit(self._resource).path.rstrip("/")
+        router.add_api_route(path, metadata, methods=["GET"], include_in_schema=False)
+        return router
+
     def token(
         self,
         *scopes: str,
@@ -85,7 +120,7 @@ class ResourceServer:
         async def verified(request: Request) -> VerifiedToken:
             token = await self._verified(request)
             if not set(scopes) <= set(token.scopes):
-                raise _challenge("insufficient_scope", scope=" ".join(scopes))
+                raise self._challenge("insufficient_scope", scope=" ".join(scopes))
             now = datetime.now(UTC)
             if not is_sign_in_sufficient(
                 token, now=now, acr_values=acr_values, max_age=max_age
@@ -93,7 +128,7 @@ class ResourceServer:
                 required = {"acr_values": " ".join(acr_values or ())}
                 if max_age is not None:
                     required["max_age"] = str(int(max_age.total_seconds()))
-                raise _challenge("insufficient_user_authentication", **required)
+                raise self._challenge("insufficient_user_authentication", **required)
             return token
 
         return verified
@@ -110,19 +145,19 @@ class ResourceServer:
                 read_head(request, self._origin, self._certificate_header)
             )
         except ProtocolError as error:
-            raise _challenge(error.error) from None
+            raise self._challenge(error.error) from None
 
     async def _judged(self, read: OAuthRequest) -> VerifiedToken:
         presented = read.bearer()
         if presented is None:
-            raise _challenge(None)
+            raise self._challenge(None)
         scheme, string = presented
         assert self._verifier is not None, "lifespan"  # noqa: S101 -- as in authority
         live = await self._verifier.verify_token(
             string, tenant_id=self._tenant_id, resource=self._resource
         )
         if live is None:
-            raise _challenge("invalid_token")
+            raise self._challenge("invalid_token")
         jkt = None
         if scheme == "dpop":
             async with self.authority.tenant(live.tenant_id, autocommit=True) as store:
@@ -135,16 +170,19 @@ class ResourceServer:
                     skew=_SKEW,
                 )
         if not is_confirmed(live, jkt=jkt, x5t_s256=read.certificate_thumbprint):
-            raise _challenge("invalid_token")
+            raise self._challenge("invalid_token")
         return live
 
-
-def _challenge(code: ErrorCode | None, **members: str) -> HTTPException:
-    """Return a refusal with its challenge (RFC 6750 section 3)."""
-    shown = {"error": code or "", **members}
-    listed = ", ".join(f'{name}="{value}"' for name, value in shown.items() if value)
-    return HTTPException(
-        403 if code == "insufficient_scope" else 401,
-        detail=(code or "invalid_token").replace("_", " "),
-        headers={"www-authenticate": f"Bearer {listed}".strip()},
-    )
+    def _challenge(self, code: ErrorCode | None, **members: str) -> HTTPException:
+        """Return a refusal with its challenge (RFC 6750 section 3)."""
+        shown = {"error": code or "", **members}
+        if self._issuers and self._resource is not None:
+            parts = urlsplit(self._resource)
+            path = _WELL_KNOWN + parts.path.rstrip("/")
+            shown["resource_metadata"] = f"{parts.scheme}://{parts.netloc}{path}"
+        listed = ", ".join(f'{n}="{value}"' for n, value in shown.items() if value)
+        return HTTPException(
+            403 if code == "insufficient_scope" else 401,
+            detail=(code or "invalid_token").replace("_", " "),
+            headers={"www-authenticate": f"Bearer {listed}".strip()},
+        )

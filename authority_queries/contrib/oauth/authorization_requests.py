@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 from urllib.parse import urlencode, urlsplit
@@ -123,6 +123,26 @@ def is_registered(client: Client, uri: str) -> bool:
     }
 
 
+def read_address(
+    parameters: Parameters, client: Client, received_at: datetime
+) -> AuthorizationRequest:
+    """Return the part of a request that a refusal needs: where it goes.
+
+    Refusals of all other parts are sent to the client if its redirect_uri is registered
+    (RFC 6749 section 4.1.2.1). Raises ProtocolError.
+    """
+    given = parameters.get("redirect_uri")
+    if given is None and len(client.redirect_uris) != 1:
+        raise ProtocolError("invalid_request", "redirect_uri is missing")
+    return AuthorizationRequest(
+        client_id=client.client_id,
+        redirect_uri=client.redirect_uris[0] if given is None else given,
+        has_redirect_uri=given is not None,
+        received_at=received_at,
+        state=parameters.get("state"),
+    )
+
+
 def read_request(
     parameters: Parameters, client: Client, received_at: datetime
 ) -> AuthorizationRequest:
@@ -130,9 +150,6 @@ def read_request(
 
     The redirect_uri is compared with the registered ones when the code is issued.
     """
-    given = parameters.get("redirect_uri")
-    if given is None and len(client.redirect_uris) != 1:
-        raise ProtocolError("invalid_request", "redirect_uri is missing")
     method = parameters.get("code_challenge_method") or "plain"
     challenge = parameters.get("code_challenge")
     if challenge is not None and method != "S256":
@@ -141,15 +158,11 @@ def read_request(
     prompts = parameters.words("prompt") or []
     if not _PROMPTS.issuperset(prompts) or ("none" in prompts and len(prompts) > 1):
         raise ProtocolError("invalid_request", "prompt is not valid")
-    return AuthorizationRequest(
-        client_id=client.client_id,
-        redirect_uri=client.redirect_uris[0] if given is None else given,
-        has_redirect_uri=given is not None,
-        received_at=received_at,
+    return replace(
+        read_address(parameters, client, received_at),
         scopes=parameters.words("scope") or [],
         resources=parameters.all("resource") or [],
         authorization_details=parameters.details() or [],
-        state=parameters.get("state"),
         nonce=parameters.get("nonce"),
         code_challenge=challenge,
         dpop_jkt=parameters.get("dpop_jkt"),

@@ -3,6 +3,7 @@
 
 from uuid import UUID
 
+from authority_queries.contrib.oauth._sync.authorization_checks import check_request
 from authority_queries.contrib.oauth._sync.endpoint import Endpoint, malformed
 from authority_queries.contrib.oauth._sync.metadata_documents import (
     MetadataDocuments,
@@ -15,13 +16,12 @@ from authority_queries.contrib.oauth.authorization_requests import (
     Decision,
     SignIn,
     is_registered,
-    read_request,
+    read_address,
 )
 from authority_queries.contrib.oauth.context import Context
 from authority_queries.contrib.oauth.decisions import ErrorPage, Redirect
 from authority_queries.contrib.oauth.outcomes import AUTHORIZATION, ERROR_PAGES
 from authority_queries.contrib.oauth.requests import Parameters, Request
-from authority_queries.contrib.oauth.scopes import check_scopes
 from authority_queries.errors import (
     InvalidArgumentError,
     InvalidValueError,
@@ -118,51 +118,42 @@ class Authorization(Endpoint):
         )
         if client is None or not client.enabled:
             raise ProtocolError("invalid_client", "the client is unknown")
-        if parameters.get("request") is not None:
-            message = "request objects are not supported"
-            raise ProtocolError("request_not_supported", message)
         reference = parameters.get("request_uri")
         if reference is not None:
             parameters = redeem_pushed(store, client, reference)
-        now = self._context.now()
-        found = read_request(parameters, client, now)
-        response_type = parameters.require("response_type")
-        if not is_registered(client, found.redirect_uri):
+        addressed = read_address(parameters, client, self._context.now())
+        if not is_registered(client, addressed.redirect_uri):
             # The database compares it too, but only when a code is issued.
             return ErrorPage(
                 error="invalid_request", description="redirect_uri is not registered"
             )
-        return self._checked(store, client, found, response_type)
+        try:
+            return check_request(store, client, parameters, addressed.received_at)
+        except ProtocolError as error:
+            refused = error
+        except (InvalidArgumentError, InvalidValueError) as error:
+            refused = malformed(error)
+        return self._refusal(store, client, addressed, refused)
 
-    def _checked(
+    def _refusal(
         self,
         store: Store,
         client: Client,
-        request: AuthorizationRequest,
-        response_type: str,
-    ) -> AuthorizationRequest | Redirect | ErrorPage:
-        """Return the request, or the refusal.
+        addressed: AuthorizationRequest,
+        refused: ProtocolError,
+    ) -> Redirect | ErrorPage:
+        """Return a redirect, or a page if a stranger registered the client.
 
-        A stranger's client could send people to any page with a request that is wrong
-        on purpose, before they see a page of this server (RFC 9700 section 4.11.2).
+        A stranger could send people to any page with a request that is wrong on
+        purpose, before they see a page of this server (RFC 9700 section 4.11.2).
         """
-        try:
-            if response_type != "code":
-                message = "response_type must be code"
-                raise ProtocolError("unsupported_response_type", message)
-            known = store.scopes.resolve(
-                tenant_id=self._tenant_id, names=request.scopes
-            )
-            check_scopes(client, request.scopes, (each.name for each in known))
-        except ProtocolError as error:
-            registration = store.client_registrations.get(
-                tenant_id=self._tenant_id, client_uuid=client.id
-            )
-            if registration is not None and registration.source != "manual":
-                return ErrorPage(error=error.error, description=error.description)
-            issuer = self._settings.issuer
-            return request.refusal(issuer, error.error, error.description)
-        return request
+        registration = store.client_registrations.get(
+            tenant_id=self._tenant_id, client_uuid=client.id
+        )
+        if registration is not None and registration.source != "manual":
+            return ErrorPage(error=refused.error, description=refused.description)
+        issuer = self._settings.issuer
+        return addressed.refusal(issuer, refused.error, refused.description)
 
     def _decide(
         self,
