@@ -261,8 +261,7 @@ def _verify(session: "scoped_session", tokens: int) -> Callable[[], object]:
     validator: Any = create_bearer_token_validator(session, OAuth2Token)()
 
     def verify() -> None:
-        # The stubs have no types for this method.
-        token = validator.authenticate_token(next(strings))  # type: ignore[no-untyped-call]  # see above
+        token = validator.authenticate_token(next(strings))
         validator.validate_token(token, ["profile"], None)
         check(token.user.username)
 

@@ -474,3 +474,19 @@ def test_the_client_learns_what_is_wrong_if_its_redirect_uri_is_registered(
     assert (sent["error"], sent["state"]) == (refusal, "xyz")
     elsewhere = get("/authorize", **given, redirect_uri="https://evil.example/")
     assert isinstance(provider.authorization.begin(elsewhere), ErrorPage)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "refusal"),
+    [
+        ({"redirect_uri": "https://evil.example/"}, "invalid_request"),
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"scope": "everything"}, "invalid_scope"),
+    ],
+)
+def test_a_request_that_would_be_refused_is_not_pushed(
+    provider: Provider, wrong: dict[str, str], refusal: str
+) -> None:
+    given = {"response_type": "code", "client_id": "app", "redirect_uri": CALLBACK}
+    answer = provider.pushed_requests.answer(post("/par", **given | wrong))
+    assert error(answer) == refusal

@@ -177,7 +177,7 @@ def test_no_dead_token_is_listed(
 
 def test_every_reason_has_a_test() -> None:
     tested = {death.reason for death in DEATHS.values()}
-    elsewhere = {"redeemed", "exchanged_from_dead"}
+    elsewhere = {"redeemed", "exchanged_from_dead", "foreign_refused"}
     assert tested | elsewhere == set(get_args(TokenDiagnosisDeadBecause))
 
 

@@ -4,7 +4,14 @@ from datetime import timedelta
 
 from tests.contrib.clients.cases import case
 from tests.contrib.clients.drivers import Tokens
-from tests.contrib.clients.stage import AT_ONCE, Stage, at_once, outcome, without
+from tests.contrib.clients.stage import (
+    AT_ONCE,
+    Stage,
+    at_once,
+    outcome,
+    scope_of,
+    without,
+)
 
 CODE, PKCE, REFRESH = "code", "code: PKCE", "refresh"
 _VERIFIER = "x" * 43
@@ -35,7 +42,7 @@ def _(stage: Stage) -> str:
 def _(stage: Stage) -> str:
     driver = stage.driver()
     callback = stage.visit(driver.begin())
-    stage.clock.advance(timedelta(minutes=2))
+    stage.later(timedelta(minutes=2))
     return outcome(lambda: driver.redeem(callback))
 
 
@@ -214,14 +221,14 @@ def _(stage: Stage) -> str:
 def _(stage: Stage) -> str:
     first = stage.sign_in()
     second = _refreshed(stage, first)
-    stage.clock.advance(timedelta(minutes=1))
+    stage.later(timedelta(minutes=1))
     return f"{outcome(lambda: _refreshed(stage, first))}, {stage.subject(second)}"
 
 
 @case(REFRESH, "expired", "invalid_grant")
 def _(stage: Stage) -> str:
     first = stage.sign_in()
-    stage.clock.advance(timedelta(days=15))
+    stage.later(timedelta(days=15))
     return outcome(lambda: _refreshed(stage, first))
 
 
@@ -254,9 +261,7 @@ def _(stage: Stage) -> str:
 @case(REFRESH, "narrowed scopes", "openid")
 def _(stage: Stage) -> str:
     first = stage.sign_in()
-    narrowed = stage.driver().refresh(first["refresh_token"], scope="openid")
-    scope = narrowed["scope"]  # OAuthLib makes it a list
-    return scope if isinstance(scope, str) else " ".join(scope)
+    return scope_of(stage.driver().refresh(first["refresh_token"], scope="openid"))
 
 
 @case(REFRESH, "wider scopes", "invalid_scope")

@@ -53,13 +53,18 @@ class Registered:
     method: str = "none"
     scope: str = "openid profile email"
     redirect_uri: str = "http://127.0.0.1/callback"
-    alg: str = "ES256"
+    claims: Mapping[str, Any] | None = None  # of its assertions
 
 
-class Driver(ABC):
-    """One library, configured as one client."""
+class Library:
+    """A library that we did not write."""
 
     name: ClassVar[str]
+
+
+class Driver(Library, ABC):
+    """One library, configured as one client."""
+
     # What its users cannot ask it to send.
     lacks: ClassVar[frozenset[str]] = frozenset()
 
@@ -126,7 +131,7 @@ class Authlib(Driver):
         super().__init__(of)
         self._session = OAuth2Session(**_configured(of))
         if of.method == JWT:
-            self._session.register_client_auth_method(PrivateKeyJWT(alg=of.alg))
+            self._session.register_client_auth_method(_signer(of))
         self._session.trust_env = False
 
     def begin(self, **more: str) -> str:
@@ -188,10 +193,10 @@ class AuthlibAsync(Driver):
         super().__init__(of)
         self._runner = asyncio.Runner()
         self._client = AsyncOAuth2Client(
-            trust_env=False, verify=_TLS, **_configured(of)
+            trust_env=False, verify=_TLS, timeout=60, **_configured(of)
         )
         if of.method == JWT:
-            self._client.register_client_auth_method(PrivateKeyJWT(alg=of.alg))
+            self._client.register_client_auth_method(_signer(of))
 
     def begin(self, **more: str) -> str:
         self.verifier = generate_token(48)
@@ -222,8 +227,12 @@ class AuthlibAsync(Driver):
         auth = self._client.client_auth(self.of.method)
         return _answered(
             self._runner.run(
-                self._client.post(
-                    self.url(path), data=dict(form), auth=auth, withhold_token=True
+                self._client.request(
+                    "POST",
+                    self.url(path),
+                    data=dict(form),
+                    auth=auth,
+                    withhold_token=True,
                 )
             )
         )
@@ -296,12 +305,11 @@ class RequestsOauthlib(Driver):
 
     def token(self, grant_type: str, **more: Any) -> Tokens:
         kind = DeviceClient if grant_type == DEVICE else BackendApplicationClient
-        client = kind(self.of.client_id)
+        scope = more.pop("scope", self.of.scope).split()
+        client = kind(self.of.client_id, scope=scope or None)
         if grant_type not in {DEVICE, "client_credentials"}:
             client.grant_type = grant_type
         session = self._made(client)
-        if "scope" in more:
-            session.scope = more.pop("scope").split()
         try:
             return self._fetched(session, **more)
         finally:
@@ -347,6 +355,36 @@ class RequestsOauthlib(Driver):
             raise _as_refused(error) from None
 
 
+class AuthlibApp(Library):
+    """Authlib's integration with Starlette, which discovers the issuer."""
+
+    name = "Authlib (Starlette)"
+
+
+class AuthlibProtector(Library):
+    """Authlib's ResourceProtector, which introspects."""
+
+    name = "Authlib (ResourceProtector)"
+
+
+class Mcp(Library):
+    """The OAuth client of the SDK of the Model Context Protocol."""
+
+    name = "MCP Python SDK"
+
+
+class PyJwt(Library):
+    """PyJWT, with its client for key sets."""
+
+    name = "PyJWT"
+
+
+class Joserfc(Library):
+    """Authlib's session, with DPoP proofs made by joserfc."""
+
+    name = "Authlib and joserfc"
+
+
 def _configured(of: Registered) -> dict[str, Any]:
     return {
         "client_id": of.client_id,
@@ -356,6 +394,10 @@ def _configured(of: Registered) -> dict[str, Any]:
         "redirect_uri": of.redirect_uri,
         "code_challenge_method": "S256",
     }
+
+
+def _signer(of: Registered) -> PrivateKeyJWT:
+    return PrivateKeyJWT(alg="ES256", claims=of.claims)
 
 
 def _as_refused(error: Exception) -> RefusedError:

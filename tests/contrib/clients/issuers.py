@@ -45,14 +45,15 @@ _KEYRING = Keyring(current="k", keys={"k": bytes(32)})
 class Issuers:
     """The issuers of a server. The codes of tenants are the paths of their issuers.
 
-    `documents` has the metadata documents of clients by URL, for `fetch`. `trusted` has
-    the issuers of the API.
+    `documents` has the metadata documents of clients by URL, for `fetch`; `secrets` a
+    secret for the clients of each tenant; `trusted` the issuers of the API.
     """
 
     origin: str
     browser: httpx.Client
     tenants: dict[str, UUID] = field(default_factory=dict)
     documents: dict[str, Fetched] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
     trusted: list[str] = field(default_factory=list)
     authority: AsyncAuthority | None = None
     _providers: dict[str, AsyncProvider] = field(default_factory=dict)
@@ -187,7 +188,7 @@ def _shown(decision: Decision | AskSignOut | SignedOut) -> Response:
 def serving_issuers(settings: Settings) -> Iterator[Issuers]:
     """Serve issuers during the block."""
     port = free_port()
-    with httpx.Client(trust_env=False) as browser:
+    with httpx.Client(trust_env=False, timeout=60) as browser:
         issuers = Issuers(f"http://127.0.0.1:{port}", browser)
         with serving(make_app(issuers, settings), port):
             yield issuers

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cached_property
 from threading import Barrier
 from typing import Any, Final
@@ -10,12 +11,15 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from joserfc.jwk import ECKey
 
-from authority_queries import Maintenance, hash_client_secret
+from authority_queries import Maintenance, hash_client_secret, mint_token
 from authority_queries.records import User
 from authority_queries.testing import Clock, SampleTenant
+from tests.cluster import Cluster
 from tests.contrib.clients.drivers import (
     JWT,
+    Authlib,
     Driver,
+    Library,
     RefusedError,
     Registered,
     Tokens,
@@ -23,7 +27,6 @@ from tests.contrib.clients.drivers import (
 from tests.contrib.clients.issuers import ALLOWS, SESSION, Issuers
 
 AT_ONCE: Final = 8
-SECRET: Final = "swordfish-and-chips"
 CALLBACK: Final = "http://127.0.0.1/callback"
 _KEY: Final = ECKey.generate_key("P-256")
 _METHODS: Final = {
@@ -35,8 +38,12 @@ _METHODS: Final = {
 }
 
 
-def make_clients(tenant: SampleTenant) -> None:
-    """Create a client for each method of authentication, and a scope of an API."""
+def make_clients(tenant: SampleTenant) -> str:
+    """Create a client for each method of authentication, and a scope of an API.
+
+    Return the secret of those that have one.
+    """
+    secret = mint_token("client_secret", tenant.id).token
     with tenant.unit() as store:
         store.scopes.create(tenant_id=tenant.id, name="articles")
         for client_id, method in _METHODS.items():
@@ -46,6 +53,7 @@ def make_clients(tenant: SampleTenant) -> None:
                 client_id=client_id,
                 client_type="public" if method == "none" else "confidential",
                 redirect_uris=[CALLBACK],
+                post_logout_redirect_uris=[CALLBACK],
                 token_endpoint_auth_method=method,  # type: ignore[arg-type]  # one of them
                 json_web_key_set={"keys": [dict(public)]} if method == JWT else None,
             )
@@ -53,19 +61,21 @@ def make_clients(tenant: SampleTenant) -> None:
                 store.client_secrets.add(
                     tenant_id=tenant.id,
                     client_uuid=client.id,
-                    secret_hash=hash_client_secret(SECRET),
+                    secret_hash=hash_client_secret(secret),
                 )
+    return secret
 
 
 @dataclass(kw_only=True)
 class Stage:
     """A case's world. `driver` is the library as the client `app`, unless named."""
 
-    kind: type[Driver]
+    kind: type[Library]
     issuers: Issuers
     tenant: SampleTenant
     maintenance: Maintenance
-    clock: Clock
+    clock: Clock | None = None
+    cluster: Cluster | None = None
     other_tenant: SampleTenant | None = None
     _opened: list[Driver] = field(default_factory=list)
 
@@ -92,17 +102,19 @@ class Stage:
 
     def driver(self, client_id: str = "app", **changed: Any) -> Driver:
         method = _METHODS.get(client_id, "none")
-        secret: Any = SECRET if method.startswith("client_secret") else None
+        secret = self.issuers.secrets[self.tenant.code]
+        is_secret = method.startswith("client_secret")
         of = Registered(
             **{
                 "issuer": self.issuer,
                 "client_id": client_id,
-                "secret": _KEY if method == JWT else secret,
+                "secret": _KEY if method == JWT else secret if is_secret else None,
                 "method": method,
                 **changed,
             }
         )
-        driver = self.kind(of)
+        kind = self.kind if issubclass(self.kind, Driver) else Authlib
+        driver = kind(of)
         self._opened.append(driver)
         return driver
 
@@ -142,6 +154,19 @@ class Stage:
         with self.maintenance.store() as store:
             store.tenants.resume(tenant_id=self.tenant.id)
 
+    def kill_database(self) -> None:
+        assert self.cluster is not None
+        self.cluster.kill()
+
+    def start_database(self) -> None:
+        assert self.cluster is not None
+        self.cluster.start("-c", "fsync=off")
+
+    def later(self, by: timedelta) -> None:
+        """Move the database's clock forward."""
+        assert self.clock is not None
+        self.clock.advance(by)
+
     def close(self) -> None:
         for driver in self._opened:
             driver.close()
@@ -163,6 +188,17 @@ def outcome(call: Callable[[], object]) -> str:
     if isinstance(found, dict):
         return "tokens" if "access_token" in found else "ok"
     return str(found)
+
+
+def joined(*calls: Callable[[], object]) -> str:
+    """Make the calls, one after the other. Return the outcomes of those that return."""
+    return ", ".join(found for call in calls if (found := outcome(call)) != "None")
+
+
+def scope_of(tokens: Tokens) -> str:
+    """Return the scope of an answer, which OAuthLib makes a list."""
+    scope = tokens["scope"]
+    return scope if isinstance(scope, str) else " ".join(scope)
 
 
 def at_once(calls: Sequence[Callable[[], Tokens]]) -> list[Tokens | str]:

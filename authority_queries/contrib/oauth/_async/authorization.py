@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from authority_queries.contrib.oauth._async.authorization_checks import check_request
 from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint, malformed
 from authority_queries.contrib.oauth._async.metadata_documents import (
     AsyncMetadataDocuments,
@@ -15,13 +16,11 @@ from authority_queries.contrib.oauth.authorization_requests import (
     SignIn,
     is_registered,
     read_address,
-    read_request,
 )
 from authority_queries.contrib.oauth.context import Context
 from authority_queries.contrib.oauth.decisions import ErrorPage, Redirect
 from authority_queries.contrib.oauth.outcomes import AUTHORIZATION, ERROR_PAGES
 from authority_queries.contrib.oauth.requests import Parameters, Request
-from authority_queries.contrib.oauth.scopes import check_scopes
 from authority_queries.errors import (
     InvalidArgumentError,
     InvalidValueError,
@@ -134,24 +133,24 @@ class AsyncAuthorization(AsyncEndpoint):
                 error="invalid_request", description="redirect_uri is not registered"
             )
         try:
-            return await self._checked(store, client, parameters, addressed)
+            return await check_request(store, client, parameters, addressed.received_at)
         except ProtocolError as error:
             refused = error
         except (InvalidArgumentError, InvalidValueError) as error:
             refused = malformed(error)
-        return await self._refuse(store, client, addressed, refused)
+        return await self._refusal(store, client, addressed, refused)
 
-    async def _refuse(
+    async def _refusal(
         self,
         store: AsyncStore,
         client: Client,
         addressed: AuthorizationRequest,
         refused: ProtocolError,
     ) -> Redirect | ErrorPage:
-        """Return the refusal.
+        """Return a redirect, or a page if a stranger registered the client.
 
-        A stranger's client could send people to any page with a request that is wrong
-        on purpose, before they see a page of this server (RFC 9700 section 4.11.2).
+        A stranger could send people to any page with a request that is wrong on
+        purpose, before they see a page of this server (RFC 9700 section 4.11.2).
         """
         registration = await store.client_registrations.get(
             tenant_id=self._tenant_id, client_uuid=client.id
@@ -160,27 +159,6 @@ class AsyncAuthorization(AsyncEndpoint):
             return ErrorPage(error=refused.error, description=refused.description)
         issuer = self._settings.issuer
         return addressed.refusal(issuer, refused.error, refused.description)
-
-    async def _checked(
-        self,
-        store: AsyncStore,
-        client: Client,
-        parameters: Parameters,
-        addressed: AuthorizationRequest,
-    ) -> AuthorizationRequest:
-        """Return the request of a client whose redirect_uri is its own."""
-        if parameters.get("request") is not None:
-            message = "request objects are not supported"
-            raise ProtocolError("request_not_supported", message)
-        if parameters.require("response_type") != "code":
-            message = "response_type must be code"
-            raise ProtocolError("unsupported_response_type", message)
-        request = read_request(parameters, client, addressed.received_at)
-        known = await store.scopes.resolve(
-            tenant_id=self._tenant_id, names=request.scopes
-        )
-        check_scopes(client, request.scopes, (each.name for each in known))
-        return request
 
     async def _decide(
         self,

@@ -5,9 +5,10 @@ from datetime import timedelta
 from typing import Final
 from uuid import uuid4
 
+from authority_queries.contrib.oauth._sync.authorization_checks import check_request
 from authority_queries.contrib.oauth._sync.endpoint import Endpoint, refuse
 from authority_queries.contrib.oauth.answers import NO_STORE, Answer, ProtocolError
-from authority_queries.contrib.oauth.authorization_requests import read_request
+from authority_queries.contrib.oauth.authorization_requests import is_registered
 from authority_queries.contrib.oauth.context import Presenter
 from authority_queries.contrib.oauth.outcomes import DEVICE_REQUEST
 from authority_queries.contrib.oauth.requests import Parameters, Request, pairs_of
@@ -40,12 +41,16 @@ class PushedRequests(Endpoint):
         if parameters.get("request_uri") is not None:
             message = "a pushed request has no request_uri"
             raise ProtocolError("invalid_request", message)
-        read_request(parameters, presenter.client, self._context.now())
+        client = presenter.client
+        asked = check_request(store, client, parameters, self._context.now())
+        if not is_registered(client, asked.redirect_uri):
+            message = "redirect_uri is not registered"
+            raise ProtocolError("invalid_request", message)
         minted = mint_token("request_uri", self._tenant_id)
         store.pushed_requests.create(
             tenant_id=self._tenant_id,
             request_uri_hash=minted.hash,
-            client_id=presenter.client.client_id,
+            client_id=client.client_id,
             parameters=_stored(parameters, presenter),
             lifetime=_LIFETIME,
         )

@@ -1,6 +1,6 @@
--- Sets what all statements rely on: no operator of another schema than pg_catalog, times
--- in UTC, and a transaction that may wait for the writer between two batches. Returns
--- the schemas in which the login looks for tables.
+-- Sets what all statements rely on: no operator of another schema than pg_catalog,
+-- times in UTC, and a transaction that may wait for the writer between two batches.
+-- Returns the schemas in which the login looks for tables.
 select
     pg_catalog.current_schemas(false) as schemas,
     pg_catalog.set_config('search_path', 'pg_catalog', true) as search_path,
