@@ -46,7 +46,8 @@ class Issuers:
     """The issuers of a server. The codes of tenants are the paths of their issuers.
 
     `documents` has the metadata documents of clients by URL, for `fetch`; `secrets` a
-    secret for the clients of each tenant; `trusted` the issuers of the API.
+    secret for the clients of each tenant; `trusted` the issuers of the API;
+    `notices` the logout tokens that a client's server has received.
     """
 
     origin: str
@@ -55,6 +56,7 @@ class Issuers:
     documents: dict[str, Fetched] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
     trusted: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     authority: AsyncAuthority | None = None
     _providers: dict[str, AsyncProvider] = field(default_factory=dict)
 
@@ -110,6 +112,7 @@ def make_app(issuers: Issuers, settings: Settings) -> FastAPI:
     app.add_route("/{tenant}/authorize", pages.authorize, methods=["GET"])
     app.add_route("/{tenant}/device", pages.device, methods=["POST"])
     app.add_route("/{tenant}/end_session", pages.end_session, methods=["GET"])
+    app.add_route("/{tenant}/notified", pages.notified, methods=["POST"])
     app.add_route("/{tenant}/deliver", pages.deliver, methods=["POST"])
 
     @app.get("/api")
@@ -173,6 +176,12 @@ class Pages:
                 return (await client.post(url, data=dict(form))).status_code
 
         return JSONResponse(await provider.logout.deliver_notices(post))
+
+    async def notified(self, request: Request) -> Response:
+        """Receive a notice, as the server of a client."""
+        form = parse_qs((await request.body()).decode())
+        self._issuers.notices += form["logout_token"]
+        return Response(status_code=204)
 
 
 def _shown(decision: Decision | AskSignOut | SignedOut) -> Response:

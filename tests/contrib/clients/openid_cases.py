@@ -25,7 +25,14 @@ from tests.contrib.clients.drivers import (
     PyJwt,
     Tokens,
 )
-from tests.contrib.clients.stage import CALLBACK, Stage, joined, outcome, without
+from tests.contrib.clients.stage import (
+    CALLBACK,
+    Stage,
+    joined,
+    outcome,
+    registered,
+    without,
+)
 
 OPENID, DPOP = "discovery and ID token", "DPoP"
 PROTECTOR = "protected resource (introspection)"
@@ -142,7 +149,54 @@ def _(stage: Stage) -> str:
     return stage.visit(asyncio.run(run()), cookie=theirs)
 
 
-class _Validator(IntrospectTokenValidator):
+def _notified(stage: Stage) -> tuple[str, Tokens]:
+    """Sign in at a client with a server, sign out, and return the client's notice."""
+    url = f"{stage.issuer}/notified"
+    made = registered(
+        stage, token_endpoint_auth_method="none", backchannel_logout_uri=url
+    )
+    tokens = stage.sign_in(stage.driver(made["client_id"]))
+    hint = tokens["id_token"]
+    assert (
+        stage.visit(f"{stage.issuer}/end_session?id_token_hint={hint}") == "SignedOut"
+    )
+    stage.issuers.notices.clear()
+    delivered = stage.issuers.browser.post(f"{stage.issuer}/deliver")
+    assert delivered.json() == 1
+    [notice] = stage.issuers.notices
+    issued = pyjwt.decode(hint, options={"verify_signature": False})
+    return notice, {**made, "sid": issued["sid"]}
+
+
+@case("back-channel sign-out", "notice to a listening server", "sid, sub", by=PyJwt)
+def _(stage: Stage) -> str:
+    notice, client = _notified(stage)
+    key = pyjwt.PyJWKClient(stage.issuer + "/jwks").get_signing_key_from_jwt(notice)
+    claims = pyjwt.decode(
+        notice,
+        key,
+        algorithms=["ES256"],
+        issuer=stage.issuer,
+        audience=client["client_id"],
+        options={"require": ["iat", "exp", "jti", "events"]},
+    )
+    assert "nonce" not in claims
+    expected = {"sid": client["sid"], "sub": stage.ann.subject_id}
+    return ", ".join(name for name, value in expected.items() if claims[name] == value)
+
+
+@case("back-channel sign-out", "keys of another tenant", "PyJWKClientError", by=PyJwt)
+def _(stage: Stage) -> str:
+    notice, _ = _notified(stage)
+    keys = pyjwt.PyJWKClient(stage.abroad.issuer + "/jwks")
+    try:
+        keys.get_signing_key_from_jwt(notice)
+    except pyjwt.PyJWTError as error:
+        return type(error).__name__
+    return "accepted"
+
+
+class _Validator(IntrospectTokenValidator):  # type: ignore[misc]  # it has no types
     def __init__(self, stage: Stage) -> None:
         super().__init__()
         self._driver = stage.driver("basic")

@@ -1,27 +1,14 @@
 """Dynamic registration and its management (RFC 7591, RFC 7592)."""
 
-from typing import Any
-
 from tests.contrib.clients.cases import case
-from tests.contrib.clients.drivers import RefusedError, Tokens
-from tests.contrib.clients.stage import CALLBACK, Stage, joined, outcome
+from tests.contrib.clients.stage import Stage, joined, outcome, registered
 
 _FLOW = "registration"
 
 
-def _registered(stage: Stage, **metadata: Any) -> Tokens:
-    """Register as an installer does, before there is a client."""
-    document = {"redirect_uris": [CALLBACK], "client_name": "Notes", **metadata}
-    response = stage.issuers.browser.post(stage.issuer + "/register", json=document)
-    found: Tokens = response.json()
-    if response.is_error:
-        raise RefusedError(found["error"])
-    return found
-
-
 @case(_FLOW, "confidential client signs a person in", "tokens, alive")
 def _(stage: Stage) -> str:
-    found = _registered(stage)
+    found = registered(stage)
     tokens = stage.sign_in(
         stage.driver(
             found["client_id"],
@@ -34,7 +21,7 @@ def _(stage: Stage) -> str:
 
 @case(_FLOW, "a scope that was not registered", "ErrorPage: invalid_scope")
 def _(stage: Stage) -> str:
-    found = _registered(
+    found = registered(
         stage, token_endpoint_auth_method="none", scope="openid profile"
     )
     return stage.visit(stage.driver(found["client_id"]).begin())
@@ -42,26 +29,26 @@ def _(stage: Stage) -> str:
 
 @case(_FLOW, "redirect_uri without TLS", "invalid_redirect_uri")
 def _(stage: Stage) -> str:
-    return outcome(lambda: _registered(stage, redirect_uris=["http://x.example/"]))
+    return outcome(lambda: registered(stage, redirect_uris=["http://x.example/"]))
 
 
 @case(_FLOW, "managed with its token", "ok")
 def _(stage: Stage) -> str:
-    found = _registered(stage)
+    found = registered(stage)
     url, token = found["registration_client_uri"], found["registration_access_token"]
     return outcome(lambda: stage.driver().get(url, token))
 
 
 @case(_FLOW, "managed with the token of another client", "invalid_token")
 def _(stage: Stage) -> str:
-    found, other = _registered(stage), _registered(stage)
+    found, other = registered(stage), registered(stage)
     url, token = found["registration_client_uri"], other["registration_access_token"]
     return outcome(lambda: stage.driver().get(url, token))
 
 
 @case(_FLOW, "managed at another tenant", "invalid_token")
 def _(stage: Stage) -> str:
-    found = _registered(stage)
+    found = registered(stage)
     url = found["registration_client_uri"].replace(stage.issuer, stage.abroad.issuer)
     return outcome(lambda: stage.driver().get(url, found["registration_access_token"]))
 
@@ -69,7 +56,7 @@ def _(stage: Stage) -> str:
 @case(_FLOW, "deleted: nothing of it works", "tokens, invalid_token, invalid_client")
 def _(stage: Stage) -> str:
     grants = ["authorization_code", "refresh_token"]
-    found = _registered(stage, token_endpoint_auth_method="none", grant_types=grants)
+    found = registered(stage, token_endpoint_auth_method="none", grant_types=grants)
     driver = stage.driver(found["client_id"])
     tokens = stage.sign_in(driver)
     url, token = found["registration_client_uri"], found["registration_access_token"]

@@ -179,6 +179,16 @@ def _cookies(session: str, *, allows: bool) -> dict[str, str]:
     return {"cookie": f"{SESSION}={session}" + (f"; {ALLOWS}=1" if allows else "")}
 
 
+def registered(stage: Stage, **metadata: Any) -> Tokens:
+    """Register as an installer does, before there is a client."""
+    document = {"redirect_uris": [CALLBACK], "client_name": "Notes", **metadata}
+    response = stage.issuers.browser.post(stage.issuer + "/register", json=document)
+    found: Tokens = response.json()
+    if response.is_error:
+        raise RefusedError(found["error"])
+    return found
+
+
 def outcome(call: Callable[[], object]) -> str:
     """Return the error of a refusal, or what the call returns: tokens are "tokens"."""
     try:

@@ -3,6 +3,7 @@
 
 from uuid import UUID
 
+from authority_queries.contrib.oauth._sync.authorization_checks import check_request
 from authority_queries.contrib.oauth._sync.endpoint import Endpoint, malformed
 from authority_queries.contrib.oauth._sync.metadata_documents import (
     MetadataDocuments,
@@ -16,13 +17,11 @@ from authority_queries.contrib.oauth.authorization_requests import (
     SignIn,
     is_registered,
     read_address,
-    read_request,
 )
 from authority_queries.contrib.oauth.context import Context
 from authority_queries.contrib.oauth.decisions import ErrorPage, Redirect
 from authority_queries.contrib.oauth.outcomes import AUTHORIZATION, ERROR_PAGES
 from authority_queries.contrib.oauth.requests import Parameters, Request
-from authority_queries.contrib.oauth.scopes import check_scopes
 from authority_queries.errors import (
     InvalidArgumentError,
     InvalidValueError,
@@ -129,24 +128,24 @@ class Authorization(Endpoint):
                 error="invalid_request", description="redirect_uri is not registered"
             )
         try:
-            return self._checked(store, client, parameters, addressed)
+            return check_request(store, client, parameters, addressed.received_at)
         except ProtocolError as error:
             refused = error
         except (InvalidArgumentError, InvalidValueError) as error:
             refused = malformed(error)
-        return self._refuse(store, client, addressed, refused)
+        return self._refusal(store, client, addressed, refused)
 
-    def _refuse(
+    def _refusal(
         self,
         store: Store,
         client: Client,
         addressed: AuthorizationRequest,
         refused: ProtocolError,
     ) -> Redirect | ErrorPage:
-        """Return the refusal.
+        """Return a redirect, or a page if a stranger registered the client.
 
-        A stranger's client could send people to any page with a request that is wrong
-        on purpose, before they see a page of this server (RFC 9700 section 4.11.2).
+        A stranger could send people to any page with a request that is wrong on
+        purpose, before they see a page of this server (RFC 9700 section 4.11.2).
         """
         registration = store.client_registrations.get(
             tenant_id=self._tenant_id, client_uuid=client.id
@@ -155,25 +154,6 @@ class Authorization(Endpoint):
             return ErrorPage(error=refused.error, description=refused.description)
         issuer = self._settings.issuer
         return addressed.refusal(issuer, refused.error, refused.description)
-
-    def _checked(
-        self,
-        store: Store,
-        client: Client,
-        parameters: Parameters,
-        addressed: AuthorizationRequest,
-    ) -> AuthorizationRequest:
-        """Return the request of a client whose redirect_uri is its own."""
-        if parameters.get("request") is not None:
-            message = "request objects are not supported"
-            raise ProtocolError("request_not_supported", message)
-        if parameters.require("response_type") != "code":
-            message = "response_type must be code"
-            raise ProtocolError("unsupported_response_type", message)
-        request = read_request(parameters, client, addressed.received_at)
-        known = store.scopes.resolve(tenant_id=self._tenant_id, names=request.scopes)
-        check_scopes(client, request.scopes, (each.name for each in known))
-        return request
 
     def _decide(
         self,
