@@ -5352,9 +5352,10 @@ begin
     inner join pg_attribute
         on pg_attribute.attname in (refs.column_name, refs.array_name)
     where pg_attribute.attrelid = format('authority.%I', table_name)::regclass;
-    -- One look-up for each key, whatever the statistics of a table that was just filled
-    -- say: the list of typed keys is materialized, because under row-level security only
-    -- a plain value becomes a condition of the index, and OFFSET keeps the subquery.
+    -- One look-up for each key, whatever the statistics of a table that was just
+    -- filled say: the list of typed keys is materialized, because under row-level
+    -- security only a plain value becomes a condition of the index, and OFFSET keeps
+    -- the subquery.
     return query execute format(
         'with wanted as materialized ('
         'select keys.number, %2$s '
@@ -5384,9 +5385,9 @@ end
 $_$;
 
 COMMENT ON FUNCTION authority.read_rows(tenant_id uuid, table_name text, key_columns text[], keys jsonb) IS 'Returns the rows of the tenant with these keys, with every stored column and hash, and
-the number of each key, from 1 on. A key is an array of texts in the order of key_columns. Keys and
-rows have the names of users, clients, roles and service accounts instead of their
-ids.';
+the number of each key, from 1 on. A key is an array of texts in the order of
+key_columns. Keys and rows have the names of users, clients, roles and service accounts
+instead of their ids.';
 
 -- record_change
 

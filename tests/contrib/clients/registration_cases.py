@@ -21,9 +21,7 @@ def _(stage: Stage) -> str:
 
 @case(_FLOW, "a scope that was not registered", "ErrorPage: invalid_scope")
 def _(stage: Stage) -> str:
-    found = registered(
-        stage, token_endpoint_auth_method="none", scope="openid profile"
-    )
+    found = registered(stage, token_endpoint_auth_method="none", scope="openid profile")
     return stage.visit(stage.driver(found["client_id"]).begin())
 
 
