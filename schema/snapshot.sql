@@ -4808,7 +4808,7 @@ e-mail address, and other_names. Omits the usernames of other users.';
 
 CREATE FUNCTION authority.oldest_package() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN '0072_name_the_version'::text;
+    RETURN '0073_name_the_version'::text;
 
 COMMENT ON FUNCTION authority.oldest_package() IS 'Returns the newest migration of the oldest package that may use this database. Older
 packages refuse to open it.';
@@ -6182,7 +6182,7 @@ row stays without these values. is_exported: the row is part of the user''s own 
 
 CREATE FUNCTION authority.schema_version() RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN '0072_name_the_version'::text;
+    RETURN '0073_name_the_version'::text;
 
 COMMENT ON FUNCTION authority.schema_version() IS 'Returns the name of the newest applied migration.';
 

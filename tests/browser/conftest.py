@@ -126,7 +126,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def context(chromium: Browser) -> Iterator[BrowserContext]:
     context = chromium.new_context(viewport={"width": 720, "height": 560})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)  # a busy machine
     yield context
     context.close()
 

@@ -157,7 +157,7 @@ def test_the_files_of_the_page_are_applied_and_rolled_back(
     live: str, tmp_path: Path
 ) -> None:
     page = PAGE.read_text(encoding="utf-8")
-    name = "0073_add_nicknames"
+    name = "0074_add_nicknames"
     apply, undo = re.findall(r"^```text\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     file = tmp_path / f"{name}.sql"
     file.write_text(apply)
@@ -170,7 +170,7 @@ def test_the_files_of_the_page_are_applied_and_rolled_back(
         assert dba.execute(named).fetchone() == (name,)
         with dba.transaction():
             dba.execute(undo)
-        assert dba.execute(named).fetchone() == ("0072_name_the_version",)
+        assert dba.execute(named).fetchone() == ("0073_name_the_version",)
 
 
 def test_an_index_that_a_crash_left_invalid_is_built_again(

@@ -165,8 +165,12 @@ class Authlib(Driver):
     def post(self, path: str, form: Mapping[str, Any]) -> Tokens:
         auth = self._session.client_auth(self.of.method)
         return _answered(
-            self._session.post(
-                self.url(path), data=form, auth=auth, withhold_token=True
+            self._session.request(
+                "POST",
+                self.url(path),
+                data=form,
+                auth=auth,  # type: ignore[arg-type]  # the stubs do not know it
+                withhold_token=True,
             )
         )
 

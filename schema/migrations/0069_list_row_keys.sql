@@ -7,7 +7,7 @@ set local search_path = pg_catalog;
 set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
-call authority.begin_migration('0068_list_row_keys');
+call authority.begin_migration('0069_list_row_keys');
 
 create or replace function authority.list_row_keys(
     tenant_id uuid,

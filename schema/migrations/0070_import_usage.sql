@@ -7,7 +7,7 @@ set local search_path = pg_catalog;
 set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
-call authority.begin_migration('0069_import_usage');
+call authority.begin_migration('0070_import_usage');
 
 create or replace function authority.import_license_usage(
     tenant_id uuid, rows_json text

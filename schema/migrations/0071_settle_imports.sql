@@ -8,7 +8,7 @@ set local search_path = pg_catalog;
 set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
-call authority.begin_migration('0070_settle_imports');
+call authority.begin_migration('0071_settle_imports');
 
 create or replace function authority.find_other_rows(
     tenant_id uuid, table_name text, key text[], fixed text[], rows_json text

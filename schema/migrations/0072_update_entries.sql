@@ -7,7 +7,7 @@ set local search_path = pg_catalog;
 set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
-call authority.begin_migration('0071_update_entries');
+call authority.begin_migration('0072_update_entries');
 
 create or replace function authority.update_rows(
     tenant_id uuid,

@@ -7,7 +7,7 @@ set local search_path = pg_catalog;
 set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
-call authority.begin_migration('0067_import_entries');
+call authority.begin_migration('0068_import_entries');
 
 create or replace function authority.import_tenant(
     tenant_id uuid,

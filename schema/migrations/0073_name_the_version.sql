@@ -9,13 +9,13 @@ set local search_path = pg_catalog;
 set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
-call authority.begin_migration('0072_name_the_version');
+call authority.begin_migration('0073_name_the_version');
 
 create or replace function authority.schema_version()
 returns text
 language sql
 immutable parallel safe
-return '0072_name_the_version'::text;
+return '0073_name_the_version'::text;
 
 comment on function authority.schema_version is
 'Returns the name of the newest applied migration.';
@@ -24,7 +24,7 @@ create or replace function authority.oldest_package()
 returns text
 language sql
 immutable parallel safe
-return '0072_name_the_version'::text;
+return '0073_name_the_version'::text;
 
 comment on function authority.oldest_package is
 'Returns the newest migration of the oldest package that may use this database. Older

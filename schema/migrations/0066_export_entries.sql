@@ -8,7 +8,7 @@ set local search_path = pg_catalog;
 set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
-call authority.begin_migration('0065_export_entries');
+call authority.begin_migration('0066_export_entries');
 
 create or replace function authority.list_entry_fields(table_name text)
 returns table (field text, expression text)

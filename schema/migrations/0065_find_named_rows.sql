@@ -7,7 +7,7 @@ set local search_path = pg_catalog;
 set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
-call authority.begin_migration('0064_x_find_named_rows');
+call authority.begin_migration('0065_find_named_rows');
 
 create or replace function authority.find_named_rows(
     tenant_id uuid,

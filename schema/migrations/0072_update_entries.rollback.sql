@@ -2,7 +2,7 @@ set local search_path = pg_catalog;
 set local lock_timeout = '2s';
 set local statement_timeout = '60s';
 set local role pg_database_owner;
-call authority.guard_rollback('0071_update_entries');
+call authority.guard_rollback('0072_update_entries');
 drop function if exists authority.update_rows(
     uuid, text, text[], text[], text[], text
 );
