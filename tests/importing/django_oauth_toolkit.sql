@@ -1,5 +1,5 @@
--- The tables that Django 5.2 and django-oauth-toolkit 3.4.1 make, as pg_dump shows them,
--- without sequences and indexes.
+-- The tables that Django 5.2 and django-oauth-toolkit 3.4.1 make, as pg_dump shows
+-- them, without sequences and indexes.
 
 create table auth_group (
     id integer primary key,

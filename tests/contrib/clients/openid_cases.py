@@ -155,7 +155,7 @@ def _notified(stage: Stage) -> tuple[str, Tokens]:
     with stage.tenant.unit() as store:
         client = store.clients.create(
             tenant_id=stage.tenant.id,
-            client_id="listener",
+            client_id=f"listener-{uuid4()}",
             client_type="public",
             redirect_uris=[CALLBACK],
             backchannel_logout_uri=url,
