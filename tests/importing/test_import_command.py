@@ -15,7 +15,6 @@ import pytest
 
 from authority_queries.cli import main
 from authority_queries.importing.entries import AnyEntry, ClientSecretEntry
-from authority_queries.importing.sources import _MODULES
 from tests.importing.memory import (
     EVERY_KIND,
     PASSWORD_HASH,
@@ -168,13 +167,6 @@ def test_a_signal_ends_the_import_after_its_batch(home: Place) -> None:
         b"on users.tenant_id = tenants.id where tenants.code = 'big'"
     )
     assert home.dba.execute(query).fetchall() == [(count,)]
-
-
-def test_the_page_names_every_source() -> None:
-    page = (ROOT / "docs" / "importing.md").read_text()
-    table = page.partition("| Kind | What it reads |\n")[2].partition("\n\n")[0]
-    kinds = {name for row in table.splitlines()[1:] for name in _names(row)}
-    assert kinds - {"--mapping", "authority export entries"} == set(_MODULES)
 
 
 def _names(row: str) -> list[str]:
