@@ -128,9 +128,6 @@ def _options(arguments: argparse.Namespace) -> "CompareOptions":
         read_journals,
     )
 
-    if arguments.since is not None:
-        message = "a comparison reads all documents: leave out --since"
-        raise ConfigurationError(message)
     if arguments.sample < 0:
         message = f"--sample must be 0 or more, not {arguments.sample}"
         raise ConfigurationError(message)

@@ -10,7 +10,7 @@ import psycopg
 from tabulate import tabulate
 
 from authority_queries.cli.progress import Stop
-from authority_queries.cli.sources import add_source, open_named
+from authority_queries.cli.sources import add_since, add_source, open_named
 from authority_queries.errors import AuthorityError, ConfigurationError
 from authority_queries.service.settings import Settings
 
@@ -31,8 +31,8 @@ _DOCUMENTS: Final = (
 _JOURNAL: Final = Path("authority-import.journal")
 _EPILOG: Final = (
     "Log in as the owner of the database, as for `authority migrate`. Exit codes: 0 "
-    "all documents were imported, 1 some were refused, or a failure, 2 wrong use. A "
-    "signal ends the import after the present batch."
+    "all documents were imported, 1 some were refused, or a failure, 2 wrong use, "
+    "130 and 143 a signal ended the import after a batch."
 )
 
 
@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `authority import`."""
     parser.epilog = _EPILOG
     add_source(parser)
+    add_since(parser)
     parser.add_argument(
         "--dry-run",
         action="store_true",

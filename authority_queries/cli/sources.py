@@ -37,9 +37,13 @@ def add_source(parser: argparse.ArgumentParser) -> None:
         metavar="CODE",
         help="only this tenant's documents; those that name no tenant belong to it",
     )
+
+
+def add_since(parser: argparse.ArgumentParser) -> None:
+    """Add the time since which documents are read."""
     parser.add_argument(
         "--since",
-        type=_moment,
+        type=time,
         metavar="TIME",
         help="only documents that were created or changed at or after this time, such "
         "as 2026-11-28T12:00Z, if the source knows it",
@@ -66,7 +70,7 @@ def open_named(arguments: argparse.Namespace) -> Iterator["Source"]:
             location=SecretStr(location),
             mapping=arguments.mapping,
             tenant=arguments.tenant,
-            since=arguments.since,
+            since=getattr(arguments, "since", None),
         ),
     )
     try:
@@ -75,6 +79,7 @@ def open_named(arguments: argparse.Namespace) -> Iterator["Source"]:
         source.close()
 
 
-def _moment(text: str) -> datetime:
+def time(text: str) -> datetime:
+    """Return a time, in UTC if it names no zone. argparse names this function."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -139,7 +139,6 @@ def test_a_refused_document_is_explained_by_the_journal(capsys: Capture) -> None
     ("options", "message"),
     [
         (["--sample", "-1"], "--sample must be 0 or more, not -1"),
-        (["--since", "2026-01-01"], "a comparison reads all documents"),
         (["--sign-in", "nowhere"], "nowhere cannot be read: No such file or directory"),
         (["--in-use"], "--in-use needs the --journal of the last import"),
         (["--journal", "nowhere"], "the journal nowhere cannot be opened"),

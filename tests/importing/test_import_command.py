@@ -56,7 +56,7 @@ def test_a_file_is_imported_with_a_report(capsys: Capture) -> None:
     assert main(["import", source, "--report", "report", "--batch-size", "7"]) == 0
     captured = capsys.readouterr()
     count = len(EVERY_KIND)
-    assert [count, count, 0, 0] == [
+    assert [count, count, 0, 0, 0] == [
         int(word) for word in captured.out.splitlines()[2].split()[1:]
     ]
     assert captured.err.startswith(f"acme.jsonl: {count}, ")

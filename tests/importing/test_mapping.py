@@ -217,7 +217,7 @@ def test_each_element_of_a_list_becomes_an_entry(tmp_path: Path) -> None:
     )
     kinds = [entry.kind for entry in found.entries]
     assert kinds == ["user", "user_role", "user_role", "user_identity"]
-    assert fields_of(found, 1) == {"user": "1", "role": "admin"}
+    assert fields_of(found, 1) == {"user": "1", "role": "imported:admin"}
     assert fields_of(found, 3) == {
         "user": "1",
         "issuer": "https://x.test",
@@ -226,6 +226,35 @@ def test_each_element_of_a_list_becomes_an_entry(tmp_path: Path) -> None:
     # The second login became no entry, so it is kept.
     left = {"logins": [{"at": 1}, {"provider": "internal", "key": "l"}]}
     assert fields_of(found)["attributes"] == left
+
+
+@pytest.mark.parametrize(
+    ("rule", "role"),
+    [
+        ('"."', "imported:admin"),
+        ('{ from = ".", convert = "lower" }', "imported:admin"),
+        ('{ template = "{.}" }', "imported:admin"),
+        ('{ from = ".", convert = "authority_role" }', "admin"),
+        ('{ from = ".", values = { admin = "auditor" } }', "auditor"),
+        ('{ constant = "admin" }', "admin"),
+    ],
+)
+def test_a_role_of_an_application_is_no_role_of_the_authority(
+    tmp_path: Path, rule: str, role: str
+) -> None:
+    (found,) = converted(
+        tmp_path,
+        USERS
+        + f"""
+        [[collections.users.entries]]
+        kind = "user_role"
+        each = "roles"
+        user = "sub"
+        role = {rule}
+        """,
+        {"sub": "1", "name": "ann", "roles": ["admin"]},
+    )
+    assert fields_of(found, 1)["role"] == role
 
 
 def test_values_are_found_converted_or_by_default(tmp_path: Path) -> None:

@@ -50,7 +50,6 @@ _USE_FIELDS: Final = frozenset(
 )
 
 
-# Pruning deletes rows of these kinds some time after they have expired.
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """A field that differs: its entry, its row here, and both values."""

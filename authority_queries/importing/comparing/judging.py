@@ -13,6 +13,7 @@ from authority_queries.importing.entries import AnyEntry
 # The import makes rows of these kinds if the source has none.
 _SET_KINDS: Final = frozenset({"tenant", "revocation_sequence", "license_usage_total"})
 _LOGS: Final = frozenset({"login_attempt", "revocation"})
+# Pruning deletes rows of these kinds some time after they have expired.
 _PRUNED_KINDS: Final = frozenset(
     {"authorization", "one_time_token", "revocation", "session", "token", "user_role"}
 )

@@ -35,6 +35,7 @@ from authority_queries.importing.conversions.octets import (
     uuid,
 )
 from authority_queries.importing.conversions.scalars import (
+    authority_role,
     boolean,
     integer,
     json_object,
@@ -65,6 +66,7 @@ CONVERSIONS: Final[Mapping[str, Callable[..., object]]] = {
     "text": text,
     "lower": lower,
     "strip": stripped,
+    "authority_role": authority_role,
     "boolean": boolean,
     "integer": integer,
     "list": text_list,
@@ -102,6 +104,7 @@ __all__ = [
     "CONVERSIONS",
     "ConversionError",
     "Value",
+    "authority_role",
     "base64",
     "base64url",
     "boolean",

@@ -71,6 +71,11 @@ def lower(value: Value) -> str:
     return text(value).lower()
 
 
+def authority_role(value: Value) -> str:
+    """Convert to the name of a role that may be one of this authority."""
+    return text(value)
+
+
 def stripped(value: Value) -> str:
     """Convert to a text without spaces at its ends."""
     return text(value).strip()

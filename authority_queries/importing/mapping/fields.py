@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from typing import Final
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
@@ -35,7 +36,14 @@ from authority_queries.importing.mapping.targets import (
     targets_of,
 )
 from authority_queries.importing.mapping.values import Compute, compile_value
+from authority_queries.importing.sources.role_names import imported_role
 
+# Fields with the name of a role. A role of an application must not become that of the
+# authority with its name, unless the rule says so.
+_ROLES: Final = frozenset(
+    {("role", "name"), ("role_permission", "role"), ("user_role", "role")}
+)
+_CHOOSES: Final = "authority_role"
 _VALUE: Final = TypeAdapter[ValueRule](language.Value)
 # A table with one of these keys is a value. Any other table has fields of an object.
 _OF_VALUES: Final = {"from", "constant", "template"}
@@ -165,7 +173,22 @@ class _Fields:
         except ValidationError as error:
             self._problems += problems_of(error, at)
             return None
-        return compile_value(rule, target, at, self._problems)
+        compute = compile_value(rule, target, at, self._problems)
+        is_role = (self._kind, target.name) in _ROLES
+        if compute is None or not is_role or _names_roles_here(rule):
+            return compute
+        return partial(_imported, compute)
+
+
+def _names_roles_here(rule: ValueRule) -> bool:
+    """Return whether the person who wrote the rule chose roles of this authority."""
+    chosen = rule.constant is not None or rule.values is not None
+    return chosen or _CHOOSES in rule.convert
+
+
+def _imported(compute: Compute, scope: Scope, tenant: str) -> Value:
+    name = compute(scope, tenant)
+    return imported_role(name) if isinstance(name, str) else name
 
 
 def _inner(target: Target) -> Target:

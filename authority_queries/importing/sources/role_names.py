@@ -25,4 +25,9 @@ def role_name(value: object) -> str:
         digest = hashlib.sha256(original.encode("utf-8", "replace")).hexdigest()[:12]
         kept = re.sub(r"[^a-z0-9_.:-]+", "-", name).strip("-")[:_MOST_KEPT]
         name = f"role-{kept}-{digest}" if kept else f"role-{digest}"
+    return imported_role(name)
+
+
+def imported_role(name: str) -> str:
+    """Return the name of an application's role: not that of a role of the authority."""
     return f"imported:{name}" if name in _OF_THE_AUTHORITY else name
