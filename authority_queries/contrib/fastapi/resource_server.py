@@ -16,6 +16,7 @@ from authority_queries.contrib.oauth import ProtocolError
 from authority_queries.contrib.oauth import Request as OAuthRequest
 from authority_queries.contrib.oauth._async.authentication import prove_key
 from authority_queries.contrib.oauth.outcomes import ErrorCode
+from authority_queries.engine.refusals import refusal
 from authority_queries.errors import ConfigurationError
 from authority_queries.records import VerifiedToken
 from authority_queries.repositories.values import is_confirmed, is_sign_in_sufficient
@@ -35,6 +36,8 @@ class ResourceServer:
       compare `token.tenant_id` with what the request is about.
     - `origin`: its scheme and host, with which DPoP proofs are compared.
     - `max_age`: for how long an answer is kept while the feed is followed.
+    - `foreign`: whether it accepts strings of another store, from which the tenant was
+      imported. It needs a `tenant_id`.
     - `issuers`: where clients get tokens for `resource`. Challenges then name the
       metadata of `metadata_routes` (RFC 9728 section 5.1). `scopes` are what the
       metadata lists.
@@ -49,9 +52,13 @@ class ResourceServer:
         settings: Settings | None = None,
         max_age: timedelta = _MAX_AGE,
         certificate_header: str | None = None,
+        foreign: bool = False,
         issuers: Sequence[str] = (),
         scopes: Sequence[str] = (),
     ) -> None:
+        if foreign and tenant_id is None:
+            raise refusal("foreign", "needs a tenant_id")
+        self._foreign = foreign
         self._origin = origin
         self._resource = resource
         self._tenant_id = tenant_id
@@ -154,7 +161,10 @@ class ResourceServer:
         scheme, string = presented
         assert self._verifier is not None, "lifespan"  # noqa: S101 -- as in authority
         live = await self._verifier.verify_token(
-            string, tenant_id=self._tenant_id, resource=self._resource
+            string,
+            tenant_id=self._tenant_id,
+            resource=self._resource,
+            foreign=self._foreign,
         )
         if live is None:
             raise self._challenge("invalid_token")

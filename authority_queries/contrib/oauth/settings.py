@@ -71,6 +71,10 @@ class ProviderSettings:
       `initial_access_token`, or everybody.
     - `registration_grant_types`: what a client that registers, or has a metadata
       document, may use. By default those at which a person consents.
+    - `accepts_foreign_tokens`: whether endpoints accept strings of the store that the
+      tenant came from, while an operator lets the tenant accept them.
+    - `imported_password_hash`: any one hash of the store that users came from, as long
+      as users have such hashes. Each sign-in then takes the time of both kinds.
     - `claims`: what the userinfo endpoint returns besides `sub`.
     """
 
@@ -89,6 +93,8 @@ class ProviderSettings:
     registration: Literal["closed", "token", "open"] = "closed"
     initial_access_token: str | None = field(default=None, repr=False)
     registration_grant_types: Sequence[str] = _WITH_A_PERSON
+    accepts_foreign_tokens: bool = False
+    imported_password_hash: str | None = field(default=None, repr=False)
     acr_values_supported: Sequence[str] = ()
     endpoints: Endpoints = Endpoints()
     claims: Claims = standard_claims

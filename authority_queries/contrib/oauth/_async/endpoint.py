@@ -1,12 +1,13 @@
 """What all endpoints do: answer refusals, and read the signing key."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from authority_queries.contrib.oauth._async.authentication import AsyncAuthentication
 from authority_queries.contrib.oauth.answers import Answer, ProtocolError
 from authority_queries.contrib.oauth.context import Context
 from authority_queries.contrib.oauth.outcomes import ErrorCode
+from authority_queries.contrib.oauth.presented import read_tokens
 from authority_queries.contrib.oauth.requests import Request
 from authority_queries.errors import (
     ConfigurationError,
@@ -15,6 +16,7 @@ from authority_queries.errors import (
     TenantInactiveError,
 )
 from authority_queries.repositories._async.store import AsyncStore
+from authority_queries.secrets import TokenString
 from authority_queries.secrets.signing_keys import SigningKey
 from authority_queries.service._async.authority import AsyncAuthority
 
@@ -54,6 +56,12 @@ class AsyncEndpoint:
 
     async def _answer(self, store: AsyncStore, request: Request) -> Answer:
         raise NotImplementedError
+
+    def _read(self, token: str) -> Sequence[TokenString]:
+        """Return what a presented string may be, the access token first."""
+        return read_tokens(
+            token, self._tenant_id, foreign=self._settings.accepts_foreign_tokens
+        )
 
     async def _signing_key(self, store: AsyncStore) -> SigningKey:
         key = self._context.fresh_key()

@@ -60,7 +60,7 @@ class AsyncGrants(AsyncEndpoint):
         self, store: AsyncStore, presenter: Presenter, parameters: Parameters
     ) -> Answer:
         """Rotate a refresh token (RFC 6749 section 6). A retry gets the same tokens."""
-        given = self._presented(parameters.require("refresh_token"), "refresh")
+        given = self._refresh_token(parameters.require("refresh_token"))
         access = derive_token("access", given, self._settings.derivation_key)
         refresh = derive_token("refresh", given, self._settings.derivation_key)
         redemption = await store.redemptions.refresh(
@@ -220,6 +220,13 @@ class AsyncGrants(AsyncEndpoint):
         if found is None or found.tenant_id != self._tenant_id:
             raise ProtocolError("invalid_grant", "the grant is not valid")
         return found
+
+    def _refresh_token(self, token: str) -> TokenString:
+        """Parse a refresh token, perhaps of another store. Raises ProtocolError."""
+        for found in self._read(token):
+            if found.kind == "refresh":
+                return found
+        raise ProtocolError("invalid_grant", "the grant is not valid")
 
     def _exchanged(self, parameters: Parameters, name: str) -> TokenString:
         """Parse an access token to exchange. Raises ProtocolError."""

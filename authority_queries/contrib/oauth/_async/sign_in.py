@@ -41,7 +41,9 @@ class AsyncSignIn(AsyncEndpoint):
                 tenant_id=self._tenant_id, username=username
             )
             is_right = verify_password(
-                None if user is None else user.password_hash, password
+                None if user is None else user.password_hash,
+                password,
+                imported=self._settings.imported_password_hash,
             )
             if user is None or not is_right or user.status != "active":
                 await self._record(store, username, address, user)

@@ -1,21 +1,16 @@
 """Introspection, revocation and userinfo."""
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Literal
 
 from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint
 from authority_queries.contrib.oauth.answers import NO_STORE, Answer, ProtocolError
 from authority_queries.contrib.oauth.introspection import introspected, may_introspect
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.engine.json_types import JsonValue
-from authority_queries.errors import InvalidTokenError
 from authority_queries.records import VerifiedToken
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories.values import is_confirmed
-from authority_queries.secrets import TokenString, parse_token
-
-_Kind = Literal["access", "refresh"]
-_KINDS: Final[tuple[_Kind, ...]] = ("access", "refresh")
 
 
 class AsyncIntrospection(AsyncEndpoint):
@@ -34,13 +29,15 @@ class AsyncIntrospection(AsyncEndpoint):
 
     async def find(self, store: AsyncStore, token: str) -> VerifiedToken | None:
         """Return the live access or refresh token with this string, or None."""
-        presented = parse_any(token)
-        if presented is None or presented.tenant_id != self._tenant_id:
-            return None
-        kind: _Kind = "access" if presented.kind == "access" else "refresh"
-        return await store.tokens.verify(
-            tenant_id=self._tenant_id, token_hash=presented.hash, type=kind
-        )
+        for presented in self._read(token):
+            found = await store.tokens.verify(
+                tenant_id=self._tenant_id,
+                token_hash=presented.hash,
+                type="access" if presented.kind == "access" else "refresh",
+            )
+            if found is not None:
+                return found
+        return None
 
 
 class AsyncRevocation(AsyncEndpoint):
@@ -49,8 +46,7 @@ class AsyncRevocation(AsyncEndpoint):
     async def _answer(self, store: AsyncStore, request: Request) -> Answer:
         parameters = Parameters(request.parameters)
         presenter = await self._authentication.present(store, request, parameters)
-        presented = parse_any(parameters.require("token"))
-        if presented is not None and presented.tenant_id == self._tenant_id:
+        for presented in self._read(parameters.require("token"))[:1]:
             await store.tokens.revoke(
                 tenant_id=self._tenant_id,
                 token_hash=presented.hash,
@@ -84,15 +80,12 @@ class AsyncUserinfo(AsyncEndpoint):
         if presented is None:
             raise _challenge("invalid_token", "a token is missing")
         scheme, string = presented
-        parsed = parse_any(string)
         live = None
-        if parsed is not None and (parsed.kind, parsed.tenant_id) == (
-            "access",
-            self._tenant_id,
-        ):
-            live = await store.tokens.verify(
-                tenant_id=self._tenant_id, token_hash=parsed.hash, type="access"
-            )
+        for parsed in self._read(string)[:1]:
+            if parsed.kind == "access":
+                live = await store.tokens.verify(
+                    tenant_id=self._tenant_id, token_hash=parsed.hash, type="access"
+                )
         jkt = None
         if scheme == "dpop":
             jkt = await self._authentication.prove(store, request, access_token=string)
@@ -100,16 +93,6 @@ class AsyncUserinfo(AsyncEndpoint):
         if live is None or not is_confirmed(live, jkt=jkt, x5t_s256=thumbprint):
             raise _challenge("invalid_token", "the token is not valid")
         return live
-
-
-def parse_any(token: str) -> TokenString | None:
-    """Return an access or refresh token, or None."""
-    for kind in _KINDS:
-        try:
-            return parse_token(token, kind=kind)
-        except InvalidTokenError:
-            continue
-    return None
 
 
 def _challenge(

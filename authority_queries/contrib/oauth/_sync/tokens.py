@@ -2,21 +2,16 @@
 """Introspection, revocation and userinfo."""
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Literal
 
 from authority_queries.contrib.oauth._sync.endpoint import Endpoint
 from authority_queries.contrib.oauth.answers import NO_STORE, Answer, ProtocolError
 from authority_queries.contrib.oauth.introspection import introspected, may_introspect
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.engine.json_types import JsonValue
-from authority_queries.errors import InvalidTokenError
 from authority_queries.records import VerifiedToken
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.values import is_confirmed
-from authority_queries.secrets import TokenString, parse_token
-
-_Kind = Literal["access", "refresh"]
-_KINDS: Final[tuple[_Kind, ...]] = ("access", "refresh")
 
 
 class Introspection(Endpoint):
@@ -35,13 +30,15 @@ class Introspection(Endpoint):
 
     def find(self, store: Store, token: str) -> VerifiedToken | None:
         """Return the live access or refresh token with this string, or None."""
-        presented = parse_any(token)
-        if presented is None or presented.tenant_id != self._tenant_id:
-            return None
-        kind: _Kind = "access" if presented.kind == "access" else "refresh"
-        return store.tokens.verify(
-            tenant_id=self._tenant_id, token_hash=presented.hash, type=kind
-        )
+        for presented in self._read(token):
+            found = store.tokens.verify(
+                tenant_id=self._tenant_id,
+                token_hash=presented.hash,
+                type="access" if presented.kind == "access" else "refresh",
+            )
+            if found is not None:
+                return found
+        return None
 
 
 class Revocation(Endpoint):
@@ -50,8 +47,7 @@ class Revocation(Endpoint):
     def _answer(self, store: Store, request: Request) -> Answer:
         parameters = Parameters(request.parameters)
         presenter = self._authentication.present(store, request, parameters)
-        presented = parse_any(parameters.require("token"))
-        if presented is not None and presented.tenant_id == self._tenant_id:
+        for presented in self._read(parameters.require("token"))[:1]:
             store.tokens.revoke(
                 tenant_id=self._tenant_id,
                 token_hash=presented.hash,
@@ -83,15 +79,12 @@ class Userinfo(Endpoint):
         if presented is None:
             raise _challenge("invalid_token", "a token is missing")
         scheme, string = presented
-        parsed = parse_any(string)
         live = None
-        if parsed is not None and (parsed.kind, parsed.tenant_id) == (
-            "access",
-            self._tenant_id,
-        ):
-            live = store.tokens.verify(
-                tenant_id=self._tenant_id, token_hash=parsed.hash, type="access"
-            )
+        for parsed in self._read(string)[:1]:
+            if parsed.kind == "access":
+                live = store.tokens.verify(
+                    tenant_id=self._tenant_id, token_hash=parsed.hash, type="access"
+                )
         jkt = None
         if scheme == "dpop":
             jkt = self._authentication.prove(store, request, access_token=string)
@@ -99,16 +92,6 @@ class Userinfo(Endpoint):
         if live is None or not is_confirmed(live, jkt=jkt, x5t_s256=thumbprint):
             raise _challenge("invalid_token", "the token is not valid")
         return live
-
-
-def parse_any(token: str) -> TokenString | None:
-    """Return an access or refresh token, or None."""
-    for kind in _KINDS:
-        try:
-            return parse_token(token, kind=kind)
-        except InvalidTokenError:
-            continue
-    return None
 
 
 def _challenge(

@@ -1,0 +1,34 @@
+"""Token strings that clients present."""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+from uuid import UUID
+
+from authority_queries.errors import InvalidTokenError
+from authority_queries.secrets import TokenString, parse_foreign_token, parse_token
+
+_KINDS: Final[tuple[Literal["access", "refresh"], ...]] = ("access", "refresh")
+
+
+def read_tokens(
+    token: str, tenant_id: UUID, *, foreign: bool = False
+) -> Sequence[TokenString]:
+    """Return what a string may be: an access or refresh token of this tenant.
+
+    A string of another store may be both. With `foreign` False it is none.
+    """
+    for kind in _KINDS:
+        try:
+            found = parse_token(token, kind=kind)
+        except InvalidTokenError:
+            continue
+        return [found] if found.tenant_id == tenant_id else []
+    if not foreign:
+        return []
+    try:
+        return [
+            parse_foreign_token(token, kind=kind, tenant_id=tenant_id)
+            for kind in _KINDS
+        ]
+    except InvalidTokenError:
+        return []
