@@ -17,12 +17,11 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from authority_queries import Authority, Settings, hash_password
-from authority_queries.service.migrations import yoyo_url
+from authority_queries import Authority, hash_password
 from examples.openid_provider.app import make_app
 from examples.openid_provider.sample import load_sample
 from tests.conftest import Databases
-from tests.contrib.serving import free_port, serving
+from tests.contrib.serving import free_port, own_authority, serving
 
 FOLDER: Final = Path(__file__).parent
 CLIENT: Final = (
@@ -44,15 +43,6 @@ _FLAGS: Final = [
 ]
 _hash: Final = hash_password(PASSWORD)
 _numbers: Final = count(1)
-
-
-@pytest.fixture(scope="session")
-def _authority_database(
-    all_databases: Databases, template: str
-) -> Iterator[tuple[str, Settings]]:
-    """Replaces that of the plugin, to use the server under test."""
-    with all_databases.copy_of(template) as conninfo:
-        yield conninfo, Settings(backend="postgres", database_url=yoyo_url(conninfo))
 
 
 @dataclass
@@ -103,16 +93,17 @@ class Sites:
 
 
 @pytest.fixture(scope="module")
-def sites(authority: Authority, authority_settings: Settings) -> Iterator[Sites]:
+def sites(all_databases: Databases, template: str) -> Iterator[Sites]:
     port, app_port = free_port(), free_port()
-    found = Sites(authority, port, f"http://127.0.0.1:{app_port}")
-    load_sample(authority_settings, app=found.app)
     hosts = {f"127.0.0.1:{port}": "north", f"localhost:{port}": "south"}
-    with (
-        serving(make_app(authority_settings, "http", hosts), port),
-        serving(_client(found.requests), app_port),
-    ):
-        yield found
+    with own_authority(all_databases, template) as (authority, settings):
+        found = Sites(authority, port, f"http://127.0.0.1:{app_port}")
+        load_sample(settings, app=found.app)
+        with (
+            serving(make_app(settings, "http", hosts), port),
+            serving(_client(found.requests), app_port),
+        ):
+            yield found
 
 
 @pytest.fixture(scope="module")

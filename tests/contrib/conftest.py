@@ -13,6 +13,7 @@ from authority_queries.testing import SampleTenant
 from tests.conftest import Databases
 from tests.contrib.attacking import Target, attacked
 from tests.contrib.flows import CALLBACK, ISSUER
+from tests.contrib.serving import own_authority
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +26,12 @@ def _authority_database(
 
 
 @pytest.fixture(scope="session")
-def target(authority: Authority, authority_settings: Settings) -> Iterator[Target]:
+def target(all_databases: Databases, template: str) -> Iterator[Target]:
     """The example, served to attackers."""
-    with attacked(authority, authority_settings) as target:
+    with (
+        own_authority(all_databases, template) as (authority, settings),
+        attacked(authority, settings) as target,
+    ):
         yield target
 
 

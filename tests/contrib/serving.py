@@ -9,6 +9,10 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from authority_queries import Authority, Settings
+from authority_queries.service.migrations import yoyo_url
+from tests.conftest import Databases
+
 _PATIENCE = 20
 
 
@@ -18,6 +22,20 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@contextmanager
+def own_authority(
+    databases: Databases, template: str
+) -> Iterator[tuple[Authority, Settings]]:
+    """Yield an authority on a database of its own.
+
+    The sample of the example has the keys and the clients of one application.
+    """
+    with databases.copy_of(template) as conninfo:
+        settings = Settings(backend="postgres", database_url=yoyo_url(conninfo))
+        with Authority.open(settings) as authority:
+            yield authority, settings
 
 
 @contextmanager

@@ -154,7 +154,8 @@ def test_an_entry_of_another_tenant_ends_nothing(world: World) -> None:
 def test_only_an_exchanged_token_depends_on_others(world: World) -> None:
     cache = world.verifier.cache
     assert {name for name in ALL if cache[world.ids[name]].depends_on is not None} == {
-        "traded"
+        "foreign, traded",
+        "traded",
     }
     assert feed_keys(cache[world.ids["traded"]]) >= feed_keys(
         cache[world.ids["hers"]]

@@ -16,7 +16,7 @@ from tests.model.tenant_life import Life
 from tests.stores import Logins
 
 STEPS_OF_A_LIFE = 40
-STEPS = 1800
+STEPS = 2800
 MIN_STEPS = STEPS
 OUTCOMES = {
     "access token pruned",
