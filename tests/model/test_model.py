@@ -80,6 +80,10 @@ DEATHS = {
     "user_inactive",
     "user_signed_out",
 }
+# Short runs reach them once or not at all. tests/repositories has a test of each, in
+# test_token_verification.py.
+RARE = {"service_account_signed_out", "session_ended"}
+MANY_STEPS = 20_000
 
 
 def _nothing(_runner: ConjectureRunner, _life: object) -> None: ...
@@ -119,4 +123,6 @@ def test_the_store_agrees_with_a_model_of_the_rfcs(
     figures.extend(journal.lines())
     if journal.steps.total() >= MIN_STEPS:
         assert journal.outcomes.keys() >= OUTCOMES
-        assert journal.deaths.keys() >= DEATHS
+        assert journal.deaths.keys() >= DEATHS - RARE
+    if journal.steps.total() >= MANY_STEPS:
+        assert journal.deaths.keys() >= RARE
