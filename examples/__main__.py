@@ -1,15 +1,23 @@
-"""Starts the example on an embedded PostgreSQL: `make example`."""
+"""Serves the examples on an embedded PostgreSQL: `make example`."""
 
 import argparse
+import asyncio
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from authority_queries import Settings, migrate
 from authority_queries.service.backend import running_backend
-from examples.openid_provider.app import make_app
+from examples.notes.app import make_app as make_notes
+from examples.openid_provider.app import make_app as make_issuer
 from examples.openid_provider.issuers import mint_secret
-from examples.openid_provider.sample import PASSWORD, USERS, load_sample
+from examples.openid_provider.sample import PASSWORD, SECRET, USERS, load_sample
+
+_HOSTS = {"north": "127.0.0.1", "south": "localhost"}
 
 
 def main() -> None:
@@ -18,15 +26,46 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000)
     port = parser.parse_args().port
     settings = Settings()
-    hosts = {f"127.0.0.1:{port}": "north", f"localhost:{port}": "south"}
     with running_backend(settings) as conninfo:
         migrate(conninfo)
-        load_sample(settings)
-        for host, code in hosts.items():
-            print(f"{code}: http://{host}/")
-        print(f"users: {', '.join(USERS)}; password: {PASSWORD}", flush=True)
-        app = make_app(settings, "http", hosts, _secret(settings.data_dir))
-        uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
+        apps = make_apps(settings, port, port + 1, _secret(settings.data_dir))
+        _print_addresses(port, port + 1)
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_serve(apps))
+
+
+def make_apps(
+    settings: Settings, port: int, app_port: int, secret: bytes | None = None
+) -> Mapping[int, FastAPI]:
+    """Load the sample. Return the issuer and the application, by their ports."""
+    load_sample(
+        settings,
+        {code: f"http://{host}:{app_port}" for code, host in _HOSTS.items()},
+    )
+    codes = {f"{host}:{port}": code for code, host in _HOSTS.items()}
+    issuers = {f"{h}:{app_port}": f"http://{h}:{port}" for h in _HOSTS.values()}
+    return {
+        port: make_issuer(settings, "http", codes, secret),
+        app_port: make_notes(settings, issuers, SECRET),
+    }
+
+
+def _print_addresses(port: int, app_port: int) -> None:
+    for code, host in _HOSTS.items():
+        app, issuer = f"http://{host}:{app_port}/", f"http://{host}:{port}/"
+        print(f"{code}: notes {app}, issuer {issuer}")
+    print(f"users: {', '.join(USERS)}; password: {PASSWORD}")
+    device = f"{sys.orig_argv[0]} -m examples.notes.television --port {port}"
+    print(f"a device: {device}", flush=True)
+
+
+async def _serve(apps: Mapping[int, FastAPI]) -> None:
+    """Serve until Ctrl-C. Each server passes the signal on when it has stopped."""
+    configs = [
+        uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning")
+        for port, app in apps.items()
+    ]
+    await asyncio.gather(*(uvicorn.Server(config).serve() for config in configs))
 
 
 def _secret(folder: Path) -> bytes:
