@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from examples.openid_provider.app import make_app as make_issuer
 from examples.openid_provider.issuers import mint_secret
 from examples.openid_provider.sample import PASSWORD, SECRET, USERS, load_sample
 
+_PAUSE = 0.05  # seconds
 _HOSTS = {"north": "127.0.0.1", "south": "localhost"}
 
 
@@ -29,9 +30,8 @@ def main() -> None:
     with running_backend(settings) as conninfo:
         migrate(conninfo)
         apps = make_apps(settings, port, port + 1, _secret(settings.data_dir))
-        _print_addresses(port, port + 1)
         with suppress(KeyboardInterrupt):
-            asyncio.run(_serve(apps))
+            asyncio.run(_serve(apps, lambda: _print_addresses(port, port + 1)))
 
 
 def make_apps(
@@ -59,13 +59,18 @@ def _print_addresses(port: int, app_port: int) -> None:
     print(f"a device: {device}", flush=True)
 
 
-async def _serve(apps: Mapping[int, FastAPI]) -> None:
+async def _serve(apps: Mapping[int, FastAPI], announce: Callable[[], None]) -> None:
     """Serve until Ctrl-C. Each server passes the signal on when it has stopped."""
-    configs = [
-        uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning")
-        for port, app in apps.items()
-    ]
-    await asyncio.gather(*(uvicorn.Server(config).serve() for config in configs))
+    async with asyncio.TaskGroup() as group:
+        for port, app in apps.items():
+            config = uvicorn.Config(
+                app, host="127.0.0.1", port=port, log_level="warning"
+            )
+            server = uvicorn.Server(config)
+            task = group.create_task(server.serve())
+            while not (server.started or task.done()):  # noqa: ASYNC110 -- no event
+                await asyncio.sleep(_PAUSE)
+        announce()
 
 
 def _secret(folder: Path) -> bytes:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping
 
+import httpx2
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.sessions import SessionMiddleware
@@ -43,6 +44,7 @@ def make_app(settings: Settings, issuers: Mapping[str, str], secret: str) -> Fas
         max_age=None,  # until the browser is closed
         same_site="lax",
     )
+    app.add_exception_handler(httpx2.HTTPError, pages.show_failure)
     add_problem_handlers(app)
     add_api(app, server)
     app.include_router(server.metadata_routes())

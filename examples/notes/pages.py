@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from authlib.integrations.starlette_client import OAuthError
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from joserfc.errors import JoseError
 
@@ -49,12 +49,13 @@ async def callback(visit: AnyVisit) -> Response:
     """Start a session for the person whom the issuer names."""
     site, request = visit.site, visit.request
     if request.query_params.get("iss") != site.issuer:  # RFC 9207 section 2.4
-        return visit.page("error", 400, error="another issuer has answered")
+        return visit.page("error", 400)
     try:
         tokens = await site.client.authorize_access_token(request)
         person = await site.client.userinfo(token=tokens)
-    except (OAuthError, JoseError) as error:
-        return visit.page("error", 400, error=error.error.replace("_", " "))
+    except (OAuthError, JoseError) as error:  # its text may be a stranger's
+        is_denied = error.error == "access_denied"
+        return visit.page("error", 400, is_denied=is_denied)
     claims = tokens["userinfo"]  # of the ID token, whose signature it has checked
     name = person.get("name", claims["sub"])
     visit.start(Session(site.issuer, claims["sub"], claims["sid"], name, tokens))
@@ -87,7 +88,7 @@ async def signed_out(visit: AnyVisit) -> Response:
 
 
 @router.post("/backchannel_logout")
-async def hear(visit: AnyVisit, logout_token: Annotated[str, Form()]) -> Response:
+async def hear(visit: AnyVisit, logout_token: Annotated[str, Form()] = "") -> Response:
     """End the sessions that a notice of the issuer names."""
     headers = {"cache-control": "no-store"}
     try:
@@ -96,6 +97,11 @@ async def hear(visit: AnyVisit, logout_token: Annotated[str, Form()]) -> Respons
         return Response(status_code=400, headers=headers)
     visit.end_all(sid=claims.get("sid"), subject=claims.get("sub"))
     return Response(headers=headers)
+
+
+async def show_failure(request: Request, _: Exception) -> Response:
+    """Return a page if the issuer or the API does not answer."""
+    return Visit(request).page("error", 502, is_away=True)
 
 
 async def _call_api(visit: Visit, method: str, **given: object) -> list[str] | None:

@@ -24,36 +24,33 @@ class Sessions:
     """Sessions in memory. Several processes need a table or a shared cache."""
 
     def __init__(self) -> None:
-        self._by_id: dict[str, Session] = {}
-
-    def __len__(self) -> int:
-        return len(self._by_id)
+        self.by_id: dict[str, Session] = {}
 
     def start(self, session: Session) -> str:
         """Keep a session. Return its id, which only the person's browser knows."""
         session_id = secrets.token_urlsafe(32)
-        self._by_id[session_id] = session
+        self.by_id[session_id] = session
         return session_id
 
     def get(self, session_id: str | None) -> Session | None:
         """Return a living session."""
-        return self._by_id.get(session_id or "")
+        return self.by_id.get(session_id or "")
 
     def end(self, session_id: str | None) -> Session | None:
         """End a session, and return it."""
-        return self._by_id.pop(session_id or "", None)
+        return self.by_id.pop(session_id or "", None)
 
     def end_all(self, issuer: str, *, sid: str | None, subject: str | None) -> None:
         """End the session that a notice names, or all sessions of a person."""
-        for session_id, each in list(self._by_id.items()):
+        for session_id, each in list(self.by_id.items()):
             is_named = each.sid == sid if sid else each.subject == subject
             if each.issuer == issuer and is_named:
-                del self._by_id[session_id]
+                del self.by_id[session_id]
 
     async def renew(
         self, token: Mapping[str, Any], refresh_token: str, **_: object
     ) -> None:
         """Keep the tokens of a refresh: Authlib's `update_token`."""
-        for each in self._by_id.values():
+        for each in self.by_id.values():
             if each.tokens.get("refresh_token") == refresh_token:
                 each.tokens = {**each.tokens, **token}

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import Any
 
-import httpx
+import httpx2
 from authlib.integrations.httpx_client import OAuth2Client, OAuthError
 
 _GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000)
     port = parser.parse_args().port
     issuer, api = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}/api"
-    with httpx.Client(trust_env=False) as public:
+    with httpx2.Client(trust_env=False) as public:
         metadata = public.get(f"{issuer}/.well-known/openid-configuration").json()
         asked = {"client_id": _CLIENT_ID, "scope": "notes.read", "resource": api}
         begun = public.post(

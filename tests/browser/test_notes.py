@@ -38,6 +38,11 @@ def test_a_web_application_signs_in_calls_its_api_and_signs_out(
     page.get_by_role("button", name="Add").click()
     expect(page.get_by_role("listitem")).to_have_text([FIRST_NOTE, "Buy <milk>"])
     shot(page, "notes")
+    session = list(sites.sessions.by_id.values())[-1]
+    old, session.tokens = session.tokens, {**session.tokens, "expires_at": 1}
+    page.reload()  # with a new access token
+    expect(page.get_by_role("listitem")).to_have_text([FIRST_NOTE, "Buy <milk>"])
+    assert session.tokens["access_token"] != old["access_token"]
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading")).to_have_text("You are signed out")
     page.goto(f"{sites.north}/account")
@@ -47,16 +52,16 @@ def test_a_web_application_signs_in_calls_its_api_and_signs_out(
 def test_a_sign_out_at_the_issuer_ends_the_session_of_the_application(
     page: Page, sites: Sites
 ) -> None:
-    before = len(sites.sessions)
+    before = len(sites.sessions.by_id)
     _sign_in(page, sites.notes, sites.user())
-    assert len(sites.sessions) == before + 1
+    assert len(sites.sessions.by_id) == before + 1
     page.get_by_role("link", name="your account page").click()
     page.get_by_role("link", name="Sign out").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading")).to_have_text("You are signed out")
     end = time.monotonic() + _PATIENCE
     # The notice comes without a request of the browser.
-    while len(sites.sessions) > before:
+    while len(sites.sessions.by_id) > before:
         assert time.monotonic() < end
         page.wait_for_timeout(50)
     page.goto(sites.notes)

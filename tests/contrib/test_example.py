@@ -1,9 +1,11 @@
 """The command of `make example`, the device, and the size of the examples."""
 
 import ast
+import inspect
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +14,9 @@ from subprocess import PIPE, Popen
 import httpx
 import pytest
 
-from authority_queries import Settings
-from examples.notes.api import FIRST_NOTE
-from examples.openid_provider.sample import PASSWORD
+from authority_queries import Authority, Settings
+from examples.notes.api import FIRST_NOTE, add_api
+from examples.openid_provider.sample import PASSWORD, load_sample
 from tests.contrib.attacking import fields
 from tests.contrib.serving import two_free_ports
 
@@ -48,11 +50,19 @@ def test_make_example_serves_an_application_and_two_issuers(
         assert users == f"users: ann, bob; password: {PASSWORD}\n"
         assert device.endswith(f"python -m examples.notes.television --port {port}\n")
         for printed, (code, host) in zip(sites, HOSTS.items(), strict=True):
-            issuer, app = f"http://{host}:{port}", f"http://{host}:{port + 1}"
-            assert printed == f"{code}: notes {app}/, issuer {issuer}/\n"
-            with _browser() as browser:
-                _read_notes(browser, app)
-                _check_issuer(browser, issuer)
+            app, issuer = f"http://{host}:{port + 1}/", f"http://{host}:{port}/"
+            assert printed == f"{code}: notes {app}, issuer {issuer}\n"
+        with (
+            _browser() as ann,
+            _started("examples.notes.television", port, env) as television,
+        ):
+            _read_notes(ann, f"http://127.0.0.1:{port + 1}/")
+            _check_issuer(ann, f"http://127.0.0.1:{port}")
+            _approve(ann, television)
+            with _browser() as other:
+                _read_notes(other, f"http://localhost:{port + 1}/")
+            assert television.stdout is not None
+            assert television.stdout.read() == f"- {FIRST_NOTE}\n"
     assert process.returncode == 0
     key = tmp_path / "data.key"  # another run can read what this one has stored
     assert (key.stat().st_mode & 0o777, key.stat().st_size) == (0o600, 64)
@@ -76,19 +86,18 @@ def _started(module: str, port: int, env: Mapping[str, str]) -> Iterator[Popen[s
 
 def _browser() -> httpx.Client:
     """Return a browser without scripts."""
-    transport = httpx.HTTPTransport(retries=10)  # until the port is open
-    return httpx.Client(transport=transport, follow_redirects=True)
+    return httpx.Client(follow_redirects=True, trust_env=False)
 
 
 def _read_notes(browser: httpx.Client, app: str) -> None:
     """Sign in at the application, which shows what its API returns."""
     assert 'href="/sign_in"' in browser.get(app).text
-    asked = browser.get(f"{app}/sign_in")
+    asked = browser.get(f"{app}sign_in")
     typed = {"username": "ann", "password": PASSWORD}
     consent = _submit(browser, asked, "/sign_in", **typed)
     assert "Change your notes" in consent.text
     page = _submit(browser, consent, "/consent", answer="allow")
-    assert page.url == f"{app}/"
+    assert page.url == app
     assert "Ann Archer" in page.text
     assert FIRST_NOTE in page.text
 
@@ -104,10 +113,44 @@ def _check_issuer(browser: httpx.Client, issuer: str) -> None:
     assert browser.options(f"{issuer}/introspect").status_code == 405
 
 
+def _approve(browser: httpx.Client, television: Popen[str]) -> None:
+    """Connect the device, whose code the person has seen."""
+    assert television.stdout is not None
+    address, code = (next(television.stdout).split()[-1] for _ in range(2))
+    page = _submit(browser, browser.get(address), "/device", user_code=code)
+    assert "The television" in page.text
+    _submit(browser, page, "/device/answer", answer="allow")
+
+
 def _submit(
     browser: httpx.Client, page: httpx.Response, path: str, **typed: str
 ) -> httpx.Response:
     return browser.post(page.url.join(path), data=fields(page) | typed)
+
+
+def test_the_clients_of_the_sample_follow_the_ports(
+    authority_settings: Settings,
+) -> None:
+    for port in (8001, 8003, 8003):
+        apps = {code: f"http://{host}:{port}" for code, host in HOSTS.items()}
+        load_sample(authority_settings, apps)
+        with Authority.open(authority_settings) as authority:
+            for code, app in apps.items():
+                tenant_id = authority.find_tenant(code)
+                assert tenant_id is not None
+                with authority.tenant(tenant_id) as store:
+                    client = store.clients.get_by_client_id(
+                        tenant_id=tenant_id, client_id="notes"
+                    )
+                assert client is not None
+                assert client.redirect_uris == [f"{app}/callback"]
+                assert client.backchannel_logout_uri == f"{app}/backchannel_logout"
+
+
+def test_the_api_of_the_example_is_a_few_lines(figures: list[str]) -> None:
+    lines = _lines(textwrap.dedent(inspect.getsource(add_api)))
+    figures.append(f"examples/notes: the API is {lines} lines without its imports")
+    assert lines <= 10
 
 
 @pytest.mark.parametrize(("folder", "most"), [("openid_provider", 900), ("notes", 400)])
