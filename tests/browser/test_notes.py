@@ -68,6 +68,20 @@ def test_a_sign_out_at_the_issuer_ends_the_session_of_the_application(
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()
 
 
+def test_an_application_without_access_forgets_its_session(
+    page: Page, sites: Sites
+) -> None:
+    _sign_in(page, sites.notes, sites.user())
+    page.goto(f"{sites.north}/account")
+    page.get_by_role("button", name="Remove: Notes").click()
+    expect(page.get_by_role("status")).to_contain_text("no access any more")
+    page.goto(sites.notes)
+    expect(page.get_by_role("status")).to_contain_text("Your session has ended")
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_role("button", name="Deny").click()
+    expect(page.get_by_role("status")).to_contain_text("You have not allowed")
+
+
 def test_people_of_two_tenants_have_sessions_and_notes_of_their_own(
     context: BrowserContext, page: Page, sites: Sites
 ) -> None:
