@@ -48,9 +48,12 @@ class Sessions:
                 del self.by_id[session_id]
 
     async def renew(
-        self, token: Mapping[str, Any], refresh_token: str, **_: object
+        self, _: str, tokens: Mapping[str, Any], refresh_token: str, **__: object
     ) -> None:
-        """Keep the tokens of a refresh: Authlib's `update_token`."""
+        """Keep the tokens of a refresh. Authlib calls it, also with the client's name.
+
+        The answer to a refresh may have no ID token: the one of the sign-in stays.
+        """
         for each in self.by_id.values():
             if each.tokens.get("refresh_token") == refresh_token:
-                each.tokens = {**each.tokens, **token}
+                each.tokens = {**each.tokens, **tokens}
