@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from fastapi.testclient import TestClient
@@ -36,6 +37,7 @@ class World:
     issuer: str
     browser: TestClient
     sessions: Sessions
+    redeemed: list[str]
 
     def session(self, **changed: str) -> str:
         given = {"issuer": self.issuer, "subject": "ann", "sid": "1", "name": "Ann"}
@@ -69,6 +71,8 @@ def world() -> Iterator[World]:
     document = {
         "issuer": issuer,
         "jwks_uri": f"{issuer}/jwks",
+        "authorization_endpoint": f"{issuer}/authorize",
+        "token_endpoint": f"{issuer}/token",
         "id_token_signing_alg_values_supported": ["ES256"],
     }
 
@@ -78,14 +82,21 @@ def world() -> Iterator[World]:
     async def keys(_: Request) -> JSONResponse:
         return JSONResponse({"keys": [_KEY.as_dict(private=False)]})
 
+    redeemed: list[str] = []
+
+    async def token(request: Request) -> JSONResponse:
+        redeemed.append((await request.body()).decode())
+        return JSONResponse({"error": "invalid_grant"}, 400)
+
     routes = [
+        Route("/token", token, methods=["POST"]),
         Route("/.well-known/openid-configuration", metadata),
         Route("/jwks", keys),
     ]
     app = make_app(Settings(), {"notes.example": issuer}, "a secret")
     with serving(Starlette(routes=routes), port):
         browser = TestClient(app, base_url=APP, follow_redirects=False)
-        yield World(issuer, browser, app.state.sessions)
+        yield World(issuer, browser, app.state.sessions, redeemed)
 
 
 def test_a_notice_ends_the_sessions_that_it_names(world: World) -> None:
@@ -132,18 +143,27 @@ def test_what_is_no_notice_is_refused(world: World) -> None:
     assert world.sessions.get(living)
 
 
-def test_an_answer_of_another_issuer_or_browser_signs_nobody_in(world: World) -> None:
-    before = len(world.sessions.by_id)
-    for query in (
-        {"code": "x", "state": "x"},
-        {"code": "x", "state": "x", "iss": "http://another.example"},
-        {"code": "x", "state": "x", "iss": world.issuer},
-        {"error": "<Call 555>", "iss": world.issuer},
+def test_only_an_answer_of_the_issuer_to_this_browser_is_redeemed(
+    world: World,
+) -> None:
+    asked = world.browser.get("/sign_in").headers["location"]
+    state = parse_qs(urlsplit(asked).query)["state"][0]
+    answer = {"code": "x", "state": state, "iss": world.issuer}
+    for changed in (
+        {"iss": ""},
+        {"iss": "http://another.example"},  # RFC 9207 section 4
+        {"state": "of another browser"},
+        {"error": "<Call 555>"},
     ):
-        answer = world.browser.get("/callback", params=query)
-        assert answer.status_code == 400
-        assert "555" not in answer.text
-    assert len(world.sessions.by_id) == before
+        refused = world.browser.get("/callback", params=answer | changed)
+        assert refused.status_code == 400
+        assert "555" not in refused.text
+    assert not world.redeemed
+    # The issuer refuses this code, which it has received with the verifier.
+    assert world.browser.get("/callback", params=answer).status_code == 400
+    [form] = world.redeemed
+    assert "code_verifier=" in form
+    assert ">Sign in<" in world.browser.get("/").text
 
 
 def test_a_form_of_another_page_changes_nothing(world: World) -> None:
