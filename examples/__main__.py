@@ -2,8 +2,9 @@
 
 import argparse
 import asyncio
+import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from examples.openid_provider.app import make_app as make_issuer
 from examples.openid_provider.issuers import mint_secret
 from examples.openid_provider.sample import PASSWORD, SECRET, USERS, load_sample
 
-_PAUSE = 0.05  # seconds
 _HOSTS = {"north": "127.0.0.1", "south": "localhost"}
 
 
@@ -26,28 +26,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8000)
     port = parser.parse_args().port
+    # From now on a browser waits for an answer. A port in use changes nothing.
+    sockets = [_listen(port), _listen(port + 1)]
     settings = Settings()
     with running_backend(settings) as conninfo:
         migrate(conninfo)
         apps = make_apps(settings, port, port + 1, _secret(settings.data_dir))
+        _print_addresses(port, port + 1)
         with suppress(KeyboardInterrupt):
-            asyncio.run(_serve(apps, lambda: _print_addresses(port, port + 1)))
+            asyncio.run(_serve(apps, sockets))
 
 
 def make_apps(
     settings: Settings, port: int, app_port: int, secret: bytes | None = None
-) -> Mapping[int, FastAPI]:
-    """Load the sample. Return the issuer and the application, by their ports."""
+) -> tuple[FastAPI, FastAPI]:
+    """Load the sample. Return the issuer and the application."""
     load_sample(
         settings,
         {code: f"http://{host}:{app_port}" for code, host in _HOSTS.items()},
     )
     codes = {f"{host}:{port}": code for code, host in _HOSTS.items()}
     issuers = {f"{h}:{app_port}": f"http://{h}:{port}" for h in _HOSTS.values()}
-    return {
-        port: make_issuer(settings, "http", codes, secret),
-        app_port: make_notes(settings, issuers, SECRET),
-    }
+    return (
+        make_issuer(settings, "http", codes, secret),
+        make_notes(settings, issuers, SECRET),
+    )
 
 
 def _print_addresses(port: int, app_port: int) -> None:
@@ -59,18 +62,22 @@ def _print_addresses(port: int, app_port: int) -> None:
     print(f"a device: {device}", flush=True)
 
 
-async def _serve(apps: Mapping[int, FastAPI], announce: Callable[[], None]) -> None:
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError:
+        sys.exit(f"port {port} is not free. Choose another: make example PORT=9000")
+
+
+async def _serve(apps: Sequence[FastAPI], sockets: Sequence[socket.socket]) -> None:
     """Serve until Ctrl-C. Each server passes the signal on when it has stopped."""
-    async with asyncio.TaskGroup() as group:
-        for port, app in apps.items():
-            config = uvicorn.Config(
-                app, host="127.0.0.1", port=port, log_level="warning"
-            )
-            server = uvicorn.Server(config)
-            task = group.create_task(server.serve())
-            while not (server.started or task.done()):  # noqa: ASYNC110 -- no event
-                await asyncio.sleep(_PAUSE)
-        announce()
+    servers = [uvicorn.Server(uvicorn.Config(app, log_level="warning")) for app in apps]
+    await asyncio.gather(
+        *(
+            server.serve([listening])
+            for server, listening in zip(servers, sockets, strict=True)
+        )
+    )
 
 
 def _secret(folder: Path) -> bytes:

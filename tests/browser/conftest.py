@@ -117,15 +117,15 @@ class Sites:
 def sites(all_databases: Databases, template: str) -> Iterator[Sites]:
     port, notes_port, app_port = free_port(), free_port(), free_port()
     with own_authority(all_databases, template) as (authority, settings):
-        apps = make_apps(settings, port, notes_port)
-        sessions = apps[notes_port].state.sessions
+        issuer, notes = make_apps(settings, port, notes_port)
+        sessions = notes.state.sessions
         app = f"http://127.0.0.1:{app_port}"
         found = Sites(authority, port, notes_port, app, sessions)
         for code in TENANTS:
             found.add_spa(code)
         with (
-            serving(apps[port], port),
-            serving(apps[notes_port], notes_port),
+            serving(issuer, port),
+            serving(notes, notes_port),
             serving(_client(found.requests), app_port),
         ):
             yield found

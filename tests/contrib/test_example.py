@@ -52,6 +52,10 @@ def test_make_example_serves_an_application_and_two_issuers(
         for printed, (code, host) in zip(sites, HOSTS.items(), strict=True):
             app, issuer = f"http://{host}:{port + 1}/", f"http://{host}:{port}/"
             assert printed == f"{code}: notes {app}, issuer {issuer}\n"
+        assert _second_start(port + 1, env) == (
+            1,
+            f"port {port + 1} is not free. Choose another: make example PORT=9000\n",
+        )
         with (
             _browser() as ann,
             _started("examples.notes.television", port, env) as television,
@@ -82,6 +86,19 @@ def _started(module: str, port: int, env: Mapping[str, str]) -> Iterator[Popen[s
             yield process
         finally:
             process.send_signal(signal.SIGINT)
+
+
+def _second_start(port: int, env: Mapping[str, str]) -> tuple[int, str]:
+    """Start once more on a port in use. Return the code and the message."""
+    run = subprocess.run(
+        [sys.executable, "-m", "examples", "--port", str(port)],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return run.returncode, run.stderr
 
 
 def _browser() -> httpx.Client:
