@@ -30,8 +30,8 @@ $(VENV)/dev.stamp: pyproject.toml
 demo: $(VENV)/demo.stamp ## Store a sample authority in an embedded PostgreSQL
 	$(BIN)/authority demo
 
-example: $(VENV)/dev.stamp ## Serve an OpenID Provider with sample users, and print its URLs (PORT=8000)
-	$(BIN)/python -m examples.openid_provider --port $(or $(PORT),8000)
+example: $(VENV)/dev.stamp ## Serve an OpenID Provider with an application, and print their URLs (PORT=8000)
+	$(BIN)/python -m examples --port $(or $(PORT),8000)
 
 test: lint pytest ## Run all checks: linters, types, generated files, tests
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from examples.openid_provider.sample import APP
 from tests.contrib.attacking import (
+    APP,
     CALLBACK,
     PASSWORD,
     Target,
@@ -178,7 +178,7 @@ def test_a_cookie_and_a_code_of_one_tenant_are_nothing_at_the_other(
     given = {
         "grant_type": "authorization_code",
         "code": code,
-        "client_id": "notes",
+        "client_id": "spa",
         "redirect_uri": CALLBACK,
         "code_verifier": VERIFIER,
     }
