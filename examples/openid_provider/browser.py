@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -36,6 +36,8 @@ _TLS_HEADERS = {"strict-transport-security": "max-age=31536000"}
 _SOURCE = re.compile(r"[\w.:\[\]-]*")
 # Changes of factors require a sign-in that is not older.
 _RECENT = timedelta(minutes=10)
+SHORTEST_PASSWORD = 12
+_TEMPLATES.env.globals["shortest"] = SHORTEST_PASSWORD
 
 
 class Form(dict[str, str]):
@@ -98,6 +100,11 @@ class Browser:
         )
         self._keep(response, self._form_name, self.token)
         return response
+
+    def link(self, page: str, token: str = "") -> str:
+        """Return the URL of a page, for a mail: the issuer's, whatever `Host` was."""
+        url = self.provider.settings.url(f"/{page}")
+        return f"{url}?{urlencode({'token': token})}" if token else url
 
     def redirect(self, url: str) -> Response:
         """Redirect the browser after a form."""

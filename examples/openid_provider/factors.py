@@ -12,10 +12,14 @@ from authority_queries.contrib.oauth import Refused, seal, unseal_members
 from authority_queries.errors import ConcurrencyConflictError
 from authority_queries.secrets import mint_recovery_codes
 from examples.openid_provider.account import actor_of
-from examples.openid_provider.browser import Browser, SignedIn, SignedInLately
+from examples.openid_provider.browser import (
+    SHORTEST_PASSWORD,
+    Browser,
+    SignedIn,
+    SignedInLately,
+)
 
 _URI = "totp_uri"
-_SHORTEST = 12
 router = APIRouter(prefix="/account")
 
 
@@ -94,8 +98,8 @@ async def password(visit: SignedIn) -> Response:
     browser, session = visit
     form, tenant_id, user_id = await browser.form(), session.tenant_id, session.user_id
     new = form["new_password"]
-    if len(new) < _SHORTEST:
-        return browser.page("password", 400, session=session, shortest=_SHORTEST)
+    if len(new) < SHORTEST_PASSWORD:
+        return browser.page("password", 400, session=session, is_short=True)
     checked = await browser.provider.sign_in.check_password(
         session.username, form["password"], browser.address
     )

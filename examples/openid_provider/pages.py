@@ -72,8 +72,10 @@ async def authorize(browser: AnyBrowser) -> Response:
 @router.get("/sign_in")
 async def sign_in_page(browser: AnyBrowser) -> Response:
     """Ask for the password. With `again`, the last sign-in was too long ago."""
-    is_again = "again" in browser.request.query_params
-    return browser.page("sign_in", goal=Goal(), is_again=is_again)
+    asked = browser.request.query_params
+    return browser.page(
+        "sign_in", goal=Goal(), is_again="again" in asked, is_reset="reset" in asked
+    )
 
 
 @router.post("/sign_in")
