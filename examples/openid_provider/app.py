@@ -17,6 +17,7 @@ from examples.openid_provider import (
     devices,
     factors,
     pages,
+    passkeys,
     recovery,
     signing_out,
 )
@@ -26,6 +27,16 @@ from examples.openid_provider.issuers import Issuers
 from examples.openid_provider.mail import Mail
 
 _CLIENT_ERRORS = 400
+_PARTS = (
+    pages,
+    passkeys,
+    recovery,
+    devices,
+    signing_out,
+    account,
+    factors,
+    addresses,
+)
 
 
 def make_app(
@@ -51,8 +62,7 @@ def make_app(
     app.add_exception_handler(ProtocolError, _show_error)
     app.add_exception_handler(HTTPException, _show_error)
     app.include_router(provider_routes(issuers.of))
-    parts = (pages, recovery, devices, signing_out, account, factors, addresses)
-    for part in parts:
+    for part in _PARTS:
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
     return app

@@ -83,18 +83,25 @@ class Browser:
         *,
         target: str = "",
         frames: Sequence[str] = (),
+        script: str = "",
         **values: object,
     ) -> Response:
         """Return a page whose forms have the token of this browser.
 
         `target`: a URI to which the answer of a form may redirect. `frames`: URIs that
-        the page loads in frames.
+        the page loads in frames. `script`: a file of static/ that the page runs.
         """
-        policy = _policy([target] if target else [], frames)
+        policy = _policy([target] if target else [], frames, script)
         response: HTMLResponse = _TEMPLATES.TemplateResponse(
             self.request,
             f"{name}.html",
-            {"form_token": self.token, "site": self.site, "frames": frames, **values},
+            {
+                "form_token": self.token,
+                "site": self.site,
+                "frames": frames,
+                "script": script,
+                **values,
+            },
             status_code=status,
             headers={**self._headers, "content-security-policy": policy},
         )
@@ -148,12 +155,14 @@ class Browser:
         )
 
 
-def _policy(targets: Sequence[str], frames: Sequence[str]) -> str:
+def _policy(targets: Sequence[str], frames: Sequence[str], script: str) -> str:
     """Return the policy of a page. Chromium applies form-action to redirects too."""
-    places = [_POLICY, *(_place(target) for target in targets)]
-    if not frames:
-        return " ".join(places)
-    return f"{' '.join(places)}; frame-src {' '.join(_place(uri) for uri in frames)}"
+    parts = [" ".join([_POLICY, *(_place(target) for target in targets)])]
+    if frames:
+        parts.append(f"frame-src {' '.join(_place(uri) for uri in frames)}")
+    if script:
+        parts.append("script-src 'self'")
+    return "; ".join(parts)
 
 
 def _place(uri: str) -> str:

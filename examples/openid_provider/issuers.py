@@ -8,6 +8,7 @@ from fastapi import HTTPException, Request
 
 from authority_queries import AsyncAuthority, Keyring
 from authority_queries.contrib.oauth import AsyncProvider, ProviderSettings
+from authority_queries.contrib.oauth.passkeys import AsyncPasskeys
 from examples.openid_provider.mail import Mail, Outbox
 
 PASSWORD = "urn:example:password"  # noqa: S105 -- an acr
@@ -22,9 +23,13 @@ def mint_secret() -> bytes:
 
 @dataclass(frozen=True)
 class Site:
-    """An issuer, the name and the code of its tenant, and its mail."""
+    """An issuer, the name and the code of its tenant, and what sends its mail.
+
+    `passkeys` is None at http://127.0.0.1, because they need a host name.
+    """
 
     provider: AsyncProvider
+    passkeys: AsyncPasskeys | None
     name: str
     code: str
     mail: Mail
@@ -64,7 +69,9 @@ class Issuers:
             async with provider.unit() as store:
                 tenant = await store.tenants.get_by_id(tenant_id=tenant_id)
             assert tenant is not None  # noqa: S101 -- it was found above
-            self._sites[host] = Site(provider, tenant.display_name, code, self._mail)
+            name = tenant.display_name
+            passkeys = AsyncPasskeys.of(provider, name)
+            self._sites[host] = Site(provider, passkeys, name, code, self._mail)
 
     def site(self, request: Request) -> Site:
         """Return the site that a request is for."""

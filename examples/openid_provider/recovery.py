@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from starlette.background import BackgroundTask
 
+from examples.openid_provider.account import mail_change
 from examples.openid_provider.browser import SHORTEST_PASSWORD, AnyBrowser, Browser
 from examples.openid_provider.mail import compose
 
@@ -47,22 +48,14 @@ async def new_password(browser: AnyBrowser) -> Response:
     user = await browser.provider.mailed_links.reset_password(token, password)
     if user is None:
         return browser.page("link_expired", 400)
-    response = browser.forget(browser.redirect("/sign_in?reset=1"))
+    response = browser.forget(browser.page("password_set"))
     response.background = BackgroundTask(
-        tell, browser, user.email, "The password was changed by a link in a mail."
+        mail_change,
+        browser,
+        user.email,
+        "The password was changed by a link in a mail.",
     )
     return response
-
-
-async def tell(browser: Browser, address: str | None, what: str) -> None:
-    """Mail a person what was changed in the account."""
-    if address is None:
-        return
-    subject = f"Your account of {browser.site.name} was changed"
-    warning = (
-        f"If it was not you, set a new password: {browser.link('forgot_password')}"
-    )
-    await browser.site.mail(compose(address, subject, what, warning))
 
 
 async def _send(browser: Browser, name: str) -> None:

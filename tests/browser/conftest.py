@@ -1,6 +1,8 @@
 """The example on a port, a client's pages on another one, and a browser."""
 
+import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -19,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 
 from authority_queries import Authority, hash_password
 from examples.openid_provider.app import make_app
+from examples.openid_provider.mail import Outbox
 from examples.openid_provider.sample import load_sample
 from tests.conftest import Databases
 from tests.contrib.serving import free_port, own_authority, serving
@@ -52,6 +55,7 @@ class Sites:
     authority: Authority
     port: int
     app: str
+    outbox: Outbox
     requests: list[str] = field(default_factory=list)
 
     @property
@@ -70,9 +74,22 @@ class Sites:
                 tenant_id=tenant_id,
                 username=username,
                 display_name=display_name,
+                email=f"{username}@mail.example",
                 password_hash=_hash,
             )
         return username
+
+    def link_to(self, page: str, username: str) -> str:
+        """Return the link to a page that was mailed to a user."""
+        wanted = re.compile(rf"http\S+/{page}\?token=\S+")
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
+            for mail in self.outbox.mails:
+                found = wanted.search(str(mail.get_content()))
+                if found and mail["To"] == f"{username}@mail.example":
+                    return found[0]
+            time.sleep(0.05)
+        raise AssertionError(page)
 
     def guess(self, username: str, times: int) -> None:
         """Reserve checks of a password from here, which nobody passes."""
@@ -97,10 +114,11 @@ def sites(all_databases: Databases, template: str) -> Iterator[Sites]:
     port, app_port = free_port(), free_port()
     hosts = {f"127.0.0.1:{port}": "north", f"localhost:{port}": "south"}
     with own_authority(all_databases, template) as (authority, settings):
-        found = Sites(authority, port, f"http://127.0.0.1:{app_port}")
+        outbox = Outbox()
+        found = Sites(authority, port, f"http://127.0.0.1:{app_port}", outbox)
         load_sample(settings, app=found.app)
         with (
-            serving(make_app(settings, "http", hosts), port),
+            serving(make_app(settings, "http", hosts, mail=outbox), port),
             serving(_client(found.requests), app_port),
         ):
             yield found

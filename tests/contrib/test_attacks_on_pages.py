@@ -81,6 +81,11 @@ FORMS = [
     "/new_password",
     "/account/verify_email",
     "/verify_email",
+    "/passkey",
+    "/second_factor/passkey",
+    "/account/add_passkey",
+    "/account/confirm_passkey",
+    "/account/remove_passkey",
 ]
 # They show a page.
 WITH_PAGE = {

@@ -86,7 +86,7 @@ def test_the_logic_of_the_example_is_short(figures: list[str]) -> None:
         f"examples/openid_provider: {lines} lines of Python in {len(files)} files, "
         "without blank lines, comments and docstrings"
     )
-    assert lines < 900
+    assert lines < 1300
 
 
 def _lines(source: str) -> int:

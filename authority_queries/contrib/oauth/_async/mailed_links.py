@@ -177,9 +177,9 @@ class AsyncMailedLinks(AsyncEndpoint):
             email=created.email, username=user.username, token=minted.token
         )
 
-    def _hash(self, token: str) -> bytes | None:
+    @staticmethod
+    def _hash(token: str) -> bytes | None:
         try:
-            parsed = parse_token(token, kind="one_time")
+            return parse_token(token, kind="one_time").hash
         except InvalidTokenError:
             return None
-        return parsed.hash if parsed.tenant_id == self._tenant_id else None
