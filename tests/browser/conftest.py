@@ -28,7 +28,7 @@ from tests.contrib.serving import free_port, own_authority, serving
 
 FOLDER: Final = Path(__file__).parent
 CLIENT: Final = (
-    FOLDER / "node_modules/oidc-client-ts/dist/browser/oidc-client-ts.min.js"
+    FOLDER.parent / "node_modules/oidc-client-ts/dist/browser/oidc-client-ts.min.js"
 )
 CHROMIUM: Final = shutil.which("chromium")
 IMAGES: Final = FOLDER.parents[1] / "docs/images"
@@ -149,7 +149,7 @@ def page(context: BrowserContext) -> Page:
 def client_page(sites: Sites, page: Page) -> Page:
     """A page of the client, whose `manager` signs in at the tenant north."""
     if not CLIENT.exists():
-        pytest.skip("not run: npm ci --prefix tests/browser brings oidc-client-ts")
+        pytest.skip("not run: npm ci --prefix tests brings oidc-client-ts")
     page.goto(f"{sites.app}/?issuer={sites.north}")
     return page
 
