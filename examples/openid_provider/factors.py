@@ -80,11 +80,12 @@ async def remove_totp(visit: SignedInLately) -> Response:
         listed = await store.user_credentials.list_by_user(
             tenant_id=tenant_id, user_id=user_id
         )
-        if chosen in {str(each.id) for each in listed if each.kind == "totp"}:
-            await store.totp_credentials.delete(
-                tenant_id=tenant_id, user_id=user_id, totp_credential_id=UUID(chosen)
-            )
-            await forget_codes(store, session)
+        if chosen not in {str(each.id) for each in listed if each.kind == "totp"}:
+            return browser.redirect("/account")
+        await store.totp_credentials.delete(
+            tenant_id=tenant_id, user_id=user_id, totp_credential_id=UUID(chosen)
+        )
+        await forget_codes(store, session)
     response = browser.redirect("/account?done=factor")
     response.background = BackgroundTask(tell, visit, "An authenticator was removed.")
     return response

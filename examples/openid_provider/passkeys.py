@@ -99,13 +99,12 @@ async def remove(visit: SignedInLately) -> Response:
         own = await store.webauthn_credentials.list_by_user(
             tenant_id=tenant_id, user_id=user_id
         )
-        if chosen in {str(each.id) for each in own}:
-            await store.webauthn_credentials.delete(
-                tenant_id=tenant_id,
-                user_id=user_id,
-                webauthn_credential_id=UUID(chosen),
-            )
-            await forget_codes(store, session)
+        if chosen not in {str(each.id) for each in own}:
+            return browser.redirect("/account")
+        await store.webauthn_credentials.delete(
+            tenant_id=tenant_id, user_id=user_id, webauthn_credential_id=UUID(chosen)
+        )
+        await forget_codes(store, session)
     response = browser.redirect("/account?done=passkey")
     response.background = BackgroundTask(tell, visit, "A passkey was removed.")
     return response
