@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Address, IPv6Address
 
-from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint
+from authority_queries.contrib.oauth._async.endpoint import AsyncPart
 from authority_queries.contrib.oauth.sign_ins import Passed, Refused, unseal_passed
 from authority_queries.credentials import (
     hash_password,
@@ -17,7 +17,7 @@ from authority_queries.secrets import mint_token, parse_token
 _Address = IPv4Address | IPv6Address
 
 
-class AsyncSignIn(AsyncEndpoint):
+class AsyncSignIn(AsyncPart):
     """Checks what a person shows, each check reserved before it is made."""
 
     async def check_password(

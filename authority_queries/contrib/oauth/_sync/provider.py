@@ -30,6 +30,7 @@ from authority_queries.contrib.oauth.fetching import Fetch
 from authority_queries.contrib.oauth.metadata import discovery
 from authority_queries.contrib.oauth.settings import ProviderSettings
 from authority_queries.engine.calls import Entered
+from authority_queries.engine.refusals import wrong_type
 from authority_queries.records import LiveSession
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.actors import Actor
@@ -57,6 +58,10 @@ class Provider:
         *,
         fetch: Fetch | None = None,
     ) -> None:
+        if not isinstance(authority, Authority):
+            raise wrong_type("authority", "an open Authority", authority)
+        if not isinstance(tenant_id, UUID):
+            raise wrong_type("tenant_id", "a UUID", tenant_id)
         self._authority = authority
         self._context = context = Context(tenant_id, settings)
         self._has_fetch = fetch is not None

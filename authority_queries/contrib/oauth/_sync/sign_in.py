@@ -3,7 +3,7 @@
 
 from ipaddress import IPv4Address, IPv6Address
 
-from authority_queries.contrib.oauth._sync.endpoint import Endpoint
+from authority_queries.contrib.oauth._sync.endpoint import Part
 from authority_queries.contrib.oauth.sign_ins import Passed, Refused, unseal_passed
 from authority_queries.credentials import (
     hash_password,
@@ -18,7 +18,7 @@ from authority_queries.secrets import mint_token, parse_token
 _Address = IPv4Address | IPv6Address
 
 
-class SignIn(Endpoint):
+class SignIn(Part):
     """Checks what a person shows, each check reserved before it is made."""
 
     def check_password(
