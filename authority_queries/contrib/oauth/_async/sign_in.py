@@ -20,6 +20,18 @@ _Address = IPv4Address | IPv6Address
 class AsyncSignIn(AsyncPart):
     """Checks what a person shows, each check reserved before it is made."""
 
+    async def check(
+        self, username: str, password: str, address: _Address, *, code: str = ""
+    ) -> Passed | Refused:
+        """Check a password, and the code of a person who has a second factor.
+
+        For a form that has both. `check_password` and `check_code` ask one by one.
+        """
+        shown = await self.check_password(username, password, address)
+        if isinstance(shown, Refused) or not shown.factors:
+            return shown
+        return await self.check_code(shown, code, address) if code else Refused()
+
     async def check_password(
         self, username: str, password: str, address: _Address
     ) -> Passed | Refused:
