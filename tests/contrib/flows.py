@@ -1,8 +1,13 @@
 """Steps of flows that the tests of contrib share."""
 
+import hashlib
+import secrets
 import time
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import parse_qs, quote_plus, urlsplit
+
+from joserfc import jwt
+from joserfc.jwk import ECKey
 
 from authority_queries.contrib.oauth import (
     Answer,
@@ -120,3 +125,17 @@ def enroll_totp(provider: Provider, tenant: SampleTenant, user: User) -> str:
         )
     assert confirmed.outcome == "confirmed"
     return secret.code(step)
+
+
+def proof(key: ECKey, method: str, url: str, **more: object) -> tuple[str, str]:
+    """Return the header with a DPoP proof."""
+    header = {"alg": "ES256", "typ": "dpop+jwt", "jwk": key.as_dict(private=False)}
+    claims: dict[str, object] = {"htm": method, "htu": url, "iat": int(time.time())}
+    claims |= {"jti": secrets.token_hex(8), **more}
+    return "DPoP", jwt.encode(header, claims, key)
+
+
+def ath(token: str) -> str:
+    """Return the hash of an access token for a proof."""
+    digest = hashlib.sha256(token.encode()).digest()
+    return urlsafe_b64encode(digest).rstrip(b"=").decode()

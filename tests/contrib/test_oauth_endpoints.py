@@ -1,7 +1,5 @@
 """The endpoints of contrib.oauth, called as a framework would."""
 
-import base64
-import hashlib
 import json
 import secrets
 import time
@@ -39,6 +37,7 @@ from tests.contrib.flows import (
     CALLBACK,
     ISSUER,
     asked,
+    ath,
     basic,
     bearer,
     body,
@@ -46,6 +45,7 @@ from tests.contrib.flows import (
     error,
     get,
     post,
+    proof,
     query_of,
     redeem,
 )
@@ -275,18 +275,6 @@ def test_a_client_assertion_is_used_once(
         assert ask(asserted(**{"jti": secrets.token_hex(4), **changed})) == 401, changed
 
 
-def proof(key: ECKey, method: str, url: str, **more: object) -> tuple[str, str]:
-    header = {"alg": "ES256", "typ": "dpop+jwt", "jwk": key.as_dict(private=False)}
-    claims: dict[str, object] = {"htm": method, "htu": url, "iat": int(time.time())}
-    claims |= {"jti": secrets.token_hex(8), **more}
-    return "DPoP", jwt.encode(header, claims, key)
-
-
-def ath(token: str) -> str:
-    digest = hashlib.sha256(token.encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-
-
 def test_a_token_of_a_proof_needs_a_proof_of_the_same_key(
     provider: Provider, authority_tenant: SampleTenant, ann: User
 ) -> None:
@@ -298,20 +286,28 @@ def test_a_token_of_a_proof_needs_a_proof_of_the_same_key(
     token = str(tokens["access_token"])
     url = ISSUER + "/userinfo"
 
-    def ask(*headers: tuple[str, str]) -> int:
-        given = [("Authorization", f"DPoP {token}"), *headers]
-        return provider.userinfo.answer(replace(get("/userinfo"), headers=given)).status
+    def ask(*headers: tuple[str, str], scheme: str = "DPoP") -> tuple[int, str]:
+        given = [("Authorization", f"{scheme} {token}"), *headers]
+        request = replace(get("/userinfo"), headers=given)
+        answer = provider.userinfo.answer(request)
+        challenge = answer.headers.get("www-authenticate", "")
+        assert challenge.startswith("DPoP ") == (answer.status != 200)
+        assert ('algs="ES256 ' in challenge) == (answer.status != 200)
+        return answer.status, challenge.partition('error="')[2].partition('"')[0]
 
     right = proof(key, "GET", url, ath=ath(token))
-    assert [ask(right), ask(right)] == [200, 400]
-    assert ask() == 401
-    assert ask(proof(thief, "GET", url, ath=ath(token))) == 401
-    assert ask(proof(key, "POST", url, ath=ath(token))) == 400
-    assert ask(proof(key, "GET", url)) == 400
-    old = proof(key, "GET", url, ath=ath(token), iat=int(time.time()) - 600)
-    assert ask(old) == 400
-    stolen = replace(get("/userinfo"), headers=[bearer(token)])
-    assert provider.userinfo.answer(stolen).status == 401
+    assert [ask(right), ask(right)] == [(200, ""), (401, "invalid_dpop_proof")]
+    assert ask() == (401, "invalid_token")
+    assert ask(proof(thief, "GET", url, ath=ath(token))) == (401, "invalid_token")
+    assert ask(scheme="Bearer") == (401, "invalid_token")
+    for wrong in (
+        proof(key, "POST", url, ath=ath(token)),
+        proof(key, "GET", url),
+        proof(key, "GET", url, ath=ath(token), iat=int(time.time()) - 600),
+    ):
+        assert ask(wrong) == (401, "invalid_dpop_proof")
+    nothing = provider.userinfo.answer(get("/userinfo"))
+    assert (nothing.status, nothing.headers["www-authenticate"]) == (401, "Bearer")
 
 
 def test_a_device_waits_for_its_person(

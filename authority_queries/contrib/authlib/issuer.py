@@ -19,7 +19,6 @@ from authority_queries.contrib.authlib.models import (
 )
 from authority_queries.contrib.authlib.requests import read, translated, used_method
 from authority_queries.contrib.oauth import (
-    Passed,
     ProtocolError,
     Provider,
     Refused,
@@ -123,10 +122,8 @@ class Issuer:
         the form has no code. Show one message for every reason.
         """
         sign_in, origin = self.provider.sign_in, ip_address(address or "")
-        username, code = form.get("username", ""), form.get("code", "")
-        shown = sign_in.check_password(username, form.get("password", ""), origin)
-        if isinstance(shown, Passed) and shown.factors:
-            shown = sign_in.check_code(shown, code, origin) if code else Refused()
+        username, password = form.get("username", ""), form.get("password", "")
+        shown = sign_in.check(username, password, origin, code=form.get("code", ""))
         if isinstance(shown, Refused):
             return None
         return sign_in.start(shown, acr=None, address=origin, user_agent=user_agent)

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from authority_queries.contrib.django.configuration import provider_for, read
 from authority_queries.contrib.django.users import Anonymous, StoreUser
 from authority_queries.contrib.oauth import ProtocolError, Provider
-from authority_queries.contrib.oauth.outcomes import ErrorCode
+from authority_queries.contrib.oauth.challenges import challenged
 from authority_queries.records import VerifiedToken
 
 _Arguments = ParamSpec("_Arguments")
@@ -61,15 +61,10 @@ def _verify(
     with provider.unit() as store:
         token = provider.userinfo.verify(store, read(request, provider.settings.issuer))
     if resource is not None and resource not in token.resources:
-        raise _challenge("invalid_token", "the token is not for this resource")
+        raise challenged("invalid_token", "the token is not for this resource")
     if not set(scopes) <= set(token.scopes):
-        raise _challenge("insufficient_scope", "a scope is missing")
+        raise challenged("insufficient_scope", "a scope is missing")
     return token
-
-
-def _challenge(code: ErrorCode, description: str) -> ProtocolError:
-    challenge = f'Bearer error="{code}", error_description="{description}"'
-    return ProtocolError(code, description, headers={"www-authenticate": challenge})
 
 
 def _refuse(error: ProtocolError) -> HttpResponseBase:

@@ -45,7 +45,7 @@ def provider_routes(
     """Return the routes for all endpoints that need no page.
 
     The authorization endpoint, the page for devices and the end of a session show
-    pages: write them, and call `provider.authorization`, `provider.devices` and
+    pages: write them, and call `provider.authorization`, `provider.device_pages` and
     `provider.logout`. `certificate_header` is the header in which the proxy passes the
     client's TLS certificate; the proxy must remove it from clients' own requests.
     Applications in a browser may call all endpoints except introspection, from any

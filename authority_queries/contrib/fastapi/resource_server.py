@@ -1,6 +1,6 @@
 """Verified tokens as dependencies of an API."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -15,6 +15,7 @@ from authority_queries.contrib.fastapi.requests import read_head
 from authority_queries.contrib.oauth import ProtocolError
 from authority_queries.contrib.oauth import Request as OAuthRequest
 from authority_queries.contrib.oauth._async.authentication import prove_key
+from authority_queries.contrib.oauth.challenges import Scheme, challenge, scheme_of
 from authority_queries.contrib.oauth.outcomes import ErrorCode
 from authority_queries.engine.refusals import refusal
 from authority_queries.errors import ConfigurationError
@@ -63,6 +64,10 @@ class ResourceServer:
     ) -> None:
         if foreign and tenant_id is None:
             raise refusal("foreign", "needs a tenant_id")
+        if origin is not None and not _is_origin(origin):
+            raise refusal("origin", "must be like https://api.example")
+        if resource is not None and not _is_resource(resource):
+            raise refusal("resource", "must be an absolute URI without a fragment")
         self._foreign = foreign
         self._origin = origin or _origin_of(resource)
         self._resource = resource
@@ -72,25 +77,25 @@ class ResourceServer:
         self._certificate_header = certificate_header
         self._issuers = issuers
         self._scopes = scopes
-        self._authority: AsyncAuthority | None = None
-        self._verifier: AsyncVerifier | None = None
+        self._opened: tuple[AsyncAuthority, AsyncVerifier] | None = None
 
     @asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        """Connect while the application runs: `FastAPI(lifespan=server.lifespan)`."""
+        """Connect while the application runs: `FastAPI(lifespan=server.lifespan)`.
+
+        A lifespan of your own enters it: `async with server.lifespan(app):`.
+        """
         async with (
             AsyncAuthority.open(self._settings) as authority,
             authority.verifier(max_age=self._max_age) as verifier,
         ):
-            self._authority, self._verifier = authority, verifier
+            self._opened = authority, verifier
             yield
 
     @property
     def authority(self) -> AsyncAuthority:
         """The open authority, for units of work."""
-        if self._authority is None:
-            raise RuntimeError(_NOT_RUNNING)
-        return self._authority
+        return self._open()[0]
 
     def metadata_routes(self) -> APIRouter:
         """Return the route of the API's metadata (RFC 9728 section 3).
@@ -131,7 +136,8 @@ class ResourceServer:
         async def verified(request: Request) -> VerifiedToken:
             token = await self._verified(request)
             if not set(scopes) <= set(token.scopes):
-                raise self._challenge("insufficient_scope", scope=" ".join(scopes))
+                required = {"scope": " ".join(scopes)}
+                raise self._challenge("insufficient_scope", members=required)
             now = datetime.now(UTC)
             if not is_sign_in_sufficient(
                 token, now=now, acr_values=acr_values, max_age=max_age
@@ -139,7 +145,9 @@ class ResourceServer:
                 required = {"acr_values": " ".join(acr_values or ())}
                 if max_age is not None:
                     required["max_age"] = str(int(max_age.total_seconds()))
-                raise self._challenge("insufficient_user_authentication", **required)
+                raise self._challenge(
+                    "insufficient_user_authentication", members=required
+                )
             return token
 
         return verified
@@ -150,56 +158,70 @@ class ResourceServer:
         async with self.authority.tenant(token.tenant_id) as store:
             yield store
 
+    def _open(self) -> tuple[AsyncAuthority, AsyncVerifier]:
+        if self._opened is None:
+            raise ConfigurationError(_NOT_RUNNING)
+        return self._opened
+
     async def _verified(self, request: Request) -> VerifiedToken:
         try:
             return await self._judged(
                 read_head(request, self._origin, self._certificate_header)
             )
         except ProtocolError as error:
-            raise self._challenge(error.error) from None
+            scheme = scheme_of("dpop" if error.error == "invalid_dpop_proof" else "")
+            raise self._challenge(error.error, scheme) from None
 
     async def _judged(self, read: OAuthRequest) -> VerifiedToken:
         presented = read.bearer()
         if presented is None:
             raise self._challenge(None)
         scheme, string = presented
-        if self._verifier is None:
-            raise RuntimeError(_NOT_RUNNING)
-        live = await self._verifier.verify_token(
+        _, verifier = self._open()
+        live = await verifier.verify_token(
             string,
             tenant_id=self._tenant_id,
             resource=self._resource,
             foreign=self._foreign,
         )
         if live is None:
-            raise self._challenge("invalid_token")
-        jkt = None
-        if scheme == "dpop":
-            async with self.authority.tenant(live.tenant_id, autocommit=True) as store:
-                jkt = await prove_key(
-                    store,
-                    live.tenant_id,
-                    read,
-                    access_token=string,
-                    lifetime=_PROOF_LIFETIME,
-                    skew=_SKEW,
-                )
+            raise self._challenge("invalid_token", scheme_of(scheme))
+        jkt = await self._prove(live, read, string) if scheme == "dpop" else None
         if not is_confirmed(live, jkt=jkt, x5t_s256=read.certificate_thumbprint):
-            raise self._challenge("invalid_token")
+            raise self._challenge("invalid_token", scheme_of(scheme, live.cnf_jkt))
         return live
 
-    def _challenge(self, code: ErrorCode | None, **members: str) -> HTTPException:
-        """Return a refusal with its challenge (RFC 6750 section 3)."""
-        shown = {"error": code or "", **members}
+    async def _prove(
+        self, token: VerifiedToken, read: OAuthRequest, string: str
+    ) -> str | None:
+        """Return the thumbprint of the key of the proof. Raises ProtocolError."""
+        async with self.authority.tenant(token.tenant_id, autocommit=True) as store:
+            return await prove_key(
+                store,
+                token.tenant_id,
+                read,
+                access_token=string,
+                lifetime=_PROOF_LIFETIME,
+                skew=_SKEW,
+            )
+
+    def _challenge(
+        self,
+        code: ErrorCode | None,
+        scheme: Scheme = "Bearer",
+        *,
+        members: Mapping[str, str] | None = None,
+    ) -> HTTPException:
+        """Return a refusal with its challenge."""
+        shown = dict(members or {})
         if self._issuers and self._resource is not None:
             parts = urlsplit(self._resource)
             path = _WELL_KNOWN + parts.path.rstrip("/")
             shown["resource_metadata"] = f"{parts.scheme}://{parts.netloc}{path}"
-        listed = ", ".join(f'{n}="{value}"' for n, value in shown.items() if value)
         return HTTPException(
             403 if code == "insufficient_scope" else 401,
             detail=(code or "invalid_token").replace("_", " "),
-            headers={"www-authenticate": f"Bearer {listed}".strip()},
+            headers={"www-authenticate": challenge(scheme, code, **shown)},
         )
 
 
@@ -209,3 +231,13 @@ def _origin_of(resource: str | None) -> str:
     if not parts.netloc:
         raise refusal("origin", "must be set if resource is not a URL")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _is_origin(text: str) -> bool:
+    parts = urlsplit(text)
+    return text == f"{parts.scheme}://{parts.netloc}" and parts.hostname is not None
+
+
+def _is_resource(text: str) -> bool:
+    parts = urlsplit(text)
+    return bool(parts.scheme) and "#" not in text

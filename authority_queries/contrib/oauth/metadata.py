@@ -47,7 +47,8 @@ def discovery(settings: ProviderSettings, scopes: Sequence[str]) -> JsonObject:
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [settings.signing_alg],
         "token_endpoint_auth_methods_supported": authentication,
-        "introspection_endpoint_auth_methods_supported": authentication,
+        # A public client may not introspect.
+        "introspection_endpoint_auth_methods_supported": list(_METHODS[:-1]),
         "revocation_endpoint_auth_methods_supported": authentication,
         "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "dpop_signing_alg_values_supported": list(ALGORITHMS),

@@ -1,4 +1,4 @@
-"""What all endpoints do: answer refusals, and read the signing key."""
+"""What the parts of an issuer share: the signing key, and answers to refusals."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -27,17 +27,37 @@ _CODES: Mapping[str | None, ErrorCode] = {
 }
 
 
-class AsyncEndpoint:
-    """An endpoint of an issuer. `answer` returns an error for what is refused."""
-
-    # Redemptions cannot be rolled back, so each call is a transaction of its own.
-    _autocommit: ClassVar[bool] = True
+class AsyncPart:
+    """A part of an issuer."""
 
     def __init__(self, authority: AsyncAuthority, context: Context) -> None:
         self._authority = authority
         self._context = context
         self._tenant_id = context.tenant_id
         self._settings = context.settings
+
+    async def _signing_key(self, store: AsyncStore) -> SigningKey:
+        key = self._context.fresh_key()
+        if key is None:
+            alg = self._settings.signing_alg
+            key = await store.signing_keys.get_signing(
+                tenant_id=self._tenant_id, alg=alg, keyring=self._settings.keyring
+            )
+            if key is None:
+                message = f"no key signs with {alg}: call provider.rotate_keys()"
+                raise ConfigurationError(message)
+            self._context.keep_key(key)
+        return key
+
+
+class AsyncEndpoint(AsyncPart):
+    """An endpoint that needs no page. `answer` returns an error for what is refused."""
+
+    # Redemptions cannot be rolled back, so each call is a transaction of its own.
+    _autocommit: ClassVar[bool] = True
+
+    def __init__(self, authority: AsyncAuthority, context: Context) -> None:
+        super().__init__(authority, context)
         self._authentication = AsyncAuthentication(context)
 
     async def answer(self, request: Request) -> Answer:
@@ -62,20 +82,6 @@ class AsyncEndpoint:
         return read_tokens(
             token, self._tenant_id, foreign=self._settings.accepts_foreign_tokens
         )
-
-    async def _signing_key(self, store: AsyncStore) -> SigningKey:
-        key = self._context.fresh_key()
-        if key is None:
-            key = await store.signing_keys.get_signing(
-                tenant_id=self._tenant_id,
-                alg=self._settings.signing_alg,
-                keyring=self._settings.keyring,
-            )
-            if key is None:
-                message = f"no key signs with {self._settings.signing_alg}: call rotate"
-                raise ConfigurationError(message)
-            self._context.keep_key(key)
-        return key
 
 
 def malformed(error: InvalidArgumentError | InvalidValueError) -> ProtocolError:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 from urllib.parse import urlencode
 
-from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint
+from authority_queries.contrib.oauth._async.endpoint import AsyncPart
 from authority_queries.contrib.oauth.decisions import (
     AskSignOut,
     ErrorPage,
@@ -28,7 +28,7 @@ _MOST_FRAMES: Final = 20  # of the clients of a session
 _DELIVERED: Final = frozenset({200, 204})
 
 
-class AsyncLogout(AsyncEndpoint):
+class AsyncLogout(AsyncPart):
     """Ends sessions (OpenID Connect RP-Initiated Logout 1.0)."""
 
     async def begin(

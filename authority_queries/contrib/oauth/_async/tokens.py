@@ -1,10 +1,10 @@
 """Introspection, revocation and userinfo."""
 
 from collections.abc import Mapping
-from typing import Literal
 
 from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint
 from authority_queries.contrib.oauth.answers import NO_STORE, Answer, ProtocolError
+from authority_queries.contrib.oauth.challenges import challenged, scheme_of
 from authority_queries.contrib.oauth.introspection import introspected, may_introspect
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.engine.json_types import JsonValue
@@ -62,12 +62,12 @@ class AsyncUserinfo(AsyncEndpoint):
     async def _answer(self, store: AsyncStore, request: Request) -> Answer:
         token = await self.verify(store, request)
         if "openid" not in token.scopes or token.user_id is None:
-            raise _challenge("insufficient_scope", "the scope openid is missing")
+            raise challenged("insufficient_scope", "the scope openid is missing")
         user = await store.users.get_by_id(
             tenant_id=self._tenant_id, user_id=token.user_id
         )
         if user is None:
-            raise _challenge("invalid_token", "the token is not valid")
+            raise challenged("invalid_token", "the token is not valid")
         claims: Mapping[str, JsonValue] = self._settings.claims(user, token.scopes)
         return Answer(headers=NO_STORE, body={**claims, "sub": user.subject_id})
 
@@ -78,7 +78,7 @@ class AsyncUserinfo(AsyncEndpoint):
         """
         presented = request.bearer()
         if presented is None:
-            raise _challenge("invalid_token", "a token is missing")
+            raise challenged(None, "a token is missing")
         scheme, string = presented
         live = None
         for parsed in self._read(string)[:1]:
@@ -88,16 +88,18 @@ class AsyncUserinfo(AsyncEndpoint):
                 )
         jkt = None
         if scheme == "dpop":
-            jkt = await self._authentication.prove(store, request, access_token=string)
+            jkt = await self._prove(store, request, string)
         thumbprint = request.certificate_thumbprint
         if live is None or not is_confirmed(live, jkt=jkt, x5t_s256=thumbprint):
-            raise _challenge("invalid_token", "the token is not valid")
+            wanted = scheme_of(scheme, live.cnf_jkt if live else None)
+            message = "the token is not valid"
+            raise challenged("invalid_token", message, scheme=wanted)
         return live
 
-
-def _challenge(
-    code: Literal["invalid_token", "insufficient_scope"], description: str
-) -> ProtocolError:
-    """Return a refusal with its challenge (RFC 6750 section 3)."""
-    challenge = f'Bearer error="{code}", error_description="{description}"'
-    return ProtocolError(code, description, headers={"www-authenticate": challenge})
+    async def _prove(
+        self, store: AsyncStore, request: Request, token: str
+    ) -> str | None:
+        try:
+            return await self._authentication.prove(store, request, access_token=token)
+        except ProtocolError as error:
+            raise challenged(error.error, error.description, scheme="DPoP") from None

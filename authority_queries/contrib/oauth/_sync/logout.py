@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 from urllib.parse import urlencode
 
-from authority_queries.contrib.oauth._sync.endpoint import Endpoint
+from authority_queries.contrib.oauth._sync.endpoint import Part
 from authority_queries.contrib.oauth.decisions import (
     AskSignOut,
     ErrorPage,
@@ -29,7 +29,7 @@ _MOST_FRAMES: Final = 20  # of the clients of a session
 _DELIVERED: Final = frozenset({200, 204})
 
 
-class Logout(Endpoint):
+class Logout(Part):
     """Ends sessions (OpenID Connect RP-Initiated Logout 1.0)."""
 
     def begin(
