@@ -107,7 +107,7 @@ def make_app(issuers: Issuers, settings: Settings) -> FastAPI:
     app = FastAPI(lifespan=lifespan)
     add_problem_handlers(app)
     app.include_router(api.metadata_routes())
-    app.include_router(provider_routes(issuers.of), prefix="/{tenant}")
+    app.include_router(provider_routes(issuers.of, prefix="/{tenant}"))
     pages = Pages(issuers)
     app.add_route("/{tenant}/authorize", pages.authorize, methods=["GET"])
     app.add_route("/{tenant}/device", pages.device, methods=["POST"])
