@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from fastapi import HTTPException, Request
 
 from authority_queries import AsyncAuthority, Keyring
-from authority_queries.contrib.oauth import AsyncProvider, ProviderSettings
+from authority_queries.contrib.oauth import (
+    AsyncOutgoing,
+    AsyncProvider,
+    OutgoingRules,
+    ProviderSettings,
+)
 
 PASSWORD = "urn:example:password"  # noqa: S105 -- an acr
 TWO_FACTORS = "urn:example:two-factors"
@@ -41,6 +46,9 @@ class Issuers:
         self._scheme = scheme
         self._codes = codes
         self._sites: dict[str, Site] = {}
+        # In development, without TLS, the clients are on this machine too.
+        rules = OutgoingRules(allow_loopback=scheme == "http")
+        self._sender = AsyncOutgoing(rules)
         secret = secret or mint_secret()
         self._keyring = Keyring(current="1", keys={"1": secret[:_OCTETS]})
         self._derivation_key = secret[_OCTETS:]
@@ -52,7 +60,9 @@ class Issuers:
             if tenant_id is None:
                 message = f"no tenant {code}"
                 raise LookupError(message)
-            provider = AsyncProvider(authority, tenant_id, self._settings(host))
+            provider = AsyncProvider(
+                authority, tenant_id, self._settings(host), sender=self._sender
+            )
             await provider.rotate_keys()
             async with provider.unit() as store:
                 tenant = await store.tenants.get_by_id(tenant_id=tenant_id)

@@ -11,6 +11,7 @@ from authority_queries import Authority
 from authority_queries.contrib.oauth import (
     AskSignOut,
     ErrorPage,
+    Outgoing,
     Provider,
     SignedOut,
 )
@@ -23,6 +24,26 @@ pytestmark = pytest.mark.one_version
 NOTIFIED = "https://app.example/logout"
 FRAME = "https://app.example/frame?of=app"
 AFTER = "https://app.example/after"
+
+
+class Receiver(Outgoing):
+    """Receives notices in place of clients. With status 0 it does not answer."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__()
+        self.status = status
+        self.received: list[tuple[str, str]] = []
+
+    def post(self, url: str, form: Mapping[str, str]) -> int:
+        self.received.append((url, form["logout_token"]))
+        if not self.status:
+            raise ConnectionError
+        return self.status
+
+
+def sending(provider: Provider, sender: Outgoing) -> Provider:
+    authority = provider.logout._authority
+    return Provider(authority, provider.tenant_id, provider.settings, sender=sender)
 
 
 @pytest.fixture
@@ -73,18 +94,11 @@ def test_notices_are_delivered_once_and_repeated_after_a_failure(
 ) -> None:
     cookie, id_token = signed_in
     provider.logout.begin(get("/end_session", id_token_hint=id_token), cookie)
-    sent: list[tuple[str, str]] = []
-
-    def post(url: str, form: Mapping[str, str]) -> int:
-        sent.append((url, form["logout_token"]))
-        return 200
-
-    def fail(_: str, __: Mapping[str, str]) -> int:
-        raise ConnectionError
-
-    assert [provider.logout.deliver_notices(fail)] == [1]
-    assert provider.logout.deliver_notices(post) == 0  # it waits for the next try
-    assert sent == []
+    sender = Receiver(0)
+    logout = sending(provider, sender).logout
+    assert logout.deliver_notices() == 1
+    assert logout.deliver_notices() == 0  # it waits for the next try
+    assert len(sender.received) == 1
 
 
 def test_a_notice_is_a_signed_logout_token(
@@ -92,14 +106,10 @@ def test_a_notice_is_a_signed_logout_token(
 ) -> None:
     cookie, id_token = signed_in
     provider.logout.begin(get("/end_session", id_token_hint=id_token), cookie)
-    sent: list[tuple[str, str]] = []
-
-    def deliver(url: str, form: Mapping[str, str]) -> int:
-        sent.append((url, form["logout_token"]))
-        return 204
-
-    assert [provider.logout.deliver_notices(deliver) for _ in range(2)] == [1, 0]
-    [(url, token)] = sent
+    sender = Receiver(204)
+    logout = sending(provider, sender).logout
+    assert [logout.deliver_notices() for _ in range(2)] == [1, 0]
+    [(url, token)] = sender.received
     keys = KeySet.import_key_set(body(provider.jwks()))  # type: ignore[arg-type]  # JSON
     found = jwt.decode(token, keys)
     assert url == NOTIFIED

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from authority_queries.contrib.oauth._async.authentication import AsyncAuthentication
 from authority_queries.contrib.oauth._async.authorization_checks import check_request
 from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint, malformed
 from authority_queries.contrib.oauth._async.metadata_documents import (
@@ -39,9 +40,10 @@ class AsyncAuthorization(AsyncEndpoint):
         self,
         authority: AsyncAuthority,
         context: Context,
+        authentication: AsyncAuthentication,
         documents: AsyncMetadataDocuments,
     ) -> None:
-        super().__init__(authority, context)
+        super().__init__(authority, context, authentication)
         self._documents = documents
 
     async def begin(self, request: Request) -> AuthorizationRequest | Decision:

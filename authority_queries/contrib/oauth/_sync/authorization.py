@@ -3,6 +3,7 @@
 
 from uuid import UUID
 
+from authority_queries.contrib.oauth._sync.authentication import Authentication
 from authority_queries.contrib.oauth._sync.authorization_checks import check_request
 from authority_queries.contrib.oauth._sync.endpoint import Endpoint, malformed
 from authority_queries.contrib.oauth._sync.metadata_documents import (
@@ -40,9 +41,10 @@ class Authorization(Endpoint):
         self,
         authority: Authority,
         context: Context,
+        authentication: Authentication,
         documents: MetadataDocuments,
     ) -> None:
-        super().__init__(authority, context)
+        super().__init__(authority, context, authentication)
         self._documents = documents
 
     def begin(self, request: Request) -> AuthorizationRequest | Decision:

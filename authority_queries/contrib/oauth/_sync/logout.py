@@ -6,7 +6,9 @@ from datetime import timedelta
 from typing import Final
 from urllib.parse import urlencode
 
+from authority_queries.contrib.oauth._sync.authentication import Authentication
 from authority_queries.contrib.oauth._sync.endpoint import Endpoint
+from authority_queries.contrib.oauth.context import Context
 from authority_queries.contrib.oauth.decisions import (
     AskSignOut,
     ErrorPage,
@@ -14,13 +16,14 @@ from authority_queries.contrib.oauth.decisions import (
     SignedOut,
     frame_of,
 )
-from authority_queries.contrib.oauth.fetching import Post
+from authority_queries.contrib.oauth.fetching import Sender
 from authority_queries.contrib.oauth.jose import read_id_token, sign
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.engine.json_types import JsonValue
 from authority_queries.records import Client, LiveSession, LogoutNotice
 from authority_queries.repositories._sync.store import Store
 from authority_queries.secrets.signing_keys import SigningKey
+from authority_queries.service._sync.authority import Authority
 
 _EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
 _LEASE: Final = timedelta(minutes=1)
@@ -31,6 +34,16 @@ _DELIVERED: Final = frozenset({200, 204})
 
 class Logout(Endpoint):
     """Ends sessions (OpenID Connect RP-Initiated Logout 1.0)."""
+
+    def __init__(
+        self,
+        authority: Authority,
+        context: Context,
+        authentication: Authentication,
+        sender: Sender,
+    ) -> None:
+        super().__init__(authority, context, authentication)
+        self._sender = sender
 
     def begin(
         self, request: Request, cookie: str | None
@@ -78,12 +91,10 @@ class Logout(Endpoint):
             if (uri := client.frontchannel_logout_uri) is not None
         ]
 
-    def deliver_notices(self, post: Post) -> int:
+    def deliver_notices(self) -> int:
         """Deliver a batch of back-channel notices. Return how many were claimed.
 
-        `post` sends a form to a URL, follows no redirect, waits for some seconds at
-        most, and returns the status. An error of it counts as a failure. Call this
-        repeatedly, in any number of processes.
+        Call this repeatedly, in any number of processes.
         """
         with self._authority.tenant(self._tenant_id, autocommit=True) as store:
             notices = store.logout_notices.claim(
@@ -92,13 +103,13 @@ class Logout(Endpoint):
             key = self._signing_key(store) if notices else None
         for notice in notices:
             assert key is not None  # noqa: S101 -- there are notices
-            self._deliver(notice, key, post)
+            self._deliver(notice, key)
         return len(notices)
 
-    def _deliver(self, notice: LogoutNotice, key: SigningKey, post: Post) -> None:
+    def _deliver(self, notice: LogoutNotice, key: SigningKey) -> None:
         form = {"logout_token": self._logout_token(notice, key)}
         try:
-            status = post(notice.backchannel_logout_uri, form)
+            status = self._sender.post(notice.backchannel_logout_uri, form)
             error = f"status {status}"
         except OSError as failure:
             status, error = 0, type(failure).__name__
