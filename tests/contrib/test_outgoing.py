@@ -65,7 +65,7 @@ def ask(request: pytest.FixtureRequest) -> Ask:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stranger]:
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stranger]:
     """A server with TLS on this machine."""
     with stranger(tmp_path_factory.mktemp("tls"), NAME, "127.0.0.1") as found:
         found.answers["/ok"] = DOCUMENT
@@ -73,17 +73,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stranger]:
 
 
 @pytest.fixture(autouse=True)
-def _forgotten(server: Stranger) -> None:
-    server.requests.clear()
-    server.connections = 0
+def _forgotten(host: Stranger) -> None:
+    host.requests.clear()
+    host.connections = 0
 
 
 @pytest.fixture
-def here(server: Stranger) -> OutgoingRules:
+def here(host: Stranger) -> OutgoingRules:
     """Rules with which a request succeeds."""
     return OutgoingRules(
         allow_loopback=True,
-        ssl_context=server.trusting,
+        ssl_context=host.trusting,
         resolver=Names({NAME: HERE}),
         timeout=LONG,
     )
@@ -190,34 +190,34 @@ def test_an_odd_url_is_not_looked_up(ask: Ask, url: str) -> None:
     assert names.asked == []
 
 
-def test_a_document_is_fetched(ask: Ask, server: Stranger, here: OutgoingRules) -> None:
-    found = ask(here, server.url("/ok?a=b%20c"))
+def test_a_document_is_fetched(ask: Ask, host: Stranger, here: OutgoingRules) -> None:
+    found = ask(here, host.url("/ok?a=b%20c"))
     assert found.document == {"client_id": "x"}
     assert found.max_age == timedelta(minutes=10)
-    head, *lines = server.requests[0].decode().strip().split("\r\n")
+    head, *lines = host.requests[0].decode().strip().split("\r\n")
     assert head == "GET /ok?a=b%20c HTTP/1.1"
     assert sorted(line.lower() for line in lines) == [
         "accept-encoding: identity",
         "accept: application/json",
         "connection: close",
-        f"host: {NAME}:{server.port}",
+        f"host: {NAME}:{host.port}",
         "user-agent: authority-queries",
     ]
 
 
 def test_a_second_answer_of_dns_has_no_effect(
-    ask: Ask, server: Stranger, here: OutgoingRules
+    ask: Ask, host: Stranger, here: OutgoingRules
 ) -> None:
     names = Names({NAME: [["127.0.0.1"], ["169.254.169.254"]]})
     rules = replace(here, resolver=names)
-    assert ask(rules, server.url("/ok")).document
+    assert ask(rules, host.url("/ok")).document
     assert names.asked == [NAME]
     with pytest.raises(RefusedTargetError):
-        ask(rules, server.url("/ok"))
+        ask(rules, host.url("/ok"))
 
 
 def test_the_system_resolves_names_and_the_answer_is_judged(
-    ask: Ask, server: Stranger
+    ask: Ask, host: Stranger
 ) -> None:
     assert set(system_addresses("localhost", 443)) <= {"127.0.0.1", "::1"}
     with pytest.raises(OSError):  # noqa: PT011 -- which one depends on the system
@@ -227,7 +227,7 @@ def test_the_system_resolves_names_and_the_answer_is_judged(
             OutgoingRules().target("https://a.example/"),
             system_addresses("localhost", 443),
         )
-    assert server.connections == 0
+    assert host.connections == 0
 
 
 ANSWERS: Mapping[str, bytes | Answer] = {
@@ -265,13 +265,13 @@ ANSWERS: Mapping[str, bytes | Answer] = {
 
 @pytest.mark.parametrize("case", ANSWERS)
 def test_an_odd_answer_is_refused(
-    ask: Ask, server: Stranger, here: OutgoingRules, case: str
+    ask: Ask, host: Stranger, here: OutgoingRules, case: str
 ) -> None:
     path = "/" + case.replace(" ", "_")
-    server.answers[path] = ANSWERS[case]
+    host.answers[path] = ANSWERS[case]
     with pytest.raises((RefusedAnswerError, ConnectionError)):
-        ask(here, server.url(path))
-    assert len(server.requests) == 1
+        ask(here, host.url(path))
+    assert len(host.requests) == 1
 
 
 SLOW: Mapping[str, bytes | Answer] = {
@@ -284,11 +284,11 @@ SLOW: Mapping[str, bytes | Answer] = {
 
 @pytest.mark.parametrize("case", SLOW)
 def test_a_slow_answer_ends_in_time(
-    ask: Ask, server: Stranger, here: OutgoingRules, case: str
+    ask: Ask, host: Stranger, here: OutgoingRules, case: str
 ) -> None:
     path = "/slow_" + case.replace(" ", "_")
-    server.answers[path] = SLOW[case]
-    assert _seconds(ask, replace(here, timeout=SOON), server.url(path)) < 1
+    host.answers[path] = SLOW[case]
+    assert _seconds(ask, replace(here, timeout=SOON), host.url(path)) < 1
 
 
 def test_a_slow_handshake_or_lookup_ends_in_time(ask: Ask, here: OutgoingRules) -> None:
@@ -339,16 +339,16 @@ def test_lookups_that_hang_are_limited() -> None:
 
 
 def test_a_certificate_of_another_name_is_refused(
-    ask: Ask, server: Stranger, here: OutgoingRules
+    ask: Ask, host: Stranger, here: OutgoingRules
 ) -> None:
     rules = replace(here, resolver=Names({NAME: HERE, "other.example": HERE}))
     for other, url in (
-        (rules, server.url("/ok", "other.example")),
-        (replace(rules, ssl_context=None), server.url("/ok")),
+        (rules, host.url("/ok", "other.example")),
+        (replace(rules, ssl_context=None), host.url("/ok")),
     ):
         with pytest.raises(ConnectionError, match=r"(?i)certificate"):
             ask(other, url)
-    assert server.requests == []
+    assert host.requests == []
 
 
 def test_http_is_for_this_machine_in_development(ask: Ask) -> None:
@@ -356,15 +356,15 @@ def test_http_is_for_this_machine_in_development(ask: Ask) -> None:
         plain.answers["/ok"] = DOCUMENT
         names = Names({NAME: HERE, "localhost": HERE})
         rules = OutgoingRules(allow_loopback=True, resolver=names, timeout=LONG)
-        for host in ("127.0.0.1", "localhost"):
-            assert ask(rules, plain.url("/ok", host)).document
-        for refused, host in (
+        for name in ("127.0.0.1", "localhost"):
+            assert ask(rules, plain.url("/ok", name)).document
+        for refused, name in (
             (rules, NAME),
             (OutgoingRules(resolver=names), "127.0.0.1"),
             (OutgoingRules(resolver=names), "localhost"),
         ):
             with pytest.raises(RefusedTargetError):
-                ask(refused, plain.url("/ok", host))
+                ask(refused, plain.url("/ok", name))
         away = Names({"localhost": [["10.0.0.1"], ["8.8.8.8"]]})
         for _ in range(2):
             with pytest.raises(RefusedTargetError):
@@ -390,15 +390,15 @@ def test_networks_of_your_own_are_refused(ask: Ask) -> None:
 
 
 def test_the_next_address_is_tried(
-    ask: Ask, server: Stranger, here: OutgoingRules
+    ask: Ask, host: Stranger, here: OutgoingRules
 ) -> None:
     names = Names({NAME: [["127.0.0.2", "127.0.0.3", "127.0.0.1"]]})
-    assert ask(replace(here, resolver=names), server.url("/ok")).document
+    assert ask(replace(here, resolver=names), host.url("/ok")).document
 
 
 def test_a_proxy_is_used_only_if_the_rules_name_it(
     ask: Ask,
-    server: Stranger,
+    host: Stranger,
     here: OutgoingRules,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -406,7 +406,7 @@ def test_a_proxy_is_used_only_if_the_rules_name_it(
         proxy.answers[f"{NAME}:443"] = b"HTTP/1.1 403 Forbidden\r\n\r\n"
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "https_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
-        assert ask(here, server.url("/ok")).document
+        assert ask(here, host.url("/ok")).document
         assert proxy.connections == 0
         rules = OutgoingRules(proxy=f"http://127.0.0.1:{proxy.port}", timeout=LONG)
         with pytest.raises(ConnectionError, match="403"):
@@ -419,36 +419,36 @@ def test_a_proxy_is_used_only_if_the_rules_name_it(
 
 
 def test_no_cookie_and_no_connection_is_kept(
-    ask: Ask, server: Stranger, here: OutgoingRules
+    ask: Ask, host: Stranger, here: OutgoingRules
 ) -> None:
-    server.answers["/sets"] = ok(b"{}", b"set-cookie: a=b; Path=/")
+    host.answers["/sets"] = ok(b"{}", b"set-cookie: a=b; Path=/")
     outgoing = Outgoing(here)
     for _ in range(2):
-        outgoing.fetch(server.url("/sets"))
-    assert server.connections == 2
-    assert b"cookie" not in server.requests[1].lower()
+        outgoing.fetch(host.url("/sets"))
+    assert host.connections == 2
+    assert b"cookie" not in host.requests[1].lower()
 
 
 @pytest.mark.parametrize("is_async", [False, True])
 def test_a_form_is_posted_and_the_answer_is_not_read(
-    server: Stranger, here: OutgoingRules, *, is_async: bool
+    host: Stranger, here: OutgoingRules, *, is_async: bool
 ) -> None:
-    server.answers["/notified"] = endless(b"HTTP/1.1 204 x\r\n\r\n", b"x")
-    server.answers["/moved"] = ANSWERS["redirect of a form"]
-    server.answers["/refused"] = endless(b"HTTP/1.1 400 x\r\n\r\n", b"x" * 4096)
+    host.answers["/notified"] = endless(b"HTTP/1.1 204 x\r\n\r\n", b"x")
+    host.answers["/moved"] = ANSWERS["redirect of a form"]
+    host.answers["/refused"] = endless(b"HTTP/1.1 400 x\r\n\r\n", b"x" * 4096)
 
     def post(path: str) -> int:
         form = {"logout_token": "a.b&c"}
         if is_async:
-            return asyncio.run(AsyncOutgoing(here).post(server.url(path), form))
-        return Outgoing(here).post(server.url(path), form)
+            return asyncio.run(AsyncOutgoing(here).post(host.url(path), form))
+        return Outgoing(here).post(host.url(path), form)
 
     found = [post(path) for path in ("/notified", "/moved", "/refused")]
     assert found == [204, 307, 400]
-    assert [each.split()[1] for each in server.requests] == [
+    assert [each.split()[1] for each in host.requests] == [
         b"/notified", b"/moved", b"/refused"
     ]  # fmt: skip
-    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    head, _, body = host.requests[0].partition(b"\r\n\r\n")
     assert body == b"logout_token=a.b%26c"
     assert b"content-type: application/x-www-form-urlencoded" in head.lower()
 
@@ -467,10 +467,10 @@ def test_a_form_is_posted_and_the_answer_is_not_read(
     ],
 )
 def test_the_age_of_a_document_is_its_servers(
-    server: Stranger, here: OutgoingRules, header: bytes, seconds: int
+    host: Stranger, here: OutgoingRules, header: bytes, seconds: int
 ) -> None:
-    server.answers["/aged"] = ok(b"{}", b"cache-control: " + header)
-    assert fetch(here, server.url("/aged")).max_age == timedelta(seconds=seconds)
+    host.answers["/aged"] = ok(b"{}", b"cache-control: " + header)
+    assert fetch(here, host.url("/aged")).max_age == timedelta(seconds=seconds)
 
 
 def test_a_registered_uri_is_judged_by_the_same_rules() -> None:
