@@ -418,6 +418,20 @@ def test_a_proxy_is_used_only_if_the_rules_name_it(
         replace(rules, allow_loopback=True)
 
 
+def test_a_compressed_answer_is_not_read(
+    ask: Ask, host: Stranger, here: OutgoingRules
+) -> None:
+    host.answers["/coded"] = ok(b"{}", b"content-encoding: identity")
+    with pytest.raises(RefusedAnswerError, match="compressed"):
+        ask(here, host.url("/coded"))
+
+
+def test_an_address_of_version_6_has_brackets() -> None:
+    target = OutgoingRules().target("https://[2606:4700::1111]/a?b")
+    assert (target.host, target.authority) == ("2606:4700::1111", "[2606:4700::1111]")
+    assert (target.port, target.path) == (443, "/a?b")
+
+
 def test_no_cookie_and_no_connection_is_kept(
     ask: Ask, host: Stranger, here: OutgoingRules
 ) -> None:

@@ -35,6 +35,7 @@ from authority_queries.contrib.oauth import (
     SignedOut,
 )
 from authority_queries.contrib.oauth.fetching import DOCUMENT_OCTETS
+from authority_queries.engine.json_types import JsonValue
 from authority_queries.records import VerifiedToken
 from tests.contrib.serving import free_port, serving
 
@@ -50,7 +51,8 @@ class Issuers:
 
     `documents` has the metadata documents of clients by URL; `secrets` a
     secret for the clients of each tenant; `trusted` the issuers of the API;
-    `notices` the logout tokens that a client's server has received.
+    `notices` the logout tokens that a client's server has received; `keys` what that
+    server publishes.
     """
 
     origin: str
@@ -60,8 +62,13 @@ class Issuers:
     secrets: dict[str, str] = field(default_factory=dict)
     trusted: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    keys: dict[str, JsonValue] = field(default_factory=dict)
     authority: AsyncAuthority | None = None
     _providers: dict[str, AsyncProvider] = field(default_factory=dict)
+
+    @property
+    def keys_url(self) -> str:
+        return f"{self.origin}/keys"
 
     def issuer(self, code: str) -> str:
         return f"{self.origin}/{code}"
@@ -125,6 +132,10 @@ def make_app(issuers: Issuers, settings: Settings) -> FastAPI:
     app.add_route("/{tenant}/end_session", pages.end_session, methods=["GET"])
     app.add_route("/{tenant}/notified", pages.notified, methods=["POST"])
     app.add_route("/{tenant}/deliver", pages.deliver, methods=["POST"])
+
+    @app.get("/keys")
+    async def keys() -> dict[str, JsonValue]:
+        return issuers.keys
 
     @app.get("/api")
     async def articles(
