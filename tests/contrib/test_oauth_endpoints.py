@@ -16,11 +16,13 @@ from authority_queries.contrib.oauth import (
     AskConsent,
     ErrorPage,
     Fetched,
+    Outgoing,
     Provider,
     SignIn,
     outcomes,
     unseal,
 )
+from authority_queries.contrib.oauth.fetching import DOCUMENT_OCTETS
 from authority_queries.engine.json_types import JsonValue
 from authority_queries.records import (
     ClientTokenIssuanceOutcome,
@@ -426,23 +428,23 @@ def test_a_client_may_be_the_url_of_its_metadata(
     fetched: list[str] = []
     document: dict[str, JsonValue] = {"client_id": url, "redirect_uris": [CALLBACK]}
 
-    def fetch(address: str) -> Fetched:
-        fetched.append(address)
-        if address != url:
-            raise ConnectionError
-        return Fetched(document={**document}, max_age=timedelta(hours=1))
+    class Documents(Outgoing):
+        def fetch(self, url: str, *, most_octets: int = DOCUMENT_OCTETS) -> Fetched:
+            fetched.append(url)
+            if "unreachable" in url:
+                raise ConnectionError
+            return Fetched(document={**document}, max_age=timedelta(hours=1))
 
     of_urls = Provider(
         provider.authorization._authority,
         provider.tenant_id,
-        provider.settings,
-        fetch=fetch,
+        replace(provider.settings, metadata_documents=True),
+        sender=Documents(),
     )
     for _ in range(2):
         assert asked(of_urls, client_id=url).client_id == url
     assert fetched == [url]
-    document["client_id"] = "https://other.example/metadata.json"
-    for client_id in (url + "x", "https://other.example/metadata.json"):
+    for client_id in (url + "?unreachable", url + "?of-another-client"):
         request = get("/authorize", client_id=client_id, response_type="code")
         assert isinstance(of_urls.authorization.begin(request), ErrorPage)
 

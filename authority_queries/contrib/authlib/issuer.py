@@ -25,7 +25,6 @@ from authority_queries.contrib.oauth import (
     Request,
 )
 from authority_queries.contrib.oauth.context import Presenter
-from authority_queries.contrib.oauth.requests import Parameters
 from authority_queries.engine.json_types import JsonValue
 from authority_queries.errors import InvalidTokenError
 from authority_queries.secrets import mint_token, parse_token
@@ -231,13 +230,9 @@ class Issuer:
 
     def _authenticated(self, request: OAuth2Request) -> Presenter | None:
         """Return None if the client did not authenticate, for whatever reason."""
-        given = self.read(request)
-        provider = self.provider
-        with translated(), provider.unit() as store:
+        with translated():
             try:
-                return provider.authentication.present(
-                    store, given, Parameters(given.parameters)
-                )
+                return self.provider.present(self.read(request))
             except ProtocolError as error:
                 if error.error == "invalid_client":
                     return None

@@ -83,20 +83,42 @@ def issuer_of(assertion: str) -> str:
     return issuer if isinstance(issuer, str) else ""
 
 
-def check_client_assertion(
-    assertion: str,
-    keys: JsonObject,
+def verified_claims(assertion: str, keys: JsonObject) -> Mapping[str, JsonValue]:
+    """Return the claims of a JWT that a key of the client signed.
+
+    Raises ProtocolError.
+    """
+    try:
+        return _verified(assertion, keys)
+    except _BROKEN:
+        raise _refused("invalid_client", "the client assertion") from None
+
+
+def read_unverified(assertion: str) -> tuple[str | None, Mapping[str, JsonValue]]:
+    """Return the kid and the claims of a client's JWT. Raises ProtocolError.
+
+    They only decide whether it is worth while to fetch the client's keys.
+    """
+    try:
+        unverified = jws.extract_compact(assertion[:_LONGEST].encode())
+        header, claims = unverified.headers(), _claims(unverified.payload)
+        kid = header.get("kid")
+        if header["alg"] not in ALGORITHMS or not isinstance(kid, str | None):
+            raise ValueError
+    except _BROKEN:
+        raise _refused("invalid_client", "the client assertion") from None
+    return kid, claims
+
+
+def check_claims(
+    claims: Mapping[str, JsonValue],
     *,
     client_id: str,
     audiences: frozenset[str],
     now: datetime,
     skew: timedelta,
 ) -> Assertion:
-    """Check a client's JWT (RFC 7523 section 3). Raises ProtocolError."""
-    try:
-        claims = _verified(assertion, keys)
-    except _BROKEN:
-        raise _refused("invalid_client", "the client assertion") from None
+    """Check the claims of a client's JWT (RFC 7523 section 3). Raises ProtocolError."""
     audience = claims.get("aud")
     named = audience if isinstance(audience, list) else [audience]
     expires_at = _moment(claims.get("exp"), "invalid_client")

@@ -112,7 +112,7 @@ def read_metadata(document: JsonObject, grant_types: Sequence[str]) -> Metadata:
         client_name=_name(document),
         jwks=jwks,
         contacts=_texts(document, "contacts"),
-        jwks_uri=_text(document, "jwks_uri"),
+        jwks_uri=_public_uri(document, "jwks_uri"),
         client_uri=_text(document, "client_uri"),
         logo_uri=_text(document, "logo_uri"),
         policy_uri=_text(document, "policy_uri"),

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from authority_queries.contrib.oauth._async.authentication import AsyncAuthentication
 from authority_queries.contrib.oauth.answers import Answer, ProtocolError
+from authority_queries.contrib.oauth.client_keys import KeysMissingError
 from authority_queries.contrib.oauth.context import Context
 from authority_queries.contrib.oauth.outcomes import ErrorCode
 from authority_queries.contrib.oauth.presented import read_tokens
@@ -56,23 +57,35 @@ class AsyncEndpoint(AsyncPart):
     # Redemptions cannot be rolled back, so each call is a transaction of its own.
     _autocommit: ClassVar[bool] = True
 
-    def __init__(self, authority: AsyncAuthority, context: Context) -> None:
+    def __init__(
+        self,
+        authority: AsyncAuthority,
+        context: Context,
+        authentication: AsyncAuthentication,
+    ) -> None:
         super().__init__(authority, context)
-        self._authentication = AsyncAuthentication(context)
+        self._authentication = authentication
 
     async def answer(self, request: Request) -> Answer:
         """Answer a request. Raises UnavailableError, RetryableError."""
         try:
-            async with self._authority.tenant(
-                self._tenant_id, autocommit=self._autocommit
-            ) as store:
-                return await self._answer(store, request)
+            try:
+                return await self._attempt(request)
+            except KeysMissingError as missing:
+                await self._authentication.keys.fetch(missing)
+                return await self._attempt(request)
         except ProtocolError as error:
             return error.answer()
         except TenantInactiveError:
             return ProtocolError("invalid_client", "the issuer is not active").answer()
         except (InvalidArgumentError, InvalidValueError) as error:
             return malformed(error).answer()
+
+    async def _attempt(self, request: Request) -> Answer:
+        async with self._authority.tenant(
+            self._tenant_id, autocommit=self._autocommit
+        ) as store:
+            return await self._answer(store, request)
 
     async def _answer(self, store: AsyncStore, request: Request) -> Answer:
         raise NotImplementedError

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from authority_queries.contrib.oauth._sync.authentication import Authentication
 from authority_queries.contrib.oauth.answers import Answer, ProtocolError
+from authority_queries.contrib.oauth.client_keys import KeysMissingError
 from authority_queries.contrib.oauth.context import Context
 from authority_queries.contrib.oauth.outcomes import ErrorCode
 from authority_queries.contrib.oauth.presented import read_tokens
@@ -57,23 +58,35 @@ class Endpoint(Part):
     # Redemptions cannot be rolled back, so each call is a transaction of its own.
     _autocommit: ClassVar[bool] = True
 
-    def __init__(self, authority: Authority, context: Context) -> None:
+    def __init__(
+        self,
+        authority: Authority,
+        context: Context,
+        authentication: Authentication,
+    ) -> None:
         super().__init__(authority, context)
-        self._authentication = Authentication(context)
+        self._authentication = authentication
 
     def answer(self, request: Request) -> Answer:
         """Answer a request. Raises UnavailableError, RetryableError."""
         try:
-            with self._authority.tenant(
-                self._tenant_id, autocommit=self._autocommit
-            ) as store:
-                return self._answer(store, request)
+            try:
+                return self._attempt(request)
+            except KeysMissingError as missing:
+                self._authentication.keys.fetch(missing)
+                return self._attempt(request)
         except ProtocolError as error:
             return error.answer()
         except TenantInactiveError:
             return ProtocolError("invalid_client", "the issuer is not active").answer()
         except (InvalidArgumentError, InvalidValueError) as error:
             return malformed(error).answer()
+
+    def _attempt(self, request: Request) -> Answer:
+        with self._authority.tenant(
+            self._tenant_id, autocommit=self._autocommit
+        ) as store:
+            return self._answer(store, request)
 
     def _answer(self, store: Store, request: Request) -> Answer:
         raise NotImplementedError
