@@ -62,15 +62,18 @@ def half_hash(token: str, alg: str) -> str:
     return _base64url(digest[: len(digest) // 2])
 
 
-def read_id_token(token: str, keys: JsonObject) -> Mapping[str, JsonValue] | None:
-    """Return the claims of an ID token that a key of this set signed, or None.
+def read_id_token(
+    token: str, keys: JsonObject, issuer: str
+) -> Mapping[str, JsonValue] | None:
+    """Return the claims of an ID token that a key of this issuer signed, or None.
 
-    Its expiry is not checked: the hint of a sign-out may have expired.
+    Its expiry is not checked: a hint may have expired.
     """
     try:
-        return _verified(token, keys)
+        claims = _verified(token, keys)
     except _BROKEN:
         return None
+    return claims if claims.get("iss") == issuer else None
 
 
 def issuer_of(assertion: str) -> str:

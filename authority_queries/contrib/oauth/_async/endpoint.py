@@ -1,7 +1,7 @@
-"""What all endpoints do: answer refusals, and read the signing key."""
+"""The base of all endpoints: answers refusals, and reads the signing key."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from authority_queries.contrib.oauth._async.authentication import AsyncAuthentication
 from authority_queries.contrib.oauth.answers import Answer, ProtocolError
@@ -10,6 +10,7 @@ from authority_queries.contrib.oauth.outcomes import ErrorCode
 from authority_queries.contrib.oauth.presented import read_tokens
 from authority_queries.contrib.oauth.requests import Request
 from authority_queries.errors import (
+    AuthorityError,
     ConfigurationError,
     InvalidArgumentError,
     InvalidValueError,
@@ -20,7 +21,14 @@ from authority_queries.secrets import TokenString
 from authority_queries.secrets.signing_keys import SigningKey
 from authority_queries.service._async.authority import AsyncAuthority
 
-_CODES: Mapping[str | None, ErrorCode] = {
+# Errors that a request causes.
+REFUSALS: Final = (
+    ProtocolError,
+    TenantInactiveError,
+    InvalidArgumentError,
+    InvalidValueError,
+)
+_CODES: Final[Mapping[str | None, ErrorCode]] = {
     "scopes": "invalid_scope",
     "resources": "invalid_target",
     "authorization_details": "invalid_authorization_details",
@@ -47,12 +55,8 @@ class AsyncEndpoint:
                 self._tenant_id, autocommit=self._autocommit
             ) as store:
                 return await self._answer(store, request)
-        except ProtocolError as error:
-            return error.answer()
-        except TenantInactiveError:
-            return ProtocolError("invalid_client", "the issuer is not active").answer()
-        except (InvalidArgumentError, InvalidValueError) as error:
-            return malformed(error).answer()
+        except REFUSALS as error:
+            return refusal_of(error).answer()
 
     async def _answer(self, store: AsyncStore, request: Request) -> Answer:
         raise NotImplementedError
@@ -78,10 +82,15 @@ class AsyncEndpoint:
         return key
 
 
-def malformed(error: InvalidArgumentError | InvalidValueError) -> ProtocolError:
-    """Return the refusal of a value that the store does not accept."""
-    code = _CODES.get(error.argument, "invalid_request")
-    return ProtocolError(code, f"{error.argument or 'a parameter'} is not valid")
+def refusal_of(error: AuthorityError) -> ProtocolError:
+    """Return one of REFUSALS as an error of the protocol."""
+    if isinstance(error, ProtocolError):
+        return error
+    if isinstance(error, TenantInactiveError):
+        return ProtocolError("invalid_client", "the issuer is not active")
+    argument = getattr(error, "argument", None)
+    code = _CODES.get(argument, "invalid_request")
+    return ProtocolError(code, f"{argument or 'a parameter'} is not valid")
 
 
 def refuse(code: ErrorCode | None, outcome: str) -> None:

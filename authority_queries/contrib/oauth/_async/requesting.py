@@ -41,7 +41,9 @@ class AsyncPushedRequests(AsyncEndpoint):
             message = "a pushed request has no request_uri"
             raise ProtocolError("invalid_request", message)
         client = presenter.client
-        asked = await check_request(store, client, parameters, self._context.now())
+        asked = await check_request(
+            store, self._context, client, parameters, self._context.now()
+        )
         if not is_registered(client, asked.redirect_uri):
             message = "redirect_uri is not registered"
             raise ProtocolError("invalid_request", message)
@@ -97,6 +99,11 @@ class AsyncDeviceAuthorization(AsyncEndpoint):
             "interval": int(interval.total_seconds()),
         }
         return Answer(headers=NO_STORE, body=body)
+
+
+def is_pushed(reference: str) -> bool:
+    """Return whether a request_uri is of a pushed request (RFC 9126 section 2.2)."""
+    return reference.startswith("urn:ietf:params:oauth:request_uri:")
 
 
 async def redeem_pushed(

@@ -42,7 +42,9 @@ class PushedRequests(Endpoint):
             message = "a pushed request has no request_uri"
             raise ProtocolError("invalid_request", message)
         client = presenter.client
-        asked = check_request(store, client, parameters, self._context.now())
+        asked = check_request(
+            store, self._context, client, parameters, self._context.now()
+        )
         if not is_registered(client, asked.redirect_uri):
             message = "redirect_uri is not registered"
             raise ProtocolError("invalid_request", message)
@@ -98,6 +100,11 @@ class DeviceAuthorization(Endpoint):
             "interval": int(interval.total_seconds()),
         }
         return Answer(headers=NO_STORE, body=body)
+
+
+def is_pushed(reference: str) -> bool:
+    """Return whether a request_uri is of a pushed request (RFC 9126 section 2.2)."""
+    return reference.startswith("urn:ietf:params:oauth:request_uri:")
 
 
 def redeem_pushed(store: Store, client: Client, reference: str) -> Parameters:
