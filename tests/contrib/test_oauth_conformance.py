@@ -1,23 +1,43 @@
 """Parts of the specifications that conformance suites ask for."""
 
+import secrets
+import time
+from base64 import b64encode
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey
 
 from authority_queries.contrib.oauth import ErrorPage, Provider, SignIn
 from authority_queries.records import User
 from authority_queries.testing import SampleTenant
 from tests.contrib.flows import (
+    ACCESS_TOKEN,
+    ASSERTION,
+    CALLBACK,
+    EXCHANGE,
+    ISSUER,
     asked,
+    ath,
+    bearer,
     body,
     code_for,
+    error,
     get,
+    post,
+    proof,
     query_of,
     redeem,
 )
 
 pytestmark = [pytest.mark.one_version, pytest.mark.usefixtures("app")]
+
+# The refusals of a code that does not exist, with a right and with a wrong proof.
+RIGHT, WRONG = "invalid_grant", "invalid_dpop_proof"
+
+ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
 
 
 def variant(provider: Provider, **changed: object) -> Provider:
@@ -149,3 +169,169 @@ def test_the_metadata_is_complete(provider: Provider) -> None:
     assert found["request_uri_parameter_supported"] is False
     own = body(variant(provider, claims=lambda _, __: {}).metadata())
     assert "claims_supported" not in own
+
+
+def test_endpoints_accept_only_their_methods(provider: Provider) -> None:
+    for endpoint in (
+        provider.token,
+        provider.introspection,
+        provider.revocation,
+        provider.pushed_requests,
+        provider.devices,
+    ):
+        answer = endpoint.answer(get("/", client_id="app", token="x"))
+        assert (answer.status, answer.headers["allow"]) == (405, "POST")
+
+
+EXCHANGES = {
+    "audience": ({"audience": "api"}, "invalid_target"),
+    "another type": ({"requested_token_type": ID_TOKEN}, "invalid_request"),
+    "an actor without its token": (
+        {"actor_token_type": ACCESS_TOKEN},
+        "invalid_request",
+    ),
+    "details": (
+        {"grant_type": "client_credentials", "authorization_details": '[{"type":"x"}]'},
+        "invalid_authorization_details",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", EXCHANGES)
+def test_a_client_that_asks_for_what_is_not_supported_is_told(
+    case: str, provider: Provider, authority_tenant: SampleTenant, ann: User
+) -> None:
+    authority_tenant.client("api", secret="swordfish")
+    code = code_for(provider, authority_tenant, ann)
+    subject = str(body(provider.token.answer(redeem(code)))["access_token"])
+    more, refusal = EXCHANGES[case]
+    given = {
+        "grant_type": EXCHANGE,
+        "subject_token": subject,
+        "subject_token_type": ACCESS_TOKEN,
+        "client_id": "api",
+        "client_secret": "swordfish",
+    }
+    assert body(provider.token.answer(post("/token", **given)))
+    refused = provider.token.answer(post("/token", **given | more))
+    assert error(refused) == refusal
+    bare = {**given, "grant_type": "client_credentials"}
+    assert "scope" not in body(provider.token.answer(post("/token", **bare)))
+
+
+def test_userinfo_accepts_a_token_in_one_place(
+    provider: Provider, authority_tenant: SampleTenant, ann: User
+) -> None:
+    code = code_for(provider, authority_tenant, ann)
+    token = str(body(provider.token.answer(redeem(code)))["access_token"])
+    posted = post("/userinfo", access_token=token)
+    assert body(provider.userinfo.answer(posted))["sub"] == ann.subject_id
+    twice = replace(posted, headers=[bearer(token)])
+    assert error(provider.userinfo.answer(twice)) == "invalid_request"
+    queried = provider.userinfo.answer(get("/userinfo", access_token=token))
+    assert queried.status == 401
+    assert queried.headers["www-authenticate"] == "Bearer"
+
+
+def test_a_challenge_names_the_scheme_and_the_error(
+    provider: Provider, authority_tenant: SampleTenant, ann: User
+) -> None:
+    client = authority_tenant.client()
+    unbound = authority_tenant.access_token(client, ann, scopes=["profile"])
+    key, url = ECKey.generate_key("P-256"), f"{ISSUER}/userinfo"
+    proven = proof(key, "GET", url, ath=ath(unbound))
+    wrong = proof(key, "POST", url, ath=ath(unbound))
+    dpop = ("Authorization", f"DPoP {unbound}")
+    for headers, status, start in (
+        ([bearer(unbound)], 403, 'Bearer error="insufficient_scope"'),
+        ([bearer("x")], 401, 'Bearer error="invalid_token"'),
+        ([dpop], 401, 'DPoP error="invalid_token"'),
+        ([dpop, proven], 401, 'DPoP error="invalid_token"'),
+        ([dpop, wrong], 401, 'DPoP error="invalid_dpop_proof"'),
+    ):
+        answer = provider.userinfo.answer(replace(get("/userinfo"), headers=headers))
+        challenge = answer.headers["www-authenticate"]
+        assert (answer.status, challenge.startswith(start)) == (status, True), challenge
+        assert ("algs=" in challenge) is challenge.startswith("DPoP")
+        assert ('scope="openid"' in challenge) is (status == 403)
+
+
+@pytest.mark.parametrize(
+    ("htu", "refusal"),
+    [
+        ("HTTPS://AUTH.example:443/token?a#b", RIGHT),
+        ("https://auth.example/%74oken", RIGHT),
+        ("https://auth.example/token/", WRONG),
+        ("https://auth.example:8443/token", WRONG),
+        ("https://auth.example%2Ftoken", WRONG),
+        ("https://[auth.example/token", WRONG),
+    ],
+)
+def test_the_url_of_a_proof_is_compared_in_its_normal_form(
+    htu: str, refusal: str, provider: Provider
+) -> None:
+    given = proof(ECKey.generate_key("P-256"), "POST", htu)
+    request = replace(redeem("x"), headers=[given])
+    assert error(provider.token.answer(request)) == refusal
+
+
+def test_a_pushed_request_names_one_key(
+    provider: Provider, authority_tenant: SampleTenant
+) -> None:
+    key = ECKey.generate_key("P-256")
+    given = {"response_type": "code", "client_id": "app", "redirect_uri": CALLBACK}
+    for jkt, status in ((key.thumbprint(), 201), ("x" * 43, 400)):
+        pushed = replace(
+            post("/par", **given, dpop_jkt=jkt),
+            headers=[proof(key, "POST", f"{ISSUER}/par")],
+        )
+        assert provider.pushed_requests.answer(pushed).status == status
+
+
+def test_a_client_registers_its_certificate_as_x5c(
+    provider: Provider, authority_tenant: SampleTenant
+) -> None:
+    der = b"a certificate"
+    key = ECKey.generate_key("P-256").as_dict(private=False)
+    with authority_tenant.unit() as store:
+        store.clients.create(
+            tenant_id=authority_tenant.id,
+            client_id="tls",
+            client_type="confidential",
+            token_endpoint_auth_method="self_signed_tls_client_auth",
+            json_web_key_set={"keys": [{**key, "x5c": [b64encode(der).decode()]}]},
+        )
+    asking = post("/token", grant_type="client_credentials", client_id="tls")
+    for certificate, status in ((der, 200), (b"another", 401), (None, 401)):
+        answer = provider.token.answer(replace(asking, certificate=certificate))
+        assert answer.status == status
+
+
+def test_an_assertion_for_a_stranger_too_is_refused(
+    provider: Provider, authority_tenant: SampleTenant
+) -> None:
+    key = ECKey.generate_key("P-256", {"kid": "1"})
+    with authority_tenant.unit() as store:
+        store.clients.create(
+            tenant_id=authority_tenant.id,
+            client_id="signer",
+            client_type="confidential",
+            token_endpoint_auth_method="private_key_jwt",
+            json_web_key_set={"keys": [key.as_dict(private=False)]},
+        )
+    for audience, status in (
+        (ISSUER, 200),
+        ([ISSUER, f"{ISSUER}/token"], 200),
+        ([ISSUER, "https://evil.example"], 401),
+        ([], 401),
+    ):
+        claims = {"iss": "signer", "sub": "signer", "aud": audience}
+        claims |= {"exp": int(time.time()) + 60, "jti": secrets.token_hex(4)}
+        assertion = jwt.encode({"alg": "ES256", "kid": "1"}, claims, key)
+        request = post(
+            "/token",
+            grant_type="client_credentials",
+            client_assertion_type=ASSERTION,
+            client_assertion=assertion,
+        )
+        assert provider.token.answer(request).status == status, audience

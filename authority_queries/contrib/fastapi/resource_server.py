@@ -15,7 +15,7 @@ from authority_queries.contrib.fastapi.requests import read_head
 from authority_queries.contrib.oauth import ProtocolError
 from authority_queries.contrib.oauth import Request as OAuthRequest
 from authority_queries.contrib.oauth._async.authentication import prove_key
-from authority_queries.contrib.oauth.outcomes import ErrorCode
+from authority_queries.contrib.oauth.challenges import challenged, without_token
 from authority_queries.engine.refusals import refusal
 from authority_queries.errors import ConfigurationError
 from authority_queries.records import VerifiedToken
@@ -126,8 +126,10 @@ class ResourceServer:
 
         async def verified(request: Request) -> VerifiedToken:
             token = await self._verified(request)
+            is_dpop = token.cnf_jkt is not None
             if not set(scopes) <= set(token.scopes):
-                raise self._challenge("insufficient_scope", scope=" ".join(scopes))
+                refused = ProtocolError("insufficient_scope", "a scope is missing")
+                raise self._refused(refused, is_dpop=is_dpop, scope=" ".join(scopes))
             now = datetime.now(UTC)
             if not is_sign_in_sufficient(
                 token, now=now, acr_values=acr_values, max_age=max_age
@@ -135,7 +137,10 @@ class ResourceServer:
                 required = {"acr_values": " ".join(acr_values or ())}
                 if max_age is not None:
                     required["max_age"] = str(int(max_age.total_seconds()))
-                raise self._challenge("insufficient_user_authentication", **required)
+                refused = ProtocolError(
+                    "insufficient_user_authentication", "sign in again"
+                )
+                raise self._refused(refused, is_dpop=is_dpop, **required)
             return token
 
         return verified
@@ -147,18 +152,20 @@ class ResourceServer:
             yield store
 
     async def _verified(self, request: Request) -> VerifiedToken:
+        is_dpop = False
         try:
-            return await self._judged(
-                read_head(request, self._origin, self._certificate_header)
-            )
+            read = read_head(request, self._origin, self._certificate_header)
+            presented = read.bearer()
+            if presented is None:
+                raise self._refused(None)
+            is_dpop = presented[0] == "dpop"
+            return await self._judged(read, presented[1], is_dpop=is_dpop)
         except ProtocolError as error:
-            raise self._challenge(error.error) from None
+            raise self._refused(error, is_dpop=is_dpop) from None
 
-    async def _judged(self, read: OAuthRequest) -> VerifiedToken:
-        presented = read.bearer()
-        if presented is None:
-            raise self._challenge(None)
-        scheme, string = presented
+    async def _judged(
+        self, read: OAuthRequest, string: str, *, is_dpop: bool
+    ) -> VerifiedToken:
         assert self._verifier is not None, "lifespan"  # noqa: S101 -- as in authority
         live = await self._verifier.verify_token(
             string,
@@ -167,9 +174,9 @@ class ResourceServer:
             foreign=self._foreign,
         )
         if live is None:
-            raise self._challenge("invalid_token")
+            raise ProtocolError("invalid_token", "the token is not valid")
         jkt = None
-        if scheme == "dpop":
+        if is_dpop:
             async with self.authority.tenant(live.tenant_id, autocommit=True) as store:
                 jkt = await prove_key(
                     store,
@@ -179,20 +186,25 @@ class ResourceServer:
                     lifetime=_PROOF_LIFETIME,
                     skew=_SKEW,
                 )
-        if not is_confirmed(live, jkt=jkt, x5t_s256=read.certificate_thumbprint):
-            raise self._challenge("invalid_token")
+        thumbprint = read.certificate_thumbprint
+        is_right = is_confirmed(live, jkt=jkt, x5t_s256=thumbprint)
+        if not is_right or (is_dpop and jkt is None):
+            raise ProtocolError("invalid_token", "the token is not valid")
         return live
 
-    def _challenge(self, code: ErrorCode | None, **members: str) -> HTTPException:
-        """Return a refusal with its challenge (RFC 6750 section 3)."""
-        shown = {"error": code or "", **members}
+    def _refused(
+        self, refused: ProtocolError | None, *, is_dpop: bool = False, **members: str
+    ) -> HTTPException:
+        """Return a refusal with its challenge. None: there was no token."""
+        shown = dict(members)
         if self._issuers and self._resource is not None:
             parts = urlsplit(self._resource)
             path = _WELL_KNOWN + parts.path.rstrip("/")
             shown["resource_metadata"] = f"{parts.scheme}://{parts.netloc}{path}"
-        listed = ", ".join(f'{n}="{value}"' for n, value in shown.items() if value)
+        if refused is None:
+            refused = without_token(shown)
+        else:
+            refused = challenged(refused, is_dpop=is_dpop, members=shown)
         return HTTPException(
-            403 if code == "insufficient_scope" else 401,
-            detail=(code or "invalid_token").replace("_", " "),
-            headers={"www-authenticate": f"Bearer {listed}".strip()},
+            refused.status, detail=refused.description, headers=dict(refused.headers)
         )

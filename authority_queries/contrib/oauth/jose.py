@@ -4,10 +4,13 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from string import ascii_letters, digits
 from typing import Final, cast
+from urllib.parse import urlsplit
 
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
@@ -35,6 +38,9 @@ _BROKEN: Final = (
 )
 # Times before 1970 and after 2100 are refused: sums with them could overflow.
 _LAST: Final = 4102444800
+_PORTS: Final = {"https": ":443", "http": ":80"}
+_ESCAPE: Final = re.compile("%([0-9A-Fa-f]{2})")
+_UNRESERVED: Final = frozenset(f"{ascii_letters}{digits}-._~")
 _Key = ECKey | RSAKey | OKPKey
 _KEYS: Final[Mapping[str, type[_Key]]] = {"EC": ECKey, "RSA": RSAKey, "OKP": OKPKey}
 
@@ -107,7 +113,8 @@ def check_client_assertion(
     if (
         claims.get("iss") != client_id
         or claims.get("sub") != client_id
-        or not any(name in audiences for name in named if isinstance(name, str))
+        or not named
+        or not all(isinstance(name, str) and name in audiences for name in named)
         or expires_at + skew <= now
         or _moment(begins_at, "invalid_client") - skew > now
     ):
@@ -139,7 +146,7 @@ def check_proof(
     expires_at = issued_at + lifetime + skew
     if (
         claims.get("htm") != method
-        or _without_query(claims.get("htu")) != _without_query(url)
+        or _normal_url(claims.get("htu")) != _normal_url(url)
         or issued_at - skew > now
         or expires_at <= now
         or not _has_hash(claims.get("ath"), access_token)
@@ -209,8 +216,24 @@ def _text(value: JsonValue) -> str:
     return value
 
 
-def _without_query(url: JsonValue) -> str:
-    return str(url).partition("?")[0].partition("#")[0]
+def _normal_url(url: JsonValue) -> str:
+    """Return a URL for comparison, without its query and fragment.
+
+    The scheme, the host, the port and the percent-encoding are normalized (RFC 3986
+    sections 6.2.2 and 6.2.3). Raises ProtocolError.
+    """
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+    except ValueError:
+        raise _refused("invalid_dpop_proof", "htu") from None
+    host = parts.netloc.lower().removesuffix(_PORTS.get(parts.scheme, ""))
+    path = _ESCAPE.sub(_normal_escape, parts.path or "/")
+    return f"{parts.scheme}://{host}{path}"
+
+
+def _normal_escape(escape: re.Match[str]) -> str:
+    character = chr(int(escape[1], 16))
+    return character if character in _UNRESERVED else escape[0].upper()
 
 
 def _base64url(octets: bytes) -> str:

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Final
 from urllib.parse import unquote_plus
 
 from authority_queries.contrib.oauth.answers import ProtocolError
+from authority_queries.contrib.oauth.certificates import thumbprint_of
 from authority_queries.contrib.oauth.outcomes import ErrorCode
 from authority_queries.engine.json_types import JsonArray, JsonObject, JsonValue
 
@@ -55,8 +55,7 @@ class Request:
         """The x5t#S256 of the client's certificate (RFC 8705 section 3.1)."""
         if self.certificate is None:
             return None
-        digest = hashlib.sha256(self.certificate).digest()
-        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        return thumbprint_of(self.certificate)
 
     def bearer(self) -> tuple[str, str] | None:
         """Return the scheme in lower case and the token of the Authorization header."""

@@ -1,6 +1,7 @@
 """Dynamic registration of clients (RFC 7591), and its management (RFC 7592)."""
 
 import hmac
+from collections.abc import Sequence
 from typing import ClassVar
 from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
@@ -36,6 +37,7 @@ class AsyncRegistration(AsyncEndpoint):
     """Registers clients. Whoever manages a client presents its registration token."""
 
     _autocommit: ClassVar[bool] = False
+    _methods: ClassVar[Sequence[str]] = ("GET", "POST", "PUT", "DELETE")
 
     async def _answer(self, store: AsyncStore, request: Request) -> Answer:
         root = self._settings.url(self._settings.endpoints.registration)

@@ -129,13 +129,18 @@ async def redeem_pushed(
 
 
 def _stored(parameters: Parameters, presenter: Presenter) -> dict[str, JsonValue]:
-    """Return the parameters to store: with the proven client and key, no secret."""
+    """Return the parameters to store: with the proven client and key, no secret.
+
+    Raises ProtocolError if dpop_jkt names another key (RFC 9449 section 10.1).
+    """
     kept = {
         name: value
         for name, value in parameters.items().items()
         if name not in _AUTHENTICATION
     }
     kept["client_id"] = presenter.client.client_id
-    if presenter.jkt is not None:
-        kept["dpop_jkt"] = presenter.jkt
+    jkt = presenter.jkt
+    if jkt is not None and kept.setdefault("dpop_jkt", jkt) != jkt:
+        message = "dpop_jkt is not of the key of the proof"
+        raise ProtocolError("invalid_dpop_proof", message)
     return kept

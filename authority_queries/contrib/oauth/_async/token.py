@@ -10,9 +10,6 @@ class AsyncTokenEndpoint(AsyncGrants):
     """Authenticates the client, and answers its grant."""
 
     async def _answer(self, store: AsyncStore, request: Request) -> Answer:
-        if request.method != "POST":
-            message = "the request must be a POST"
-            raise ProtocolError("invalid_request", message)
         parameters = Parameters(request.parameters)
         presenter = await self._authentication.present(store, request, parameters)
         match parameters.require("grant_type"):

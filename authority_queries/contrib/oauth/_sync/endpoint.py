@@ -41,6 +41,7 @@ class Endpoint:
 
     # Redemptions cannot be rolled back, so each call is a transaction of its own.
     _autocommit: ClassVar[bool] = True
+    _methods: ClassVar[Sequence[str]] = ("POST",)
 
     def __init__(self, authority: Authority, context: Context) -> None:
         self._authority = authority
@@ -51,6 +52,8 @@ class Endpoint:
 
     def answer(self, request: Request) -> Answer:
         """Answer a request. Raises UnavailableError, RetryableError."""
+        if request.method not in self._methods:
+            return Answer(status=405, headers={"allow": ", ".join(self._methods)})
         try:
             with self._authority.tenant(
                 self._tenant_id, autocommit=self._autocommit

@@ -11,9 +11,6 @@ class TokenEndpoint(Grants):
     """Authenticates the client, and answers its grant."""
 
     def _answer(self, store: Store, request: Request) -> Answer:
-        if request.method != "POST":
-            message = "the request must be a POST"
-            raise ProtocolError("invalid_request", message)
         parameters = Parameters(request.parameters)
         presenter = self._authentication.present(store, request, parameters)
         match parameters.require("grant_type"):
