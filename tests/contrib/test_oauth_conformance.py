@@ -1,8 +1,10 @@
 """Parts of the specifications that conformance suites ask for."""
 
+import json
 import secrets
 import time
 from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,17 +12,19 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from authority_queries.contrib.oauth import ErrorPage, Provider, SignIn
+from authority_queries.contrib.oauth import Answer, ErrorPage, Provider, SignIn
 from authority_queries.records import User
 from authority_queries.testing import SampleTenant
 from tests.contrib.flows import (
     ACCESS_TOKEN,
     ASSERTION,
     CALLBACK,
+    DEVICE,
     EXCHANGE,
     ISSUER,
     asked,
     ath,
+    basic,
     bearer,
     body,
     code_for,
@@ -37,6 +41,7 @@ pytestmark = [pytest.mark.one_version, pytest.mark.usefixtures("app")]
 # The refusals of a code that does not exist, with a right and with a wrong proof.
 RIGHT, WRONG = "invalid_grant", "invalid_dpop_proof"
 
+NOTIFIED = "https://app.example/logout"
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
 
 
@@ -325,7 +330,7 @@ def test_an_assertion_for_a_stranger_too_is_refused(
         ([ISSUER, "https://evil.example"], 401),
         ([], 401),
     ):
-        claims = {"iss": "signer", "sub": "signer", "aud": audience}
+        claims: dict[str, object] = {"iss": "signer", "sub": "signer", "aud": audience}
         claims |= {"exp": int(time.time()) + 60, "jti": secrets.token_hex(4)}
         assertion = jwt.encode({"alg": "ES256", "kid": "1"}, claims, key)
         request = post(
@@ -335,3 +340,131 @@ def test_an_assertion_for_a_stranger_too_is_refused(
             client_assertion=assertion,
         )
         assert provider.token.answer(request).status == status, audience
+
+
+def registered(
+    provider: Provider, metadata: Mapping[str, object], url: str = "", token: str = ""
+) -> Answer:
+    """Register a client, or replace the one of this URL with its token."""
+    document = json.dumps({"redirect_uris": [CALLBACK], **metadata})
+    request = replace(post("/register"), body=document.encode())
+    if token:
+        request = replace(request, method="PUT", url=url, headers=[bearer(token)])
+    return provider.registration.answer(request)
+
+
+DEVICE_ONLY: dict[str, object] = {"grant_types": [DEVICE], "redirect_uris": None}
+PRIVATE = {"keys": [ECKey.generate_key("P-256").as_dict(private=True)]}
+METADATA: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+    "types that do not exist": (
+        {"response_types": ["code", "code token"]},
+        {"response_types": ["code"]},
+    ),
+    "no redirects": (DEVICE_ONLY, {"response_types": [], "redirect_uris": []}),
+    "null": ({"contacts": None, "jwks": None}, {"grant_types": ["authorization_code"]}),
+    "the algorithm": (
+        {"id_token_signed_response_alg": "ES256"},
+        {"id_token_signed_response_alg": "ES256", "subject_type": "public"},
+    ),
+    "sign-outs": (
+        {
+            "backchannel_logout_uri": NOTIFIED,
+            "backchannel_logout_session_required": True,
+        },
+        {
+            "backchannel_logout_uri": NOTIFIED,
+            "backchannel_logout_session_required": True,
+        },
+    ),
+    "requirements": (
+        {
+            "require_pushed_authorization_requests": True,
+            "dpop_bound_access_tokens": True,
+        },
+        {
+            "require_pushed_authorization_requests": True,
+            "dpop_bound_access_tokens": True,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("case", METADATA)
+def test_a_registration_answers_what_it_registered(
+    case: str, provider: Provider
+) -> None:
+    given, expected = METADATA[case]
+    found = body(registered(provider, given), 201)
+    assert {name: found.get(name) for name in expected} == expected
+
+
+BAD_METADATA: dict[str, dict[str, object]] = {
+    "only types that do not exist": {"response_types": ["token"]},
+    "no redirect_uri": {"redirect_uris": None},
+    "another algorithm": {"id_token_signed_response_alg": "HS256"},
+    "no signature": {"id_token_signed_response_alg": "none"},
+    "pairwise subjects": {"subject_type": "pairwise"},
+    "encryption": {"id_token_encrypted_response_alg": "RSA-OAEP"},
+    "signed userinfo": {"userinfo_signed_response_alg": "ES256"},
+    "signed requests": {"request_object_signing_alg": "ES256"},
+    "no keys": {"token_endpoint_auth_method": "private_key_jwt"},
+    "private keys": {"jwks": PRIVATE},
+    "two places of keys": {"jwks": {"keys": []}, "jwks_uri": "https://app.example/k"},
+    "a script": {"logo_uri": "javascript:alert(1)"},
+}
+
+
+@pytest.mark.parametrize("case", BAD_METADATA)
+def test_metadata_that_cannot_be_met_is_refused(case: str, provider: Provider) -> None:
+    refused = registered(provider, BAD_METADATA[case])
+    is_redirect = case == "no redirect_uri"
+    expected = "invalid_redirect_uri" if is_redirect else "invalid_client_metadata"
+    assert error(refused) == expected
+
+
+def test_a_client_is_replaced_under_its_own_id(provider: Provider) -> None:
+    keys = {"keys": [ECKey.generate_key("P-256").as_dict(private=False)]}
+    signing = {"token_endpoint_auth_method": "private_key_jwt", "jwks": keys}
+    made = body(registered(provider, signing), 201)
+    url, token = made["registration_client_uri"], made["registration_access_token"]
+
+    def put(**more: object) -> Answer:
+        return registered(provider, more, str(url), str(token))
+
+    for wrong in ({}, {"client_id": "other"}):
+        assert error(put(**wrong)) == "invalid_client_metadata"
+    client_id = made["client_id"]
+    assert "client_secret" not in body(put(client_id=client_id, **signing))
+    secret = body(put(client_id=client_id))["client_secret"]  # it has none yet
+    again = body(put(client_id=client_id))
+    assert "client_secret" not in again
+    asking = post("/introspect", token="x")
+    known = replace(asking, headers=[basic(str(client_id), str(secret))])
+    assert body(provider.introspection.answer(known)) == {"active": False}
+
+
+def test_a_client_does_what_it_must(provider: Provider) -> None:
+    must = {
+        "token_endpoint_auth_method": "none",
+        "require_pushed_authorization_requests": True,
+        "dpop_bound_access_tokens": True,
+    }
+    client_id = str(body(registered(provider, must), 201)["client_id"])
+    given = {
+        "response_type": "code",
+        "client_id": client_id,
+        "code_challenge": "x" * 43,
+    }
+    given |= {"code_challenge_method": "S256"}
+    begun = provider.authorization.begin(get("/authorize", **given))
+    assert isinstance(begun, ErrorPage)
+    pushed = body(provider.pushed_requests.answer(post("/par", **given)), 201)
+    referring = {"client_id": client_id, "request_uri": str(pushed["request_uri"])}
+    begun = provider.authorization.begin(get("/authorize", **referring))
+    assert not isinstance(begun, ErrorPage)
+    asking = redeem("x", client_id=client_id)
+    assert error(provider.token.answer(asking)) == WRONG
+    proven = replace(
+        asking, headers=[proof(ECKey.generate_key("P-256"), "POST", f"{ISSUER}/token")]
+    )
+    assert error(provider.token.answer(proven)) == RIGHT

@@ -37,6 +37,7 @@ from tests.contrib.flows import (
     ACCESS_TOKEN,
     ASSERTION,
     CALLBACK,
+    DEVICE,
     EXCHANGE,
     ISSUER,
     asked,
@@ -55,7 +56,6 @@ from tests.contrib.flows import (
 
 pytestmark = [pytest.mark.one_version, pytest.mark.usefixtures("app")]
 
-DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 HERE = ip_address("198.51.100.7")
 
 
@@ -390,7 +390,8 @@ def test_a_client_registers_and_manages_itself(provider: Provider) -> None:
     made = body(send("POST", ISSUER + "/register"), 201)
     url, token = str(made["registration_client_uri"]), made["registration_access_token"]
     assert (made["client_name"], made["scope"]) == ("New", "openid")
-    renamed = body(send("PUT", url, bearer(token), client_name="Newer"))
+    named = {"client_name": "Newer", "client_id": made["client_id"]}
+    renamed = body(send("PUT", url, bearer(token), **named))
     assert body(send("GET", url, bearer(token)))["client_name"] == "Newer"
     assert renamed["client_id"] == made["client_id"]
     assert error(send("GET", url, bearer("guess")), 401) == "invalid_token"

@@ -82,6 +82,14 @@ def read_id_token(
     return claims if claims.get("iss") == issuer else None
 
 
+def is_public_key_set(keys: JsonObject) -> bool:
+    """Return whether a JWK set has only public keys (RFC 7517)."""
+    listed = keys.get("keys")
+    return isinstance(listed, list) and all(
+        isinstance(key, dict) and _PRIVATE.isdisjoint(key) for key in listed
+    )
+
+
 def issuer_of(assertion: str) -> str:
     """Return who says to have signed a JWT, unchecked. Raises ProtocolError."""
     try:

@@ -24,6 +24,7 @@ from authority_queries.contrib.oauth.authorization_requests import (
 from authority_queries.contrib.oauth.context import Context
 from authority_queries.contrib.oauth.decisions import ErrorPage, Redirect
 from authority_queries.contrib.oauth.outcomes import AUTHORIZATION, ERROR_PAGES
+from authority_queries.contrib.oauth.registrations import PUSHED
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.records import Client, CodeIssuance, LiveSession
 from authority_queries.repositories._async.store import AsyncStore
@@ -114,6 +115,8 @@ class AsyncAuthorization(AsyncEndpoint):
         reference = parameters.get("request_uri")
         if reference is not None and is_pushed(reference):
             parameters = await redeem_pushed(store, client, reference)
+        elif PUSHED in client.requirements:
+            raise ProtocolError("invalid_request", "the request must be pushed")
         addressed = read_address(parameters, client, self._context.now())
         if not is_registered(client, addressed.redirect_uri):
             # The database compares it too, but only when a code is issued.

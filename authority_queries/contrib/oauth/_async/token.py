@@ -2,6 +2,7 @@
 
 from authority_queries.contrib.oauth._async.grants import AsyncGrants
 from authority_queries.contrib.oauth.answers import Answer, ProtocolError
+from authority_queries.contrib.oauth.registrations import DPOP
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.repositories._async.store import AsyncStore
 
@@ -12,6 +13,8 @@ class AsyncTokenEndpoint(AsyncGrants):
     async def _answer(self, store: AsyncStore, request: Request) -> Answer:
         parameters = Parameters(request.parameters)
         presenter = await self._authentication.present(store, request, parameters)
+        if presenter.jkt is None and DPOP in presenter.client.requirements:
+            raise ProtocolError("invalid_dpop_proof", "a DPoP proof is missing")
         match parameters.require("grant_type"):
             case "authorization_code":
                 grant = self.redeem_code
