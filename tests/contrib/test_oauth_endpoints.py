@@ -452,6 +452,15 @@ def test_a_client_may_be_the_url_of_its_metadata(
         ({"max_age": "soon"}, "invalid_request"),
         ({"scope": 'a"b'}, "invalid_scope"),
         ({"authorization_details": "{"}, "invalid_authorization_details"),
+        ({"authorization_details": "[{}]"}, "invalid_authorization_details"),
+        ({"resource": "no-uri"}, "invalid_target"),
+        ({"resource": "https://api.example/#fragment"}, "invalid_target"),
+        ({"nonce": "n" * 2049}, "invalid_request"),
+        ({"dpop_jkt": "short"}, "invalid_request"),
+        (
+            {"code_challenge": "short", "code_challenge_method": "S256"},
+            "invalid_request",
+        ),
         ({"response_type": "token"}, "unsupported_response_type"),
     ],
 )

@@ -12,7 +12,9 @@ from authority_queries.contrib.oauth.outcomes import ErrorCode
 from authority_queries.contrib.oauth.requests import Parameters
 from authority_queries.contrib.oauth.sealing import refuse_form, seal, unseal_members
 from authority_queries.contrib.oauth.settings import ProviderSettings
+from authority_queries.engine.checks import optional, resource_list, scope_list, text
 from authority_queries.engine.json_types import JsonArray
+from authority_queries.engine.refusals import refusal
 from authority_queries.records import Client, LiveSession
 
 _SIGN_INS: Final = frozenset({"login", "select_account"})
@@ -20,6 +22,8 @@ _PROMPTS: Final = _SIGN_INS | {"none", "consent"}
 _BOUND_TO: Final = "authorization_request"
 # A person must answer within this time. A pushed request is used up at its beginning.
 _LIFETIME: Final = timedelta(hours=1)
+_nonce: Final = optional(text(most=2048))
+_DIGEST: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _LOOPBACK_PORT: Final = re.compile(r"^(http://(?:127\.0\.0\.1|\[::1\])):\d{1,5}(?=/|$)")
 
 
@@ -159,8 +163,9 @@ def read_request(
     received_at: datetime,
     acr_values_supported: Sequence[str],
 ) -> AuthorizationRequest:
-    """Return the request (RFC 6749 section 4.1.1). Raises ProtocolError.
+    """Return the request (RFC 6749 section 4.1.1).
 
+    Raises ProtocolError, and InvalidArgumentError for a value that the store refuses.
     The redirect_uri is compared with the registered ones when the code is issued.
     Classes that the issuer does not support are not required (OpenID Connect Core
     section 15.1).
@@ -178,15 +183,22 @@ def read_request(
     classes = parameters.words("acr_values") or []
     return replace(
         read_address(parameters, client, received_at),
-        scopes=parameters.words("scope") or [],
-        resources=parameters.all("resource") or [],
+        scopes=scope_list("scopes", parameters.words("scope") or []),
+        resources=resource_list("resources", parameters.all("resource") or []),
         authorization_details=parameters.details() or [],
-        nonce=parameters.get("nonce"),
-        code_challenge=challenge,
-        dpop_jkt=parameters.get("dpop_jkt"),
+        nonce=_nonce("nonce", parameters.get("nonce")),
+        code_challenge=_digest("code_challenge", challenge),
+        dpop_jkt=_digest("dpop_jkt", parameters.get("dpop_jkt")),
         prompts=prompts,
         max_age=parameters.seconds("max_age"),
         acr_values=[acr for acr in classes if acr in acr_values_supported] or None,
         login_hint=parameters.get("login_hint"),
         ui_locales=parameters.words("ui_locales") or [],
     )
+
+
+def _digest(name: str, value: str | None) -> str | None:
+    """Return a SHA-256 digest in base64url, or None."""
+    if value is not None and not _DIGEST.fullmatch(value):
+        raise refusal(name, "must be base64url of SHA-256")
+    return value

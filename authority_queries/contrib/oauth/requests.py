@@ -142,8 +142,8 @@ class Parameters:
             details: JsonValue = json.loads(value)
         except (ValueError, RecursionError):
             details = None
-        if not isinstance(details, list):
-            message = "authorization_details must be a JSON array"
+        if not isinstance(details, list) or not all(map(_is_detail, details)):
+            message = "authorization_details must be a JSON array of typed objects"
             raise ProtocolError("invalid_authorization_details", message)
         return details
 
@@ -153,6 +153,12 @@ class Parameters:
             name: values if name in _REPEATABLE else values[0]
             for name, values in self._values.items()
         }
+
+
+def _is_detail(value: JsonValue) -> bool:
+    """Return whether a value is an object with a type (RFC 9396 section 2)."""
+    kind = value.get("type") if isinstance(value, dict) else None
+    return isinstance(kind, str) and kind != ""
 
 
 def pairs_of(stored: JsonObject) -> Sequence[tuple[str, str]]:
