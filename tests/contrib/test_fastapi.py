@@ -73,7 +73,8 @@ def test_a_token_with_the_scope_and_the_resource_opens_the_api(
         answer = api.get("/articles", headers=bearer(string))
         assert answer.status_code == status
         assert f'error="{error}"' in answer.headers["www-authenticate"]
-    assert api.get("/articles").headers["www-authenticate"] == "Bearer"
+    missing = api.get("/articles").headers["www-authenticate"]
+    assert missing == 'Bearer scope="articles"'
     unbound = {"authorization": f"DPoP {token(ann, 'articles')}"}
     for headers, status, challenge in (
         (unbound, 401, 'DPoP error="invalid_token"'),

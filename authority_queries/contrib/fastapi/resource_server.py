@@ -1,6 +1,6 @@
 """Verified tokens as dependencies of an API."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -125,11 +125,12 @@ class ResourceServer:
         """
 
         async def verified(request: Request) -> VerifiedToken:
-            token = await self._verified(request)
+            required = {"scope": " ".join(scopes)}
+            token = await self._verified(request, required)
             is_dpop = token.cnf_jkt is not None
             if not set(scopes) <= set(token.scopes):
                 refused = ProtocolError("insufficient_scope", "a scope is missing")
-                raise self._refused(refused, is_dpop=is_dpop, scope=" ".join(scopes))
+                raise self._refused(refused, required, is_dpop=is_dpop)
             now = datetime.now(UTC)
             if not is_sign_in_sufficient(
                 token, now=now, acr_values=acr_values, max_age=max_age
@@ -140,7 +141,7 @@ class ResourceServer:
                 refused = ProtocolError(
                     "insufficient_user_authentication", "sign in again"
                 )
-                raise self._refused(refused, is_dpop=is_dpop, **required)
+                raise self._refused(refused, required, is_dpop=is_dpop)
             return token
 
         return verified
@@ -151,17 +152,19 @@ class ResourceServer:
         async with self.authority.tenant(token.tenant_id) as store:
             yield store
 
-    async def _verified(self, request: Request) -> VerifiedToken:
+    async def _verified(
+        self, request: Request, required: Mapping[str, str]
+    ) -> VerifiedToken:
         is_dpop = False
         try:
             read = read_head(request, self._origin, self._certificate_header)
             presented = read.bearer()
             if presented is None:
-                raise self._refused(None)
+                raise self._refused(None, required)
             is_dpop = presented[0] == "dpop"
             return await self._judged(read, presented[1], is_dpop=is_dpop)
         except ProtocolError as error:
-            raise self._refused(error, is_dpop=is_dpop) from None
+            raise self._refused(error, {}, is_dpop=is_dpop) from None
 
     async def _judged(
         self, read: OAuthRequest, string: str, *, is_dpop: bool
@@ -193,7 +196,11 @@ class ResourceServer:
         return live
 
     def _refused(
-        self, refused: ProtocolError | None, *, is_dpop: bool = False, **members: str
+        self,
+        refused: ProtocolError | None,
+        members: Mapping[str, str],
+        *,
+        is_dpop: bool = False,
     ) -> HTTPException:
         """Return a refusal with its challenge. None: there was no token."""
         shown = dict(members)

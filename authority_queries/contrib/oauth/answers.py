@@ -15,7 +15,6 @@ _STATUS: Final[Mapping[ErrorCode, int]] = {
     "invalid_token": 401,
     "insufficient_user_authentication": 401,
     "insufficient_scope": 403,
-    "use_dpop_nonce": 401,
 }
 
 
