@@ -36,7 +36,11 @@ from authority_queries.records import (
 )
 from authority_queries.testing import Clock, SampleTenant
 from tests.contrib.flows import (
+    ACCESS_TOKEN,
+    ASSERTION,
     CALLBACK,
+    DEVICE,
+    EXCHANGE,
     ISSUER,
     asked,
     ath,
@@ -54,11 +58,7 @@ from tests.contrib.flows import (
 
 pytestmark = [pytest.mark.one_version, pytest.mark.usefixtures("app")]
 
-ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
-DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 HERE = ip_address("198.51.100.7")
-EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
-ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 @pytest.mark.parametrize(
@@ -400,7 +400,8 @@ def test_a_client_registers_and_manages_itself(provider: Provider) -> None:
     made = body(send("POST", ISSUER + "/register"), 201)
     url, token = str(made["registration_client_uri"]), made["registration_access_token"]
     assert (made["client_name"], made["scope"]) == ("New", "openid")
-    renamed = body(send("PUT", url, bearer(token), client_name="Newer"))
+    named = {"client_name": "Newer", "client_id": made["client_id"]}
+    renamed = body(send("PUT", url, bearer(token), **named))
     assert body(send("GET", url, bearer(token)))["client_name"] == "Newer"
     assert renamed["client_id"] == made["client_id"]
     assert error(send("GET", url, bearer("guess")), 401) == "invalid_token"
@@ -461,6 +462,15 @@ def test_a_client_may_be_the_url_of_its_metadata(
         ({"max_age": "soon"}, "invalid_request"),
         ({"scope": 'a"b'}, "invalid_scope"),
         ({"authorization_details": "{"}, "invalid_authorization_details"),
+        ({"authorization_details": "[{}]"}, "invalid_authorization_details"),
+        ({"resource": "no-uri"}, "invalid_target"),
+        ({"resource": "https://api.example/#fragment"}, "invalid_target"),
+        ({"nonce": "n" * 2049}, "invalid_request"),
+        ({"dpop_jkt": "short"}, "invalid_request"),
+        (
+            {"code_challenge": "short", "code_challenge_method": "S256"},
+            "invalid_request",
+        ),
         ({"response_type": "token"}, "unsupported_response_type"),
     ],
 )

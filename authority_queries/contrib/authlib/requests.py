@@ -15,16 +15,11 @@ from authority_queries.contrib.oauth import (
     Redirect,
     Request,
 )
-from authority_queries.contrib.oauth._sync.endpoint import malformed
+from authority_queries.contrib.oauth._sync.endpoint import REFUSALS, refusal_of
 from authority_queries.contrib.oauth.certificates import read_certificate
 from authority_queries.contrib.oauth.context import Presenter
 from authority_queries.contrib.oauth.requests import Parameters
 from authority_queries.engine.json_types import JsonValue
-from authority_queries.errors import (
-    InvalidArgumentError,
-    InvalidValueError,
-    TenantInactiveError,
-)
 
 # A status, a body and headers, as Authlib's grants and endpoints return them.
 Response: TypeAlias = tuple[int, dict[str, JsonValue], list[tuple[str, str]]]
@@ -76,13 +71,8 @@ def translated() -> Iterator[None]:
     """Raise refusals of contrib.oauth as errors of Authlib."""
     try:
         yield
-    except ProtocolError as error:
-        raise RefusedError(error) from None
-    except TenantInactiveError:
-        message = "the issuer is not active"
-        raise RefusedError(ProtocolError("invalid_client", message)) from None
-    except (InvalidArgumentError, InvalidValueError) as error:
-        raise RefusedError(malformed(error)) from None
+    except REFUSALS as error:
+        raise RefusedError(refusal_of(error)) from None
 
 
 @runtime_checkable

@@ -22,6 +22,14 @@ _WITH_A_PERSON: Final = (
     "urn:ietf:params:oauth:grant-type:device_code",
 )
 
+# The claims of `standard_claims`.
+STANDARD_CLAIMS: Final = (
+    "name",
+    "preferred_username",
+    "updated_at",
+    "email",
+    "email_verified",
+)
 # The claims of a user for the granted scopes (OpenID Connect Core section 5.4).
 Claims: TypeAlias = Callable[[User, Sequence[str]], JsonObject]
 
@@ -76,6 +84,9 @@ class ProviderSettings:
       tenant came from, while an operator lets the tenant accept them.
     - `imported_password_hash`: any one hash of the store that users came from, as long
       as users have such hashes. Each sign-in then takes the time of both kinds.
+    - `acr_values_supported`: the classes of sign-ins that your pages offer. One that a
+      client requests is required. Others are not, as OpenID Connect Core section 15.1
+      demands.
     - `claims`: what the userinfo endpoint returns besides `sub`.
     """
 

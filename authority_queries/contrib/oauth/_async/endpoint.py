@@ -1,7 +1,7 @@
 """What the parts of an issuer share: the signing key, and answers to refusals."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from authority_queries.contrib.oauth._async.authentication import AsyncAuthentication
 from authority_queries.contrib.oauth.answers import Answer, ProtocolError
@@ -11,6 +11,7 @@ from authority_queries.contrib.oauth.outcomes import ErrorCode
 from authority_queries.contrib.oauth.presented import read_tokens
 from authority_queries.contrib.oauth.requests import Request
 from authority_queries.errors import (
+    AuthorityError,
     ConfigurationError,
     InvalidArgumentError,
     InvalidValueError,
@@ -21,7 +22,14 @@ from authority_queries.secrets import TokenString
 from authority_queries.secrets.signing_keys import SigningKey
 from authority_queries.service._async.authority import AsyncAuthority
 
-_CODES: Mapping[str | None, ErrorCode] = {
+# Errors that a request causes.
+REFUSALS: Final = (
+    ProtocolError,
+    TenantInactiveError,
+    InvalidArgumentError,
+    InvalidValueError,
+)
+_CODES: Final[Mapping[str | None, ErrorCode]] = {
     "scopes": "invalid_scope",
     "resources": "invalid_target",
     "authorization_details": "invalid_authorization_details",
@@ -56,6 +64,7 @@ class AsyncEndpoint(AsyncPart):
 
     # Redemptions cannot be rolled back, so each call is a transaction of its own.
     _autocommit: ClassVar[bool] = True
+    _methods: ClassVar[Sequence[str]] = ("POST",)
 
     def __init__(
         self,
@@ -68,18 +77,16 @@ class AsyncEndpoint(AsyncPart):
 
     async def answer(self, request: Request) -> Answer:
         """Answer a request. Raises UnavailableError, RetryableError."""
+        if request.method not in self._methods:
+            return Answer(status=405, headers={"allow": ", ".join(self._methods)})
         try:
             try:
                 return await self._attempt(request)
             except KeysMissingError as missing:
                 await self._authentication.keys.fetch(missing)
                 return await self._attempt(request)
-        except ProtocolError as error:
-            return error.answer()
-        except TenantInactiveError:
-            return ProtocolError("invalid_client", "the issuer is not active").answer()
-        except (InvalidArgumentError, InvalidValueError) as error:
-            return malformed(error).answer()
+        except REFUSALS as error:
+            return refusal_of(error).answer()
 
     async def _attempt(self, request: Request) -> Answer:
         async with self._authority.tenant(
@@ -97,10 +104,15 @@ class AsyncEndpoint(AsyncPart):
         )
 
 
-def malformed(error: InvalidArgumentError | InvalidValueError) -> ProtocolError:
-    """Return the refusal of a value that the store does not accept."""
-    code = _CODES.get(error.argument, "invalid_request")
-    return ProtocolError(code, f"{error.argument or 'a parameter'} is not valid")
+def refusal_of(error: AuthorityError) -> ProtocolError:
+    """Return one of REFUSALS as an error of the protocol."""
+    if isinstance(error, ProtocolError):
+        return error
+    if isinstance(error, TenantInactiveError):
+        return ProtocolError("invalid_client", "the issuer is not active")
+    argument = getattr(error, "argument", None)
+    code = _CODES.get(argument, "invalid_request")
+    return ProtocolError(code, f"{argument or 'a parameter'} is not valid")
 
 
 def refuse(code: ErrorCode | None, outcome: str) -> None:

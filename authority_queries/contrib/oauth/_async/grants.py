@@ -14,7 +14,7 @@ from authority_queries.contrib.oauth.outcomes import (
 from authority_queries.contrib.oauth.requests import Parameters
 from authority_queries.contrib.oauth.scopes import check_scopes
 from authority_queries.contrib.oauth.tokens import id_token, seconds_until, token_answer
-from authority_queries.engine.json_types import JsonValue
+from authority_queries.engine.json_types import JsonArray, JsonValue
 from authority_queries.errors import InvalidTokenError
 from authority_queries.records import (
     ClientTokenIssuance,
@@ -116,6 +116,9 @@ class AsyncGrants(AsyncEndpoint):
         self, store: AsyncStore, presenter: Presenter, parameters: Parameters
     ) -> Answer:
         """Issue a token to the client itself (RFC 6749 section 4.4)."""
+        if parameters.details():
+            message = "a client has no authorization_details of its own"
+            raise ProtocolError("invalid_authorization_details", message)
         requested = parameters.words("scope") or []
         known = await store.scopes.resolve(tenant_id=self._tenant_id, names=requested)
         access = mint_token("access", self._tenant_id)
@@ -132,13 +135,21 @@ class AsyncGrants(AsyncEndpoint):
             cnf_x5t_s256=presenter.x5t_s256,
         )
         refuse(CLIENT_CREDENTIALS[issuance.outcome], issuance.outcome)
-        return self._issued(presenter, access, issuance)
+        return self._issued(presenter, access, issuance, [])
 
     async def exchange(
         self, store: AsyncStore, presenter: Presenter, parameters: Parameters
     ) -> Answer:
         """Exchange an access token (RFC 8693 section 2)."""
         actor = parameters.get("actor_token")
+        if parameters.get("requested_token_type") not in {None, _ACCESS_TOKEN}:
+            message = "requested_token_type is not supported"
+            raise ProtocolError("invalid_request", message)
+        if actor is None and parameters.get("actor_token_type") is not None:
+            raise ProtocolError("invalid_request", "actor_token is missing")
+        if parameters.all("audience"):
+            message = "audience is not supported: request a resource"
+            raise ProtocolError("invalid_target", message)
         access = mint_token("access", self._tenant_id)
         exchange = await store.exchanges.exchange(
             tenant_id=self._tenant_id,
@@ -157,7 +168,11 @@ class AsyncGrants(AsyncEndpoint):
         )
         refuse(EXCHANGE[exchange.outcome], exchange.outcome)
         return self._issued(
-            presenter, access, exchange, {"issued_token_type": _ACCESS_TOKEN}
+            presenter,
+            access,
+            exchange,
+            exchange.authorization_details or [],
+            {"issued_token_type": _ACCESS_TOKEN},
         )
 
     async def _tokens(
@@ -200,6 +215,7 @@ class AsyncGrants(AsyncEndpoint):
         presenter: Presenter,
         access: TokenString,
         issued: ClientTokenIssuance | TokenExchange,
+        details: JsonArray,
         more: dict[str, JsonValue] | None = None,
     ) -> Answer:
         return token_answer(
@@ -207,7 +223,7 @@ class AsyncGrants(AsyncEndpoint):
             access_token=access.token,
             expires_in=seconds_until(issued.expires_at, self._context.now()),
             scopes=issued.scopes or [],
-            details=[],
+            details=details,
             more=more,
         )
 

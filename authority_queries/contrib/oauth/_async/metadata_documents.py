@@ -59,7 +59,7 @@ class AsyncMetadataDocuments:
             raise ProtocolError("invalid_client", message) from None
         metadata = read_metadata(
             {"token_endpoint_auth_method": "none", **fetched.document},
-            self._context.settings.registration_grant_types,
+            self._context.settings,
         )
         if (
             fetched.document.get("client_id") != client_id

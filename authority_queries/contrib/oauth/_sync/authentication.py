@@ -8,6 +8,7 @@ from uuid import UUID
 
 from authority_queries.contrib.oauth._sync.key_fetching import ClientKeys
 from authority_queries.contrib.oauth.answers import ProtocolError
+from authority_queries.contrib.oauth.certificates import is_certificate_of
 from authority_queries.contrib.oauth.client_keys import has_key
 from authority_queries.contrib.oauth.context import Context, Presenter
 from authority_queries.contrib.oauth.jose import (
@@ -209,8 +210,7 @@ def _is_own_certificate(own: JsonObject | None, request: Request) -> bool:
     """Whether the client's key set has the certificate (RFC 8705 section 2.2)."""
     keys = (own or {}).get("keys")
     return isinstance(keys, list) and any(
-        isinstance(key, dict) and key.get("x5t#S256") == request.certificate_thumbprint
-        for key in keys
+        is_certificate_of(key, request.certificate_thumbprint) for key in keys
     )
 
 

@@ -15,7 +15,7 @@ from authority_queries.contrib.oauth.outcomes import (
 from authority_queries.contrib.oauth.requests import Parameters
 from authority_queries.contrib.oauth.scopes import check_scopes
 from authority_queries.contrib.oauth.tokens import id_token, seconds_until, token_answer
-from authority_queries.engine.json_types import JsonValue
+from authority_queries.engine.json_types import JsonArray, JsonValue
 from authority_queries.errors import InvalidTokenError
 from authority_queries.records import (
     ClientTokenIssuance,
@@ -117,6 +117,9 @@ class Grants(Endpoint):
         self, store: Store, presenter: Presenter, parameters: Parameters
     ) -> Answer:
         """Issue a token to the client itself (RFC 6749 section 4.4)."""
+        if parameters.details():
+            message = "a client has no authorization_details of its own"
+            raise ProtocolError("invalid_authorization_details", message)
         requested = parameters.words("scope") or []
         known = store.scopes.resolve(tenant_id=self._tenant_id, names=requested)
         access = mint_token("access", self._tenant_id)
@@ -133,13 +136,21 @@ class Grants(Endpoint):
             cnf_x5t_s256=presenter.x5t_s256,
         )
         refuse(CLIENT_CREDENTIALS[issuance.outcome], issuance.outcome)
-        return self._issued(presenter, access, issuance)
+        return self._issued(presenter, access, issuance, [])
 
     def exchange(
         self, store: Store, presenter: Presenter, parameters: Parameters
     ) -> Answer:
         """Exchange an access token (RFC 8693 section 2)."""
         actor = parameters.get("actor_token")
+        if parameters.get("requested_token_type") not in {None, _ACCESS_TOKEN}:
+            message = "requested_token_type is not supported"
+            raise ProtocolError("invalid_request", message)
+        if actor is None and parameters.get("actor_token_type") is not None:
+            raise ProtocolError("invalid_request", "actor_token is missing")
+        if parameters.all("audience"):
+            message = "audience is not supported: request a resource"
+            raise ProtocolError("invalid_target", message)
         access = mint_token("access", self._tenant_id)
         exchange = store.exchanges.exchange(
             tenant_id=self._tenant_id,
@@ -158,7 +169,11 @@ class Grants(Endpoint):
         )
         refuse(EXCHANGE[exchange.outcome], exchange.outcome)
         return self._issued(
-            presenter, access, exchange, {"issued_token_type": _ACCESS_TOKEN}
+            presenter,
+            access,
+            exchange,
+            exchange.authorization_details or [],
+            {"issued_token_type": _ACCESS_TOKEN},
         )
 
     def _tokens(
@@ -201,6 +216,7 @@ class Grants(Endpoint):
         presenter: Presenter,
         access: TokenString,
         issued: ClientTokenIssuance | TokenExchange,
+        details: JsonArray,
         more: dict[str, JsonValue] | None = None,
     ) -> Answer:
         return token_answer(
@@ -208,7 +224,7 @@ class Grants(Endpoint):
             access_token=access.token,
             expires_in=seconds_until(issued.expires_at, self._context.now()),
             scopes=issued.scopes or [],
-            details=[],
+            details=details,
             more=more,
         )
 
