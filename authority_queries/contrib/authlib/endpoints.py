@@ -8,8 +8,10 @@ from authlib.oauth2.rfc6749 import Endpoint, JsonRequest, OAuth2Request
 from authlib.oauth2.rfc7009 import RevocationEndpoint as _RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint as _IntrospectionEndpoint
 
-from authority_queries.contrib.authlib.issuer import CONFIDENTIAL, METHODS, Issuer
-from authority_queries.contrib.authlib.models import Client, LiveToken, StoredToken
+from authority_queries.contrib.authlib.authenticating import CONFIDENTIAL, METHODS
+from authority_queries.contrib.authlib.clients import Client
+from authority_queries.contrib.authlib.issuer import Issuer
+from authority_queries.contrib.authlib.models import LiveToken, StoredToken
 from authority_queries.contrib.authlib.requests import (
     Response,
     read_document,
@@ -50,7 +52,7 @@ class IntrospectionEndpoint(_IntrospectionEndpoint):
         provider = self.issuer.provider
         with translated(), provider.unit() as store:
             found = provider.introspection.find(store, token_string)
-        return None if found is None else LiveToken(provider, found)
+        return None if found is None else LiveToken(provider.unit, found)
 
     def check_permission(
         self, token: LiveToken, client: Client, request: OAuth2Request

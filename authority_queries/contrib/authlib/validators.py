@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from authlib.oauth2.rfc6749 import JsonRequest
 from authlib.oauth2.rfc6750 import BearerTokenValidator as _BearerTokenValidator
 from authlib.oauth2.rfc6750 import InvalidTokenError
 
+from authority_queries.contrib.authlib.clients import Unit
 from authority_queries.contrib.authlib.models import LiveToken
 from authority_queries.contrib.authlib.requests import read_document, translated
 from authority_queries.contrib.oauth._sync.authentication import prove_key
@@ -64,7 +66,13 @@ class BearerTokenValidator(_BearerTokenValidator):
         live = self._verifier.verify_token(
             token_string, tenant_id=self._tenant_id, resource=self._resource
         )
-        return None if live is None else LiveToken(None, live, token_string)
+        if live is None:
+            return None
+        unit: Unit | None = None
+        if isinstance(self._verifier, Authority):
+            open_unit = self._verifier.tenant
+            unit = partial(open_unit, live.tenant_id, autocommit=True)
+        return LiveToken(unit, live, token_string)
 
     def validate_token(
         self,

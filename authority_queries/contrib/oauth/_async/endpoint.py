@@ -63,7 +63,8 @@ class AsyncEndpoint:
             token, self._tenant_id, foreign=self._settings.accepts_foreign_tokens
         )
 
-    async def _signing_key(self, store: AsyncStore) -> SigningKey:
+    async def signing_key(self, store: AsyncStore) -> SigningKey:
+        """Return the key that signs now. Raises ConfigurationError."""
         key = self._context.fresh_key()
         if key is None:
             key = await store.signing_keys.get_signing(

@@ -64,7 +64,8 @@ class Endpoint:
             token, self._tenant_id, foreign=self._settings.accepts_foreign_tokens
         )
 
-    def _signing_key(self, store: Store) -> SigningKey:
+    def signing_key(self, store: Store) -> SigningKey:
+        """Return the key that signs now. Raises ConfigurationError."""
         key = self._context.fresh_key()
         if key is None:
             key = store.signing_keys.get_signing(
