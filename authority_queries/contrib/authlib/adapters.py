@@ -14,6 +14,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
+from uuid import UUID
 
 from authlib.oauth2.rfc6749 import (
     AccessDeniedError,
@@ -37,6 +38,7 @@ from authority_queries.contrib.authlib.models import (
     StoredDevice,
     StoredToken,
     User,
+    user_id_of,
     words,
 )
 from authority_queries.contrib.authlib.requests import refused, translated
@@ -70,7 +72,7 @@ class StoredCodes(AuthorizationCodeGrant):
         with translated():
             issuance = self._issue(asked, digest)
             if issuance.outcome == "consent_required":
-                user_id = _user(request.user).id
+                user_id = _user_id(request.user)
                 self.issuer.provider.authorization.consent(asked, user_id)
                 issuance = self._issue(asked, digest)
         outcome = issuance.outcome
@@ -101,7 +103,7 @@ class StoredCodes(AuthorizationCodeGrant):
         """Do nothing. `save_token` has redeemed the code."""
 
     def _issue(self, asked: AuthorizationRequest, digest: bytes) -> CodeIssuance:
-        user, settings = _user(self.request.user), self.issuer.provider.settings
+        user, settings = self.request.user, self.issuer.provider.settings
         own = user if isinstance(user, User) else None
         max_age = None if asked.max_age is None else timedelta(seconds=asked.max_age)
         with self.issuer.provider.unit() as store:
@@ -109,7 +111,7 @@ class StoredCodes(AuthorizationCodeGrant):
                 tenant_id=self.issuer.provider.tenant_id,
                 token_hash=digest,
                 client_id=asked.client_id,
-                user_id=user.id,
+                user_id=_user_id(user),
                 session_id=user.session.id if isinstance(user, EndUser) else None,
                 authenticated_at=None if own is None else own.authenticated_at,
                 acr=None if own is None else own.acr,
@@ -210,8 +212,9 @@ class StoredDevices(DeviceCodeGrant):
                 raise AuthorizationPendingError
 
 
-def _user(user: object) -> User | EndUser:
-    if isinstance(user, (User, EndUser)):
-        return user
-    message = f"grant_user must be an EndUser or a User, not {type(user).__name__}"
-    raise ConfigurationError(message)
+def _user_id(user: object) -> UUID:
+    found = user_id_of(user)
+    if found is None:
+        message = f"grant_user must be an EndUser or a User, not {type(user).__name__}"
+        raise ConfigurationError(message)
+    return found

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import ip_address
-from typing import TypeVar, cast
+from typing import Literal, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from authlib.oauth2 import AuthorizationServer
@@ -11,7 +11,12 @@ from authlib.oauth2.rfc6749 import ClientMixin, OAuth2Request
 from authlib.oauth2.rfc6750 import BearerTokenGenerator
 
 from authority_queries.contrib.authlib.authenticating import ClientAuthentication
-from authority_queries.contrib.authlib.models import EndUser, StoredToken, User
+from authority_queries.contrib.authlib.models import (
+    EndUser,
+    LiveToken,
+    StoredToken,
+    User,
+)
 from authority_queries.contrib.authlib.refusals import refuse_ignored
 from authority_queries.contrib.authlib.requests import (
     query_of,
@@ -32,9 +37,11 @@ from authority_queries.contrib.oauth import (
 )
 from authority_queries.contrib.oauth.requests import Parameters
 from authority_queries.engine.json_types import JsonValue
+from authority_queries.records import VerifiedToken
 from authority_queries.secrets import TokenString
 from authority_queries.secrets.token_strings import TokenKind
 
+LiveKind: TypeAlias = Literal["access", "refresh"]
 _Bound = TypeVar("_Bound")
 
 
@@ -127,6 +134,36 @@ class Issuer(ClientAuthentication):
                     )
                 if found is not None and found.type == kind:
                     return StoredToken(found, read)
+        return None
+
+    def verify_token(
+        self, token: str, *, tenant_id: UUID | None = None, resource: str | None = None
+    ) -> VerifiedToken | None:
+        """Return a live access token of this issuer, or None.
+
+        A `BearerTokenValidator` takes the issuer where it makes own strings.
+        """
+        if tenant_id not in {None, self.provider.tenant_id}:
+            return None
+        found = self.find_live(token, "access", resource=resource)
+        return None if found is None else found.record
+
+    def find_live(
+        self, string: str, *kinds: LiveKind, resource: str | None = None
+    ) -> LiveToken | None:
+        """Return a live token with this string, or None."""
+        provider, own = self.provider, self.strings_of_application
+        for kind in kinds:
+            for read in read_strings(provider, string, kind, of_application=own):
+                with translated(), provider.unit() as store:
+                    found = store.tokens.verify(
+                        tenant_id=provider.tenant_id,
+                        token_hash=read.hash,
+                        type=kind,
+                        resource=resource,
+                    )
+                if found is not None:
+                    return LiveToken(provider.unit, found, string)
         return None
 
     def find_user(self, user_id: UUID | None) -> User | None:

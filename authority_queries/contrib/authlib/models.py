@@ -84,6 +84,21 @@ class LiveToken(TokenMixin):
         """The client_id."""
         return self.record.client_id
 
+    @property
+    def user_id(self) -> UUID | None:
+        """The id of the user whom it represents."""
+        return self.record.user_id
+
+    @property
+    def issued_at(self) -> int:
+        """The time of its issuance, in seconds."""
+        return int(self.record.created_at.timestamp())
+
+    @property
+    def expires_in(self) -> int:
+        """The lifetime in seconds."""
+        return self.get_expires_in()
+
     def check_client(self, client: Client) -> bool:
         """Return whether the token is the client's."""
         return self.record.client_id == client.get_client_id()
@@ -212,6 +227,13 @@ class StoredDevice(DeviceCredentialMixin):
     def is_expired(self) -> bool:
         """Return whether the person has not answered in time."""
         return self.outcome == "expired_token"
+
+
+def user_id_of(user: object) -> UUID | None:
+    """Return the id of the row of a user, or None for anything else."""
+    if isinstance(user, User):
+        return user.record.id
+    return user.session.user_id if isinstance(user, EndUser) else None
 
 
 def words(scope: str | Sequence[str] | None) -> Sequence[str]:

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, TypeVar
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from authlib.oauth2.rfc6749 import OAuth2Request
 
 from authority_queries.contrib.authlib.models import (
-    EndUser,
     StoredDevice,
     StoredToken,
-    User,
+    user_id_of,
     words,
 )
 from authority_queries.contrib.oauth import Provider
@@ -147,7 +146,7 @@ class Saving:
     def _create(self) -> None:
         """Store the tokens of a grant of the application's own, which has decided."""
         tenant_id, client = self.provider.tenant_id, self.presenter.client
-        user_id, scopes = _user_id(self.request.user), self._scopes()
+        user_id, scopes = user_id_of(self.request.user), self._scopes()
         tokens = {"access": self._access(), "refresh": self._refresh_token()}
         family = None
         if tokens["refresh"] is not None:
@@ -232,9 +231,3 @@ def _ours(presented: object, kind: type[_Model]) -> _Model:
         "StoredDevices in the grant"
     )
     raise ConfigurationError(message)
-
-
-def _user_id(user: object) -> UUID | None:
-    if isinstance(user, User):
-        return user.record.id
-    return user.session.user_id if isinstance(user, EndUser) else None

@@ -11,6 +11,7 @@ from authlib.oauth2.rfc6750 import BearerTokenValidator as _BearerTokenValidator
 from authlib.oauth2.rfc6750 import InvalidTokenError
 
 from authority_queries.contrib.authlib.clients import Unit
+from authority_queries.contrib.authlib.issuer import Issuer
 from authority_queries.contrib.authlib.models import LiveToken
 from authority_queries.contrib.authlib.requests import read_document, translated
 from authority_queries.contrib.oauth._sync.authentication import prove_key
@@ -23,7 +24,7 @@ _SKEW: Final = timedelta(seconds=30)
 
 
 class TokenVerifier(Protocol):
-    """An `Authority`, or its cached `Verifier`."""
+    """An `Authority`, its cached `Verifier`, or an `Issuer`."""
 
     def verify_token(
         self,
@@ -68,11 +69,14 @@ class BearerTokenValidator(_BearerTokenValidator):
         )
         if live is None:
             return None
-        unit: Unit | None = None
+        return LiveToken(self._unit(live.tenant_id), live, token_string)
+
+    def _unit(self, tenant_id: UUID) -> Unit | None:
         if isinstance(self._verifier, Authority):
-            open_unit = self._verifier.tenant
-            unit = partial(open_unit, live.tenant_id, autocommit=True)
-        return LiveToken(unit, live, token_string)
+            return partial(self._verifier.tenant, tenant_id, autocommit=True)
+        if isinstance(self._verifier, Issuer):
+            return self._verifier.provider.unit
+        return None
 
     def validate_token(
         self,
