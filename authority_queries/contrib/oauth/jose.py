@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from string import ascii_letters, digits
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from joserfc import jws, jwt
@@ -41,8 +41,12 @@ _LAST: Final = 4102444800
 _PORTS: Final = {"https": ":443", "http": ":80"}
 _ESCAPE: Final = re.compile("%([0-9A-Fa-f]{2})")
 _UNRESERVED: Final = frozenset(f"{ascii_letters}{digits}-._~")
-_Key = ECKey | RSAKey | OKPKey
-_KEYS: Final[Mapping[str, type[_Key]]] = {"EC": ECKey, "RSA": RSAKey, "OKP": OKPKey}
+PrivateKey: TypeAlias = ECKey | RSAKey | OKPKey
+_KEYS: Final[Mapping[str, type[PrivateKey]]] = {
+    "EC": ECKey,
+    "RSA": RSAKey,
+    "OKP": OKPKey,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +61,12 @@ class Assertion:
 def sign(key: SigningKey, claims: JsonObject, typ: str) -> str:
     """Return a signed JWT with the kid of the key in its header."""
     header = {"alg": key.alg, "kid": key.kid, "typ": typ}
-    signer = _KEYS[str(key.public_jwk["kty"])].import_key(key.private_key)
-    return jwt.encode(header, dict(claims), signer, algorithms=[key.alg])
+    return jwt.encode(header, dict(claims), signer_of(key), algorithms=[key.alg])
+
+
+def signer_of(key: SigningKey) -> PrivateKey:
+    """Return the private key for joserfc."""
+    return _KEYS[str(key.public_jwk["kty"])].import_key(key.private_key)
 
 
 def half_hash(token: str, alg: str) -> str:
@@ -203,14 +211,14 @@ def _keys_of(keys: JsonObject) -> list[dict[str, str | list[str]]]:
     return [key for key in listed if key.get("use", "sig") == "sig"]
 
 
-def _proof_of(proof: str) -> tuple[_Key, Mapping[str, JsonValue]]:
+def _proof_of(proof: str) -> tuple[PrivateKey, Mapping[str, JsonValue]]:
     unverified = jws.extract_compact(proof[:_LONGEST].encode())
     header = unverified.headers()
     jwk = header["jwk"]
     if header.get("typ") != "dpop+jwt" or _PRIVATE & jwk.keys():
         raise ValueError
     key = import_key(jwk)
-    if not isinstance(key, _Key):
+    if not isinstance(key, PrivateKey):
         raise TypeError
     found = jws.deserialize_compact(proof[:_LONGEST], key, algorithms=ALGORITHMS)
     return key, _claims(found.payload)

@@ -45,7 +45,8 @@ class AsyncPart:
         self._tenant_id = context.tenant_id
         self._settings = context.settings
 
-    async def _signing_key(self, store: AsyncStore) -> SigningKey:
+    async def signing_key(self, store: AsyncStore) -> SigningKey:
+        """Return the key that signs now. Raises ConfigurationError."""
         key = self._context.fresh_key()
         if key is None:
             alg = self._settings.signing_alg

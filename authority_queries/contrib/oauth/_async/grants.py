@@ -196,7 +196,7 @@ class AsyncGrants(AsyncEndpoint):
         if "openid" in redemption.scopes and redemption.user_id is not None:
             more["id_token"] = id_token(
                 self._context,
-                await self._signing_key(store),
+                await self.signing_key(store),
                 presenter,
                 redemption,
                 access.token,

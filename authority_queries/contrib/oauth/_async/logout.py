@@ -97,7 +97,7 @@ class AsyncLogout(AsyncPart):
             notices = await store.logout_notices.claim(
                 tenant_id=self._tenant_id, lease=_LEASE
             )
-            key = await self._signing_key(store) if notices else None
+            key = await self.signing_key(store) if notices else None
         for notice in notices:
             assert key is not None  # noqa: S101 -- there are notices
             await self._deliver(notice, key)

@@ -39,6 +39,7 @@ from authority_queries.records import LiveSession
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories.actors import Actor
 from authority_queries.secrets.key_pairs import mint_signing_key
+from authority_queries.secrets.signing_keys import SigningKey
 from authority_queries.service._async.authority import AsyncAuthority
 
 _AHEAD: Final = timedelta(days=1)
@@ -126,6 +127,11 @@ class AsyncProvider:
             found = await store.signing_keys.get_jwks(tenant_id=self.tenant_id)
         headers = {"cache-control": f"public, max-age={_CACHE}"}
         return Answer(headers=headers, body=found.document)
+
+    async def signing_key(self) -> SigningKey:
+        """Return the key that signs now. Raises ConfigurationError."""
+        async with self._authority.tenant(self.tenant_id, autocommit=True) as store:
+            return await self.token.signing_key(store)
 
     async def rotate_keys(self, *, publish_ahead: timedelta = _AHEAD) -> None:
         """Publish the next signing key, and rotate when it is due.

@@ -46,7 +46,8 @@ class Part:
         self._tenant_id = context.tenant_id
         self._settings = context.settings
 
-    def _signing_key(self, store: Store) -> SigningKey:
+    def signing_key(self, store: Store) -> SigningKey:
+        """Return the key that signs now. Raises ConfigurationError."""
         key = self._context.fresh_key()
         if key is None:
             alg = self._settings.signing_alg

@@ -197,7 +197,7 @@ class Grants(Endpoint):
         if "openid" in redemption.scopes and redemption.user_id is not None:
             more["id_token"] = id_token(
                 self._context,
-                self._signing_key(store),
+                self.signing_key(store),
                 presenter,
                 redemption,
                 access.token,

@@ -92,7 +92,7 @@ class Logout(Part):
             notices = store.logout_notices.claim(
                 tenant_id=self._tenant_id, lease=_LEASE
             )
-            key = self._signing_key(store) if notices else None
+            key = self.signing_key(store) if notices else None
         for notice in notices:
             assert key is not None  # noqa: S101 -- there are notices
             self._deliver(notice, key)
