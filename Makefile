@@ -87,7 +87,7 @@ crashes: $(VENV)/dev.stamp ## Stop each migration after each statement, run it a
 
 $(BENCHMARKS)/stamp: pyproject.toml benchmarks/requirements.txt
 	$(PYTHON) -m venv $(BENCHMARKS)
-	$(BENCHMARKS)/bin/python -m pip install --quiet -e '.[generate]' -r benchmarks/requirements.txt
+	$(BENCHMARKS)/bin/python -m pip install --quiet -e '.[fastapi,generate]' -r benchmarks/requirements.txt
 	@touch $@
 
 benchmark: $(BENCHMARKS)/stamp ## Measure calls beside peers, and as tables grow: minutes (BENCHMARK_ARGS="--short")
