@@ -1,7 +1,9 @@
 """Who sends a request, and which keys it proves."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from authority_queries.contrib.oauth.answers import ProtocolError
@@ -15,11 +17,13 @@ from authority_queries.contrib.oauth.jose import (
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.credentials import verify_client_secret
 from authority_queries.errors import InvalidArgumentError, InvalidValueError
-from authority_queries.records import Client, UsedJtiKind
+from authority_queries.records import Client, ClientSecret, UsedJtiKind
 from authority_queries.repositories._async.store import AsyncStore
 
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _SECRET_METHODS = ("client_secret_basic", "client_secret_post")
+# `client_secrets.record_use` writes once in this time.
+_NOTED = timedelta(minutes=1)
 _TLS_METHODS = ("tls_client_auth", "self_signed_tls_client_auth")
 
 
@@ -38,9 +42,7 @@ class AsyncAuthentication:
         The jti of an assertion and of a proof is used up.
         """
         client_id, secret, method = _credentials(request, parameters)
-        client = await store.clients.get_by_client_id(
-            tenant_id=self._tenant_id, client_id=client_id
-        )
+        client, live = await self._read(store, client_id, secret)
         if client is None or not client.enabled:
             raise _unknown(request)
         registered = client.token_endpoint_auth_method
@@ -53,7 +55,7 @@ class AsyncAuthentication:
         elif method == "private_key_jwt":
             is_right = await self._asserts(store, client, parameters)
         else:
-            is_right = await self._has_secret(store, client, secret)
+            is_right = await self._has_secret(store, live, secret)
         if not is_right:
             raise _unknown(request)
         presenter = Presenter(
@@ -97,21 +99,42 @@ class AsyncAuthentication:
             store, self._tenant_id, "client_assertion", client.client_id, assertion
         )
 
+    async def _read(
+        self, store: AsyncStore, client_id: str, secret: str | None
+    ) -> tuple[Client | None, Sequence[ClientSecret]]:
+        """Return the client, and its live secrets if it presents one, in one trip."""
+        get_client = partial(
+            store.clients.get_by_client_id,
+            tenant_id=self._tenant_id,
+            client_id=client_id,
+        )
+        if secret is None:
+            return await get_client(), ()
+        list_live = partial(
+            store.client_secrets.list_live,
+            tenant_id=self._tenant_id,
+            client_id=client_id,
+        )
+        return await store.together(get_client, list_live)
+
     async def _has_secret(
-        self, store: AsyncStore, client: Client, secret: str | None
+        self, store: AsyncStore, live: Sequence[ClientSecret], secret: str | None
     ) -> bool:
         if secret is None:
             return False
-        live = await store.client_secrets.list_live(
-            tenant_id=self._tenant_id, client_id=client.client_id
-        )
         for each in live:
             if verify_client_secret(each.secret_hash, secret):
-                await store.client_secrets.record_use(
-                    tenant_id=self._tenant_id, secret_id=each.id
-                )
+                if not self._is_noted(each):
+                    await store.client_secrets.record_use(
+                        tenant_id=self._tenant_id, secret_id=each.id
+                    )
                 return True
         return False
+
+    def _is_noted(self, secret: ClientSecret) -> bool:
+        """Whether `record_use` would write nothing, unless the hosts' clocks differ."""
+        used_at = secret.last_used_at
+        return used_at is not None and abs(self._context.now() - used_at) < _NOTED
 
 
 async def prove_key(
