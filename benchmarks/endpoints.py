@@ -59,7 +59,7 @@ WAYS: Final = {
     "toolkit": _Way("django-oauth-toolkit, on Django", end="/"),
 }
 _USUAL: Final = _Size(tokens=100_000, blocks=12, seconds=1, long_blocks=4, long=8)
-_SHORT: Final = _Size(tokens=10_000, blocks=1, seconds=1, long_blocks=1, long=2)
+_SHORT: Final = _Size(tokens=10_000, blocks=1, seconds=1, long_blocks=1, long=8)
 _ENDPOINTS: Final = {
     "client": "The token endpoint, grant client_credentials:",
     "refresh": "The token endpoint, grant refresh_token with rotation:",

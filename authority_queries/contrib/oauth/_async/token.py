@@ -14,14 +14,17 @@ class AsyncTokenEndpoint(AsyncGrants):
             message = "the request must be a POST"
             raise ProtocolError("invalid_request", message)
         parameters = Parameters(request.parameters)
+        if parameters.get("grant_type") == "client_credentials":
+            presenter, known = await self._present_with_scopes(
+                store, request, parameters
+            )
+            return await self.issue_to_client(store, presenter, parameters, known)
         presenter = await self._authentication.present(store, request, parameters)
         match parameters.require("grant_type"):
             case "authorization_code":
                 grant = self.redeem_code
             case "refresh_token":
                 grant = self.refresh
-            case "client_credentials":
-                grant = self.issue_to_client
             case "urn:ietf:params:oauth:grant-type:device_code":
                 grant = self.redeem_device_code
             case "urn:ietf:params:oauth:grant-type:token-exchange":

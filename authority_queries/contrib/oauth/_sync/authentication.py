@@ -5,23 +5,29 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.contrib.oauth.context import Context, Presenter
+from authority_queries.contrib.oauth.credentials import (
+    is_own_certificate,
+    read_credentials,
+    unknown_client,
+)
 from authority_queries.contrib.oauth.jose import (
     Assertion,
     check_client_assertion,
     check_proof,
-    issuer_of,
 )
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.credentials import verify_client_secret
+from authority_queries.engine.calls import Call
 from authority_queries.errors import InvalidArgumentError, InvalidValueError
 from authority_queries.records import Client, ClientSecret, UsedJtiKind
 from authority_queries.repositories._sync.store import Store
 
-_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+Read = TypeVar("Read")
 _SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 # `client_secrets.record_use` writes once in this time.
 _NOTED = timedelta(minutes=1)
@@ -42,13 +48,28 @@ class Authentication:
 
         The jti of an assertion and of a proof is used up.
         """
-        client_id, secret, method = _credentials(request, parameters)
-        client, live = self._read(store, client_id, secret)
+        presenter, _ = self.present_and(store, request, parameters, _nothing)
+        return presenter
+
+    def present_and(
+        self,
+        store: Store,
+        request: Request,
+        parameters: Parameters,
+        read: Call[Read],
+    ) -> tuple[Presenter, Read]:
+        """Return the client, as `present` does, and the result of a read.
+
+        The read makes one call of the store at most, and saves its trip. It also runs
+        for a client that is then refused.
+        """
+        client_id, secret, method = read_credentials(request, parameters)
+        client, live, found = self._read(store, client_id, secret, read)
         if client is None or not client.enabled:
-            raise _unknown(request)
+            raise unknown_client(request)
         registered = client.token_endpoint_auth_method
         if method == "none" and request.certificate and registered in _TLS_METHODS:
-            is_right = _is_own_certificate(client, request)
+            is_right = is_own_certificate(client, request)
         elif registered is not None and registered != method:
             is_right = False
         elif method == "none":
@@ -58,13 +79,13 @@ class Authentication:
         else:
             is_right = self._has_secret(store, live, secret)
         if not is_right:
-            raise _unknown(request)
+            raise unknown_client(request)
         presenter = Presenter(
             client=client,
             is_authenticated=client.client_type == "confidential",
             x5t_s256=request.certificate_thumbprint,
         )
-        return replace(presenter, jkt=self.prove(store, request))
+        return replace(presenter, jkt=self.prove(store, request)), found
 
     def prove(
         self, store: Store, request: Request, *, access_token: str | None = None
@@ -99,22 +120,27 @@ class Authentication:
         )
 
     def _read(
-        self, store: Store, client_id: str, secret: str | None
-    ) -> tuple[Client | None, Sequence[ClientSecret]]:
-        """Return the client, and its live secrets if it presents one, in one trip."""
+        self,
+        store: Store,
+        client_id: str,
+        secret: str | None,
+        read: Call[Read],
+    ) -> tuple[Client | None, Sequence[ClientSecret], Read]:
+        """Return the client, its live secrets if it presents one, and the read."""
         get_client = partial(
             store.clients.get_by_client_id,
             tenant_id=self._tenant_id,
             client_id=client_id,
         )
         if secret is None:
-            return get_client(), ()
+            client, found = store.together(get_client, read)
+            return client, (), found
         list_live = partial(
             store.client_secrets.list_live,
             tenant_id=self._tenant_id,
             client_id=client_id,
         )
-        return store.together(get_client, list_live)
+        return store.together(get_client, list_live, read)
 
     def _has_secret(
         self, store: Store, live: Sequence[ClientSecret], secret: str | None
@@ -167,6 +193,10 @@ def prove_key(
     return jkt
 
 
+def _nothing() -> None:
+    """Read nothing."""
+
+
 def _is_new(
     store: Store,
     tenant_id: UUID,
@@ -184,47 +214,3 @@ def _is_new(
         )
     except (InvalidValueError, InvalidArgumentError):
         return False  # an end that is more than a day away
-
-
-def _credentials(
-    request: Request, parameters: Parameters
-) -> tuple[str, str | None, str]:
-    """Return the client_id, the secret and the method. Raises ProtocolError."""
-    basic = request.basic()
-    posted = parameters.get("client_secret")
-    assertion = parameters.get("client_assertion")
-    if (basic is not None) + (posted is not None) + (assertion is not None) > 1:
-        message = "several ways of authentication are used"
-        raise ProtocolError("invalid_request", message)
-    named = parameters.get("client_id")
-    if basic is not None:
-        client_id, secret = basic
-        if named not in {None, client_id}:
-            message = "client_id is not that of the Authorization header"
-            raise ProtocolError("invalid_request", message)
-        return client_id, secret, "client_secret_basic"
-    if assertion is not None:
-        if parameters.get("client_assertion_type") != _ASSERTION_TYPE:
-            message = "client_assertion_type is not supported"
-            raise ProtocolError("invalid_client", message)
-        return named or issuer_of(assertion), None, "private_key_jwt"
-    if named is None:
-        raise _unknown(request)
-    return named, posted, "none" if posted is None else "client_secret_post"
-
-
-def _is_own_certificate(client: Client, request: Request) -> bool:
-    """Whether the client's key set has the certificate (RFC 8705 section 2.2)."""
-    keys = (client.json_web_key_set or {}).get("keys")
-    return isinstance(keys, list) and any(
-        isinstance(key, dict) and key.get("x5t#S256") == request.certificate_thumbprint
-        for key in keys
-    )
-
-
-def _unknown(request: Request) -> ProtocolError:
-    """Return the one answer for every reason (RFC 6749 section 5.2)."""
-    scheme = (request.header("authorization") or "").partition(" ")[0]
-    headers = {"www-authenticate": 'Basic realm="oauth"'} if scheme else {}
-    message = "the client is unknown or did not authenticate"
-    return ProtocolError("invalid_client", message, headers=headers)
