@@ -25,6 +25,10 @@ _MAX_AGE: Final = timedelta(minutes=1)
 _PROOF_LIFETIME: Final = timedelta(minutes=1)
 _SKEW: Final = timedelta(seconds=30)
 _WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
+_NOT_RUNNING: Final = (
+    "the lifespan of the ResourceServer is not running: pass lifespan=server.lifespan "
+    "to FastAPI. The lifespan of a mounted application does not run"
+)
 
 
 class ResourceServer:
@@ -34,7 +38,8 @@ class ResourceServer:
       resource.
     - `tenant_id`: the only tenant whose tokens it accepts. None accepts those of all:
       compare `token.tenant_id` with what the request is about.
-    - `origin`: its scheme and host, with which DPoP proofs are compared.
+    - `origin`: its scheme and host, with which DPoP proofs are compared. By default
+      those of `resource`.
     - `max_age`: for how long an answer is kept while the feed is followed.
     - `foreign`: whether it accepts strings of another store, from which the tenant was
       imported. It needs a `tenant_id`.
@@ -46,7 +51,7 @@ class ResourceServer:
     def __init__(
         self,
         *,
-        origin: str,
+        origin: str | None = None,
         resource: str | None = None,
         tenant_id: UUID | None = None,
         settings: Settings | None = None,
@@ -59,7 +64,7 @@ class ResourceServer:
         if foreign and tenant_id is None:
             raise refusal("foreign", "needs a tenant_id")
         self._foreign = foreign
-        self._origin = origin
+        self._origin = origin or _origin_of(resource)
         self._resource = resource
         self._tenant_id = tenant_id
         self._settings = settings
@@ -84,8 +89,7 @@ class ResourceServer:
     def authority(self) -> AsyncAuthority:
         """The open authority, for units of work."""
         if self._authority is None:
-            message = "pass lifespan=server.lifespan to FastAPI"
-            raise RuntimeError(message)
+            raise RuntimeError(_NOT_RUNNING)
         return self._authority
 
     def metadata_routes(self) -> APIRouter:
@@ -159,7 +163,8 @@ class ResourceServer:
         if presented is None:
             raise self._challenge(None)
         scheme, string = presented
-        assert self._verifier is not None, "lifespan"  # noqa: S101 -- as in authority
+        if self._verifier is None:
+            raise RuntimeError(_NOT_RUNNING)
         live = await self._verifier.verify_token(
             string,
             tenant_id=self._tenant_id,
@@ -196,3 +201,11 @@ class ResourceServer:
             detail=(code or "invalid_token").replace("_", " "),
             headers={"www-authenticate": f"Bearer {listed}".strip()},
         )
+
+
+def _origin_of(resource: str | None) -> str:
+    """Return the scheme and host of a resource."""
+    parts = urlsplit(resource or "")
+    if not parts.netloc:
+        raise refusal("origin", "must be set if resource is not a URL")
+    return f"{parts.scheme}://{parts.netloc}"

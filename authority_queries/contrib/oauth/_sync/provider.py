@@ -9,6 +9,7 @@ from authority_queries.contrib.oauth._sync.authentication import Authentication
 from authority_queries.contrib.oauth._sync.authorization import Authorization
 from authority_queries.contrib.oauth._sync.device_pages import DevicePages
 from authority_queries.contrib.oauth._sync.logout import Logout
+from authority_queries.contrib.oauth._sync.mailed_links import MailedLinks
 from authority_queries.contrib.oauth._sync.metadata_documents import (
     MetadataDocuments,
 )
@@ -44,9 +45,9 @@ class Provider:
     """The endpoints of an issuer, which is a tenant.
 
     `token`, `introspection`, `revocation`, `userinfo`, `pushed_requests`, `devices` and
-    `registration` have `answer(request)`. `authorization`, `sign_in`, `device_pages`
-    and `logout` decide what a browser sees. With `fetch` a client_id may be the URL of
-    a metadata document.
+    `registration` have `answer(request)`. `authorization`, `sign_in`, `mailed_links`,
+    `device_pages` and `logout` decide what a browser sees. With `fetch` a client_id may
+    be the URL of a metadata document.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Provider:
         self.registration = Registration(authority, context)
         self.logout = Logout(authority, context)
         self.sign_in = SignIn(authority, context)
+        self.mailed_links = MailedLinks(authority, context)
 
     def session(self, cookie: str | None) -> LiveSession | None:
         """Return the live session of a cookie, if it is of this issuer."""
