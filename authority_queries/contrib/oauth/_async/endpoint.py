@@ -1,15 +1,16 @@
 """What the parts of an issuer share: the signing key, and answers to refusals."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import ClassVar, Final
 
 from authority_queries.contrib.oauth._async.authentication import AsyncAuthentication
 from authority_queries.contrib.oauth.answers import Answer, ProtocolError
 from authority_queries.contrib.oauth.client_keys import KeysMissingError
-from authority_queries.contrib.oauth.context import Context
+from authority_queries.contrib.oauth.context import Context, Presenter
 from authority_queries.contrib.oauth.outcomes import ErrorCode
 from authority_queries.contrib.oauth.presented import read_tokens
-from authority_queries.contrib.oauth.requests import Request
+from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.errors import (
     AuthorityError,
     ConfigurationError,
@@ -103,6 +104,26 @@ class AsyncEndpoint(AsyncPart):
         return read_tokens(
             token, self._tenant_id, foreign=self._settings.accepts_foreign_tokens
         )
+
+    async def _present_with_scopes(
+        self, store: AsyncStore, request: Request, parameters: Parameters
+    ) -> tuple[Presenter, Sequence[str]]:
+        """Return the client and the requested scopes that the tenant has, in one trip.
+
+        Raises ProtocolError.
+        """
+        return await self._authentication.present_and(
+            store, request, parameters, partial(self._known_scopes, store, parameters)
+        )
+
+    async def _known_scopes(
+        self, store: AsyncStore, parameters: Parameters
+    ) -> Sequence[str]:
+        requested = parameters.words("scope")
+        if not requested:
+            return ()
+        found = await store.scopes.resolve(tenant_id=self._tenant_id, names=requested)
+        return [each.name for each in found]
 
 
 def refusal_of(error: AuthorityError) -> ProtocolError:

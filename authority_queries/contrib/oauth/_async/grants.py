@@ -1,5 +1,6 @@
 """The grants of the token endpoint."""
 
+from collections.abc import Sequence
 from uuid import uuid4
 
 from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint, refuse
@@ -11,11 +12,11 @@ from authority_queries.contrib.oauth.outcomes import (
     POLL,
     REDEMPTION,
 )
+from authority_queries.contrib.oauth.presented import parse_grant
 from authority_queries.contrib.oauth.requests import Parameters
 from authority_queries.contrib.oauth.scopes import check_scopes
 from authority_queries.contrib.oauth.tokens import id_token, seconds_until, token_answer
 from authority_queries.engine.json_types import JsonArray, JsonValue
-from authority_queries.errors import InvalidTokenError
 from authority_queries.records import (
     ClientTokenIssuance,
     Redemption,
@@ -24,8 +25,7 @@ from authority_queries.records import (
 )
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories.values import NewToken
-from authority_queries.secrets import TokenString, derive_token, mint_token, parse_token
-from authority_queries.secrets.token_strings import TokenKind
+from authority_queries.secrets import TokenString, derive_token, mint_token
 
 _ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 -- a type
 
@@ -37,7 +37,9 @@ class AsyncGrants(AsyncEndpoint):
         self, store: AsyncStore, presenter: Presenter, parameters: Parameters
     ) -> Answer:
         """Redeem an authorization code (RFC 6749 section 4.1.3)."""
-        code = self._presented(parameters.require("code"), "authorization_code")
+        code = parse_grant(
+            parameters.require("code"), "authorization_code", self._tenant_id
+        )
         access = mint_token("access", self._tenant_id)
         refresh = mint_token("refresh", self._tenant_id)
         redemption = await store.redemptions.redeem_code(
@@ -85,7 +87,9 @@ class AsyncGrants(AsyncEndpoint):
         self, store: AsyncStore, presenter: Presenter, parameters: Parameters
     ) -> Answer:
         """Answer a device's poll (RFC 8628 section 3.4)."""
-        given = self._presented(parameters.require("device_code"), "device_code")
+        given = parse_grant(
+            parameters.require("device_code"), "device_code", self._tenant_id
+        )
         poll = await store.device_authorizations.poll(
             tenant_id=self._tenant_id,
             device_code_hash=given.hash,
@@ -113,14 +117,21 @@ class AsyncGrants(AsyncEndpoint):
         )
 
     async def issue_to_client(
-        self, store: AsyncStore, presenter: Presenter, parameters: Parameters
+        self,
+        store: AsyncStore,
+        presenter: Presenter,
+        parameters: Parameters,
+        known: Sequence[str] | None = None,
     ) -> Answer:
-        """Issue a token to the client itself (RFC 6749 section 4.4)."""
+        """Issue a token to the client itself (RFC 6749 section 4.4).
+
+        `known` has the requested scopes that the tenant has, if they were read.
+        """
         if parameters.details():
             message = "a client has no authorization_details of its own"
             raise ProtocolError("invalid_authorization_details", message)
-        requested = parameters.words("scope") or []
-        known = await store.scopes.resolve(tenant_id=self._tenant_id, names=requested)
+        if known is None:
+            known = await self._known_scopes(store, parameters)
         access = mint_token("access", self._tenant_id)
         issuance = await store.grants.issue_to_client(
             tenant_id=self._tenant_id,
@@ -128,7 +139,7 @@ class AsyncGrants(AsyncEndpoint):
             client_id=presenter.client.client_id,
             lifetime=self._settings.access_token_lifetime,
             scopes=check_scopes(
-                presenter.client, requested, (each.name for each in known)
+                presenter.client, parameters.words("scope") or [], known
             ),
             resources=parameters.all("resource") or [],
             cnf_jkt=presenter.jkt,
@@ -227,16 +238,6 @@ class AsyncGrants(AsyncEndpoint):
             more=more,
         )
 
-    def _presented(self, token: str, kind: TokenKind) -> TokenString:
-        """Parse a grant of this tenant. Raises ProtocolError."""
-        try:
-            found = parse_token(token, kind=kind)
-        except InvalidTokenError:
-            found = None
-        if found is None or found.tenant_id != self._tenant_id:
-            raise ProtocolError("invalid_grant", "the grant is not valid")
-        return found
-
     def _refresh_token(self, token: str) -> TokenString:
         """Parse a refresh token, perhaps of another store. Raises ProtocolError."""
         for found in self._read(token):
@@ -250,7 +251,7 @@ class AsyncGrants(AsyncEndpoint):
             message = f"{name}_type is not supported"
             raise ProtocolError("invalid_request", message)
         try:
-            return self._presented(parameters.require(name), "access")
+            return parse_grant(parameters.require(name), "access", self._tenant_id)
         except ProtocolError:
             message = f"{name} is not valid"
             raise ProtocolError("invalid_request", message) from None

@@ -13,6 +13,7 @@ from authority_queries.engine.json_types import JsonValue
 from authority_queries.records import VerifiedToken
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories.values import is_confirmed
+from authority_queries.secrets import TokenString
 
 
 class AsyncIntrospection(AsyncEndpoint):
@@ -20,22 +21,36 @@ class AsyncIntrospection(AsyncEndpoint):
 
     async def _answer(self, store: AsyncStore, request: Request) -> Answer:
         parameters = Parameters(request.parameters)
-        presenter = await self._authentication.present(store, request, parameters)
+        presented = self._read(parameters.get("token") or "")
+
+        async def find_first() -> VerifiedToken | None:
+            return await self._find(store, presented[:1])
+
+        presenter, found = await self._authentication.present_and(
+            store, request, parameters, find_first
+        )
         if not presenter.is_authenticated:
             message = "a public client cannot introspect"
             raise ProtocolError("invalid_client", message)
-        found = await self.find(store, parameters.require("token"))
+        parameters.require("token")
+        if found is None:
+            found = await self._find(store, presented[1:])
         if found is None or not may_introspect(presenter.client, found):
             return Answer(headers=NO_STORE, body={"active": False})
         return Answer(headers=NO_STORE, body=introspected(found, self._settings.issuer))
 
     async def find(self, store: AsyncStore, token: str) -> VerifiedToken | None:
         """Return the live access or refresh token with this string, or None."""
-        for presented in self._read(token):
+        return await self._find(store, self._read(token))
+
+    async def _find(
+        self, store: AsyncStore, presented: Sequence[TokenString]
+    ) -> VerifiedToken | None:
+        for each in presented:
             found = await store.tokens.verify(
                 tenant_id=self._tenant_id,
-                token_hash=presented.hash,
-                type="access" if presented.kind == "access" else "refresh",
+                token_hash=each.hash,
+                type="access" if each.kind == "access" else "refresh",
             )
             if found is not None:
                 return found

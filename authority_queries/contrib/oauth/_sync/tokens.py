@@ -14,6 +14,7 @@ from authority_queries.engine.json_types import JsonValue
 from authority_queries.records import VerifiedToken
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.values import is_confirmed
+from authority_queries.secrets import TokenString
 
 
 class Introspection(Endpoint):
@@ -21,22 +22,36 @@ class Introspection(Endpoint):
 
     def _answer(self, store: Store, request: Request) -> Answer:
         parameters = Parameters(request.parameters)
-        presenter = self._authentication.present(store, request, parameters)
+        presented = self._read(parameters.get("token") or "")
+
+        def find_first() -> VerifiedToken | None:
+            return self._find(store, presented[:1])
+
+        presenter, found = self._authentication.present_and(
+            store, request, parameters, find_first
+        )
         if not presenter.is_authenticated:
             message = "a public client cannot introspect"
             raise ProtocolError("invalid_client", message)
-        found = self.find(store, parameters.require("token"))
+        parameters.require("token")
+        if found is None:
+            found = self._find(store, presented[1:])
         if found is None or not may_introspect(presenter.client, found):
             return Answer(headers=NO_STORE, body={"active": False})
         return Answer(headers=NO_STORE, body=introspected(found, self._settings.issuer))
 
     def find(self, store: Store, token: str) -> VerifiedToken | None:
         """Return the live access or refresh token with this string, or None."""
-        for presented in self._read(token):
+        return self._find(store, self._read(token))
+
+    def _find(
+        self, store: Store, presented: Sequence[TokenString]
+    ) -> VerifiedToken | None:
+        for each in presented:
             found = store.tokens.verify(
                 tenant_id=self._tenant_id,
-                token_hash=presented.hash,
-                type="access" if presented.kind == "access" else "refresh",
+                token_hash=each.hash,
+                type="access" if each.kind == "access" else "refresh",
             )
             if found is not None:
                 return found
