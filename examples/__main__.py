@@ -16,6 +16,7 @@ from authority_queries.service.backend import running_backend
 from examples.notes.app import make_app as make_notes
 from examples.openid_provider.app import make_app as make_issuer
 from examples.openid_provider.issuers import mint_secret
+from examples.openid_provider.mail import Mail
 from examples.openid_provider.sample import PASSWORD, SECRET, USERS, load_sample
 
 _HOSTS = {"north": "127.0.0.1", "south": "localhost"}
@@ -38,7 +39,11 @@ def main() -> None:
 
 
 def make_apps(
-    settings: Settings, port: int, app_port: int, secret: bytes | None = None
+    settings: Settings,
+    port: int,
+    app_port: int,
+    secret: bytes | None = None,
+    mail: Mail | None = None,
 ) -> tuple[FastAPI, FastAPI]:
     """Load the sample. Return the issuer and the application."""
     load_sample(
@@ -48,7 +53,7 @@ def make_apps(
     codes = {f"{host}:{port}": code for code, host in _HOSTS.items()}
     issuers = {f"{h}:{app_port}": f"http://{h}:{port}" for h in _HOSTS.values()}
     return (
-        make_issuer(settings, "http", codes, secret),
+        make_issuer(settings, "http", codes, secret, mail),
         make_notes(settings, issuers, SECRET),
     )
 

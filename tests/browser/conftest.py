@@ -1,6 +1,8 @@
 """The examples and a client's pages, each on a port of its own, and a browser."""
 
+import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -20,6 +22,7 @@ from starlette.staticfiles import StaticFiles
 from authority_queries import Authority, hash_password
 from examples.__main__ import make_apps
 from examples.notes.sessions import Sessions
+from examples.openid_provider.mail import Outbox
 from examples.openid_provider.sample import TENANTS
 from tests.conftest import Databases
 from tests.contrib.serving import free_port, own_authority, serving
@@ -59,6 +62,7 @@ class Sites:
     notes_port: int
     app: str
     sessions: Sessions
+    outbox: Outbox
     requests: list[str] = field(default_factory=list)
 
     @property
@@ -85,6 +89,7 @@ class Sites:
                 tenant_id=tenant_id,
                 username=username,
                 display_name=display_name,
+                email=f"{username}@mail.example",
                 password_hash=_hash,
             )
         return username
@@ -94,6 +99,18 @@ class Sites:
         tenant_id = self._tenant(code)
         with self.authority.tenant(tenant_id) as store:
             add_spa(store, tenant_id, self.app)
+
+    def link_to(self, page: str, username: str) -> str:
+        """Return the link to a page that was mailed to a user."""
+        wanted = re.compile(rf"http\S+/{page}\?token=\S+")
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
+            for mail in self.outbox.mails:
+                found = wanted.search(str(mail.get_content()))
+                if found and mail["To"] == f"{username}@mail.example":
+                    return found[0]
+            time.sleep(0.05)
+        raise AssertionError(page)
 
     def guess(self, username: str, times: int) -> None:
         """Reserve checks of a password from here, which nobody passes."""
@@ -117,10 +134,11 @@ class Sites:
 def sites(all_databases: Databases, template: str) -> Iterator[Sites]:
     port, notes_port, app_port = free_port(), free_port(), free_port()
     with own_authority(all_databases, template) as (authority, settings):
-        issuer, notes = make_apps(settings, port, notes_port)
+        outbox = Outbox()
+        issuer, notes = make_apps(settings, port, notes_port, mail=outbox)
         sessions = notes.state.sessions
         app = f"http://127.0.0.1:{app_port}"
-        found = Sites(authority, port, notes_port, app, sessions)
+        found = Sites(authority, port, notes_port, app, sessions, outbox)
         for code in TENANTS:
             found.add_spa(code)
         with (
