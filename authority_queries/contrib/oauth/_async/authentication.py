@@ -19,10 +19,10 @@ from authority_queries.contrib.oauth.credentials import (
 from authority_queries.contrib.oauth.jose import (
     Assertion,
     check_claims,
-    check_proof,
     read_unverified,
     verified_claims,
 )
+from authority_queries.contrib.oauth.proofs import check_proof
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.credentials import verify_client_secret
 from authority_queries.engine.calls import AsyncCall
