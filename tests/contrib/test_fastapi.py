@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI
 
 from authority_queries import Settings
 from authority_queries.contrib.fastapi import ResourceServer
-from authority_queries.errors import ConfigurationError
+from authority_queries.errors import ConfigurationError, InvalidArgumentError
 from authority_queries.records import User, VerifiedToken
 from authority_queries.testing import SampleTenant
 from tests.contrib.serving import free_port, serving
@@ -116,3 +116,7 @@ def test_an_api_names_its_issuers(authority_settings: Settings) -> None:
     assert document["scopes_supported"] == ["articles"]
     with pytest.raises(ConfigurationError):
         ResourceServer(origin=origin).metadata_routes()
+    with pytest.raises(InvalidArgumentError, match="issuers must be"):
+        ResourceServer(origin=origin, issuers="https://auth.example")
+    with pytest.raises(InvalidArgumentError, match="acr_values must be"):
+        server.token(acr_values="urn:high")

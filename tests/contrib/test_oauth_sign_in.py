@@ -1,11 +1,16 @@
 """Sessions that a sign-in begins or goes on with."""
 
+import asyncio
+import threading
+from dataclasses import replace
+from datetime import timedelta
 from ipaddress import ip_address
 
 import pytest
 
-from authority_queries import Authority
-from authority_queries.contrib.oauth import Passed, Provider
+from authority_queries import AsyncAuthority, Authority, Settings, verify_password
+from authority_queries.contrib.oauth import AsyncProvider, Passed, Provider
+from authority_queries.errors import InvalidArgumentError
 from authority_queries.records import User
 from authority_queries.testing import SampleTenant
 
@@ -62,3 +67,49 @@ def test_a_cookie_that_an_attacker_planted_is_not_used(
     started = sign_in(provider, "bob", planted)
     assert started != planted
     assert authority.verify_session(started) is not None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"registration": "opened"}, "registration must be one of"),
+        ({"signing_alg": "HS256"}, "signing_alg must be one of"),
+        ({"derivation_key": "x" * 32}, "derivation_key must be bytes"),
+        ({"derivation_key": b"x"}, "derivation_key must have"),
+        ({"issuer": None}, "issuer must be a str"),
+        ({"keyring": {}}, "keyring must be a Keyring"),
+        ({"leeway": 10}, "leeway must be"),
+        ({"code_lifetime": timedelta(0)}, "code_lifetime must be longer than 0"),
+        ({"acr_values_supported": "urn:two"}, "acr_values_supported must be"),
+    ],
+)
+def test_wrong_settings_are_refused(
+    wrong: "dict[str, object]", message: str, provider: Provider
+) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        replace(provider.settings, **wrong)  # type: ignore[arg-type]  # wrong
+
+
+def test_a_password_is_hashed_outside_the_event_loop(
+    provider: Provider,
+    authority_settings: Settings,
+    bob: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads: set[int] = set()
+
+    def watched(*args: str, **more: str) -> bool:
+        threads.add(threading.get_ident())
+        return verify_password(*args, **more)
+
+    async def enter() -> object:
+        async with AsyncAuthority.open(authority_settings) as authority:
+            issuer = AsyncProvider(authority, provider.tenant_id, provider.settings)
+            return await issuer.sign_in.check_password("bob", PASSWORD, LOCAL)
+
+    monkeypatch.setattr(
+        "authority_queries.contrib.oauth._async.sign_in.verify_password", watched
+    )
+    assert isinstance(asyncio.run(enter()), Passed)
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads

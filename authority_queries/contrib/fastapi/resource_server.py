@@ -16,6 +16,7 @@ from authority_queries.contrib.oauth import ProtocolError
 from authority_queries.contrib.oauth import Request as OAuthRequest
 from authority_queries.contrib.oauth._async.authentication import prove_key
 from authority_queries.contrib.oauth.challenges import challenged, without_token
+from authority_queries.engine.checks import optional, text_list
 from authority_queries.engine.refusals import refusal
 from authority_queries.errors import ConfigurationError
 from authority_queries.records import VerifiedToken
@@ -24,6 +25,8 @@ from authority_queries.repositories.values import is_confirmed, is_sign_in_suffi
 _MAX_AGE: Final = timedelta(minutes=1)
 _PROOF_LIFETIME: Final = timedelta(minutes=1)
 _SKEW: Final = timedelta(seconds=30)
+_names: Final = text_list(100, 2048)
+_optional_names: Final = optional(_names)
 _WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 
 
@@ -56,6 +59,8 @@ class ResourceServer:
         issuers: Sequence[str] = (),
         scopes: Sequence[str] = (),
     ) -> None:
+        _names("issuers", issuers)
+        _names("scopes", scopes)
         if foreign and tenant_id is None:
             raise refusal("foreign", "needs a tenant_id")
         self._foreign = foreign
@@ -121,8 +126,9 @@ class ResourceServer:
         """Return a dependency: the live token of the request, with these scopes.
 
         `acr_values` and `max_age` require a sign-in (RFC 9470). Refusals are answered
-        with a challenge (RFC 6750 section 3).
+        with a challenge (RFC 6750 section 3). Raises InvalidArgumentError.
         """
+        _optional_names("acr_values", acr_values)
 
         async def verified(request: Request) -> VerifiedToken:
             required = {"scope": " ".join(scopes)}

@@ -4,13 +4,10 @@ import base64
 import hashlib
 import hmac
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from string import ascii_letters, digits
 from typing import Final, cast
-from urllib.parse import urlsplit
 
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
@@ -18,13 +15,14 @@ from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey, import_key
 
 from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.contrib.oauth.outcomes import ErrorCode
+from authority_queries.contrib.oauth.urls import normal_url
 from authority_queries.engine.json_types import JsonObject, JsonValue
 from authority_queries.secrets.signing_keys import SigningKey
 
 # Asymmetric algorithms (RFC 9449 section 11.6); no HMAC, and no "none".
 ALGORITHMS: Final = ("ES256", "ES384", "ES512", "EdDSA", "Ed25519", "PS256", "PS384",
                      "PS512", "RS256", "RS384", "RS512")  # fmt: skip
-_PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _LONGEST: Final = 16384
 # What the parts of a JWT that a stranger wrote may raise: also deep JSON, and members
 # of any type.
@@ -38,9 +36,6 @@ _BROKEN: Final = (
 )
 # Times before 1970 and after 2100 are refused: sums with them could overflow.
 _LAST: Final = 4102444800
-_PORTS: Final = {"https": ":443", "http": ":80"}
-_ESCAPE: Final = re.compile("%([0-9A-Fa-f]{2})")
-_UNRESERVED: Final = frozenset(f"{ascii_letters}{digits}-._~")
 _Key = ECKey | RSAKey | OKPKey
 _KEYS: Final[Mapping[str, type[_Key]]] = {"EC": ECKey, "RSA": RSAKey, "OKP": OKPKey}
 
@@ -80,14 +75,6 @@ def read_id_token(
     except _BROKEN:
         return None
     return claims if claims.get("iss") == issuer else None
-
-
-def is_public_key_set(keys: JsonObject) -> bool:
-    """Return whether a JWK set has only public keys (RFC 7517)."""
-    listed = keys.get("keys")
-    return isinstance(listed, list) and all(
-        isinstance(key, dict) and _PRIVATE.isdisjoint(key) for key in listed
-    )
 
 
 def issuer_of(assertion: str) -> str:
@@ -154,7 +141,7 @@ def check_proof(
     expires_at = issued_at + lifetime + skew
     if (
         claims.get("htm") != method
-        or _normal_url(claims.get("htu")) != _normal_url(url)
+        or normal_url(str(claims.get("htu"))) != normal_url(url)
         or issued_at - skew > now
         or expires_at <= now
         or not _has_hash(claims.get("ath"), access_token)
@@ -185,7 +172,7 @@ def _proof_of(proof: str) -> tuple[_Key, Mapping[str, JsonValue]]:
     unverified = jws.extract_compact(proof[:_LONGEST].encode())
     header = unverified.headers()
     jwk = header["jwk"]
-    if header.get("typ") != "dpop+jwt" or _PRIVATE & jwk.keys():
+    if header.get("typ") != "dpop+jwt" or PRIVATE_MEMBERS & jwk.keys():
         raise ValueError
     key = import_key(jwk)
     if not isinstance(key, _Key):
@@ -222,26 +209,6 @@ def _text(value: JsonValue) -> str:
     if not isinstance(value, str) or not value:
         raise _refused("invalid_client", "jti")
     return value
-
-
-def _normal_url(url: JsonValue) -> str:
-    """Return a URL for comparison, without its query and fragment.
-
-    The scheme, the host, the port and the percent-encoding are normalized (RFC 3986
-    sections 6.2.2 and 6.2.3). Raises ProtocolError.
-    """
-    try:
-        parts = urlsplit(url if isinstance(url, str) else "")
-    except ValueError:
-        raise _refused("invalid_dpop_proof", "htu") from None
-    host = parts.netloc.lower().removesuffix(_PORTS.get(parts.scheme, ""))
-    path = _ESCAPE.sub(_normal_escape, parts.path or "/")
-    return f"{parts.scheme}://{host}{path}"
-
-
-def _normal_escape(escape: re.Match[str]) -> str:
-    character = chr(int(escape[1], 16))
-    return character if character in _UNRESERVED else escape[0].upper()
 
 
 def _base64url(octets: bytes) -> str:

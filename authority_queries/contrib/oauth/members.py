@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from authority_queries.contrib.oauth.answers import ProtocolError
-from authority_queries.contrib.oauth.jose import is_public_key_set
+from authority_queries.contrib.oauth.jose import PRIVATE_MEMBERS
 from authority_queries.contrib.oauth.registered_uris import is_public_uri
 from authority_queries.engine.json_types import JsonObject
 
@@ -65,7 +65,7 @@ def read_key_set(document: JsonObject) -> JsonObject | None:
     keys = document.get("jwks")
     if keys is None:
         return None
-    if not isinstance(keys, dict) or not is_public_key_set(keys):
+    if not isinstance(keys, dict) or not _is_public(keys):
         raise invalid("jwks")
     return keys
 
@@ -73,3 +73,11 @@ def read_key_set(document: JsonObject) -> JsonObject | None:
 def invalid(name: str) -> ProtocolError:
     """Return the refusal of a member."""
     return ProtocolError("invalid_client_metadata", f"{name} is not valid")
+
+
+def _is_public(keys: JsonObject) -> bool:
+    """Return whether a JWK set has only public keys (RFC 7517)."""
+    listed = keys.get("keys")
+    return isinstance(listed, list) and all(
+        isinstance(key, dict) and PRIVATE_MEMBERS.isdisjoint(key) for key in listed
+    )

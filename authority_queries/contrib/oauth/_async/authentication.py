@@ -14,7 +14,9 @@ from authority_queries.contrib.oauth.jose import (
     issuer_of,
 )
 from authority_queries.contrib.oauth.requests import Parameters, Request
+from authority_queries.contrib.oauth.slow_hashes import compute_async
 from authority_queries.credentials import verify_client_secret
+from authority_queries.credentials.client_secrets import is_minted_secret_hash
 from authority_queries.errors import InvalidArgumentError, InvalidValueError
 from authority_queries.records import Client, UsedJtiKind
 from authority_queries.repositories._async.store import AsyncStore
@@ -107,7 +109,13 @@ class AsyncAuthentication:
             tenant_id=self._tenant_id, client_id=client.client_id
         )
         for each in live:
-            if verify_client_secret(each.secret_hash, secret):
+            if is_minted_secret_hash(each.secret_hash):
+                is_right = verify_client_secret(each.secret_hash, secret)
+            else:
+                is_right = await compute_async(
+                    verify_client_secret, each.secret_hash, secret
+                )
+            if is_right:
                 await store.client_secrets.record_use(
                     tenant_id=self._tenant_id, secret_id=each.id
                 )

@@ -16,11 +16,11 @@ from authority_queries.contrib.oauth.decisions import (
     ErrorPage,
     Redirect,
     SignedOut,
-    add_query,
 )
 from authority_queries.contrib.oauth.fetching import AsyncPost
 from authority_queries.contrib.oauth.jose import sign
 from authority_queries.contrib.oauth.requests import Parameters, Request
+from authority_queries.contrib.oauth.urls import add_query
 from authority_queries.engine.json_types import JsonValue
 from authority_queries.records import LiveSession, LogoutNotice
 from authority_queries.repositories._async.store import AsyncStore

@@ -15,7 +15,9 @@ from authority_queries.contrib.oauth.jose import (
     issuer_of,
 )
 from authority_queries.contrib.oauth.requests import Parameters, Request
+from authority_queries.contrib.oauth.slow_hashes import compute
 from authority_queries.credentials import verify_client_secret
+from authority_queries.credentials.client_secrets import is_minted_secret_hash
 from authority_queries.errors import InvalidArgumentError, InvalidValueError
 from authority_queries.records import Client, UsedJtiKind
 from authority_queries.repositories._sync.store import Store
@@ -104,7 +106,11 @@ class Authentication:
             tenant_id=self._tenant_id, client_id=client.client_id
         )
         for each in live:
-            if verify_client_secret(each.secret_hash, secret):
+            if is_minted_secret_hash(each.secret_hash):
+                is_right = verify_client_secret(each.secret_hash, secret)
+            else:
+                is_right = compute(verify_client_secret, each.secret_hash, secret)
+            if is_right:
                 store.client_secrets.record_use(
                     tenant_id=self._tenant_id, secret_id=each.id
                 )

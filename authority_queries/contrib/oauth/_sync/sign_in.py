@@ -5,6 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from authority_queries.contrib.oauth._sync.endpoint import Endpoint
 from authority_queries.contrib.oauth.sign_ins import Passed, Refused, unseal_passed
+from authority_queries.contrib.oauth.slow_hashes import compute
 from authority_queries.credentials import (
     hash_password,
     password_needs_rehash,
@@ -41,7 +42,8 @@ class SignIn(Endpoint):
             user = store.users.get_by_username(
                 tenant_id=self._tenant_id, username=username
             )
-            is_right = verify_password(
+            is_right = compute(
+                verify_password,
                 None if user is None else user.password_hash,
                 password,
                 imported=self._settings.imported_password_hash,
@@ -198,7 +200,7 @@ class SignIn(Endpoint):
                 tenant_id=self._tenant_id,
                 user_id=user.id,
                 row_version=user.row_version,
-                password_hash=hash_password(password),
+                password_hash=compute(hash_password, password),
             )
         except ConcurrencyConflictError:
             return  # another change was faster: the next sign-in rehashes
