@@ -60,6 +60,7 @@ def proof(key: ECKey, method: str, url: str, **more: object) -> tuple[str, str]:
 
 
 def ath(token: str) -> str:
+    """Return the hash of an access token for a proof."""
     digest = hashlib.sha256(token.encode()).digest()
     return urlsafe_b64encode(digest).rstrip(b"=").decode()
 

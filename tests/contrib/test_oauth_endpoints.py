@@ -16,11 +16,13 @@ from authority_queries.contrib.oauth import (
     AskConsent,
     ErrorPage,
     Fetched,
+    Outgoing,
     Provider,
     SignIn,
     outcomes,
     unseal,
 )
+from authority_queries.contrib.oauth.fetching import DOCUMENT_OCTETS
 from authority_queries.engine.json_types import JsonValue
 from authority_queries.records import (
     ClientTokenIssuanceOutcome,
@@ -286,20 +288,28 @@ def test_a_token_of_a_proof_needs_a_proof_of_the_same_key(
     token = str(tokens["access_token"])
     url = ISSUER + "/userinfo"
 
-    def ask(*headers: tuple[str, str]) -> int:
-        given = [("Authorization", f"DPoP {token}"), *headers]
-        return provider.userinfo.answer(replace(get("/userinfo"), headers=given)).status
+    def ask(*headers: tuple[str, str], scheme: str = "DPoP") -> tuple[int, str]:
+        given = [("Authorization", f"{scheme} {token}"), *headers]
+        request = replace(get("/userinfo"), headers=given)
+        answer = provider.userinfo.answer(request)
+        challenge = answer.headers.get("www-authenticate", "")
+        assert challenge.startswith("DPoP ") == (answer.status != 200)
+        assert ('algs="ES256 ' in challenge) == (answer.status != 200)
+        return answer.status, challenge.partition('error="')[2].partition('"')[0]
 
     right = proof(key, "GET", url, ath=ath(token))
-    assert [ask(right), ask(right)] == [200, 401]
-    assert ask() == 401
-    assert ask(proof(thief, "GET", url, ath=ath(token))) == 401
-    assert ask(proof(key, "POST", url, ath=ath(token))) == 401
-    assert ask(proof(key, "GET", url)) == 401
-    old = proof(key, "GET", url, ath=ath(token), iat=int(time.time()) - 600)
-    assert ask(old) == 401
-    stolen = replace(get("/userinfo"), headers=[bearer(token)])
-    assert provider.userinfo.answer(stolen).status == 401
+    assert [ask(right), ask(right)] == [(200, ""), (401, "invalid_dpop_proof")]
+    assert ask() == (401, "invalid_token")
+    assert ask(proof(thief, "GET", url, ath=ath(token))) == (401, "invalid_token")
+    assert ask(scheme="Bearer") == (401, "invalid_token")
+    for wrong in (
+        proof(key, "POST", url, ath=ath(token)),
+        proof(key, "GET", url),
+        proof(key, "GET", url, ath=ath(token), iat=int(time.time()) - 600),
+    ):
+        assert ask(wrong) == (401, "invalid_dpop_proof")
+    nothing = provider.userinfo.answer(get("/userinfo"))
+    assert (nothing.status, nothing.headers["www-authenticate"]) == (401, "Bearer")
 
 
 def test_a_device_waits_for_its_person(
@@ -419,23 +429,23 @@ def test_a_client_may_be_the_url_of_its_metadata(
     fetched: list[str] = []
     document: dict[str, JsonValue] = {"client_id": url, "redirect_uris": [CALLBACK]}
 
-    def fetch(address: str) -> Fetched:
-        fetched.append(address)
-        if address != url:
-            raise ConnectionError
-        return Fetched(document={**document}, max_age=timedelta(hours=1))
+    class Documents(Outgoing):
+        def fetch(self, url: str, *, most_octets: int = DOCUMENT_OCTETS) -> Fetched:
+            fetched.append(url)
+            if "unreachable" in url:
+                raise ConnectionError
+            return Fetched(document={**document}, max_age=timedelta(hours=1))
 
     of_urls = Provider(
         provider.authorization._authority,
         provider.tenant_id,
-        provider.settings,
-        fetch=fetch,
+        replace(provider.settings, metadata_documents=True),
+        sender=Documents(),
     )
     for _ in range(2):
         assert asked(of_urls, client_id=url).client_id == url
     assert fetched == [url]
-    document["client_id"] = "https://other.example/metadata.json"
-    for client_id in (url + "x", "https://other.example/metadata.json"):
+    for client_id in (url + "?unreachable", url + "?of-another-client"):
         request = get("/authorize", client_id=client_id, response_type="code")
         assert isinstance(of_urls.authorization.begin(request), ErrorPage)
 

@@ -10,6 +10,7 @@ from authlib.oauth2.rfc6749 import JsonRequest, OAuth2Request
 
 from authority_queries.contrib.oauth import (
     Answer,
+    Decision,
     ErrorPage,
     ProtocolError,
     Redirect,
@@ -64,6 +65,21 @@ class RedirectedError(OAuth2Error):
 def page_error(page: ErrorPage) -> RefusedError:
     """Return the error of a request that must not be redirected."""
     return RefusedError(ProtocolError(page.error, page.description))
+
+
+def refused(decision: Decision) -> Exception:
+    """Return the error of a request for authorization that is refused."""
+    if isinstance(decision, Redirect):
+        return RedirectedError(decision)
+    assert isinstance(decision, ErrorPage)  # noqa: S101 -- begin returns no other
+    return page_error(decision)
+
+
+def query_of(request: OAuth2Request) -> list[tuple[str, str]]:
+    """Return the parameters of a request for authorization, of its URL and form."""
+    payload = request.payload
+    lists = {} if payload is None else payload.datalist
+    return [(name, value) for name, values in lists.items() for value in values]
 
 
 @contextmanager

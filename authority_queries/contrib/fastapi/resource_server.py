@@ -15,12 +15,18 @@ from authority_queries.contrib.fastapi.requests import read_head
 from authority_queries.contrib.oauth import ProtocolError
 from authority_queries.contrib.oauth import Request as OAuthRequest
 from authority_queries.contrib.oauth._async.authentication import prove_key
-from authority_queries.contrib.oauth.challenges import challenged, without_token
+from authority_queries.contrib.oauth.challenges import (
+    challenged,
+    check_presented,
+    needs_proof,
+    without_token,
+)
+from authority_queries.contrib.oauth.urls import is_origin, is_resource, origin_of
 from authority_queries.engine.checks import optional, text_list
 from authority_queries.engine.refusals import refusal
 from authority_queries.errors import ConfigurationError
 from authority_queries.records import VerifiedToken
-from authority_queries.repositories.values import is_confirmed, is_sign_in_sufficient
+from authority_queries.repositories.values import is_sign_in_sufficient
 
 _MAX_AGE: Final = timedelta(minutes=1)
 _PROOF_LIFETIME: Final = timedelta(minutes=1)
@@ -28,6 +34,10 @@ _SKEW: Final = timedelta(seconds=30)
 _names: Final = text_list(100, 2048)
 _optional_names: Final = optional(_names)
 _WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
+_NOT_RUNNING: Final = (
+    "the lifespan of the ResourceServer is not running: pass lifespan=server.lifespan "
+    "to FastAPI. The lifespan of a mounted application does not run"
+)
 
 
 class ResourceServer:
@@ -37,7 +47,8 @@ class ResourceServer:
       resource.
     - `tenant_id`: the only tenant whose tokens it accepts. None accepts those of all:
       compare `token.tenant_id` with what the request is about.
-    - `origin`: its scheme and host, with which DPoP proofs are compared.
+    - `origin`: its scheme and host, with which DPoP proofs are compared. By default
+      those of `resource`.
     - `max_age`: for how long an answer is kept while the feed is followed.
     - `foreign`: whether it accepts strings of another store, from which the tenant was
       imported. It needs a `tenant_id`.
@@ -49,7 +60,7 @@ class ResourceServer:
     def __init__(
         self,
         *,
-        origin: str,
+        origin: str | None = None,
         resource: str | None = None,
         tenant_id: UUID | None = None,
         settings: Settings | None = None,
@@ -63,8 +74,12 @@ class ResourceServer:
         _names("scopes", scopes)
         if foreign and tenant_id is None:
             raise refusal("foreign", "needs a tenant_id")
+        if origin is not None and not is_origin(origin):
+            raise refusal("origin", "must be like https://api.example")
+        if resource is not None and not is_resource(resource):
+            raise refusal("resource", "must be an absolute URI without a fragment")
         self._foreign = foreign
-        self._origin = origin
+        self._origin = origin or origin_of(resource)
         self._resource = resource
         self._tenant_id = tenant_id
         self._settings = settings
@@ -72,26 +87,25 @@ class ResourceServer:
         self._certificate_header = certificate_header
         self._issuers = issuers
         self._scopes = scopes
-        self._authority: AsyncAuthority | None = None
-        self._verifier: AsyncVerifier | None = None
+        self._opened: tuple[AsyncAuthority, AsyncVerifier] | None = None
 
     @asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        """Connect while the application runs: `FastAPI(lifespan=server.lifespan)`."""
+        """Connect while the application runs: `FastAPI(lifespan=server.lifespan)`.
+
+        A lifespan of your own enters it: `async with server.lifespan(app):`.
+        """
         async with (
             AsyncAuthority.open(self._settings) as authority,
             authority.verifier(max_age=self._max_age) as verifier,
         ):
-            self._authority, self._verifier = authority, verifier
+            self._opened = authority, verifier
             yield
 
     @property
     def authority(self) -> AsyncAuthority:
         """The open authority, for units of work."""
-        if self._authority is None:
-            message = "pass lifespan=server.lifespan to FastAPI"
-            raise RuntimeError(message)
-        return self._authority
+        return self._open()[0]
 
     def metadata_routes(self) -> APIRouter:
         """Return the route of the API's metadata (RFC 9728 section 3).
@@ -158,34 +172,39 @@ class ResourceServer:
         async with self.authority.tenant(token.tenant_id) as store:
             yield store
 
+    def _open(self) -> tuple[AsyncAuthority, AsyncVerifier]:
+        if self._opened is None:
+            raise ConfigurationError(_NOT_RUNNING)
+        return self._opened
+
     async def _verified(
         self, request: Request, required: Mapping[str, str]
     ) -> VerifiedToken:
+        _, verifier = self._open()
         is_dpop = False
         try:
             read = read_head(request, self._origin, self._certificate_header)
             presented = read.bearer()
             if presented is None:
                 raise self._refused(None, required)
-            is_dpop = presented[0] == "dpop"
-            return await self._judged(read, presented[1], is_dpop=is_dpop)
+            scheme, string = presented
+            live = await verifier.verify_token(
+                string,
+                tenant_id=self._tenant_id,
+                resource=self._resource,
+                foreign=self._foreign,
+            )
+            is_dpop = needs_proof(live, scheme)
+            return await self._confirmed(read, live, string, scheme)
         except ProtocolError as error:
             raise self._refused(error, {}, is_dpop=is_dpop) from None
 
-    async def _judged(
-        self, read: OAuthRequest, string: str, *, is_dpop: bool
+    async def _confirmed(
+        self, read: OAuthRequest, live: VerifiedToken | None, string: str, scheme: str
     ) -> VerifiedToken:
-        assert self._verifier is not None, "lifespan"  # noqa: S101 -- as in authority
-        live = await self._verifier.verify_token(
-            string,
-            tenant_id=self._tenant_id,
-            resource=self._resource,
-            foreign=self._foreign,
-        )
-        if live is None:
-            raise ProtocolError("invalid_token", "the token is not valid")
+        """Return a live token whose key the request proves. Raises ProtocolError."""
         jkt = None
-        if is_dpop:
+        if live is not None and scheme == "dpop":
             async with self.authority.tenant(live.tenant_id, autocommit=True) as store:
                 jkt = await prove_key(
                     store,
@@ -195,11 +214,7 @@ class ResourceServer:
                     lifetime=_PROOF_LIFETIME,
                     skew=_SKEW,
                 )
-        thumbprint = read.certificate_thumbprint
-        is_right = is_confirmed(live, jkt=jkt, x5t_s256=thumbprint)
-        if not is_right or (is_dpop and jkt is None):
-            raise ProtocolError("invalid_token", "the token is not valid")
-        return live
+        return check_presented(live, scheme, jkt, read.certificate_thumbprint)
 
     def _refused(
         self,

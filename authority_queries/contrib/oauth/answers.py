@@ -23,14 +23,15 @@ class Answer:
     """An HTTP response. `body` is sent as JSON; None is an empty body."""
 
     status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: JsonObject | None = field(default=None, repr=False)
 
 
 class ProtocolError(AuthorityError):
     """A request is refused. `error` is the code that OAuth defines for it.
 
-    `description` is for the client's developer, and never repeats a value.
+    `description` is for the client's developer, and never repeats a value. `status`:
+    that of the response, if it is not the one of the code.
     """
 
     def __init__(

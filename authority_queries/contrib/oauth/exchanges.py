@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from authority_queries.contrib.oauth.answers import ProtocolError
-from authority_queries.contrib.oauth.presented import read_grant
+from authority_queries.contrib.oauth.presented import parse_grant
 from authority_queries.contrib.oauth.requests import Parameters
 from authority_queries.secrets import TokenString
 
@@ -41,7 +41,7 @@ def _read(parameters: Parameters, name: str, tenant_id: UUID) -> TokenString:
         raise ProtocolError("invalid_request", message)
     token = parameters.require(name)
     try:
-        return read_grant(token, "access", tenant_id)
+        return parse_grant(token, "access", tenant_id)
     except ProtocolError:
         message = f"{name} is not valid"
         raise ProtocolError("invalid_request", message) from None

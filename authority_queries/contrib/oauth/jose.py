@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
@@ -36,8 +36,12 @@ _BROKEN: Final = (
 )
 # Times before 1970 and after 2100 are refused: sums with them could overflow.
 _LAST: Final = 4102444800
-_Key = ECKey | RSAKey | OKPKey
-_KEYS: Final[Mapping[str, type[_Key]]] = {"EC": ECKey, "RSA": RSAKey, "OKP": OKPKey}
+PrivateKey: TypeAlias = ECKey | RSAKey | OKPKey
+_KEYS: Final[Mapping[str, type[PrivateKey]]] = {
+    "EC": ECKey,
+    "RSA": RSAKey,
+    "OKP": OKPKey,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +56,12 @@ class Assertion:
 def sign(key: SigningKey, claims: JsonObject, typ: str) -> str:
     """Return a signed JWT with the kid of the key in its header."""
     header = {"alg": key.alg, "kid": key.kid, "typ": typ}
-    signer = _KEYS[str(key.public_jwk["kty"])].import_key(key.private_key)
-    return jwt.encode(header, dict(claims), signer, algorithms=[key.alg])
+    return jwt.encode(header, dict(claims), signer_of(key), algorithms=[key.alg])
+
+
+def signer_of(key: SigningKey) -> PrivateKey:
+    """Return the private key for joserfc."""
+    return _KEYS[str(key.public_jwk["kty"])].import_key(key.private_key)
 
 
 def half_hash(token: str, alg: str) -> str:
@@ -87,20 +95,42 @@ def issuer_of(assertion: str) -> str:
     return issuer if isinstance(issuer, str) else ""
 
 
-def check_client_assertion(
-    assertion: str,
-    keys: JsonObject,
+def verified_claims(assertion: str, keys: JsonObject) -> Mapping[str, JsonValue]:
+    """Return the claims of a JWT that a key of the client signed.
+
+    Raises ProtocolError.
+    """
+    try:
+        return _verified(assertion, keys)
+    except _BROKEN:
+        raise _refused("invalid_client", "the client assertion") from None
+
+
+def read_unverified(assertion: str) -> tuple[str | None, Mapping[str, JsonValue]]:
+    """Return the kid and the claims of a client's JWT. Raises ProtocolError.
+
+    They only decide whether it is worth while to fetch the client's keys.
+    """
+    try:
+        unverified = jws.extract_compact(assertion[:_LONGEST].encode())
+        header, claims = unverified.headers(), _claims(unverified.payload)
+        kid = header.get("kid")
+        if header["alg"] not in ALGORITHMS or not isinstance(kid, str | None):
+            raise ValueError
+    except _BROKEN:
+        raise _refused("invalid_client", "the client assertion") from None
+    return kid, claims
+
+
+def check_claims(
+    claims: Mapping[str, JsonValue],
     *,
     client_id: str,
     audiences: frozenset[str],
     now: datetime,
     skew: timedelta,
 ) -> Assertion:
-    """Check a client's JWT (RFC 7523 section 3). Raises ProtocolError."""
-    try:
-        claims = _verified(assertion, keys)
-    except _BROKEN:
-        raise _refused("invalid_client", "the client assertion") from None
+    """Check the claims of a client's JWT (RFC 7523 section 3). Raises ProtocolError."""
     audience = claims.get("aud")
     named = audience if isinstance(audience, list) else [audience]
     expires_at = _moment(claims.get("exp"), "invalid_client")
@@ -168,14 +198,14 @@ def _keys_of(keys: JsonObject) -> list[dict[str, str | list[str]]]:
     return [key for key in listed if key.get("use", "sig") == "sig"]
 
 
-def _proof_of(proof: str) -> tuple[_Key, Mapping[str, JsonValue]]:
+def _proof_of(proof: str) -> tuple[PrivateKey, Mapping[str, JsonValue]]:
     unverified = jws.extract_compact(proof[:_LONGEST].encode())
     header = unverified.headers()
     jwk = header["jwk"]
     if header.get("typ") != "dpop+jwt" or PRIVATE_MEMBERS & jwk.keys():
         raise ValueError
     key = import_key(jwk)
-    if not isinstance(key, _Key):
+    if not isinstance(key, PrivateKey):
         raise TypeError
     found = jws.deserialize_compact(proof[:_LONGEST], key, algorithms=ALGORITHMS)
     return key, _claims(found.payload)

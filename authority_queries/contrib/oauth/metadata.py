@@ -70,6 +70,7 @@ def discovery(settings: ProviderSettings, scopes: Sequence[str]) -> JsonObject:
         "frontchannel_logout_session_supported": True,
         "tls_client_certificate_bound_access_tokens": True,
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "client_id_metadata_document_supported": settings.metadata_documents,
     }
     if settings.registration != "closed":
         members["registration_endpoint"] = settings.url(endpoints.registration)

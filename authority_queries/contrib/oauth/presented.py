@@ -36,7 +36,7 @@ def read_tokens(
         return []
 
 
-def read_grant(token: str, kind: TokenKind, tenant_id: UUID) -> TokenString:
+def parse_grant(token: str, kind: TokenKind, tenant_id: UUID) -> TokenString:
     """Parse a grant of this tenant. Raises ProtocolError."""
     try:
         found = parse_token(token, kind=kind)

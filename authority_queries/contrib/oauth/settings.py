@@ -106,6 +106,7 @@ class ProviderSettings:
       `initial_access_token`, or everybody.
     - `registration_grant_types`: what a client that registers, or has a metadata
       document, may use. By default those at which a person consents.
+    - `metadata_documents`: whether a client_id may be the URL of the client's metadata.
     - `accepts_foreign_tokens`: whether endpoints accept strings of the store that the
       tenant came from, while an operator lets the tenant accept them.
     - `imported_password_hash`: any one hash of the store that users came from, as long
@@ -131,12 +132,15 @@ class ProviderSettings:
     registration: Literal["closed", "token", "open"] = "closed"
     initial_access_token: str | None = field(default=None, repr=False)
     registration_grant_types: Sequence[str] = _WITH_A_PERSON
+    metadata_documents: bool = False
     accepts_foreign_tokens: bool = False
     imported_password_hash: str | None = field(default=None, repr=False)
     acr_values_supported: Sequence[str] = ()
     endpoints: Endpoints = Endpoints()
     claims: Claims = standard_claims
-    metadata: Mapping[str, str | bool | Sequence[str]] = field(default_factory=dict)
+    metadata: Mapping[str, str | bool | Sequence[str]] = field(
+        default_factory=dict[str, str | bool | Sequence[str]]
+    )
 
     def __post_init__(self) -> None:
         _check_types(self)

@@ -6,6 +6,8 @@ from string import ascii_letters, digits
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
+from authority_queries.engine.refusals import refusal
+
 _PORTS: Final = {"https": ":443", "http": ":80"}
 _ESCAPE: Final = re.compile("%([0-9A-Fa-f]{2})")
 _UNRESERVED: Final = frozenset(f"{ascii_letters}{digits}-._~")
@@ -37,3 +39,23 @@ def add_query(uri: str, members: Mapping[str, str]) -> str:
         return uri
     separator = "&" if urlsplit(uri).query else "" if uri.endswith("?") else "?"
     return f"{uri}{separator}{urlencode(members)}"
+
+
+def origin_of(resource: str | None) -> str:
+    """Return the scheme and host of a resource. Raises InvalidArgumentError."""
+    parts = urlsplit(resource or "")
+    if not parts.netloc:
+        raise refusal("origin", "must be set if resource is not a URL")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def is_origin(text: str) -> bool:
+    """Return whether a text is a scheme and a host, and nothing else."""
+    parts = urlsplit(text)
+    return text == f"{parts.scheme}://{parts.netloc}" and parts.hostname is not None
+
+
+def is_resource(text: str) -> bool:
+    """Return whether a text is an absolute URI without a fragment (RFC 8707)."""
+    parts = urlsplit(text)
+    return bool(parts.scheme) and "#" not in text

@@ -5,7 +5,7 @@ from uuid import UUID
 from authority_queries.contrib.oauth._async.authorization_checks import check_request
 from authority_queries.contrib.oauth._async.endpoint import (
     REFUSALS,
-    AsyncEndpoint,
+    AsyncPart,
     refusal_of,
 )
 from authority_queries.contrib.oauth._async.metadata_documents import (
@@ -32,7 +32,7 @@ from authority_queries.secrets import mint_token
 from authority_queries.service._async.authority import AsyncAuthority
 
 
-class AsyncAuthorization(AsyncEndpoint):
+class AsyncAuthorization(AsyncPart):
     """Reads requests, and decides what the browser sees next."""
 
     def __init__(

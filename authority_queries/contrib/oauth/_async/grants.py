@@ -1,5 +1,6 @@
 """The grants of the token endpoint."""
 
+from collections.abc import Sequence
 from uuid import uuid4
 
 from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint, refuse
@@ -12,7 +13,7 @@ from authority_queries.contrib.oauth.outcomes import (
     POLL,
     REDEMPTION,
 )
-from authority_queries.contrib.oauth.presented import read_grant
+from authority_queries.contrib.oauth.presented import parse_grant
 from authority_queries.contrib.oauth.requests import Parameters
 from authority_queries.contrib.oauth.scopes import check_scopes
 from authority_queries.contrib.oauth.tokens import id_token, seconds_until, token_answer
@@ -35,7 +36,7 @@ class AsyncGrants(AsyncEndpoint):
         self, store: AsyncStore, presenter: Presenter, parameters: Parameters
     ) -> Answer:
         """Redeem an authorization code (RFC 6749 section 4.1.3)."""
-        code = read_grant(
+        code = parse_grant(
             parameters.require("code"), "authorization_code", self._tenant_id
         )
         access = mint_token("access", self._tenant_id)
@@ -85,7 +86,7 @@ class AsyncGrants(AsyncEndpoint):
         self, store: AsyncStore, presenter: Presenter, parameters: Parameters
     ) -> Answer:
         """Answer a device's poll (RFC 8628 section 3.4)."""
-        given = read_grant(
+        given = parse_grant(
             parameters.require("device_code"), "device_code", self._tenant_id
         )
         poll = await store.device_authorizations.poll(
@@ -115,14 +116,21 @@ class AsyncGrants(AsyncEndpoint):
         )
 
     async def issue_to_client(
-        self, store: AsyncStore, presenter: Presenter, parameters: Parameters
+        self,
+        store: AsyncStore,
+        presenter: Presenter,
+        parameters: Parameters,
+        known: Sequence[str] | None = None,
     ) -> Answer:
-        """Issue a token to the client itself (RFC 6749 section 4.4)."""
+        """Issue a token to the client itself (RFC 6749 section 4.4).
+
+        `known` has the requested scopes that the tenant has, if they were read.
+        """
         if parameters.details():
             message = "a client has no authorization_details of its own"
             raise ProtocolError("invalid_authorization_details", message)
-        requested = parameters.words("scope") or []
-        known = await store.scopes.resolve(tenant_id=self._tenant_id, names=requested)
+        if known is None:
+            known = await self._known_scopes(store, parameters)
         access = mint_token("access", self._tenant_id)
         issuance = await store.grants.issue_to_client(
             tenant_id=self._tenant_id,
@@ -130,7 +138,7 @@ class AsyncGrants(AsyncEndpoint):
             client_id=presenter.client.client_id,
             lifetime=self._settings.access_token_lifetime,
             scopes=check_scopes(
-                presenter.client, requested, (each.name for each in known)
+                presenter.client, parameters.words("scope") or [], known
             ),
             resources=parameters.all("resource") or [],
             cnf_jkt=presenter.jkt,
@@ -188,7 +196,7 @@ class AsyncGrants(AsyncEndpoint):
         if "openid" in redemption.scopes and redemption.user_id is not None:
             more["id_token"] = id_token(
                 self._context,
-                await self._signing_key(store),
+                await self.signing_key(store),
                 presenter,
                 redemption,
                 access.token,

@@ -6,18 +6,19 @@ from typing import Final
 
 from authority_queries.contrib.oauth._async.endpoint import (
     REFUSALS,
-    AsyncEndpoint,
+    AsyncPart,
     refusal_of,
 )
 from authority_queries.contrib.oauth._async.hints import read_hint
 from authority_queries.contrib.oauth.answers import ProtocolError
+from authority_queries.contrib.oauth.context import Context
 from authority_queries.contrib.oauth.decisions import (
     AskSignOut,
     ErrorPage,
     Redirect,
     SignedOut,
 )
-from authority_queries.contrib.oauth.fetching import AsyncPost
+from authority_queries.contrib.oauth.fetching import AsyncSender
 from authority_queries.contrib.oauth.jose import sign
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.contrib.oauth.urls import add_query
@@ -25,6 +26,7 @@ from authority_queries.engine.json_types import JsonValue
 from authority_queries.records import LiveSession, LogoutNotice
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.secrets.signing_keys import SigningKey
+from authority_queries.service._async.authority import AsyncAuthority
 
 _EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
 _LEASE: Final = timedelta(minutes=1)
@@ -33,8 +35,14 @@ _MOST_FRAMES: Final = 20  # of the clients of a session
 _DELIVERED: Final = frozenset({200, 204})
 
 
-class AsyncLogout(AsyncEndpoint):
+class AsyncLogout(AsyncPart):
     """Ends sessions (OpenID Connect RP-Initiated Logout 1.0)."""
+
+    def __init__(
+        self, authority: AsyncAuthority, context: Context, sender: AsyncSender
+    ) -> None:
+        super().__init__(authority, context)
+        self._sender = sender
 
     async def begin(
         self, request: Request, cookie: str | None
@@ -80,29 +88,25 @@ class AsyncLogout(AsyncEndpoint):
             if (uri := client.frontchannel_logout_uri) is not None
         ]
 
-    async def deliver_notices(self, post: AsyncPost) -> int:
+    async def deliver_notices(self) -> int:
         """Deliver a batch of back-channel notices. Return how many were claimed.
 
-        `post` sends a form to a URL, follows no redirect, waits for some seconds at
-        most, and returns the status. An error of it counts as a failure. Call this
-        repeatedly, in any number of processes.
+        Call this repeatedly, in any number of processes.
         """
         async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
             notices = await store.logout_notices.claim(
                 tenant_id=self._tenant_id, lease=_LEASE
             )
-            key = await self._signing_key(store) if notices else None
+            key = await self.signing_key(store) if notices else None
         for notice in notices:
             assert key is not None  # noqa: S101 -- there are notices
-            await self._deliver(notice, key, post)
+            await self._deliver(notice, key)
         return len(notices)
 
-    async def _deliver(
-        self, notice: LogoutNotice, key: SigningKey, post: AsyncPost
-    ) -> None:
+    async def _deliver(self, notice: LogoutNotice, key: SigningKey) -> None:
         form = {"logout_token": self._logout_token(notice, key)}
         try:
-            status = await post(notice.backchannel_logout_uri, form)
+            status = await self._sender.post(notice.backchannel_logout_uri, form)
             error = f"status {status}"
         except OSError as failure:
             status, error = 0, type(failure).__name__

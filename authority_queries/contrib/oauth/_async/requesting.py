@@ -70,10 +70,9 @@ class AsyncDeviceAuthorization(AsyncEndpoint):
 
     async def _answer(self, store: AsyncStore, request: Request) -> Answer:
         parameters = Parameters(request.parameters)
-        presenter = await self._authentication.present(store, request, parameters)
+        presenter, known = await self._present_with_scopes(store, request, parameters)
         requested = parameters.words("scope") or []
-        known = await store.scopes.resolve(tenant_id=self._tenant_id, names=requested)
-        check_scopes(presenter.client, requested, (each.name for each in known))
+        check_scopes(presenter.client, requested, known)
         minted = mint_token("device_code", self._tenant_id)
         user_code = mint_user_code()
         created = await store.device_authorizations.create(

@@ -12,6 +12,11 @@ class AsyncTokenEndpoint(AsyncGrants):
 
     async def _answer(self, store: AsyncStore, request: Request) -> Answer:
         parameters = Parameters(request.parameters)
+        if parameters.get("grant_type") == "client_credentials":
+            presenter, known = await self._present_with_scopes(
+                store, request, parameters
+            )
+            return await self.issue_to_client(store, presenter, parameters, known)
         presenter = await self._authentication.present(store, request, parameters)
         if presenter.jkt is None and DPOP in presenter.client.requirements:
             raise ProtocolError("invalid_dpop_proof", "a DPoP proof is missing")
@@ -20,8 +25,6 @@ class AsyncTokenEndpoint(AsyncGrants):
                 grant = self.redeem_code
             case "refresh_token":
                 grant = self.refresh
-            case "client_credentials":
-                grant = self.issue_to_client
             case "urn:ietf:params:oauth:grant-type:device_code":
                 grant = self.redeem_device_code
             case "urn:ietf:params:oauth:grant-type:token-exchange":

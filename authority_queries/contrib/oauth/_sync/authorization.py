@@ -6,7 +6,7 @@ from uuid import UUID
 from authority_queries.contrib.oauth._sync.authorization_checks import check_request
 from authority_queries.contrib.oauth._sync.endpoint import (
     REFUSALS,
-    Endpoint,
+    Part,
     refusal_of,
 )
 from authority_queries.contrib.oauth._sync.metadata_documents import (
@@ -33,7 +33,7 @@ from authority_queries.secrets import mint_token
 from authority_queries.service._sync.authority import Authority
 
 
-class Authorization(Endpoint):
+class Authorization(Part):
     """Reads requests, and decides what the browser sees next."""
 
     def __init__(

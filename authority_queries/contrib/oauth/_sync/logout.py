@@ -7,18 +7,19 @@ from typing import Final
 
 from authority_queries.contrib.oauth._sync.endpoint import (
     REFUSALS,
-    Endpoint,
+    Part,
     refusal_of,
 )
 from authority_queries.contrib.oauth._sync.hints import read_hint
 from authority_queries.contrib.oauth.answers import ProtocolError
+from authority_queries.contrib.oauth.context import Context
 from authority_queries.contrib.oauth.decisions import (
     AskSignOut,
     ErrorPage,
     Redirect,
     SignedOut,
 )
-from authority_queries.contrib.oauth.fetching import Post
+from authority_queries.contrib.oauth.fetching import Sender
 from authority_queries.contrib.oauth.jose import sign
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.contrib.oauth.urls import add_query
@@ -26,6 +27,7 @@ from authority_queries.engine.json_types import JsonValue
 from authority_queries.records import LiveSession, LogoutNotice
 from authority_queries.repositories._sync.store import Store
 from authority_queries.secrets.signing_keys import SigningKey
+from authority_queries.service._sync.authority import Authority
 
 _EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
 _LEASE: Final = timedelta(minutes=1)
@@ -34,8 +36,12 @@ _MOST_FRAMES: Final = 20  # of the clients of a session
 _DELIVERED: Final = frozenset({200, 204})
 
 
-class Logout(Endpoint):
+class Logout(Part):
     """Ends sessions (OpenID Connect RP-Initiated Logout 1.0)."""
+
+    def __init__(self, authority: Authority, context: Context, sender: Sender) -> None:
+        super().__init__(authority, context)
+        self._sender = sender
 
     def begin(
         self, request: Request, cookie: str | None
@@ -77,27 +83,25 @@ class Logout(Endpoint):
             if (uri := client.frontchannel_logout_uri) is not None
         ]
 
-    def deliver_notices(self, post: Post) -> int:
+    def deliver_notices(self) -> int:
         """Deliver a batch of back-channel notices. Return how many were claimed.
 
-        `post` sends a form to a URL, follows no redirect, waits for some seconds at
-        most, and returns the status. An error of it counts as a failure. Call this
-        repeatedly, in any number of processes.
+        Call this repeatedly, in any number of processes.
         """
         with self._authority.tenant(self._tenant_id, autocommit=True) as store:
             notices = store.logout_notices.claim(
                 tenant_id=self._tenant_id, lease=_LEASE
             )
-            key = self._signing_key(store) if notices else None
+            key = self.signing_key(store) if notices else None
         for notice in notices:
             assert key is not None  # noqa: S101 -- there are notices
-            self._deliver(notice, key, post)
+            self._deliver(notice, key)
         return len(notices)
 
-    def _deliver(self, notice: LogoutNotice, key: SigningKey, post: Post) -> None:
+    def _deliver(self, notice: LogoutNotice, key: SigningKey) -> None:
         form = {"logout_token": self._logout_token(notice, key)}
         try:
-            status = post(notice.backchannel_logout_uri, form)
+            status = self._sender.post(notice.backchannel_logout_uri, form)
             error = f"status {status}"
         except OSError as failure:
             status, error = 0, type(failure).__name__

@@ -71,10 +71,9 @@ class DeviceAuthorization(Endpoint):
 
     def _answer(self, store: Store, request: Request) -> Answer:
         parameters = Parameters(request.parameters)
-        presenter = self._authentication.present(store, request, parameters)
+        presenter, known = self._present_with_scopes(store, request, parameters)
         requested = parameters.words("scope") or []
-        known = store.scopes.resolve(tenant_id=self._tenant_id, names=requested)
-        check_scopes(presenter.client, requested, (each.name for each in known))
+        check_scopes(presenter.client, requested, known)
         minted = mint_token("device_code", self._tenant_id)
         user_code = mint_user_code()
         created = store.device_authorizations.create(

@@ -13,6 +13,9 @@ class TokenEndpoint(Grants):
 
     def _answer(self, store: Store, request: Request) -> Answer:
         parameters = Parameters(request.parameters)
+        if parameters.get("grant_type") == "client_credentials":
+            presenter, known = self._present_with_scopes(store, request, parameters)
+            return self.issue_to_client(store, presenter, parameters, known)
         presenter = self._authentication.present(store, request, parameters)
         if presenter.jkt is None and DPOP in presenter.client.requirements:
             raise ProtocolError("invalid_dpop_proof", "a DPoP proof is missing")
@@ -21,8 +24,6 @@ class TokenEndpoint(Grants):
                 grant = self.redeem_code
             case "refresh_token":
                 grant = self.refresh
-            case "client_credentials":
-                grant = self.issue_to_client
             case "urn:ietf:params:oauth:grant-type:device_code":
                 grant = self.redeem_device_code
             case "urn:ietf:params:oauth:grant-type:token-exchange":
