@@ -1,4 +1,4 @@
-"""What a browser sees next."""
+"""Decisions about a browser: redirects and pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

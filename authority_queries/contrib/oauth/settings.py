@@ -1,4 +1,4 @@
-"""How a provider answers."""
+"""The settings of a provider."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Who sends a request, and which keys it proves."""
+"""The client of a request, and the keys that the request proves."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

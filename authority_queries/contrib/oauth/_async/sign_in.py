@@ -134,7 +134,7 @@ class AsyncSignIn(AsyncPart):
         acr: str | None,
     ) -> bool:
         """Replace the cookie of the user's own session. End that of another user."""
-        live = await self._authority.verify_session(cookie, tenant_id=self._tenant_id)
+        live = await self.session(cookie)
         if live is None:
             return False
         if live.user_id != passed.user_id:

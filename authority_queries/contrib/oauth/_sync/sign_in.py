@@ -135,7 +135,7 @@ class SignIn(Part):
         acr: str | None,
     ) -> bool:
         """Replace the cookie of the user's own session. End that of another user."""
-        live = self._authority.verify_session(cookie, tenant_id=self._tenant_id)
+        live = self.session(cookie)
         if live is None:
             return False
         if live.user_id != passed.user_id:
