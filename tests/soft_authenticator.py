@@ -46,6 +46,8 @@ class SoftAuthenticator:
     backup_eligible: bool = False
     backed_up: bool = False
     sign_count: int = 0
+    rp_id: str = RP_ID
+    origin: str = ORIGIN
     aaguid: UUID = AAGUID
     credential_id: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     key: ec.EllipticCurvePrivateKey = field(
@@ -70,7 +72,7 @@ class SoftAuthenticator:
             "authData": self._authenticator_data(_AT) + attested,
         }
         return self._answer(
-            clientDataJSON=_client_data("webauthn.create", challenge),
+            clientDataJSON=self._client_data("webauthn.create", challenge),
             attestationObject=cbor2.dumps(attestation),
         )
 
@@ -78,7 +80,7 @@ class SoftAuthenticator:
         """Answer `navigator.credentials.get`, and count the answer."""
         self.sign_count += self.counts
         data = self._authenticator_data(0)
-        client_data = _client_data("webauthn.get", challenge)
+        client_data = self._client_data("webauthn.get", challenge)
         signed = data + hashlib.sha256(client_data).digest()
         return self._answer(
             clientDataJSON=client_data,
@@ -91,10 +93,14 @@ class SoftAuthenticator:
         flags |= _UP | (_UV if self.verifies_user else 0)
         flags |= (_BE if self.backup_eligible else 0) | (_BS if self.backed_up else 0)
         return (
-            hashlib.sha256(RP_ID.encode()).digest()
+            hashlib.sha256(self.rp_id.encode()).digest()
             + bytes([flags])
             + self.sign_count.to_bytes(4, "big")
         )
+
+    def _client_data(self, kind: str, challenge: bytes) -> bytes:
+        challenged = {"type": kind, "challenge": _base64url(challenge)}
+        return json.dumps({**challenged, "origin": self.origin}).encode()
 
     def _cose_key(self) -> bytes:
         numbers = self.key.public_key().public_numbers()
@@ -183,11 +189,6 @@ def sign_in(
 
 def _is_eligible(kind: CredentialDeviceType) -> bool:
     return kind is CredentialDeviceType.MULTI_DEVICE
-
-
-def _client_data(kind: str, challenge: bytes) -> bytes:
-    data = {"type": kind, "challenge": _base64url(challenge), "origin": ORIGIN}
-    return json.dumps(data).encode()
 
 
 def _base64url(octets: bytes) -> str:

@@ -8,7 +8,8 @@ from fastapi.responses import Response
 
 from authority_queries import Actor, AsyncStore
 from authority_queries.records import Authorization, Client, Consent, LiveSession
-from examples.openid_provider.browser import SignedIn
+from examples.openid_provider.browser import Browser, SignedIn
+from examples.openid_provider.mail import compose
 
 router = APIRouter(prefix="/account")
 
@@ -48,6 +49,7 @@ async def account(visit: SignedIn) -> Response:
         clients=clients,
         scopes={scope.name: scope.display_name for scope in shown},
         notice=browser.request.query_params.get("done"),
+        script="passkeys" if browser.site.passkeys else "",
     )
 
 
@@ -119,6 +121,28 @@ async def disconnect(visit: SignedIn) -> Response:
 def actor_of(session: LiveSession) -> Actor:
     """Return whom audit events name."""
     return Actor(user_id=session.user_id)
+
+
+async def tell(visit: tuple[Browser, LiveSession], what: str) -> None:
+    """Mail a person what was changed in the account."""
+    browser, session = visit
+    async with browser.provider.unit() as store:
+        user = await store.users.get_by_id(
+            tenant_id=session.tenant_id, user_id=session.user_id
+        )
+    if user is not None:
+        await mail_change(browser, user.email, what)
+
+
+async def mail_change(browser: Browser, address: str | None, what: str) -> None:
+    """Mail to an address what was changed in its account."""
+    if address is None:
+        return
+    subject = f"Your account of {browser.site.name} was changed"
+    warning = (
+        f"If it was not you, set a new password: {browser.link('forgot_password')}"
+    )
+    await browser.site.mail(compose(address, subject, what, warning))
 
 
 async def _clients(

@@ -11,12 +11,32 @@ from fastapi.staticfiles import StaticFiles
 from authority_queries import AsyncAuthority, Settings
 from authority_queries.contrib.fastapi import add_problem_handlers, provider_routes
 from authority_queries.contrib.oauth import ProtocolError
-from examples.openid_provider import account, devices, factors, pages, signing_out
+from examples.openid_provider import (
+    account,
+    addresses,
+    devices,
+    factors,
+    pages,
+    passkeys,
+    recovery,
+    signing_out,
+)
 from examples.openid_provider.background import working
 from examples.openid_provider.browser import FOLDER, browser_of
 from examples.openid_provider.issuers import Issuers
+from examples.openid_provider.mail import Mail
 
 _CLIENT_ERRORS = 400
+_PARTS = (
+    pages,
+    passkeys,
+    recovery,
+    devices,
+    signing_out,
+    account,
+    factors,
+    addresses,
+)
 
 
 def make_app(
@@ -24,9 +44,10 @@ def make_app(
     scheme: str,
     codes: Mapping[str, str],
     secret: bytes | None = None,
+    mail: Mail | None = None,
 ) -> FastAPI:
     """Return the application. The arguments are those of `Issuers`."""
-    issuers = Issuers(scheme, codes, secret)
+    issuers = Issuers(scheme, codes, secret, mail)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -41,7 +62,7 @@ def make_app(
     app.add_exception_handler(ProtocolError, _show_error)
     app.add_exception_handler(HTTPException, _show_error)
     app.include_router(provider_routes(issuers.of))
-    for part in (pages, devices, signing_out, account, factors):
+    for part in _PARTS:
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
     return app

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -36,6 +36,7 @@ _TLS_HEADERS = {"strict-transport-security": "max-age=31536000"}
 _SOURCE = re.compile(r"[\w.:\[\]-]*")
 # Changes of factors require a sign-in that is not older.
 _RECENT = timedelta(minutes=10)
+SHORTEST_PASSWORD = 12
 
 
 class Form(dict[str, str]):
@@ -81,23 +82,36 @@ class Browser:
         *,
         target: str = "",
         frames: Sequence[str] = (),
+        script: str = "",
         **values: object,
     ) -> Response:
         """Return a page whose forms have the token of this browser.
 
         `target`: a URI to which the answer of a form may redirect. `frames`: URIs that
-        the page loads in frames.
+        the page loads in frames. `script`: a file of static/ that the page runs.
         """
-        policy = _policy([target] if target else [], frames)
+        policy = _policy([target] if target else [], frames, script)
         response: HTMLResponse = _TEMPLATES.TemplateResponse(
             self.request,
             f"{name}.html",
-            {"form_token": self.token, "site": self.site, "frames": frames, **values},
+            {
+                "form_token": self.token,
+                "site": self.site,
+                "frames": frames,
+                "script": script,
+                "shortest": SHORTEST_PASSWORD,
+                **values,
+            },
             status_code=status,
             headers={**self._headers, "content-security-policy": policy},
         )
         self._keep(response, self._form_name, self.token)
         return response
+
+    def link(self, page: str, token: str = "") -> str:
+        """Return the URL of a page, for a mail: the issuer's, whatever `Host` was."""
+        url = self.provider.settings.url(f"/{page}")
+        return f"{url}?{urlencode({'token': token})}" if token else url
 
     def redirect(self, url: str) -> Response:
         """Redirect the browser after a form."""
@@ -141,12 +155,14 @@ class Browser:
         )
 
 
-def _policy(targets: Sequence[str], frames: Sequence[str]) -> str:
+def _policy(targets: Sequence[str], frames: Sequence[str], script: str) -> str:
     """Return the policy of a page. Chromium applies form-action to redirects too."""
-    places = [_POLICY, *(_place(target) for target in targets)]
-    if not frames:
-        return " ".join(places)
-    return f"{' '.join(places)}; frame-src {' '.join(_place(uri) for uri in frames)}"
+    parts = [" ".join([_POLICY, *(_place(target) for target in targets)])]
+    if frames:
+        parts.append(f"frame-src {' '.join(_place(uri) for uri in frames)}")
+    if script:
+        parts.append("script-src 'self'")
+    return "; ".join(parts)
 
 
 def _place(uri: str) -> str:

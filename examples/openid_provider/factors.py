@@ -1,21 +1,28 @@
 """The password and the second factor, which people change on their account."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import segno
 from fastapi import APIRouter
 from fastapi.responses import Response
 from markupsafe import Markup
+from starlette.background import BackgroundTask
 
-from authority_queries import hash_password, mint_totp_secret
+from authority_queries import AsyncStore, hash_password, mint_totp_secret
 from authority_queries.contrib.oauth import Refused, seal, unseal_members
 from authority_queries.errors import ConcurrencyConflictError
+from authority_queries.records import LiveSession
 from authority_queries.secrets import mint_recovery_codes
-from examples.openid_provider.account import actor_of
-from examples.openid_provider.browser import Browser, SignedIn, SignedInLately
+from examples.openid_provider.account import actor_of, tell
+from examples.openid_provider.browser import (
+    SHORTEST_PASSWORD,
+    Browser,
+    SignedIn,
+    SignedInLately,
+)
 
 _URI = "totp_uri"
-_SHORTEST = 12
 router = APIRouter(prefix="/account")
 
 
@@ -58,7 +65,9 @@ async def confirm_totp(visit: SignedInLately) -> Response:
         await store.recovery_codes.replace(
             tenant_id=session.tenant_id, user_id=session.user_id, codes=codes
         )
-    return browser.page("recovery_codes", codes=codes)
+    response = browser.page("recovery_codes", codes=codes, what="authenticator")
+    response.background = BackgroundTask(tell, visit, "An authenticator was added.")
+    return response
 
 
 @router.post("/remove_totp")
@@ -71,14 +80,15 @@ async def remove_totp(visit: SignedInLately) -> Response:
         listed = await store.user_credentials.list_by_user(
             tenant_id=tenant_id, user_id=user_id
         )
-        own = [each.id for each in listed if each.kind == "totp"]
-        if chosen in map(str, own):
-            await store.totp_credentials.delete(
-                tenant_id=tenant_id, user_id=user_id, totp_credential_id=UUID(chosen)
-            )
-            if len(own) == 1:
-                await store.recovery_codes.delete(tenant_id=tenant_id, user_id=user_id)
-    return browser.redirect("/account?done=factor")
+        if chosen not in {str(each.id) for each in listed if each.kind == "totp"}:
+            return browser.redirect("/account")
+        await store.totp_credentials.delete(
+            tenant_id=tenant_id, user_id=user_id, totp_credential_id=UUID(chosen)
+        )
+        await forget_codes(store, session)
+    response = browser.redirect("/account?done=factor")
+    response.background = BackgroundTask(tell, visit, "An authenticator was removed.")
+    return response
 
 
 @router.get("/password")
@@ -94,8 +104,8 @@ async def password(visit: SignedIn) -> Response:
     browser, session = visit
     form, tenant_id, user_id = await browser.form(), session.tenant_id, session.user_id
     new = form["new_password"]
-    if len(new) < _SHORTEST:
-        return browser.page("password", 400, session=session, shortest=_SHORTEST)
+    if len(new) < SHORTEST_PASSWORD:
+        return browser.page("password", 400, session=session, is_short=True)
     checked = await browser.provider.sign_in.check_password(
         session.username, form["password"], browser.address
     )
@@ -119,7 +129,35 @@ async def password(visit: SignedIn) -> Response:
             kept_session_id=session.id,
             reason="password_changed",
         )
-    return browser.redirect("/account?done=password")
+    response = browser.redirect("/account?done=password")
+    response.background = BackgroundTask(tell, visit, "The password was changed.")
+    return response
+
+
+async def first_codes(browser: Browser, session: LiveSession) -> Sequence[str]:
+    """Return recovery codes for a person who has none yet, else nothing."""
+    tenant_id, user_id = session.tenant_id, session.user_id
+    async with browser.provider.unit(actor=actor_of(session)) as store:
+        listed = await store.user_credentials.list_by_user(
+            tenant_id=tenant_id, user_id=user_id
+        )
+        if any(each.kind == "recovery_codes" for each in listed):
+            return ()
+        codes = mint_recovery_codes()
+        await store.recovery_codes.replace(
+            tenant_id=tenant_id, user_id=user_id, codes=codes
+        )
+    return codes
+
+
+async def forget_codes(store: AsyncStore, session: LiveSession) -> None:
+    """Delete the recovery codes of a person who has no other factor any more."""
+    tenant_id, user_id = session.tenant_id, session.user_id
+    listed = await store.user_credentials.list_by_user(
+        tenant_id=tenant_id, user_id=user_id
+    )
+    if all(each.kind == "recovery_codes" for each in listed):
+        await store.recovery_codes.delete(tenant_id=tenant_id, user_id=user_id)
 
 
 def _show_secret(browser: Browser, uri: str, *, is_wrong: bool = False) -> Response:

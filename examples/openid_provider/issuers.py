@@ -8,6 +8,8 @@ from fastapi import HTTPException, Request
 
 from authority_queries import AsyncAuthority, Keyring
 from authority_queries.contrib.oauth import AsyncProvider, ProviderSettings
+from authority_queries.contrib.oauth.passkeys import AsyncPasskeys
+from examples.openid_provider.mail import Mail, Outbox
 
 PASSWORD = "urn:example:password"  # noqa: S105 -- an acr
 TWO_FACTORS = "urn:example:two-factors"
@@ -21,25 +23,35 @@ def mint_secret() -> bytes:
 
 @dataclass(frozen=True)
 class Site:
-    """An issuer, and the name and the code of its tenant."""
+    """An issuer, the name and the code of its tenant, and what sends its mail.
+
+    `passkeys` is None at http://127.0.0.1, because they need a host name.
+    """
 
     provider: AsyncProvider
+    passkeys: AsyncPasskeys | None
     name: str
     code: str
+    mail: Mail
 
 
 class Issuers:
     """The issuer of each host.
 
     `codes` has the code of its tenant. `secret` encrypts signing keys and second
-    factors: without it, those of an earlier run cannot be read.
+    factors: without it, those of an earlier run cannot be read. `mail` sends mails.
     """
 
     def __init__(
-        self, scheme: str, codes: Mapping[str, str], secret: bytes | None = None
+        self,
+        scheme: str,
+        codes: Mapping[str, str],
+        secret: bytes | None = None,
+        mail: Mail | None = None,
     ) -> None:
         self._scheme = scheme
         self._codes = codes
+        self._mail = mail or Outbox()
         self._sites: dict[str, Site] = {}
         secret = secret or mint_secret()
         self._keyring = Keyring(current="1", keys={"1": secret[:_OCTETS]})
@@ -57,7 +69,9 @@ class Issuers:
             async with provider.unit() as store:
                 tenant = await store.tenants.get_by_id(tenant_id=tenant_id)
             assert tenant is not None  # noqa: S101 -- it was found above
-            self._sites[host] = Site(provider, tenant.display_name, code)
+            name = tenant.display_name
+            passkeys = AsyncPasskeys.of(provider, name)
+            self._sites[host] = Site(provider, passkeys, name, code, self._mail)
 
     def site(self, request: Request) -> Site:
         """Return the site that a request is for."""

@@ -47,7 +47,7 @@ class Goal:
 def ask_to_sign_in(browser: Browser, path: str) -> Response:
     """Return the page for the sign-in, which goes on to a path of this site."""
     then = seal({"path": path}, _THEN, browser.provider.settings)
-    return browser.page("sign_in", goal=Goal(then=then))
+    return show_sign_in(browser, Goal(then=then))
 
 
 @router.get("/")
@@ -72,8 +72,9 @@ async def authorize(browser: AnyBrowser) -> Response:
 @router.get("/sign_in")
 async def sign_in_page(browser: AnyBrowser) -> Response:
     """Ask for the password. With `again`, the last sign-in was too long ago."""
-    is_again = "again" in browser.request.query_params
-    return browser.page("sign_in", goal=Goal(), is_again=is_again)
+    return show_sign_in(
+        browser, Goal(), why=browser.request.query_params.get("why", "")
+    )
 
 
 @router.post("/sign_in")
@@ -85,34 +86,22 @@ async def sign_in(browser: AnyBrowser) -> Response:
         form["username"], form["password"], browser.address
     )
     if isinstance(checked, Refused):
-        return _ask_again(
-            browser, "sign_in", checked, goal, username=form["username"][:100]
-        )
+        return show_sign_in(browser, goal, checked, username=form["username"][:100])
     if checked.factors:
-        return browser.page(
-            "second_factor",
-            goal=goal,
-            passed=checked.seal(browser.provider.settings, browser=browser.token),
-            target=goal.target(browser),
-        )
-    return await _start(browser, goal, checked)
+        return await show_second_factor(browser, goal, checked)
+    return await start(browser, goal, checked)
 
 
 @router.post("/second_factor")
 async def second_factor(browser: AnyBrowser) -> Response:
     """Check the code of an authenticator, or a recovery code."""
     form = await browser.form()
-    goal = Goal(form["sealed"], form["then"])
-    checked = await browser.provider.sign_in.check_code(
-        browser.provider.sign_in.unseal(form["passed"], browser=browser.token),
-        form["code"],
-        browser.address,
-    )
+    goal, sign_in = Goal(form["sealed"], form["then"]), browser.provider.sign_in
+    passed = sign_in.unseal(form["passed"], browser=browser.token)
+    checked = await sign_in.check_code(passed, form["code"], browser.address)
     if isinstance(checked, Refused):
-        return _ask_again(
-            browser, "second_factor", checked, goal, passed=form["passed"]
-        )
-    return await _start(browser, goal, checked)
+        return await show_second_factor(browser, goal, passed, checked)
+    return await start(browser, goal, checked)
 
 
 @router.post("/consent")
@@ -129,7 +118,7 @@ async def consent(browser: AnyBrowser) -> Response:
     return await _decide(browser, asked, is_consented=True)
 
 
-async def _start(browser: Browser, goal: Goal, passed: Passed) -> Response:
+async def start(browser: Browser, goal: Goal, passed: Passed) -> Response:
     """Start the session, and go on to what the person wanted."""
     provider = browser.provider
     cookie = await provider.sign_in.start(
@@ -140,7 +129,7 @@ async def _start(browser: Browser, goal: Goal, passed: Passed) -> Response:
         cookie=browser.session,
     )
     if cookie is None:
-        return _ask_again(browser, "sign_in", Refused(), goal)
+        return show_sign_in(browser, goal, Refused())
     if goal.sealed:
         asked = browser.unseal(goal.sealed)
         response = await _decide(browser, asked, cookie=cookie)
@@ -176,14 +165,15 @@ async def _show(
         case ErrorPage(description=description):
             return browser.page("error", 400, description=description)
         case SignIn(request=asked):
-            return browser.page(
-                "sign_in",
-                goal=Goal(sealed=asked.seal(settings, browser=browser.token)),
-                sign_in=decision,
+            lacks_factors = decision.is_again and TWO_FACTORS in (
+                decision.acr_values or ()
+            )
+            return show_sign_in(
+                browser,
+                Goal(sealed=asked.seal(settings, browser=browser.token)),
+                why="factors" if lacks_factors else "",
                 username=asked.login_hint or "",
-                needs_factors=decision.is_again
-                and TWO_FACTORS in (decision.acr_values or ()),
-                target=asked.redirect_uri,
+                sign_in=decision,
             )
         case AskConsent(request=asked, client=client):
             return browser.page(
@@ -197,22 +187,50 @@ async def _show(
             )
 
 
-def _ask_again(
+def show_sign_in(
     browser: Browser,
-    page: str,
-    refused: Refused,
     goal: Goal,
+    refused: Refused | None = None,
     *,
+    why: str = "",
     username: str = "",
-    passed: str = "",
+    sign_in: SignIn | None = None,
 ) -> Response:
-    status = 401 if refused.retry_after is None else 429
+    """Ask for the password, or a passkey."""
+    passkeys = browser.site.passkeys
     return browser.page(
-        page,
-        status,
+        "sign_in",
+        _status(refused),
         goal=goal,
         refused=refused,
         target=goal.target(browser),
+        passkey=passkeys and passkeys.begin(browser=browser.token),
+        script="passkeys" if passkeys else "",
+        why=why,
         username=username,
-        passed=passed,
+        sign_in=sign_in,
     )
+
+
+async def show_second_factor(
+    browser: Browser, goal: Goal, passed: Passed, refused: Refused | None = None
+) -> Response:
+    """Ask a person with a right password for a code, or a passkey."""
+    passkeys = browser.site.passkeys
+    asked = passkeys and await passkeys.begin_second(passed, browser=browser.token)
+    return browser.page(
+        "second_factor",
+        _status(refused),
+        goal=goal,
+        refused=refused,
+        target=goal.target(browser),
+        passed=passed.seal(browser.provider.settings, browser=browser.token),
+        passkey=asked,
+        script="passkeys" if asked else "",
+    )
+
+
+def _status(refused: Refused | None) -> int:
+    if refused is None:
+        return 200
+    return 401 if refused.retry_after is None else 429

@@ -1,6 +1,8 @@
-"""The example on a port, a client's pages on another one, and a browser."""
+"""The examples and a client's pages, each on a port of its own, and a browser."""
 
+import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -18,14 +20,17 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from authority_queries import Authority, hash_password
-from examples.openid_provider.app import make_app
-from examples.openid_provider.sample import load_sample
+from examples.__main__ import make_apps
+from examples.notes.sessions import Sessions
+from examples.openid_provider.mail import Outbox
+from examples.openid_provider.sample import TENANTS
 from tests.conftest import Databases
 from tests.contrib.serving import free_port, own_authority, serving
+from tests.contrib.spa import add_spa
 
 FOLDER: Final = Path(__file__).parent
 CLIENT: Final = (
-    FOLDER / "node_modules/oidc-client-ts/dist/browser/oidc-client-ts.min.js"
+    FOLDER.parent / "node_modules/oidc-client-ts/dist/browser/oidc-client-ts.min.js"
 )
 CHROMIUM: Final = shutil.which("chromium")
 IMAGES: Final = FOLDER.parents[1] / "docs/images"
@@ -47,11 +52,17 @@ _numbers: Final = count(1)
 
 @dataclass
 class Sites:
-    """The two tenants of the example, and the origin of their clients."""
+    """The two tenants of the example, and the origins of their clients.
+
+    `app` is the client whose pages run scripts, and `notes` that of the example.
+    """
 
     authority: Authority
     port: int
+    notes_port: int
     app: str
+    sessions: Sessions
+    outbox: Outbox
     requests: list[str] = field(default_factory=list)
 
     @property
@@ -62,6 +73,14 @@ class Sites:
     def south(self) -> str:
         return f"http://localhost:{self.port}"
 
+    @property
+    def notes(self) -> str:
+        return f"http://127.0.0.1:{self.notes_port}"
+
+    @property
+    def south_notes(self) -> str:
+        return f"http://localhost:{self.notes_port}"
+
     def user(self, code: str = "north", display_name: str = "Cat Carter") -> str:
         """Create a user, and return the username."""
         username, tenant_id = f"cat-{next(_numbers)}", self._tenant(code)
@@ -70,9 +89,28 @@ class Sites:
                 tenant_id=tenant_id,
                 username=username,
                 display_name=display_name,
+                email=f"{username}@mail.example",
                 password_hash=_hash,
             )
         return username
+
+    def add_spa(self, code: str) -> None:
+        """Create the client whose pages run scripts."""
+        tenant_id = self._tenant(code)
+        with self.authority.tenant(tenant_id) as store:
+            add_spa(store, tenant_id, self.app)
+
+    def link_to(self, page: str, username: str) -> str:
+        """Return the link to a page that was mailed to a user."""
+        wanted = re.compile(rf"http\S+/{page}\?token=\S+")
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
+            for mail in self.outbox.mails:
+                found = wanted.search(str(mail.get_content()))
+                if found and mail["To"] == f"{username}@mail.example":
+                    return found[0]
+            time.sleep(0.05)
+        raise AssertionError(page)
 
     def guess(self, username: str, times: int) -> None:
         """Reserve checks of a password from here, which nobody passes."""
@@ -94,13 +132,18 @@ class Sites:
 
 @pytest.fixture(scope="module")
 def sites(all_databases: Databases, template: str) -> Iterator[Sites]:
-    port, app_port = free_port(), free_port()
-    hosts = {f"127.0.0.1:{port}": "north", f"localhost:{port}": "south"}
+    port, notes_port, app_port = free_port(), free_port(), free_port()
     with own_authority(all_databases, template) as (authority, settings):
-        found = Sites(authority, port, f"http://127.0.0.1:{app_port}")
-        load_sample(settings, app=found.app)
+        outbox = Outbox()
+        issuer, notes = make_apps(settings, port, notes_port, mail=outbox)
+        sessions = notes.state.sessions
+        app = f"http://127.0.0.1:{app_port}"
+        found = Sites(authority, port, notes_port, app, sessions, outbox)
+        for code in TENANTS:
+            found.add_spa(code)
         with (
-            serving(make_app(settings, "http", hosts), port),
+            serving(issuer, port),
+            serving(notes, notes_port),
             serving(_client(found.requests), app_port),
         ):
             yield found
@@ -131,7 +174,7 @@ def page(context: BrowserContext) -> Page:
 def client_page(sites: Sites, page: Page) -> Page:
     """A page of the client, whose `manager` signs in at the tenant north."""
     if not CLIENT.exists():
-        pytest.skip("not run: npm ci --prefix tests/browser brings oidc-client-ts")
+        pytest.skip("not run: npm ci --prefix tests brings oidc-client-ts")
     page.goto(f"{sites.app}/?issuer={sites.north}")
     return page
 
@@ -156,15 +199,10 @@ def _client(requests: list[str]) -> Starlette:
         requests.append(str(request.url))
         return FileResponse(FOLDER / "app/frame.html")
 
-    async def notice(request: Request) -> Response:
-        requests.append((await request.body()).decode())
-        return Response()
-
     return Starlette(
         routes=[
             Route("/oidc-client-ts.js", script),
             Route("/frame.html", frame),
-            Route("/reports/signed_out", notice, methods=["POST"]),
             Mount("/", StaticFiles(directory=FOLDER / "app", html=True)),
         ]
     )

@@ -20,15 +20,18 @@ from authority_queries.credentials.totp import TotpSecret
 from authority_queries.engine.json_types import JsonObject
 from authority_queries.records import User
 from examples.openid_provider.app import make_app
-from examples.openid_provider.sample import APP, load_sample
+from examples.openid_provider.mail import Outbox
+from examples.openid_provider.sample import TENANTS, load_sample
 from tests.contrib.flows import CHALLENGE
 from tests.contrib.serving import free_port, serving
+from tests.contrib.spa import add_spa
 
 PASSWORD: Final = "a password of the tests"
+APP: Final = "http://127.0.0.1:8001"
 CALLBACK: Final = f"{APP}/callback.html"
 REQUEST: Final = {
     "response_type": "code",
-    "client_id": "notes",
+    "client_id": "spa",
     "redirect_uri": CALLBACK,
     "scope": "openid",
     "state": "xyz",
@@ -49,6 +52,7 @@ class Target:
 
     authority: Authority
     port: int
+    outbox: Outbox
 
     def url(self, code: str = "north") -> str:
         host = "127.0.0.1" if code == "north" else "localhost"
@@ -64,12 +68,14 @@ class Target:
         with self.authority.tenant(self.tenant_id(code)) as store:
             yield store
 
-    def user(self, code: str = "north") -> User:
+    def user(self, code: str = "north", *, has_email: bool = False) -> User:
         """Create a user with the password of the tests."""
+        username = f"eve-{next(_numbers)}"
         with self.unit(code) as store:
             return store.users.create(
                 tenant_id=self.tenant_id(code),
-                username=f"eve-{next(_numbers)}",
+                username=username,
+                email=f"{username}@mail.example" if has_email else None,
                 password_hash=_hash,
             )
 
@@ -101,10 +107,15 @@ class Target:
 def attacked(authority: Authority, settings: Settings) -> Iterator[Target]:
     """Serve the example during the block."""
     port = free_port()
-    load_sample(settings)
+    load_sample(settings, dict.fromkeys(TENANTS, APP))
     hosts = {f"127.0.0.1:{port}": "north", f"localhost:{port}": "south"}
-    with serving(make_app(settings, "http", hosts), port):
-        yield Target(authority, port)
+    outbox = Outbox()
+    with serving(make_app(settings, "http", hosts, mail=outbox), port):
+        target = Target(authority, port, outbox)
+        for code in TENANTS:
+            with target.unit(code) as store:
+                add_spa(store, target.tenant_id(code), APP)
+        yield target
 
 
 def fields(page: httpx.Response) -> dict[str, str]:

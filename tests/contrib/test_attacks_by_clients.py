@@ -53,16 +53,16 @@ def test_a_stranger_cannot_register(target: Target, case: str) -> None:
 
 def test_a_stranger_becomes_nobody_else(target: Target) -> None:
     public = {"redirect_uris": HERE, "token_endpoint_auth_method": "none"}
-    chosen = {"client_id": "notes", "consent_type": "implicit", "enabled": False}
+    chosen = {"client_id": "spa", "consent_type": "implicit", "enabled": False}
     found = json_of(target.register(**public, **chosen, scope="ept:introspection"), 201)
-    assert found["client_id"] != "notes"
+    assert found["client_id"] != "spa"
     token = {"authorization": f"Bearer {found['registration_access_token']}"}
     with target.browser() as client:
         own = f"/register/{found['client_id']}"
         put = client.put(own, json={"redirect_uris": HERE}, headers=token)
         assert json_of(put, 400)["error"] == "invalid_client_metadata"  # confidential
         for method in ("GET", "PUT", "DELETE"):
-            other = client.request(method, "/register/notes", headers=token, json={})
+            other = client.request(method, "/register/spa", headers=token, json={})
             assert other.status_code == 401
     with target.unit() as store:
         client_row = store.clients.get_by_client_id(
@@ -78,7 +78,7 @@ def test_a_token_is_shown_only_to_whom_it_concerns(target: Target) -> None:
     given = {
         "grant_type": "authorization_code",
         "code": code_of(browser, scope="openid offline_access"),
-        "client_id": "notes",
+        "client_id": "spa",
         "redirect_uri": CALLBACK,
         "code_verifier": VERIFIER,
     }
@@ -117,21 +117,21 @@ def test_a_token_is_shown_only_to_whom_it_concerns(target: Target) -> None:
 def test_a_client_cannot_be_confused(target: Target) -> None:
     with target.browser() as client:
         for data, auth in (
-            ({"client_id": "notes"}, ("reports", "x")),
-            ({"client_id": "reports", "client_secret": "x"}, ("reports", "x")),
-            ({"client_id": ["reports", "notes"]}, ("reports", "x")),
-            ({"client_secret": ["a", "b"]}, ("reports", "x")),
+            ({"client_id": "spa"}, ("notes", "x")),
+            ({"client_id": "notes", "client_secret": "x"}, ("notes", "x")),
+            ({"client_id": ["notes", "spa"]}, ("notes", "x")),
+            ({"client_secret": ["a", "b"]}, ("notes", "x")),
         ):
             answer = client.post("/token", data=data, auth=auth)
             assert json_of(answer, 400)["error"] == "invalid_request"
         refused = [
             client.post("/token", data={"client_id": name, "grant_type": "x"}).json()
-            for name in ("reports", "nobody")
+            for name in ("notes", "nobody")
         ]
         assert refused[0] == refused[1]
-        in_the_query = client.post("/token?client_id=notes&grant_type=refresh_token")
+        in_the_query = client.post("/token?client_id=spa&grant_type=refresh_token")
         assert in_the_query.status_code == 401
         spoofed = {"x-client-cert": ":AAAA:", "client-cert": ":AAAA:"}
-        form = {"client_id": "reports", "grant_type": "client_credentials"}
+        form = {"client_id": "notes", "grant_type": "client_credentials"}
         answer = client.post("/token", data=form, headers=spoofed)
         assert json_of(answer, 401)["error"] == "invalid_client"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from examples.openid_provider.sample import APP
 from tests.contrib.attacking import (
+    APP,
     CALLBACK,
     PASSWORD,
     Target,
@@ -77,7 +77,26 @@ FORMS = [
     "/account/confirm_totp",
     "/account/remove_totp",
     "/account/password",
+    "/forgot_password",
+    "/new_password",
+    "/account/verify_email",
+    "/verify_email",
+    "/passkey",
+    "/second_factor/passkey",
+    "/account/add_passkey",
+    "/account/confirm_passkey",
+    "/account/remove_passkey",
 ]
+# They show a page.
+WITH_PAGE = {
+    "/sign_in",
+    "/device",
+    "/end_session",
+    "/account/password",
+    "/forgot_password",
+    "/new_password",
+    "/verify_email",
+}
 
 
 def test_a_form_of_another_site_is_refused(target: Target) -> None:
@@ -102,7 +121,7 @@ def test_a_form_of_another_site_is_refused(target: Target) -> None:
 def test_no_get_changes_anything(target: Target) -> None:
     browser = target.signed_in(target.user())
     for path in FORMS:
-        if path not in {"/sign_in", "/device", "/end_session", "/account/password"}:
+        if path not in WITH_PAGE:
             assert browser.get(path).status_code == 405
     assert browser.get("/end_session").status_code == 200  # it asks
     assert browser.get("/account").status_code == 200
@@ -178,7 +197,7 @@ def test_a_cookie_and_a_code_of_one_tenant_are_nothing_at_the_other(
     given = {
         "grant_type": "authorization_code",
         "code": code,
-        "client_id": "notes",
+        "client_id": "spa",
         "redirect_uri": CALLBACK,
         "code_verifier": VERIFIER,
     }

@@ -6,6 +6,7 @@ from typing import Annotated
 import httpx
 import pytest
 from fastapi import Depends, FastAPI
+from fastapi.testclient import TestClient
 from joserfc.jwk import ECKey
 
 from authority_queries import Settings
@@ -23,7 +24,7 @@ API = "https://api.example"
 
 @pytest.fixture(scope="module")
 def api(authority_settings: Settings) -> Iterator[httpx.Client]:
-    server = ResourceServer(origin=API, resource=API, settings=authority_settings)
+    server = ResourceServer(resource=API, settings=authority_settings)
     app = FastAPI(lifespan=server.lifespan)
 
     @app.get("/articles")
@@ -129,7 +130,6 @@ def test_an_api_names_its_issuers(authority_settings: Settings) -> None:
     port = free_port()
     origin = f"http://127.0.0.1:{port}"
     server = ResourceServer(
-        origin=origin,
         resource=f"{origin}/v1",
         settings=authority_settings,
         issuers=["https://auth.example"],
@@ -152,3 +152,25 @@ def test_an_api_names_its_issuers(authority_settings: Settings) -> None:
     assert document["scopes_supported"] == ["articles"]
     with pytest.raises(ConfigurationError):
         ResourceServer(origin=origin).metadata_routes()
+
+
+@pytest.mark.parametrize("resource", [None, "urn:example:articles"])
+def test_an_api_without_a_url_names_its_origin(resource: str | None) -> None:
+    with pytest.raises(InvalidArgumentError, match="origin must be set"):
+        ResourceServer(resource=resource)
+
+
+def test_an_api_that_has_not_connected_names_the_lifespan() -> None:
+    server = ResourceServer(resource=API)
+    inner, outer = FastAPI(lifespan=server.lifespan), FastAPI()
+    outer.mount("/v1", inner)
+
+    @inner.get("/articles")
+    async def articles(_: Annotated[VerifiedToken, Depends(server.token())]) -> None:
+        return None
+
+    with (
+        TestClient(outer) as client,
+        pytest.raises(ConfigurationError, match="lifespan"),
+    ):
+        client.get("/v1/articles", headers=bearer("x"))

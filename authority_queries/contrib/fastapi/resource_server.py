@@ -26,6 +26,10 @@ _MAX_AGE: Final = timedelta(minutes=1)
 _PROOF_LIFETIME: Final = timedelta(minutes=1)
 _SKEW: Final = timedelta(seconds=30)
 _WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
+_NOT_RUNNING: Final = (
+    "the lifespan of the ResourceServer is not running: pass lifespan=server.lifespan "
+    "to FastAPI. The lifespan of a mounted application does not run"
+)
 
 
 class ResourceServer:
@@ -35,7 +39,8 @@ class ResourceServer:
       resource.
     - `tenant_id`: the only tenant whose tokens it accepts. None accepts those of all:
       compare `token.tenant_id` with what the request is about.
-    - `origin`: its scheme and host, with which DPoP proofs are compared.
+    - `origin`: its scheme and host, with which DPoP proofs are compared. By default
+      those of `resource`.
     - `max_age`: for how long an answer is kept while the feed is followed.
     - `foreign`: whether it accepts strings of another store, from which the tenant was
       imported. It needs a `tenant_id`.
@@ -47,7 +52,7 @@ class ResourceServer:
     def __init__(
         self,
         *,
-        origin: str,
+        origin: str | None = None,
         resource: str | None = None,
         tenant_id: UUID | None = None,
         settings: Settings | None = None,
@@ -59,12 +64,12 @@ class ResourceServer:
     ) -> None:
         if foreign and tenant_id is None:
             raise refusal("foreign", "needs a tenant_id")
-        if not _is_origin(origin):
+        if origin is not None and not _is_origin(origin):
             raise refusal("origin", "must be like https://api.example")
         if resource is not None and not _is_resource(resource):
             raise refusal("resource", "must be an absolute URI without a fragment")
         self._foreign = foreign
-        self._origin = origin
+        self._origin = origin or _origin_of(resource)
         self._resource = resource
         self._tenant_id = tenant_id
         self._settings = settings
@@ -155,10 +160,7 @@ class ResourceServer:
 
     def _open(self) -> tuple[AsyncAuthority, AsyncVerifier]:
         if self._opened is None:
-            message = (
-                "the ResourceServer is not open: use FastAPI(lifespan=server.lifespan)"
-            )
-            raise ConfigurationError(message)
+            raise ConfigurationError(_NOT_RUNNING)
         return self._opened
 
     async def _verified(self, request: Request) -> VerifiedToken:
@@ -221,6 +223,14 @@ class ResourceServer:
             detail=(code or "invalid_token").replace("_", " "),
             headers={"www-authenticate": challenge(scheme, code, **shown)},
         )
+
+
+def _origin_of(resource: str | None) -> str:
+    """Return the scheme and host of a resource."""
+    parts = urlsplit(resource or "")
+    if not parts.netloc:
+        raise refusal("origin", "must be set if resource is not a URL")
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _is_origin(text: str) -> bool:

@@ -21,6 +21,7 @@ from authority_queries.contrib.oauth.decisions import (
     SignedOut,
 )
 from authority_queries.contrib.oauth.fetching import Fetched
+from authority_queries.contrib.oauth.mailed_links import MailedLink
 from authority_queries.contrib.oauth.requests import Request
 from authority_queries.contrib.oauth.sealing import seal, unseal_members
 from authority_queries.contrib.oauth.settings import (
@@ -40,6 +41,7 @@ __all__ = [
     "Endpoints",
     "ErrorPage",
     "Fetched",
+    "MailedLink",
     "Passed",
     "ProtocolError",
     "Provider",

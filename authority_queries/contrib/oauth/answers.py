@@ -24,7 +24,7 @@ class Answer:
     """An HTTP response. `body` is sent as JSON; None is an empty body."""
 
     status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: JsonObject | None = field(default=None, repr=False)
 
 

@@ -98,7 +98,9 @@ class ProviderSettings:
     acr_values_supported: Sequence[str] = ()
     endpoints: Endpoints = Endpoints()
     claims: Claims = standard_claims
-    metadata: Mapping[str, str | bool | Sequence[str]] = field(default_factory=dict)
+    metadata: Mapping[str, str | bool | Sequence[str]] = field(
+        default_factory=dict[str, str | bool | Sequence[str]]
+    )
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.issuer)

@@ -47,6 +47,11 @@ class Passed:
         """Return this after a right code: two factors."""
         return replace(self, amr=(*self.amr, "otp", "mfa"))
 
+    def with_passkey(self, *, is_synchronized: bool) -> "Passed":
+        """Return this after a passkey that has verified its user: two factors."""
+        key = "swk" if is_synchronized else "hwk"
+        return replace(self, amr=(*self.amr, "pop", key, "mfa"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:

@@ -8,6 +8,7 @@ from authority_queries.contrib.oauth._async.authentication import AsyncAuthentic
 from authority_queries.contrib.oauth._async.authorization import AsyncAuthorization
 from authority_queries.contrib.oauth._async.device_pages import AsyncDevicePages
 from authority_queries.contrib.oauth._async.logout import AsyncLogout
+from authority_queries.contrib.oauth._async.mailed_links import AsyncMailedLinks
 from authority_queries.contrib.oauth._async.metadata_documents import (
     AsyncMetadataDocuments,
 )
@@ -44,9 +45,9 @@ class AsyncProvider:
     """The endpoints of an issuer, which is a tenant.
 
     `token`, `introspection`, `revocation`, `userinfo`, `pushed_requests`, `devices` and
-    `registration` have `answer(request)`. `authorization`, `sign_in`, `device_pages`
-    and `logout` decide what a browser sees. With `fetch` a client_id may be the URL of
-    a metadata document.
+    `registration` have `answer(request)`. `authorization`, `sign_in`, `mailed_links`,
+    `device_pages` and `logout` decide what a browser sees. With `fetch` a client_id may
+    be the URL of a metadata document.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class AsyncProvider:
         self.registration = AsyncRegistration(authority, context)
         self.logout = AsyncLogout(authority, context)
         self.sign_in = AsyncSignIn(authority, context)
+        self.mailed_links = AsyncMailedLinks(authority, context)
 
     async def session(self, cookie: str | None) -> LiveSession | None:
         """Return the live session of a cookie, if it is of this issuer."""

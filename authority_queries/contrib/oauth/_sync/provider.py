@@ -9,6 +9,7 @@ from authority_queries.contrib.oauth._sync.authentication import Authentication
 from authority_queries.contrib.oauth._sync.authorization import Authorization
 from authority_queries.contrib.oauth._sync.device_pages import DevicePages
 from authority_queries.contrib.oauth._sync.logout import Logout
+from authority_queries.contrib.oauth._sync.mailed_links import MailedLinks
 from authority_queries.contrib.oauth._sync.metadata_documents import (
     MetadataDocuments,
 )
@@ -30,7 +31,6 @@ from authority_queries.contrib.oauth.fetching import Fetch
 from authority_queries.contrib.oauth.metadata import discovery
 from authority_queries.contrib.oauth.settings import ProviderSettings
 from authority_queries.engine.calls import Entered
-from authority_queries.engine.refusals import wrong_type
 from authority_queries.records import LiveSession
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.actors import Actor
@@ -45,9 +45,9 @@ class Provider:
     """The endpoints of an issuer, which is a tenant.
 
     `token`, `introspection`, `revocation`, `userinfo`, `pushed_requests`, `devices` and
-    `registration` have `answer(request)`. `authorization`, `sign_in`, `device_pages`
-    and `logout` decide what a browser sees. With `fetch` a client_id may be the URL of
-    a metadata document.
+    `registration` have `answer(request)`. `authorization`, `sign_in`, `mailed_links`,
+    `device_pages` and `logout` decide what a browser sees. With `fetch` a client_id may
+    be the URL of a metadata document.
     """
 
     def __init__(
@@ -58,10 +58,6 @@ class Provider:
         *,
         fetch: Fetch | None = None,
     ) -> None:
-        if not isinstance(authority, Authority):
-            raise wrong_type("authority", "an open Authority", authority)
-        if not isinstance(tenant_id, UUID):
-            raise wrong_type("tenant_id", "a UUID", tenant_id)
         self._authority = authority
         self._context = context = Context(tenant_id, settings)
         self._has_fetch = fetch is not None
@@ -81,6 +77,7 @@ class Provider:
         self.registration = Registration(authority, context)
         self.logout = Logout(authority, context)
         self.sign_in = SignIn(authority, context)
+        self.mailed_links = MailedLinks(authority, context)
 
     def session(self, cookie: str | None) -> LiveSession | None:
         """Return the live session of a cookie, if it is of this issuer."""

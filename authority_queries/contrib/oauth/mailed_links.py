@@ -1,0 +1,12 @@
+"""What a mail with a link needs."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailedLink:
+    """A link to mail to a person. Its URL begins with the issuer, never with `Host`."""
+
+    email: str
+    username: str
+    token: str = field(repr=False)
