@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from authority_queries.engine.json_types import JsonObject
-from authority_queries.engine.refusals import refusal, wrong_type
+from authority_queries.engine.refusals import refusal, require_type
 from authority_queries.records import User
 from authority_queries.secrets.encryption import Keyring
 from authority_queries.secrets.signing_keys import SigningAlgorithm
@@ -109,8 +109,7 @@ class ProviderSettings:
             raise refusal("issuer", "must be an https URL")
         if parts.query or parts.fragment or self.issuer.endswith("/"):
             raise refusal("issuer", "must have no query, fragment or / at its end")
-        if not isinstance(self.derivation_key, bytes):
-            raise wrong_type("derivation_key", "bytes", self.derivation_key)
+        require_type("derivation_key", "bytes", self.derivation_key, bytes)
         if len(self.derivation_key) < _KEY_OCTETS:
             raise refusal("derivation_key", "must be 32 octets or more")
         if self.registration == "token" and not self.initial_access_token:

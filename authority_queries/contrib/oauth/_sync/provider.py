@@ -31,6 +31,7 @@ from authority_queries.contrib.oauth.fetching import Fetch
 from authority_queries.contrib.oauth.metadata import discovery
 from authority_queries.contrib.oauth.settings import ProviderSettings
 from authority_queries.engine.calls import Entered
+from authority_queries.engine.refusals import require_type
 from authority_queries.records import LiveSession
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.actors import Actor
@@ -58,6 +59,9 @@ class Provider:
         *,
         fetch: Fetch | None = None,
     ) -> None:
+        opened = "an open Authority"
+        require_type("authority", opened, authority, Authority)
+        require_type("tenant_id", "a UUID", tenant_id, UUID)
         self._authority = authority
         self._context = context = Context(tenant_id, settings)
         self._has_fetch = fetch is not None
