@@ -76,7 +76,17 @@ def test_a_token_with_the_scope_and_the_resource_opens_the_api(
         answer = api.get("/articles", headers=bearer(string))
         assert answer.status_code == status
         assert f'error="{error}"' in answer.headers["www-authenticate"]
-    assert api.get("/articles").headers["www-authenticate"] == "Bearer"
+    missing = api.get("/articles").headers["www-authenticate"]
+    assert missing == 'Bearer scope="articles"'
+    unbound = {"authorization": f"DPoP {token(ann, 'articles')}"}
+    for headers, status, challenge in (
+        (unbound, 401, 'DPoP error="invalid_token"'),
+        (unbound | {"dpop": "x.y.z"}, 401, 'DPoP error="invalid_dpop_proof"'),
+        ([("authorization", "Bearer x")] * 2, 400, 'Bearer error="invalid_request"'),
+    ):
+        answer = api.get("/articles", headers=headers)
+        assert answer.status_code == status
+        assert answer.headers["www-authenticate"].startswith(challenge)
     weak = api.get("/secrets", headers=bearer(token(ann)))
     assert 'acr_values="urn:high"' in weak.headers["www-authenticate"]
     assert weak.status_code == 401

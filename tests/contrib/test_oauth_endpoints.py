@@ -16,11 +16,13 @@ from authority_queries.contrib.oauth import (
     AskConsent,
     ErrorPage,
     Fetched,
+    Outgoing,
     Provider,
     SignIn,
     outcomes,
     unseal,
 )
+from authority_queries.contrib.oauth.fetching import DOCUMENT_OCTETS
 from authority_queries.engine.json_types import JsonValue
 from authority_queries.records import (
     ClientTokenIssuanceOutcome,
@@ -34,7 +36,11 @@ from authority_queries.records import (
 )
 from authority_queries.testing import Clock, SampleTenant
 from tests.contrib.flows import (
+    ACCESS_TOKEN,
+    ASSERTION,
     CALLBACK,
+    DEVICE,
+    EXCHANGE,
     ISSUER,
     asked,
     ath,
@@ -52,11 +58,7 @@ from tests.contrib.flows import (
 
 pytestmark = [pytest.mark.one_version, pytest.mark.usefixtures("app")]
 
-ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
-DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 HERE = ip_address("198.51.100.7")
-EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
-ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 @pytest.mark.parametrize(
@@ -398,7 +400,8 @@ def test_a_client_registers_and_manages_itself(provider: Provider) -> None:
     made = body(send("POST", ISSUER + "/register"), 201)
     url, token = str(made["registration_client_uri"]), made["registration_access_token"]
     assert (made["client_name"], made["scope"]) == ("New", "openid")
-    renamed = body(send("PUT", url, bearer(token), client_name="Newer"))
+    named = {"client_name": "Newer", "client_id": made["client_id"]}
+    renamed = body(send("PUT", url, bearer(token), **named))
     assert body(send("GET", url, bearer(token)))["client_name"] == "Newer"
     assert renamed["client_id"] == made["client_id"]
     assert error(send("GET", url, bearer("guess")), 401) == "invalid_token"
@@ -426,23 +429,23 @@ def test_a_client_may_be_the_url_of_its_metadata(
     fetched: list[str] = []
     document: dict[str, JsonValue] = {"client_id": url, "redirect_uris": [CALLBACK]}
 
-    def fetch(address: str) -> Fetched:
-        fetched.append(address)
-        if address != url:
-            raise ConnectionError
-        return Fetched(document={**document}, max_age=timedelta(hours=1))
+    class Documents(Outgoing):
+        def fetch(self, url: str, *, most_octets: int = DOCUMENT_OCTETS) -> Fetched:
+            fetched.append(url)
+            if "unreachable" in url:
+                raise ConnectionError
+            return Fetched(document={**document}, max_age=timedelta(hours=1))
 
     of_urls = Provider(
         provider.authorization._authority,
         provider.tenant_id,
-        provider.settings,
-        fetch=fetch,
+        replace(provider.settings, metadata_documents=True),
+        sender=Documents(),
     )
     for _ in range(2):
         assert asked(of_urls, client_id=url).client_id == url
     assert fetched == [url]
-    document["client_id"] = "https://other.example/metadata.json"
-    for client_id in (url + "x", "https://other.example/metadata.json"):
+    for client_id in (url + "?unreachable", url + "?of-another-client"):
         request = get("/authorize", client_id=client_id, response_type="code")
         assert isinstance(of_urls.authorization.begin(request), ErrorPage)
 
@@ -459,6 +462,15 @@ def test_a_client_may_be_the_url_of_its_metadata(
         ({"max_age": "soon"}, "invalid_request"),
         ({"scope": 'a"b'}, "invalid_scope"),
         ({"authorization_details": "{"}, "invalid_authorization_details"),
+        ({"authorization_details": "[{}]"}, "invalid_authorization_details"),
+        ({"resource": "no-uri"}, "invalid_target"),
+        ({"resource": "https://api.example/#fragment"}, "invalid_target"),
+        ({"nonce": "n" * 2049}, "invalid_request"),
+        ({"dpop_jkt": "short"}, "invalid_request"),
+        (
+            {"code_challenge": "short", "code_challenge_method": "S256"},
+            "invalid_request",
+        ),
         ({"response_type": "token"}, "unsupported_response_type"),
     ],
 )

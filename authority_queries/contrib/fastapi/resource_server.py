@@ -15,8 +15,7 @@ from authority_queries.contrib.fastapi.requests import read_head
 from authority_queries.contrib.oauth import ProtocolError
 from authority_queries.contrib.oauth import Request as OAuthRequest
 from authority_queries.contrib.oauth._async.authentication import prove_key
-from authority_queries.contrib.oauth.challenges import Scheme, challenge, scheme_of
-from authority_queries.contrib.oauth.outcomes import ErrorCode
+from authority_queries.contrib.oauth.challenges import challenged, without_token
 from authority_queries.engine.refusals import refusal
 from authority_queries.errors import ConfigurationError
 from authority_queries.records import VerifiedToken
@@ -134,10 +133,12 @@ class ResourceServer:
         """
 
         async def verified(request: Request) -> VerifiedToken:
-            token = await self._verified(request)
+            required = {"scope": " ".join(scopes)}
+            token = await self._verified(request, required)
+            is_dpop = token.cnf_jkt is not None
             if not set(scopes) <= set(token.scopes):
-                required = {"scope": " ".join(scopes)}
-                raise self._challenge("insufficient_scope", members=required)
+                refused = ProtocolError("insufficient_scope", "a scope is missing")
+                raise self._refused(refused, required, is_dpop=is_dpop)
             now = datetime.now(UTC)
             if not is_sign_in_sufficient(
                 token, now=now, acr_values=acr_values, max_age=max_age
@@ -145,9 +146,10 @@ class ResourceServer:
                 required = {"acr_values": " ".join(acr_values or ())}
                 if max_age is not None:
                     required["max_age"] = str(int(max_age.total_seconds()))
-                raise self._challenge(
-                    "insufficient_user_authentication", members=required
+                refused = ProtocolError(
+                    "insufficient_user_authentication", "sign in again"
                 )
+                raise self._refused(refused, required, is_dpop=is_dpop)
             return token
 
         return verified
@@ -163,20 +165,23 @@ class ResourceServer:
             raise ConfigurationError(_NOT_RUNNING)
         return self._opened
 
-    async def _verified(self, request: Request) -> VerifiedToken:
+    async def _verified(
+        self, request: Request, required: Mapping[str, str]
+    ) -> VerifiedToken:
+        is_dpop = False
         try:
-            return await self._judged(
-                read_head(request, self._origin, self._certificate_header)
-            )
+            read = read_head(request, self._origin, self._certificate_header)
+            presented = read.bearer()
+            if presented is None:
+                raise self._refused(None, required)
+            is_dpop = presented[0] == "dpop"
+            return await self._judged(read, presented[1], is_dpop=is_dpop)
         except ProtocolError as error:
-            scheme = scheme_of("dpop" if error.error == "invalid_dpop_proof" else "")
-            raise self._challenge(error.error, scheme) from None
+            raise self._refused(error, {}, is_dpop=is_dpop) from None
 
-    async def _judged(self, read: OAuthRequest) -> VerifiedToken:
-        presented = read.bearer()
-        if presented is None:
-            raise self._challenge(None)
-        scheme, string = presented
+    async def _judged(
+        self, read: OAuthRequest, string: str, *, is_dpop: bool
+    ) -> VerifiedToken:
         _, verifier = self._open()
         live = await verifier.verify_token(
             string,
@@ -185,43 +190,43 @@ class ResourceServer:
             foreign=self._foreign,
         )
         if live is None:
-            raise self._challenge("invalid_token", scheme_of(scheme))
-        jkt = await self._prove(live, read, string) if scheme == "dpop" else None
-        if not is_confirmed(live, jkt=jkt, x5t_s256=read.certificate_thumbprint):
-            raise self._challenge("invalid_token", scheme_of(scheme, live.cnf_jkt))
+            raise ProtocolError("invalid_token", "the token is not valid")
+        jkt = None
+        if is_dpop:
+            async with self.authority.tenant(live.tenant_id, autocommit=True) as store:
+                jkt = await prove_key(
+                    store,
+                    live.tenant_id,
+                    read,
+                    access_token=string,
+                    lifetime=_PROOF_LIFETIME,
+                    skew=_SKEW,
+                )
+        thumbprint = read.certificate_thumbprint
+        is_right = is_confirmed(live, jkt=jkt, x5t_s256=thumbprint)
+        if not is_right or (is_dpop and jkt is None):
+            raise ProtocolError("invalid_token", "the token is not valid")
         return live
 
-    async def _prove(
-        self, token: VerifiedToken, read: OAuthRequest, string: str
-    ) -> str | None:
-        """Return the thumbprint of the key of the proof. Raises ProtocolError."""
-        async with self.authority.tenant(token.tenant_id, autocommit=True) as store:
-            return await prove_key(
-                store,
-                token.tenant_id,
-                read,
-                access_token=string,
-                lifetime=_PROOF_LIFETIME,
-                skew=_SKEW,
-            )
-
-    def _challenge(
+    def _refused(
         self,
-        code: ErrorCode | None,
-        scheme: Scheme = "Bearer",
+        refused: ProtocolError | None,
+        members: Mapping[str, str],
         *,
-        members: Mapping[str, str] | None = None,
+        is_dpop: bool = False,
     ) -> HTTPException:
-        """Return a refusal with its challenge."""
-        shown = dict(members or {})
+        """Return a refusal with its challenge. None: there was no token."""
+        shown = dict(members)
         if self._issuers and self._resource is not None:
             parts = urlsplit(self._resource)
             path = _WELL_KNOWN + parts.path.rstrip("/")
             shown["resource_metadata"] = f"{parts.scheme}://{parts.netloc}{path}"
+        if refused is None:
+            refused = without_token(shown)
+        else:
+            refused = challenged(refused, is_dpop=is_dpop, members=shown)
         return HTTPException(
-            403 if code == "insufficient_scope" else 401,
-            detail=(code or "invalid_token").replace("_", " "),
-            headers={"www-authenticate": challenge(scheme, code, **shown)},
+            refused.status, detail=refused.description, headers=dict(refused.headers)
         )
 
 

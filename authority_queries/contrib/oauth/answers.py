@@ -1,4 +1,4 @@
-"""What endpoints answer."""
+"""Answers of endpoints, and their refusals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,6 @@ _STATUS: Final[Mapping[ErrorCode, int]] = {
     "invalid_token": 401,
     "insufficient_user_authentication": 401,
     "insufficient_scope": 403,
-    "use_dpop_nonce": 401,
 }
 
 

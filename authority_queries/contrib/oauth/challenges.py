@@ -1,41 +1,46 @@
-"""How resource servers refuse a request, and which token they want instead."""
+"""Challenges to clients whose access token is refused."""
 
-from typing import Final, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Final
 
 from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.contrib.oauth.jose import ALGORITHMS
-from authority_queries.contrib.oauth.outcomes import ErrorCode
 
-Scheme: TypeAlias = Literal["Bearer", "DPoP"]
 _UNAUTHORIZED: Final = 401
-_FORBIDDEN: Final = 403
-
-
-def challenge(scheme: Scheme, error: ErrorCode | None, **members: str) -> str:
-    """Return the header WWW-Authenticate (RFC 6750 section 3, RFC 9449 section 7.1).
-
-    Without a token there is no error (RFC 6750 section 3.1).
-    """
-    shown = {"error": error or "", **members}
-    if scheme == "DPoP":
-        shown["algs"] = " ".join(ALGORITHMS)
-    listed = ", ".join(f'{name}="{value}"' for name, value in shown.items() if value)
-    return f"{scheme} {listed}".strip()
 
 
 def challenged(
-    error: ErrorCode | None, description: str, *, scheme: Scheme = "Bearer"
+    error: ProtocolError,
+    *,
+    is_dpop: bool = False,
+    members: Mapping[str, str] | None = None,
 ) -> ProtocolError:
-    """Return the refusal of a request with its challenge. None: it has no token."""
-    described = {"error_description": description} if error else {}
+    """Return the refusal of an access token with its challenge.
+
+    `members` are more parameters of the challenge (RFC 6750 section 3). `is_dpop`: the
+    client used the scheme DPoP (RFC 9449 section 7.1).
+    """
+    shown = {
+        "error": error.error,
+        "error_description": error.description,
+        **(members or {}),
+    }
+    if is_dpop:
+        shown["algs"] = " ".join(ALGORITHMS)
     return ProtocolError(
-        error or "invalid_token",
-        description,
-        headers={"www-authenticate": challenge(scheme, error, **described)},
-        status=_FORBIDDEN if error == "insufficient_scope" else _UNAUTHORIZED,
+        error.error,
+        error.description,
+        headers=_header("DPoP" if is_dpop else "Bearer", shown),
+        status=_UNAUTHORIZED if error.error == "invalid_dpop_proof" else error.status,
     )
 
 
-def scheme_of(scheme: str, jkt: str | None = None) -> Scheme:
-    """Return the scheme for a token: DPoP if it came so, or is bound to a key."""
-    return "DPoP" if scheme == "dpop" or jkt is not None else "Bearer"
+def without_token(members: Mapping[str, str] | None = None) -> ProtocolError:
+    """Return the refusal of a request without a token: the challenge has no error."""
+    headers = _header("Bearer", members or {})
+    return ProtocolError("invalid_token", "a token is missing", headers=headers)
+
+
+def _header(scheme: str, members: Mapping[str, str]) -> Mapping[str, str]:
+    listed = ", ".join(f'{name}="{value}"' for name, value in members.items() if value)
+    return {"www-authenticate": f"{scheme} {listed}".strip()}

@@ -22,6 +22,14 @@ _WITH_A_PERSON: Final = (
     "urn:ietf:params:oauth:grant-type:device_code",
 )
 
+# The claims of `standard_claims`.
+STANDARD_CLAIMS: Final = (
+    "name",
+    "preferred_username",
+    "updated_at",
+    "email",
+    "email_verified",
+)
 # The claims of a user for the granted scopes (OpenID Connect Core section 5.4).
 Claims: TypeAlias = Callable[[User, Sequence[str]], JsonObject]
 
@@ -71,10 +79,14 @@ class ProviderSettings:
       `initial_access_token`, or everybody.
     - `registration_grant_types`: what a client that registers, or has a metadata
       document, may use. By default those at which a person consents.
+    - `metadata_documents`: whether a client_id may be the URL of the client's metadata.
     - `accepts_foreign_tokens`: whether endpoints accept strings of the store that the
       tenant came from, while an operator lets the tenant accept them.
     - `imported_password_hash`: any one hash of the store that users came from, as long
       as users have such hashes. Each sign-in then takes the time of both kinds.
+    - `acr_values_supported`: the classes of sign-ins that your pages offer. One that a
+      client requests is required. Others are not, as OpenID Connect Core section 15.1
+      demands.
     - `claims`: what the userinfo endpoint returns besides `sub`.
     """
 
@@ -93,6 +105,7 @@ class ProviderSettings:
     registration: Literal["closed", "token", "open"] = "closed"
     initial_access_token: str | None = field(default=None, repr=False)
     registration_grant_types: Sequence[str] = _WITH_A_PERSON
+    metadata_documents: bool = False
     accepts_foreign_tokens: bool = False
     imported_password_hash: str | None = field(default=None, repr=False)
     acr_values_supported: Sequence[str] = ()

@@ -2,15 +2,18 @@
 """What the parts of an issuer share: the signing key, and answers to refusals."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from functools import partial
+from typing import ClassVar, Final
 
 from authority_queries.contrib.oauth._sync.authentication import Authentication
 from authority_queries.contrib.oauth.answers import Answer, ProtocolError
-from authority_queries.contrib.oauth.context import Context
+from authority_queries.contrib.oauth.client_keys import KeysMissingError
+from authority_queries.contrib.oauth.context import Context, Presenter
 from authority_queries.contrib.oauth.outcomes import ErrorCode
 from authority_queries.contrib.oauth.presented import read_tokens
-from authority_queries.contrib.oauth.requests import Request
+from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.errors import (
+    AuthorityError,
     ConfigurationError,
     InvalidArgumentError,
     InvalidValueError,
@@ -21,7 +24,14 @@ from authority_queries.secrets import TokenString
 from authority_queries.secrets.signing_keys import SigningKey
 from authority_queries.service._sync.authority import Authority
 
-_CODES: Mapping[str | None, ErrorCode] = {
+# Errors that a request causes.
+REFUSALS: Final = (
+    ProtocolError,
+    TenantInactiveError,
+    InvalidArgumentError,
+    InvalidValueError,
+)
+_CODES: Final[Mapping[str | None, ErrorCode]] = {
     "scopes": "invalid_scope",
     "resources": "invalid_target",
     "authorization_details": "invalid_authorization_details",
@@ -37,7 +47,8 @@ class Part:
         self._tenant_id = context.tenant_id
         self._settings = context.settings
 
-    def _signing_key(self, store: Store) -> SigningKey:
+    def signing_key(self, store: Store) -> SigningKey:
+        """Return the key that signs now. Raises ConfigurationError."""
         key = self._context.fresh_key()
         if key is None:
             alg = self._settings.signing_alg
@@ -56,24 +67,35 @@ class Endpoint(Part):
 
     # Redemptions cannot be rolled back, so each call is a transaction of its own.
     _autocommit: ClassVar[bool] = True
+    _methods: ClassVar[Sequence[str]] = ("POST",)
 
-    def __init__(self, authority: Authority, context: Context) -> None:
+    def __init__(
+        self,
+        authority: Authority,
+        context: Context,
+        authentication: Authentication,
+    ) -> None:
         super().__init__(authority, context)
-        self._authentication = Authentication(context)
+        self._authentication = authentication
 
     def answer(self, request: Request) -> Answer:
         """Answer a request. Raises UnavailableError, RetryableError."""
+        if request.method not in self._methods:
+            return Answer(status=405, headers={"allow": ", ".join(self._methods)})
         try:
-            with self._authority.tenant(
-                self._tenant_id, autocommit=self._autocommit
-            ) as store:
-                return self._answer(store, request)
-        except ProtocolError as error:
-            return error.answer()
-        except TenantInactiveError:
-            return ProtocolError("invalid_client", "the issuer is not active").answer()
-        except (InvalidArgumentError, InvalidValueError) as error:
-            return malformed(error).answer()
+            try:
+                return self._attempt(request)
+            except KeysMissingError as missing:
+                self._authentication.keys.fetch(missing)
+                return self._attempt(request)
+        except REFUSALS as error:
+            return refusal_of(error).answer()
+
+    def _attempt(self, request: Request) -> Answer:
+        with self._authority.tenant(
+            self._tenant_id, autocommit=self._autocommit
+        ) as store:
+            return self._answer(store, request)
 
     def _answer(self, store: Store, request: Request) -> Answer:
         raise NotImplementedError
@@ -84,11 +106,34 @@ class Endpoint(Part):
             token, self._tenant_id, foreign=self._settings.accepts_foreign_tokens
         )
 
+    def _present_with_scopes(
+        self, store: Store, request: Request, parameters: Parameters
+    ) -> tuple[Presenter, Sequence[str]]:
+        """Return the client and the requested scopes that the tenant has, in one trip.
 
-def malformed(error: InvalidArgumentError | InvalidValueError) -> ProtocolError:
-    """Return the refusal of a value that the store does not accept."""
-    code = _CODES.get(error.argument, "invalid_request")
-    return ProtocolError(code, f"{error.argument or 'a parameter'} is not valid")
+        Raises ProtocolError.
+        """
+        return self._authentication.present_and(
+            store, request, parameters, partial(self._known_scopes, store, parameters)
+        )
+
+    def _known_scopes(self, store: Store, parameters: Parameters) -> Sequence[str]:
+        requested = parameters.words("scope")
+        if not requested:
+            return ()
+        found = store.scopes.resolve(tenant_id=self._tenant_id, names=requested)
+        return [each.name for each in found]
+
+
+def refusal_of(error: AuthorityError) -> ProtocolError:
+    """Return one of REFUSALS as an error of the protocol."""
+    if isinstance(error, ProtocolError):
+        return error
+    if isinstance(error, TenantInactiveError):
+        return ProtocolError("invalid_client", "the issuer is not active")
+    argument = getattr(error, "argument", None)
+    code = _CODES.get(argument, "invalid_request")
+    return ProtocolError(code, f"{argument or 'a parameter'} is not valid")
 
 
 def refuse(code: ErrorCode | None, outcome: str) -> None:
