@@ -131,7 +131,7 @@ def refusal_of(error: AuthorityError) -> ProtocolError:
         return error
     if isinstance(error, TenantInactiveError):
         return ProtocolError("invalid_client", "the issuer is not active")
-    argument = getattr(error, "argument", None)
+    argument: str | None = getattr(error, "argument", None)
     code = _CODES.get(argument, "invalid_request")
     return ProtocolError(code, f"{argument or 'a parameter'} is not valid")
 

@@ -117,7 +117,7 @@ class Userinfo(Endpoint):
             if not set(scopes) <= set(live.scopes):
                 raise ProtocolError("insufficient_scope", "a scope is missing")
         except ProtocolError as error:
-            members = {}
+            members: dict[str, str] = {}
             if error.error == "insufficient_scope":
                 members["scope"] = " ".join(scopes)
             raise challenged(error, is_dpop=is_dpop, members=members) from None
