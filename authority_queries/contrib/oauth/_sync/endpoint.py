@@ -132,7 +132,7 @@ def refusal_of(error: AuthorityError) -> ProtocolError:
     if isinstance(error, TenantInactiveError):
         return ProtocolError("invalid_client", "the issuer is not active")
     argument: str | None = getattr(error, "argument", None)
-    code = _CODES.get(argument, "invalid_request")
+    code: ErrorCode = _CODES.get(argument, "invalid_request")
     return ProtocolError(code, f"{argument or 'a parameter'} is not valid")
 
 
