@@ -174,14 +174,20 @@ class ResourceServer:
             presented = read.bearer()
             if presented is None:
                 raise self._refused(None, required)
-            is_dpop = presented[0] == "dpop"
-            return await self._judged(read, presented[1], is_dpop=is_dpop)
+            is_dpop, (_, string) = presented[0] == "dpop", presented
+            live = await self._live(string)
+            jkt = await self._prove(live, read, string) if is_dpop else None
+            # The challenge for a bound token asks for its proof.
+            is_dpop = is_dpop or live.cnf_jkt is not None
+            thumbprint = read.certificate_thumbprint
+            is_right = is_confirmed(live, jkt=jkt, x5t_s256=thumbprint)
+            if not is_right or (is_dpop and jkt is None):
+                raise ProtocolError("invalid_token", "the token is not valid")
         except ProtocolError as error:
             raise self._refused(error, {}, is_dpop=is_dpop) from None
+        return live
 
-    async def _judged(
-        self, read: OAuthRequest, string: str, *, is_dpop: bool
-    ) -> VerifiedToken:
+    async def _live(self, string: str) -> VerifiedToken:
         _, verifier = self._open()
         live = await verifier.verify_token(
             string,
@@ -191,22 +197,20 @@ class ResourceServer:
         )
         if live is None:
             raise ProtocolError("invalid_token", "the token is not valid")
-        jkt = None
-        if is_dpop:
-            async with self.authority.tenant(live.tenant_id, autocommit=True) as store:
-                jkt = await prove_key(
-                    store,
-                    live.tenant_id,
-                    read,
-                    access_token=string,
-                    lifetime=_PROOF_LIFETIME,
-                    skew=_SKEW,
-                )
-        thumbprint = read.certificate_thumbprint
-        is_right = is_confirmed(live, jkt=jkt, x5t_s256=thumbprint)
-        if not is_right or (is_dpop and jkt is None):
-            raise ProtocolError("invalid_token", "the token is not valid")
         return live
+
+    async def _prove(
+        self, token: VerifiedToken, read: OAuthRequest, string: str
+    ) -> str | None:
+        async with self.authority.tenant(token.tenant_id, autocommit=True) as store:
+            return await prove_key(
+                store,
+                token.tenant_id,
+                read,
+                access_token=string,
+                lifetime=_PROOF_LIFETIME,
+                skew=_SKEW,
+            )
 
     def _refused(
         self,

@@ -142,7 +142,7 @@ class AsyncLogout(AsyncPart):
     ) -> Redirect | None:
         """Return where the browser goes afterwards. Raises ProtocolError."""
         client_id = parameters.get("client_id") or audience
-        if audience is not None and audience != client_id:
+        if audience not in (None, client_id):  # an array of audiences has no hash
             message = "client_id is not that of the id_token_hint"
             raise ProtocolError("invalid_request", message)
         uri = parameters.get("post_logout_redirect_uri")

@@ -109,37 +109,38 @@ class AsyncUserinfo(AsyncEndpoint):
             raise without_token()
         scheme, string = presented
         is_dpop = scheme == "dpop"
+        members: dict[str, str] = {}
         try:
-            live = await self._confirmed(store, request, string, is_dpop=is_dpop)
-            if live is None or (resource and resource not in live.resources):
+            live = await self._live(store, string)
+            jkt = None
+            if is_dpop:
+                jkt = await self._authentication.prove(
+                    store, request, access_token=string
+                )
+            # The challenge for a bound token asks for its proof.
+            is_dpop = is_dpop or live.cnf_jkt is not None
+            thumbprint = request.certificate_thumbprint
+            is_right = is_confirmed(live, jkt=jkt, x5t_s256=thumbprint)
+            is_wanted = resource is None or resource in live.resources
+            if not (is_right and is_wanted) or (is_dpop and jkt is None):
                 raise ProtocolError("invalid_token", "the token is not valid")
             if not set(scopes) <= set(live.scopes):
+                members["scope"] = " ".join(scopes)
                 raise ProtocolError("insufficient_scope", "a scope is missing")
         except ProtocolError as error:
-            members: dict[str, str] = {}
-            if error.error == "insufficient_scope":
-                members["scope"] = " ".join(scopes)
             raise challenged(error, is_dpop=is_dpop, members=members) from None
         return live
 
-    async def _confirmed(
-        self, store: AsyncStore, request: Request, string: str, *, is_dpop: bool
-    ) -> VerifiedToken | None:
-        """Return a live token whose key the request proves, or None."""
-        live = jkt = None
+    async def _live(self, store: AsyncStore, string: str) -> VerifiedToken:
+        live = None
         for parsed in self._read(string)[:1]:
             if parsed.kind == "access":
                 live = await store.tokens.verify(
                     tenant_id=self._tenant_id, token_hash=parsed.hash, type="access"
                 )
         if live is None:
-            return None
-        if is_dpop:
-            jkt = await self._authentication.prove(store, request, access_token=string)
-            if jkt is None:
-                return None
-        thumbprint = request.certificate_thumbprint
-        return live if is_confirmed(live, jkt=jkt, x5t_s256=thumbprint) else None
+            raise ProtocolError("invalid_token", "the token is not valid")
+        return live
 
 
 def _with_posted_token(request: Request) -> Request:
