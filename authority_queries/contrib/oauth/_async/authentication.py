@@ -19,10 +19,10 @@ from authority_queries.contrib.oauth.credentials import (
 from authority_queries.contrib.oauth.jose import (
     Assertion,
     check_claims,
-    check_proof,
     read_unverified,
     verified_claims,
 )
+from authority_queries.contrib.oauth.proofs import check_proof
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.credentials import verify_client_secret
 from authority_queries.engine.calls import AsyncCall
@@ -75,7 +75,7 @@ class AsyncAuthentication:
             raise unknown_client(request)
         registered = client.token_endpoint_auth_method
         if method == "none" and request.certificate and registered in _TLS_METHODS:
-            is_right = is_own_certificate(self.keys.find(client), request)
+            is_right = self._has_certificate(client, request)
         elif registered is not None and registered != method:
             is_right = False
         elif method == "none":
@@ -106,6 +106,13 @@ class AsyncAuthentication:
             lifetime=settings.proof_lifetime,
             skew=settings.clock_skew,
         )
+
+    def _has_certificate(self, client: Client, request: Request) -> bool:
+        keys = self.keys.find(client)
+        if is_own_certificate(keys, request):
+            return True
+        self.keys.ask_again(client)
+        return False
 
     async def _asserts(
         self, store: AsyncStore, client: Client, parameters: Parameters
