@@ -1,8 +1,10 @@
 """Signing in: password, second factor, session."""
 
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 
 from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint
+from authority_queries.contrib.oauth.hashing import hashed_async
 from authority_queries.contrib.oauth.sign_ins import Passed, Refused, unseal_passed
 from authority_queries.credentials import (
     hash_password,
@@ -40,10 +42,13 @@ class AsyncSignIn(AsyncEndpoint):
             user = await store.users.get_by_username(
                 tenant_id=self._tenant_id, username=username
             )
-            is_right = verify_password(
-                None if user is None else user.password_hash,
-                password,
-                imported=self._settings.imported_password_hash,
+            is_right = await hashed_async(
+                partial(
+                    verify_password,
+                    None if user is None else user.password_hash,
+                    password,
+                    imported=self._settings.imported_password_hash,
+                )
             )
             if user is None or not is_right or user.status != "active":
                 await self._record(store, username, address, user)
@@ -197,7 +202,7 @@ class AsyncSignIn(AsyncEndpoint):
                 tenant_id=self._tenant_id,
                 user_id=user.id,
                 row_version=user.row_version,
-                password_hash=hash_password(password),
+                password_hash=await hashed_async(partial(hash_password, password)),
             )
         except ConcurrencyConflictError:
             return  # another change was faster: the next sign-in rehashes

@@ -15,6 +15,7 @@ from authority_queries.contrib.oauth.credentials import (
     read_credentials,
     unknown_client,
 )
+from authority_queries.contrib.oauth.hashing import hashed
 from authority_queries.contrib.oauth.jose import (
     Assertion,
     check_client_assertion,
@@ -22,6 +23,7 @@ from authority_queries.contrib.oauth.jose import (
 )
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.credentials import verify_client_secret
+from authority_queries.credentials.client_secrets import is_minted_secret_hash
 from authority_queries.engine.calls import Call
 from authority_queries.errors import InvalidArgumentError, InvalidValueError
 from authority_queries.records import Client, ClientSecret, UsedJtiKind
@@ -148,7 +150,7 @@ class Authentication:
         if secret is None:
             return False
         for each in live:
-            if verify_client_secret(each.secret_hash, secret):
+            if _matches(each.secret_hash, secret):
                 if not self._is_noted(each):
                     store.client_secrets.record_use(
                         tenant_id=self._tenant_id, secret_id=each.id
@@ -191,6 +193,12 @@ def prove_key(
         message = "the DPoP proof is not valid"
         raise ProtocolError("invalid_dpop_proof", message)
     return jkt
+
+
+def _matches(secret_hash: str, secret: str) -> bool:
+    verify = partial(verify_client_secret, secret_hash, secret)
+    is_fast = is_minted_secret_hash(secret_hash)
+    return verify() if is_fast else hashed(verify)
 
 
 def _nothing() -> None:
