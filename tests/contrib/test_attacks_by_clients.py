@@ -1,6 +1,7 @@
 """Attacks by clients, and by strangers, tried against the running example."""
 
 import secrets
+import time
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.contrib.attacking import (
     json_of,
 )
 from tests.contrib.flows import VERIFIER
+from tests.contrib.strangers import stranger
 
 pytestmark = pytest.mark.one_version
 
@@ -34,6 +36,10 @@ REGISTRATIONS: dict[str, dict[str, object]] = {
     "a private name": {"backchannel_logout_uri": "https://localhost/"},
     "an octal address": {"backchannel_logout_uri": "https://0177.0.0.1/"},
     "a file": {"backchannel_logout_uri": "file:///etc/passwd"},
+    "keys at a private address": {"jwks_uri": "https://[::ffff:10.0.0.1]/keys"},
+    "keys at an odd address": {"jwks_uri": "https://0x7f.0.0.1/keys"},
+    "keys without TLS": {"jwks_uri": "http://127.0.0.1/keys"},
+    "keys twice": {"jwks_uri": "https://evil.example/keys", "jwks": {"keys": []}},
     "a frame": {"frontchannel_logout_uri": "https://evil.example;script-src/"},
     "a turned name": {"client_name": "North\u202egnidarT"},
     "a name of two lines": {"client_name": "North\nTrading"},
@@ -135,3 +141,44 @@ def test_a_client_cannot_be_confused(target: Target) -> None:
         form = {"client_id": "notes", "grant_type": "client_credentials"}
         answer = client.post("/token", data=form, headers=spoofed)
         assert json_of(answer, 401)["error"] == "invalid_client"
+
+
+def test_notices_of_the_example_reach_this_machine_only(target: Target) -> None:
+    user = target.user()
+    browser = target.signed_in(user)
+    with stranger() as here:
+        here.answers["/bye"] = b"HTTP/1.1 204 x\r\n\r\n"
+        uris = {"near": here.url("/bye", "127.0.0.1"), "far": "http://10.0.0.1/bye"}
+        for client_id, uri in uris.items():
+            with target.unit() as store:
+                store.clients.create(
+                    tenant_id=target.tenant_id(),
+                    client_id=client_id,
+                    client_type="public",
+                    redirect_uris=[CALLBACK],
+                    backchannel_logout_uri=uri,
+                )
+            given = {
+                "grant_type": "authorization_code",
+                "code": code_of(browser, client_id=client_id),
+                "client_id": client_id,
+                "redirect_uri": CALLBACK,
+                "code_verifier": VERIFIER,
+            }
+            json_of(browser.post("/token", data=given))
+        with target.unit() as store:
+            store.sessions.end_all(
+                tenant_id=target.tenant_id(), user_id=user.id, reason="signed_out"
+            )
+        end = time.monotonic() + 20
+        while not (here.requests and "RefusedTargetError" in failures(target)):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    assert b"logout_token=" in here.requests[0]
+
+
+def failures(target: Target) -> list[str | None]:
+    """Return the errors of notices that wait for another try."""
+    with target.unit() as store:
+        page = store.logout_notices.list(tenant_id=target.tenant_id())
+    return [notice.last_error for notice in page.items]

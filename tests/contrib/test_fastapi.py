@@ -7,12 +7,14 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI
 from fastapi.testclient import TestClient
+from joserfc.jwk import ECKey
 
 from authority_queries import Settings
 from authority_queries.contrib.fastapi import ResourceServer
 from authority_queries.errors import ConfigurationError, InvalidArgumentError
 from authority_queries.records import User, VerifiedToken
 from authority_queries.testing import SampleTenant
+from tests.contrib.flows import ath, proof
 from tests.contrib.serving import free_port, serving
 
 pytestmark = pytest.mark.one_version
@@ -74,10 +76,64 @@ def test_a_token_with_the_scope_and_the_resource_opens_the_api(
         answer = api.get("/articles", headers=bearer(string))
         assert answer.status_code == status
         assert f'error="{error}"' in answer.headers["www-authenticate"]
-    assert api.get("/articles").headers["www-authenticate"] == "Bearer"
+    missing = api.get("/articles").headers["www-authenticate"]
+    assert missing == 'Bearer scope="articles"'
+    unbound = {"authorization": f"DPoP {token(ann, 'articles')}"}
+    for headers, status, challenge in (
+        (unbound, 401, 'DPoP error="invalid_token"'),
+        (unbound | {"dpop": "x.y.z"}, 401, 'DPoP error="invalid_dpop_proof"'),
+        ([("authorization", "Bearer x")] * 2, 400, 'Bearer error="invalid_request"'),
+    ):
+        answer = api.get("/articles", headers=headers)
+        assert answer.status_code == status
+        assert answer.headers["www-authenticate"].startswith(challenge)
     weak = api.get("/secrets", headers=bearer(token(ann)))
     assert 'acr_values="urn:high"' in weak.headers["www-authenticate"]
     assert weak.status_code == 401
+
+
+def test_a_bound_token_is_refused_with_a_challenge_for_a_proof(
+    api: httpx.Client, authority_tenant: SampleTenant
+) -> None:
+    key = ECKey.generate_key("P-256")
+    token = authority_tenant.access_token(
+        authority_tenant.client(),
+        authority_tenant.user(),
+        scopes=["articles"],
+        resources=[API],
+        cnf_jkt=key.thumbprint(),
+    )
+
+    def ask(scheme: str, *headers: tuple[str, str]) -> tuple[int, str, str]:
+        given = [("authorization", f"{scheme} {token}"), *headers]
+        answer = api.get("/articles", headers=given)
+        challenge = answer.headers.get("www-authenticate", " ")
+        given, members = challenge.split(" ", 1)
+        return (
+            answer.status_code,
+            given,
+            members.partition('error="')[2].partition('"')[0],
+        )
+
+    right = proof(key, "GET", f"{API}/articles", ath=ath(token))
+    assert ask("DPoP", right) == (200, "", "")
+    assert ask("DPoP", right) == (401, "DPoP", "invalid_dpop_proof")
+    assert ask("DPoP") == (401, "DPoP", "invalid_token")
+    assert ask("Bearer") == (401, "DPoP", "invalid_token")
+
+
+def test_an_api_refuses_wrong_settings_and_names_a_forgotten_lifespan() -> None:
+    for origin, resource, argument in (
+        ("api.example", None, "origin"),
+        ("https://api.example/", None, "origin"),
+        (API, "articles", "resource"),
+        (API, f"{API}/#1", "resource"),
+    ):
+        with pytest.raises(InvalidArgumentError) as raised:
+            ResourceServer(origin=origin, resource=resource)
+        assert raised.value.argument == argument
+    with pytest.raises(ConfigurationError, match=r"lifespan=server\.lifespan"):
+        _ = ResourceServer(origin=API).authority
 
 
 def test_an_api_names_its_issuers(authority_settings: Settings) -> None:
@@ -123,5 +179,8 @@ def test_an_api_that_has_not_connected_names_the_lifespan() -> None:
     async def articles(_: Annotated[VerifiedToken, Depends(server.token())]) -> None:
         return None
 
-    with TestClient(outer) as client, pytest.raises(RuntimeError, match="lifespan"):
+    with (
+        TestClient(outer) as client,
+        pytest.raises(ConfigurationError, match="lifespan"),
+    ):
         client.get("/v1/articles", headers=bearer("x"))

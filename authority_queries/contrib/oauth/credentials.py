@@ -1,9 +1,10 @@
 """How a client authenticates in a request (RFC 6749 section 2.3)."""
 
 from authority_queries.contrib.oauth.answers import ProtocolError
+from authority_queries.contrib.oauth.certificates import is_certificate_of
 from authority_queries.contrib.oauth.jose import issuer_of
 from authority_queries.contrib.oauth.requests import Parameters, Request
-from authority_queries.records import Client
+from authority_queries.engine.json_types import JsonObject
 
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -35,12 +36,11 @@ def read_credentials(
     return named, posted, "none" if posted is None else "client_secret_post"
 
 
-def is_own_certificate(client: Client, request: Request) -> bool:
+def is_own_certificate(own: JsonObject | None, request: Request) -> bool:
     """Whether the client's key set has the certificate (RFC 8705 section 2.2)."""
-    keys = (client.json_web_key_set or {}).get("keys")
+    keys = (own or {}).get("keys")
     return isinstance(keys, list) and any(
-        isinstance(key, dict) and key.get("x5t#S256") == request.certificate_thumbprint
-        for key in keys
+        is_certificate_of(key, request.certificate_thumbprint) for key in keys
     )
 
 

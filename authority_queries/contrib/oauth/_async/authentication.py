@@ -1,13 +1,15 @@
 """Who sends a request, and which keys it proves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
+from authority_queries.contrib.oauth._async.key_fetching import AsyncClientKeys
 from authority_queries.contrib.oauth.answers import ProtocolError
+from authority_queries.contrib.oauth.client_keys import has_key
 from authority_queries.contrib.oauth.context import Context, Presenter
 from authority_queries.contrib.oauth.credentials import (
     is_own_certificate,
@@ -17,13 +19,16 @@ from authority_queries.contrib.oauth.credentials import (
 from authority_queries.contrib.oauth.hashing import hashed_async
 from authority_queries.contrib.oauth.jose import (
     Assertion,
-    check_client_assertion,
+    check_claims,
     check_proof,
+    read_unverified,
+    verified_claims,
 )
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.credentials import verify_client_secret
 from authority_queries.credentials.client_secrets import is_minted_secret_hash
 from authority_queries.engine.calls import AsyncCall
+from authority_queries.engine.json_types import JsonValue
 from authority_queries.errors import InvalidArgumentError, InvalidValueError
 from authority_queries.records import Client, ClientSecret, UsedJtiKind
 from authority_queries.repositories._async.store import AsyncStore
@@ -38,7 +43,8 @@ _TLS_METHODS = ("tls_client_auth", "self_signed_tls_client_auth")
 class AsyncAuthentication:
     """Authenticates clients (RFC 6749 section 2.3), and checks DPoP proofs."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, keys: AsyncClientKeys) -> None:
+        self.keys = keys
         self._context = context
         self._tenant_id = context.tenant_id
 
@@ -47,7 +53,8 @@ class AsyncAuthentication:
     ) -> Presenter:
         """Return the client, authenticated if it is confidential. Raises ProtocolError.
 
-        The jti of an assertion and of a proof is used up.
+        The jti of an assertion and of a proof is used up. KeysMissingError is raised
+        before anything is written: fetch the keys outside the unit, and try again.
         """
         presenter, _ = await self.present_and(store, request, parameters, _nothing)
         return presenter
@@ -70,7 +77,7 @@ class AsyncAuthentication:
             raise unknown_client(request)
         registered = client.token_endpoint_auth_method
         if method == "none" and request.certificate and registered in _TLS_METHODS:
-            is_right = is_own_certificate(client, request)
+            is_right = is_own_certificate(self.keys.find(client), request)
         elif registered is not None and registered != method:
             is_right = False
         elif method == "none":
@@ -105,21 +112,30 @@ class AsyncAuthentication:
     async def _asserts(
         self, store: AsyncStore, client: Client, parameters: Parameters
     ) -> bool:
-        if client.json_web_key_set is None:
+        presented = parameters.require("client_assertion")
+        kid, claims = read_unverified(presented)
+        self._check_claims(client, claims)
+        keys = self.keys.find(client)
+        if keys is None:
             return False
-        settings = self._context.settings
-        assertion = check_client_assertion(
-            parameters.require("client_assertion"),
-            client.json_web_key_set,
-            client_id=client.client_id,
-            audiences=frozenset(
-                {settings.issuer, settings.url(settings.endpoints.token)}
-            ),
-            now=self._context.now(),
-            skew=settings.clock_skew,
-        )
+        if client.jwks_uri is not None and not has_key(keys, kid):
+            self.keys.ask_again(client)
+        assertion = self._check_claims(client, verified_claims(presented, keys))
         return await _is_new(
             store, self._tenant_id, "client_assertion", client.client_id, assertion
+        )
+
+    def _check_claims(
+        self, client: Client, claims: Mapping[str, JsonValue]
+    ) -> Assertion:
+        settings = self._context.settings
+        token_url = settings.url(settings.endpoints.token)
+        return check_claims(
+            claims,
+            client_id=client.client_id,
+            audiences=frozenset({settings.issuer, token_url}),
+            now=self._context.now(),
+            skew=settings.clock_skew,
         )
 
     async def _read(

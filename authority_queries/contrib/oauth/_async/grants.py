@@ -16,7 +16,7 @@ from authority_queries.contrib.oauth.presented import parse_grant
 from authority_queries.contrib.oauth.requests import Parameters
 from authority_queries.contrib.oauth.scopes import check_scopes
 from authority_queries.contrib.oauth.tokens import id_token, seconds_until, token_answer
-from authority_queries.engine.json_types import JsonValue
+from authority_queries.engine.json_types import JsonArray, JsonValue
 from authority_queries.records import (
     ClientTokenIssuance,
     Redemption,
@@ -127,6 +127,9 @@ class AsyncGrants(AsyncEndpoint):
 
         `known` has the requested scopes that the tenant has, if they were read.
         """
+        if parameters.details():
+            message = "a client has no authorization_details of its own"
+            raise ProtocolError("invalid_authorization_details", message)
         if known is None:
             known = await self._known_scopes(store, parameters)
         access = mint_token("access", self._tenant_id)
@@ -143,13 +146,21 @@ class AsyncGrants(AsyncEndpoint):
             cnf_x5t_s256=presenter.x5t_s256,
         )
         refuse(CLIENT_CREDENTIALS[issuance.outcome], issuance.outcome)
-        return self._issued(presenter, access, issuance)
+        return self._issued(presenter, access, issuance, [])
 
     async def exchange(
         self, store: AsyncStore, presenter: Presenter, parameters: Parameters
     ) -> Answer:
         """Exchange an access token (RFC 8693 section 2)."""
         actor = parameters.get("actor_token")
+        if parameters.get("requested_token_type") not in {None, _ACCESS_TOKEN}:
+            message = "requested_token_type is not supported"
+            raise ProtocolError("invalid_request", message)
+        if actor is None and parameters.get("actor_token_type") is not None:
+            raise ProtocolError("invalid_request", "actor_token is missing")
+        if parameters.all("audience"):
+            message = "audience is not supported: request a resource"
+            raise ProtocolError("invalid_target", message)
         access = mint_token("access", self._tenant_id)
         exchange = await store.exchanges.exchange(
             tenant_id=self._tenant_id,
@@ -168,7 +179,11 @@ class AsyncGrants(AsyncEndpoint):
         )
         refuse(EXCHANGE[exchange.outcome], exchange.outcome)
         return self._issued(
-            presenter, access, exchange, {"issued_token_type": _ACCESS_TOKEN}
+            presenter,
+            access,
+            exchange,
+            exchange.authorization_details or [],
+            {"issued_token_type": _ACCESS_TOKEN},
         )
 
     async def _tokens(
@@ -192,7 +207,7 @@ class AsyncGrants(AsyncEndpoint):
         if "openid" in redemption.scopes and redemption.user_id is not None:
             more["id_token"] = id_token(
                 self._context,
-                await self._signing_key(store),
+                await self.signing_key(store),
                 presenter,
                 redemption,
                 access.token,
@@ -211,6 +226,7 @@ class AsyncGrants(AsyncEndpoint):
         presenter: Presenter,
         access: TokenString,
         issued: ClientTokenIssuance | TokenExchange,
+        details: JsonArray,
         more: dict[str, JsonValue] | None = None,
     ) -> Answer:
         return token_answer(
@@ -218,7 +234,7 @@ class AsyncGrants(AsyncEndpoint):
             access_token=access.token,
             expires_in=seconds_until(issued.expires_at, self._context.now()),
             scopes=issued.scopes or [],
-            details=[],
+            details=details,
             more=more,
         )
 

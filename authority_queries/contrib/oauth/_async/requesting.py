@@ -41,7 +41,9 @@ class AsyncPushedRequests(AsyncEndpoint):
             message = "a pushed request has no request_uri"
             raise ProtocolError("invalid_request", message)
         client = presenter.client
-        asked = await check_request(store, client, parameters, self._context.now())
+        asked = await check_request(
+            store, self._context, client, parameters, self._context.now()
+        )
         if not is_registered(client, asked.redirect_uri):
             message = "redirect_uri is not registered"
             raise ProtocolError("invalid_request", message)
@@ -98,6 +100,11 @@ class AsyncDeviceAuthorization(AsyncEndpoint):
         return Answer(headers=NO_STORE, body=body)
 
 
+def is_pushed(reference: str) -> bool:
+    """Return whether a request_uri is of a pushed request (RFC 9126 section 2.2)."""
+    return reference.startswith("urn:ietf:params:oauth:request_uri:")
+
+
 async def redeem_pushed(
     store: AsyncStore, client: Client, reference: str
 ) -> Parameters:
@@ -121,13 +128,18 @@ async def redeem_pushed(
 
 
 def _stored(parameters: Parameters, presenter: Presenter) -> dict[str, JsonValue]:
-    """Return the parameters to store: with the proven client and key, no secret."""
+    """Return the parameters to store: with the proven client and key, no secret.
+
+    Raises ProtocolError if dpop_jkt names another key (RFC 9449 section 10.1).
+    """
     kept = {
         name: value
         for name, value in parameters.items().items()
         if name not in _AUTHENTICATION
     }
     kept["client_id"] = presenter.client.client_id
-    if presenter.jkt is not None:
-        kept["dpop_jkt"] = presenter.jkt
+    jkt = presenter.jkt
+    if jkt is not None and kept.setdefault("dpop_jkt", jkt) != jkt:
+        message = "dpop_jkt is not of the key of the proof"
+        raise ProtocolError("invalid_dpop_proof", message)
     return kept

@@ -2,10 +2,12 @@
 """Introspection, revocation and userinfo."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from dataclasses import replace
+from typing import ClassVar
 
 from authority_queries.contrib.oauth._sync.endpoint import Endpoint
 from authority_queries.contrib.oauth.answers import NO_STORE, Answer, ProtocolError
+from authority_queries.contrib.oauth.challenges import challenged, without_token
 from authority_queries.contrib.oauth.introspection import introspected, may_introspect
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.engine.json_types import JsonValue
@@ -75,43 +77,76 @@ class Revocation(Endpoint):
 class Userinfo(Endpoint):
     """Returns the claims of the user of a token (OpenID Connect Core section 5.3)."""
 
+    _methods: ClassVar[Sequence[str]] = ("GET", "POST")
+
     def _answer(self, store: Store, request: Request) -> Answer:
-        token = self.verify(store, request)
-        if "openid" not in token.scopes or token.user_id is None:
-            raise _challenge("insufficient_scope", "the scope openid is missing")
-        user = store.users.get_by_id(tenant_id=self._tenant_id, user_id=token.user_id)
+        if request.method == "POST":
+            request = _with_posted_token(request)
+        token = self.verify(store, request, "openid")
+        user = None
+        if token.user_id is not None:
+            user = store.users.get_by_id(
+                tenant_id=self._tenant_id, user_id=token.user_id
+            )
         if user is None:
-            raise _challenge("invalid_token", "the token is not valid")
+            raise challenged(ProtocolError("invalid_token", "the token has no user"))
         claims: Mapping[str, JsonValue] = self._settings.claims(user, token.scopes)
         return Answer(headers=NO_STORE, body={**claims, "sub": user.subject_id})
 
-    def verify(self, store: Store, request: Request) -> VerifiedToken:
-        """Return the live token of the request. Raises ProtocolError.
+    def verify(
+        self,
+        store: Store,
+        request: Request,
+        *scopes: str,
+        resource: str | None = None,
+    ) -> VerifiedToken:
+        """Return the live token of the request, with these scopes for this resource.
 
-        A bound token must come with its DPoP proof or its certificate.
+        A bound token must come with its DPoP proof or its certificate. Raises
+        ProtocolError.
         """
         presented = request.bearer()
         if presented is None:
-            raise _challenge("invalid_token", "a token is missing")
+            raise without_token()
         scheme, string = presented
-        live = None
+        is_dpop = scheme == "dpop"
+        try:
+            live = self._confirmed(store, request, string, is_dpop=is_dpop)
+            if live is None or (resource and resource not in live.resources):
+                raise ProtocolError("invalid_token", "the token is not valid")
+            if not set(scopes) <= set(live.scopes):
+                raise ProtocolError("insufficient_scope", "a scope is missing")
+        except ProtocolError as error:
+            members = {}
+            if error.error == "insufficient_scope":
+                members["scope"] = " ".join(scopes)
+            raise challenged(error, is_dpop=is_dpop, members=members) from None
+        return live
+
+    def _confirmed(
+        self, store: Store, request: Request, string: str, *, is_dpop: bool
+    ) -> VerifiedToken | None:
+        """Return a live token whose key the request proves, or None."""
+        live = jkt = None
         for parsed in self._read(string)[:1]:
             if parsed.kind == "access":
                 live = store.tokens.verify(
                     tenant_id=self._tenant_id, token_hash=parsed.hash, type="access"
                 )
-        jkt = None
-        if scheme == "dpop":
+        if live is None:
+            return None
+        if is_dpop:
             jkt = self._authentication.prove(store, request, access_token=string)
+            if jkt is None:
+                return None
         thumbprint = request.certificate_thumbprint
-        if live is None or not is_confirmed(live, jkt=jkt, x5t_s256=thumbprint):
-            raise _challenge("invalid_token", "the token is not valid")
-        return live
+        return live if is_confirmed(live, jkt=jkt, x5t_s256=thumbprint) else None
 
 
-def _challenge(
-    code: Literal["invalid_token", "insufficient_scope"], description: str
-) -> ProtocolError:
-    """Return a refusal with its challenge (RFC 6750 section 3)."""
-    challenge = f'Bearer error="{code}", error_description="{description}"'
-    return ProtocolError(code, description, headers={"www-authenticate": challenge})
+def _with_posted_token(request: Request) -> Request:
+    """Return a form's token as a header (RFC 6750 section 2.2)."""
+    token = Parameters(request.parameters).get("access_token")
+    if token is None:
+        return request
+    header = ("authorization", f"Bearer {token}")
+    return replace(request, headers=[*request.headers, header])
