@@ -49,7 +49,7 @@ def sign_in(
         acr=acr,
         address=address_of(request),
         user_agent=request.headers.get("user-agent"),
-        cookie=request.COOKIES.get(cookie_name()),
+        cookie=request.COOKIES.get(cookie_name(provider)),
     )
     if cookie is None:
         return False
