@@ -1,7 +1,18 @@
 """Attacks on people and their browsers, tried against the running example."""
 
 import pytest
+from fastapi.routing import APIRoute
 
+from examples.openid_provider import (
+    account,
+    addresses,
+    devices,
+    factors,
+    pages,
+    passkeys,
+    recovery,
+    signing_out,
+)
 from examples.openid_provider.sample import APP
 from tests.contrib.attacking import (
     CALLBACK,
@@ -116,6 +127,17 @@ def test_a_form_of_another_site_is_refused(target: Target) -> None:
         )
         assert answer.status_code == 403
     assert browser.get("/account").status_code == 200
+
+
+def test_every_form_is_attacked() -> None:
+    routers = (pages, passkeys, recovery, devices, signing_out, account, factors)
+    paths = {
+        route.path
+        for part in (*routers, addresses)
+        for route in part.router.routes
+        if isinstance(route, APIRoute) and "POST" in route.methods
+    }
+    assert paths == set(FORMS)
 
 
 def test_no_get_changes_anything(target: Target) -> None:
