@@ -87,18 +87,18 @@ def _serve(listening: socket.socket, context: ssl.SSLContext, lines: list[str]) 
         connection.close()  # the client did not trust the certificate
 
 
-def send(port: int) -> None:
+async def send(port: int) -> None:
     mail = compose(
         "ann@shop.example", "A subject", "One.", "Two: http://x/?" + "y" * 90
     )
-    send = by_smtp(
+    send_mail = by_smtp(
         "127.0.0.1",
         "issuer@shop.example",
         username="issuer",
         password="swordfish",
         port=port,
     )
-    asyncio.run(send(mail))
+    await send_mail(mail)
 
 
 def test_a_mail_is_sent_over_tls(
@@ -106,7 +106,7 @@ def test_a_mail_is_sent_over_tls(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     port, lines = server
-    send(port)
+    asyncio.run(send(port))
     assert "rcpt TO:<ann@shop.example>" in lines
     assert {"From: issuer@shop.example", "Subject: A subject", "One."} <= set(lines)
 
@@ -116,7 +116,7 @@ def test_a_server_with_another_certificate_gets_no_mail(
 ) -> None:
     port, lines = server
     with pytest.raises(ssl.SSLCertVerificationError):
-        send(port)
+        asyncio.run(send(port))
     assert lines == []
 
 
