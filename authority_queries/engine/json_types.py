@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from typing_extensions import TypeAliasType
 
-# A TypeAliasType: `get_type_hints` of a record then resolves its recursion. It names the
+# A TypeAliasType: `get_type_hints` of a record resolves its recursion. It names the
 # aliases below: with Sequence[JsonValue] here, pyright takes those for partly unknown.
 JsonValue = TypeAliasType(
     "JsonValue", "bool | int | float | str | JsonArray | JsonObject | None"

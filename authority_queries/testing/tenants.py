@@ -94,9 +94,16 @@ class SampleTenant:
         *,
         scopes: Sequence[str] = (),
         resources: Sequence[str] = (),
+        acr: str | None = None,
+        amr: Sequence[str] | None = None,
+        cnf_jkt: str | None = None,
         lifetime: timedelta = _HOUR,
     ) -> str:
-        """Store an access token, without the rules of grants. Return its string."""
+        """Store an access token, without the rules of grants. Return its string.
+
+        `acr` and `amr`: how the user signed in. `cnf_jkt`: the thumbprint of the key
+        to which the token is bound (RFC 9449).
+        """
         minted = mint_token("access", self.id)
         with self.unit() as store:
             family = store.authorizations.create(
@@ -105,6 +112,8 @@ class SampleTenant:
                 user_id=None if user is None else user.id,
                 scopes=scopes,
                 resources=resources,
+                acr=acr,
+                amr=amr,
             )
             store.tokens.create(
                 tenant_id=self.id,
@@ -115,6 +124,7 @@ class SampleTenant:
                 authorization_id=family.id,
                 scopes=scopes,
                 resources=resources,
+                cnf_jkt=cnf_jkt,
                 lifetime=lifetime,
             )
         return minted.token

@@ -187,7 +187,7 @@ from generate_series(1, :count)
 
 def prepare(database: str, tokens: int) -> int:
     """Create the tables and the rows."""
-    engine = _engine(database)
+    engine = engine_of(database)
     Base.metadata.create_all(engine)
     given = {
         "users": USERS,
@@ -205,7 +205,8 @@ def prepare(database: str, tokens: int) -> int:
     return tokens
 
 
-def _engine(database: str) -> Engine:
+def engine_of(database: str) -> Engine:
+    """Return SQLAlchemy's engine, with its default pool."""
     parts = conninfo_to_dict(database)
     address = URL.create(
         "postgresql+psycopg",
@@ -219,7 +220,7 @@ def _engine(database: str) -> Engine:
 @contextmanager
 def connected(database: str, tokens: int) -> Iterator[Runs]:
     """Connect, and yield the measured calls."""
-    engine = _engine(database)
+    engine = engine_of(database)
     session = scoped_session(sessionmaker(engine))
 
     def in_session(call: Callable[[], object]) -> Callable[[], object]:

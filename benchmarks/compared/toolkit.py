@@ -98,7 +98,8 @@ from generate_series(1, %s) as n
 """
 
 
-def _configure(database: str) -> None:
+def configure(database: str, **more: object) -> None:
+    """Configure Django, with more settings for views."""
     parts = conninfo_to_dict(database)
     settings.configure(
         SECRET_KEY="not a secret",  # noqa: S106 -- it signs nothing
@@ -119,13 +120,14 @@ def _configure(database: str) -> None:
             }
         },
         OAUTH2_PROVIDER={"SCOPES": dict.fromkeys(SCOPES, "")},
+        **more,
     )
     django.setup()
 
 
 def prepare(database: str, tokens: int) -> int:
     """Create the tables and the rows, in a process of its own."""
-    _configure(database)
+    configure(database)
     from django.core.management import call_command
     from django.db import connection
 
@@ -147,7 +149,7 @@ def prepare(database: str, tokens: int) -> int:
 @contextmanager
 def connected(database: str, tokens: int) -> Iterator[Runs]:
     """Connect, and yield the measured calls."""
-    _configure(database)
+    configure(database)
     from django.db import connection
     from oauth2_provider.models import clear_expired
 

@@ -1,17 +1,14 @@
 """What runs beside the requests: notices of sign-outs, and new signing keys."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-
-import httpx
 
 from authority_queries.errors import AuthorityError
 from examples.openid_provider.issuers import Issuers
 
 _PAUSE = 1.0  # seconds
 _DAY = 24 * 60 * 60
-_PATIENCE = 5.0
 
 
 @asynccontextmanager
@@ -30,19 +27,11 @@ async def working(issuers: Issuers) -> AsyncIterator[None]:
 
 
 async def _deliver(issuers: Issuers) -> None:
-    async with httpx.AsyncClient(timeout=_PATIENCE, trust_env=False) as client:
-
-        async def post(url: str, form: Mapping[str, str]) -> int:
-            try:
-                return (await client.post(url, data=dict(form))).status_code
-            except httpx.HTTPError as error:
-                raise ConnectionError from error
-
-        while True:
-            for provider in issuers.all:
-                with suppress(AuthorityError):  # the store logs it: try again
-                    await provider.logout.deliver_notices(post)
-            await asyncio.sleep(_PAUSE)
+    while True:
+        for provider in issuers.all:
+            with suppress(AuthorityError):  # the store logs it: try again
+                await provider.logout.deliver_notices()
+        await asyncio.sleep(_PAUSE)
 
 
 async def _rotate(issuers: Issuers) -> None:

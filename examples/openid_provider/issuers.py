@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from fastapi import HTTPException, Request
 
 from authority_queries import AsyncAuthority, Keyring
-from authority_queries.contrib.oauth import AsyncProvider, ProviderSettings
+from authority_queries.contrib.oauth import (
+    AsyncOutgoing,
+    AsyncProvider,
+    OutgoingRules,
+    ProviderSettings,
+)
 from authority_queries.contrib.oauth.passkeys import AsyncPasskeys
 from examples.openid_provider.mail import Mail, Outbox
 
@@ -53,6 +58,9 @@ class Issuers:
         self._codes = codes
         self._mail = mail or Outbox()
         self._sites: dict[str, Site] = {}
+        # In development, without TLS, the clients are on this machine too.
+        rules = OutgoingRules(allow_loopback=scheme == "http")
+        self._sender = AsyncOutgoing(rules)
         secret = secret or mint_secret()
         self._keyring = Keyring(current="1", keys={"1": secret[:_OCTETS]})
         self._derivation_key = secret[_OCTETS:]
@@ -64,7 +72,9 @@ class Issuers:
             if tenant_id is None:
                 message = f"no tenant {code}"
                 raise LookupError(message)
-            provider = AsyncProvider(authority, tenant_id, self._settings(host))
+            provider = AsyncProvider(
+                authority, tenant_id, self._settings(host), sender=self._sender
+            )
             await provider.rotate_keys()
             async with provider.unit() as store:
                 tenant = await store.tenants.get_by_id(tenant_id=tenant_id)

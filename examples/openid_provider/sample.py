@@ -1,5 +1,6 @@
 """Two tenants with users, scopes and clients, made once."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from authority_queries import (
@@ -10,7 +11,6 @@ from authority_queries import (
     hash_client_secret,
     hash_password,
 )
-from authority_queries.errors import DuplicateError
 
 PASSWORD = "correct horse battery staple"  # noqa: S105 -- a sample
 SECRET = "a-secret-of-the-sample-that-nobody-should-use"  # noqa: S105 -- a sample
@@ -20,24 +20,25 @@ SCOPES = {
     "notes.read": ("Read your notes", "See the titles and texts of all your notes."),
     "notes.write": ("Change your notes", "Create, change and delete notes."),
 }
-APP = "http://127.0.0.1:8001"
 
 
-def load_sample(settings: Settings, *, app: str = APP) -> None:
-    """Create the tenants that are missing. `app` is the origin of their clients."""
+def load_sample(settings: Settings, apps: Mapping[str, str]) -> None:
+    """Create what is missing. `apps` has the origin of each tenant's application."""
     with (
         Maintenance.open(settings) as maintenance,
         Authority.open(settings) as authority,
     ):
         for code, name in TENANTS.items():
-            try:
+            tenant_id = authority.find_tenant(code)
+            is_new = tenant_id is None
+            if tenant_id is None:
                 with maintenance.store() as store:
-                    tenant = store.tenants.create(code=code, display_name=name)
-            except DuplicateError:
-                continue
-            with authority.tenant(tenant.id) as store:
-                _load_users(store, tenant.id, code)
-                _load_clients(store, tenant.id, app)
+                    tenant_id = store.tenants.create(code=code, display_name=name).id
+            with authority.tenant(tenant_id) as store:
+                if is_new:
+                    _load_users(store, tenant_id, code)
+                    _load_scopes(store, tenant_id)
+                _load_clients(store, tenant_id, apps[code])
 
 
 def _load_users(store: Store, tenant_id: UUID, code: str) -> None:
@@ -52,7 +53,7 @@ def _load_users(store: Store, tenant_id: UUID, code: str) -> None:
         )
 
 
-def _load_clients(store: Store, tenant_id: UUID, app: str) -> None:
+def _load_scopes(store: Store, tenant_id: UUID) -> None:
     for name, (display_name, description) in SCOPES.items():
         store.scopes.create(
             tenant_id=tenant_id,
@@ -60,35 +61,37 @@ def _load_clients(store: Store, tenant_id: UUID, app: str) -> None:
             display_name=display_name,
             description=description,
         )
-    store.clients.create(
+
+
+def _load_clients(store: Store, tenant_id: UUID, app: str) -> None:
+    """Create the clients. One that had another port loses its consents."""
+    redirect_uris = [f"{app}/callback"]
+    known = store.clients.get_by_client_id(tenant_id=tenant_id, client_id="notes")
+    if known is not None and list(known.redirect_uris) == redirect_uris:
+        return
+    if known is not None:
+        store.clients.delete(tenant_id=tenant_id, client_uuid=known.id)
+    notes = store.clients.create(
         tenant_id=tenant_id,
         client_id="notes",
-        client_type="public",
-        display_name="Notes",
-        redirect_uris=[f"{app}/callback.html", f"{app}/silent.html"],
-        post_logout_redirect_uris=[f"{app}/"],
-        frontchannel_logout_uri=f"{app}/frame.html",
-        frontchannel_logout_session_required=True,
-    )
-    reports = store.clients.create(
-        tenant_id=tenant_id,
-        client_id="reports",
         client_type="confidential",
-        display_name="Monthly reports",
-        redirect_uris=[f"{app}/reports/callback"],
-        post_logout_redirect_uris=[f"{app}/reports"],
-        backchannel_logout_uri=f"{app}/reports/signed_out",
+        display_name="Notes",
+        redirect_uris=redirect_uris,
+        post_logout_redirect_uris=[f"{app}/signed_out"],
+        backchannel_logout_uri=f"{app}/backchannel_logout",
+        backchannel_logout_session_required=True,
         token_endpoint_auth_method="client_secret_basic",  # noqa: S106 -- a method
     )
     store.client_secrets.add(
         tenant_id=tenant_id,
-        client_uuid=reports.id,
+        client_uuid=notes.id,
         secret_hash=hash_client_secret(SECRET),
     )
-    store.clients.create(
-        tenant_id=tenant_id,
-        client_id="television",
-        client_type="public",
-        application_type="native",
-        display_name="The television",
-    )
+    if known is None:
+        store.clients.create(
+            tenant_id=tenant_id,
+            client_id="television",
+            client_type="public",
+            application_type="native",
+            display_name="The television",
+        )

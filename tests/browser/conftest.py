@@ -1,4 +1,4 @@
-"""The example on a port, a client's pages on another one, and a browser."""
+"""The examples and a client's pages, each on a port of its own, and a browser."""
 
 import re
 import shutil
@@ -20,11 +20,13 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from authority_queries import Authority, hash_password
-from examples.openid_provider.app import make_app
+from examples.__main__ import make_apps
+from examples.notes.sessions import Sessions
 from examples.openid_provider.mail import Outbox
-from examples.openid_provider.sample import load_sample
+from examples.openid_provider.sample import TENANTS
 from tests.conftest import Databases
 from tests.contrib.serving import free_port, own_authority, serving
+from tests.contrib.spa import add_spa
 
 FOLDER: Final = Path(__file__).parent
 CLIENT: Final = (
@@ -50,11 +52,16 @@ _numbers: Final = count(1)
 
 @dataclass
 class Sites:
-    """The two tenants of the example, and the origin of their clients."""
+    """The two tenants of the example, and the origins of their clients.
+
+    `app` is the client whose pages run scripts, and `notes` that of the example.
+    """
 
     authority: Authority
     port: int
+    notes_port: int
     app: str
+    sessions: Sessions
     outbox: Outbox
     requests: list[str] = field(default_factory=list)
 
@@ -65,6 +72,14 @@ class Sites:
     @property
     def south(self) -> str:
         return f"http://localhost:{self.port}"
+
+    @property
+    def notes(self) -> str:
+        return f"http://127.0.0.1:{self.notes_port}"
+
+    @property
+    def south_notes(self) -> str:
+        return f"http://localhost:{self.notes_port}"
 
     def user(self, code: str = "north", display_name: str = "Cat Carter") -> str:
         """Create a user, and return the username."""
@@ -78,6 +93,12 @@ class Sites:
                 password_hash=_hash,
             )
         return username
+
+    def add_spa(self, code: str) -> None:
+        """Create the client whose pages run scripts."""
+        tenant_id = self._tenant(code)
+        with self.authority.tenant(tenant_id) as store:
+            add_spa(store, tenant_id, self.app)
 
     def link_to(self, page: str, username: str) -> str:
         """Return the link to a page that was mailed to a user."""
@@ -111,14 +132,18 @@ class Sites:
 
 @pytest.fixture(scope="module")
 def sites(all_databases: Databases, template: str) -> Iterator[Sites]:
-    port, app_port = free_port(), free_port()
-    hosts = {f"127.0.0.1:{port}": "north", f"localhost:{port}": "south"}
+    port, notes_port, app_port = free_port(), free_port(), free_port()
     with own_authority(all_databases, template) as (authority, settings):
         outbox = Outbox()
-        found = Sites(authority, port, f"http://127.0.0.1:{app_port}", outbox)
-        load_sample(settings, app=found.app)
+        issuer, notes = make_apps(settings, port, notes_port, mail=outbox)
+        sessions = notes.state.sessions
+        app = f"http://127.0.0.1:{app_port}"
+        found = Sites(authority, port, notes_port, app, sessions, outbox)
+        for code in TENANTS:
+            found.add_spa(code)
         with (
-            serving(make_app(settings, "http", hosts, mail=outbox), port),
+            serving(issuer, port),
+            serving(notes, notes_port),
             serving(_client(found.requests), app_port),
         ):
             yield found
@@ -174,15 +199,10 @@ def _client(requests: list[str]) -> Starlette:
         requests.append(str(request.url))
         return FileResponse(FOLDER / "app/frame.html")
 
-    async def notice(request: Request) -> Response:
-        requests.append((await request.body()).decode())
-        return Response()
-
     return Starlette(
         routes=[
             Route("/oidc-client-ts.js", script),
             Route("/frame.html", frame),
-            Route("/reports/signed_out", notice, methods=["POST"]),
             Mount("/", StaticFiles(directory=FOLDER / "app", html=True)),
         ]
     )

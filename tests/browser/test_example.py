@@ -1,17 +1,14 @@
 """The pages of the example, and oidc-client-ts, in Chromium."""
 
-import time
 from collections.abc import Callable
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from examples.openid_provider.sample import SECRET
 from tests.browser.conftest import CHROMIUM, PASSWORD, Sites
 from tests.browser.steps import begin, code_of, enroll, fill_in, result, sign_in
-from tests.contrib.flows import CHALLENGE, VERIFIER
 
 pytestmark = [
     pytest.mark.one_version,
@@ -262,39 +259,3 @@ def test_pages_read_well_in_the_dark_and_on_a_phone(
     assert width <= 380  # nothing is beside the screen
     shot(page, "account_phone")
     context.close()
-
-
-def test_a_web_application_hears_of_the_sign_out(page: Page, sites: Sites) -> None:
-    redirect_uri = f"{sites.app}/reports/callback"
-    asked = {
-        "response_type": "code",
-        "client_id": "reports",
-        "redirect_uri": redirect_uri,
-        "scope": "openid email",
-        "state": "xyz",
-        "code_challenge": CHALLENGE,
-        "code_challenge_method": "S256",
-    }
-    page.goto(f"{sites.north}/authorize?{urlencode(asked)}")
-    fill_in(page, sites.user())
-    page.get_by_role("button", name="Allow").click()
-    page.wait_for_url(f"{redirect_uri}**")
-    query = parse_qs(urlsplit(page.url).query)
-    assert (query["state"], query["iss"]) == (["xyz"], [sites.north])
-    form = {
-        "grant_type": "authorization_code",
-        "code": query["code"][0],
-        "redirect_uri": redirect_uri,
-        "code_verifier": VERIFIER,
-    }
-    with httpx.Client(base_url=sites.north, trust_env=False) as web:
-        answer = web.post("/token", data=form, auth=("reports", SECRET)).json()
-    assert answer["id_token"]
-    page.goto(f"{sites.north}/account")
-    page.get_by_role("link", name="Sign out").click()
-    page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("heading")).to_have_text("You are signed out")
-    end = time.monotonic() + 15
-    while not any(each.startswith("logout_token=") for each in sites.requests):
-        assert time.monotonic() < end
-        page.wait_for_timeout(50)

@@ -21,15 +21,17 @@ from authority_queries.engine.json_types import JsonObject
 from authority_queries.records import User
 from examples.openid_provider.app import make_app
 from examples.openid_provider.mail import Outbox
-from examples.openid_provider.sample import APP, load_sample
+from examples.openid_provider.sample import TENANTS, load_sample
 from tests.contrib.flows import CHALLENGE
 from tests.contrib.serving import free_port, serving
+from tests.contrib.spa import add_spa
 
 PASSWORD: Final = "a password of the tests"
+APP: Final = "http://127.0.0.1:8001"
 CALLBACK: Final = f"{APP}/callback.html"
 REQUEST: Final = {
     "response_type": "code",
-    "client_id": "notes",
+    "client_id": "spa",
     "redirect_uri": CALLBACK,
     "scope": "openid",
     "state": "xyz",
@@ -105,11 +107,15 @@ class Target:
 def attacked(authority: Authority, settings: Settings) -> Iterator[Target]:
     """Serve the example during the block."""
     port = free_port()
-    load_sample(settings)
+    load_sample(settings, dict.fromkeys(TENANTS, APP))
     hosts = {f"127.0.0.1:{port}": "north", f"localhost:{port}": "south"}
     outbox = Outbox()
     with serving(make_app(settings, "http", hosts, mail=outbox), port):
-        yield Target(authority, port, outbox)
+        target = Target(authority, port, outbox)
+        for code in TENANTS:
+            with target.unit(code) as store:
+                add_spa(store, target.tenant_id(code), APP)
+        yield target
 
 
 def fields(page: httpx.Response) -> dict[str, str]:

@@ -1,8 +1,13 @@
 """Steps of flows that the tests of contrib share."""
 
+import hashlib
+import secrets
 import time
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import parse_qs, quote_plus, urlsplit
+
+from joserfc import jwt
+from joserfc.jwk import ECKey
 
 from authority_queries.contrib.oauth import (
     Answer,
@@ -19,6 +24,10 @@ from authority_queries.testing import SampleTenant
 ISSUER = "https://auth.example"
 CALLBACK = "https://app.example/callback"
 VERIFIER = "what-the-client-has-made-of-43-characters-or-more"
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 CHALLENGE = "v5EvrqBeb5yMr6YDbqQXH0qysqYvjWzsS4qQLvF6k1I"
 
 
@@ -40,6 +49,20 @@ def basic(client_id: str, secret: str) -> tuple[str, str]:
 
 def bearer(token: JsonValue) -> tuple[str, str]:
     return "Authorization", f"Bearer {token}"
+
+
+def proof(key: ECKey, method: str, url: str, **more: object) -> tuple[str, str]:
+    """Return the header with a DPoP proof."""
+    header = {"alg": "ES256", "typ": "dpop+jwt", "jwk": key.as_dict(private=False)}
+    claims: dict[str, object] = {"htm": method, "htu": url, "iat": int(time.time())}
+    claims |= {"jti": secrets.token_hex(8), **more}
+    return "DPoP", jwt.encode(header, claims, key)
+
+
+def ath(token: str) -> str:
+    """Return the hash of an access token for a proof."""
+    digest = hashlib.sha256(token.encode()).digest()
+    return urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def body(answer: Answer, status: int = 200) -> "dict[str, JsonValue]":

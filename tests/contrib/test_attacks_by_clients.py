@@ -1,6 +1,7 @@
 """Attacks by clients, and by strangers, tried against the running example."""
 
 import secrets
+import time
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.contrib.attacking import (
     json_of,
 )
 from tests.contrib.flows import VERIFIER
+from tests.contrib.strangers import stranger
 
 pytestmark = pytest.mark.one_version
 
@@ -34,6 +36,10 @@ REGISTRATIONS: dict[str, dict[str, object]] = {
     "a private name": {"backchannel_logout_uri": "https://localhost/"},
     "an octal address": {"backchannel_logout_uri": "https://0177.0.0.1/"},
     "a file": {"backchannel_logout_uri": "file:///etc/passwd"},
+    "keys at a private address": {"jwks_uri": "https://[::ffff:10.0.0.1]/keys"},
+    "keys at an odd address": {"jwks_uri": "https://0x7f.0.0.1/keys"},
+    "keys without TLS": {"jwks_uri": "http://127.0.0.1/keys"},
+    "keys twice": {"jwks_uri": "https://evil.example/keys", "jwks": {"keys": []}},
     "a frame": {"frontchannel_logout_uri": "https://evil.example;script-src/"},
     "a turned name": {"client_name": "North\u202egnidarT"},
     "a name of two lines": {"client_name": "North\nTrading"},
@@ -53,16 +59,16 @@ def test_a_stranger_cannot_register(target: Target, case: str) -> None:
 
 def test_a_stranger_becomes_nobody_else(target: Target) -> None:
     public = {"redirect_uris": HERE, "token_endpoint_auth_method": "none"}
-    chosen = {"client_id": "notes", "consent_type": "implicit", "enabled": False}
+    chosen = {"client_id": "spa", "consent_type": "implicit", "enabled": False}
     found = json_of(target.register(**public, **chosen, scope="ept:introspection"), 201)
-    assert found["client_id"] != "notes"
+    assert found["client_id"] != "spa"
     token = {"authorization": f"Bearer {found['registration_access_token']}"}
     with target.browser() as client:
         own = f"/register/{found['client_id']}"
         put = client.put(own, json={"redirect_uris": HERE}, headers=token)
         assert json_of(put, 400)["error"] == "invalid_client_metadata"  # confidential
         for method in ("GET", "PUT", "DELETE"):
-            other = client.request(method, "/register/notes", headers=token, json={})
+            other = client.request(method, "/register/spa", headers=token, json={})
             assert other.status_code == 401
     with target.unit() as store:
         client_row = store.clients.get_by_client_id(
@@ -78,7 +84,7 @@ def test_a_token_is_shown_only_to_whom_it_concerns(target: Target) -> None:
     given = {
         "grant_type": "authorization_code",
         "code": code_of(browser, scope="openid offline_access"),
-        "client_id": "notes",
+        "client_id": "spa",
         "redirect_uri": CALLBACK,
         "code_verifier": VERIFIER,
     }
@@ -117,21 +123,62 @@ def test_a_token_is_shown_only_to_whom_it_concerns(target: Target) -> None:
 def test_a_client_cannot_be_confused(target: Target) -> None:
     with target.browser() as client:
         for data, auth in (
-            ({"client_id": "notes"}, ("reports", "x")),
-            ({"client_id": "reports", "client_secret": "x"}, ("reports", "x")),
-            ({"client_id": ["reports", "notes"]}, ("reports", "x")),
-            ({"client_secret": ["a", "b"]}, ("reports", "x")),
+            ({"client_id": "spa"}, ("notes", "x")),
+            ({"client_id": "notes", "client_secret": "x"}, ("notes", "x")),
+            ({"client_id": ["notes", "spa"]}, ("notes", "x")),
+            ({"client_secret": ["a", "b"]}, ("notes", "x")),
         ):
             answer = client.post("/token", data=data, auth=auth)
             assert json_of(answer, 400)["error"] == "invalid_request"
         refused = [
             client.post("/token", data={"client_id": name, "grant_type": "x"}).json()
-            for name in ("reports", "nobody")
+            for name in ("notes", "nobody")
         ]
         assert refused[0] == refused[1]
-        in_the_query = client.post("/token?client_id=notes&grant_type=refresh_token")
+        in_the_query = client.post("/token?client_id=spa&grant_type=refresh_token")
         assert in_the_query.status_code == 401
         spoofed = {"x-client-cert": ":AAAA:", "client-cert": ":AAAA:"}
-        form = {"client_id": "reports", "grant_type": "client_credentials"}
+        form = {"client_id": "notes", "grant_type": "client_credentials"}
         answer = client.post("/token", data=form, headers=spoofed)
         assert json_of(answer, 401)["error"] == "invalid_client"
+
+
+def test_notices_of_the_example_reach_this_machine_only(target: Target) -> None:
+    user = target.user()
+    browser = target.signed_in(user)
+    with stranger() as here:
+        here.answers["/bye"] = b"HTTP/1.1 204 x\r\n\r\n"
+        uris = {"near": here.url("/bye", "127.0.0.1"), "far": "http://10.0.0.1/bye"}
+        for client_id, uri in uris.items():
+            with target.unit() as store:
+                store.clients.create(
+                    tenant_id=target.tenant_id(),
+                    client_id=client_id,
+                    client_type="public",
+                    redirect_uris=[CALLBACK],
+                    backchannel_logout_uri=uri,
+                )
+            given = {
+                "grant_type": "authorization_code",
+                "code": code_of(browser, client_id=client_id),
+                "client_id": client_id,
+                "redirect_uri": CALLBACK,
+                "code_verifier": VERIFIER,
+            }
+            json_of(browser.post("/token", data=given))
+        with target.unit() as store:
+            store.sessions.end_all(
+                tenant_id=target.tenant_id(), user_id=user.id, reason="signed_out"
+            )
+        end = time.monotonic() + 20
+        while not (here.requests and "RefusedTargetError" in failures(target)):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    assert b"logout_token=" in here.requests[0]
+
+
+def failures(target: Target) -> list[str | None]:
+    """Return the errors of notices that wait for another try."""
+    with target.unit() as store:
+        page = store.logout_notices.list(tenant_id=target.tenant_id())
+    return [notice.last_error for notice in page.items]

@@ -3,8 +3,9 @@
 import httpx
 import pytest
 
-from examples.openid_provider.sample import APP
+from examples.openid_provider.sample import SECRET
 from tests.contrib.attacking import (
+    APP,
     PASSWORD,
     REQUEST,
     Target,
@@ -94,9 +95,9 @@ def test_a_name_and_a_browser_cannot_write_html(target: Target) -> None:
 
 def test_a_code_needs_the_verifier_of_its_own_request(target: Target) -> None:
     browser = target.signed_in(target.user())
-    client = {"client_id": "reports", "redirect_uri": f"{APP}/reports/callback"}
+    client = {"client_id": "notes", "redirect_uri": f"{APP}/callback"}
     given = {"grant_type": "authorization_code", **client, "code_verifier": VERIFIER}
-    secret = ("reports", "a-secret-of-the-sample-that-nobody-should-use")
+    secret = ("notes", SECRET)
     del given["client_id"]
     # RFC 9700 section 4.8.2: an attacker has removed the challenge from the request.
     downgraded = ask(browser, **client, code_challenge="", code_challenge_method="")

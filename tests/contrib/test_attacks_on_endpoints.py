@@ -47,7 +47,7 @@ def signed(header: JsonObject, claims: object) -> str:
 
 
 def ask_token(target: Target, **headers: str) -> httpx.Response:
-    given = {"grant_type": "refresh_token", "client_id": "notes", "refresh_token": "x"}
+    given = {"grant_type": "refresh_token", "client_id": "spa", "refresh_token": "x"}
     with target.browser() as client:
         return client.post("/token", data=given, headers=headers)
 

@@ -13,8 +13,8 @@ from examples.openid_provider import (
     recovery,
     signing_out,
 )
-from examples.openid_provider.sample import APP
 from tests.contrib.attacking import (
+    APP,
     CALLBACK,
     PASSWORD,
     Target,
@@ -219,7 +219,7 @@ def test_a_cookie_and_a_code_of_one_tenant_are_nothing_at_the_other(
     given = {
         "grant_type": "authorization_code",
         "code": code,
-        "client_id": "notes",
+        "client_id": "spa",
         "redirect_uri": CALLBACK,
         "code_verifier": VERIFIER,
     }

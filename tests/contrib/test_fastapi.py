@@ -6,12 +6,15 @@ from typing import Annotated
 import httpx
 import pytest
 from fastapi import Depends, FastAPI
+from fastapi.testclient import TestClient
+from joserfc.jwk import ECKey
 
 from authority_queries import Settings
 from authority_queries.contrib.fastapi import ResourceServer
-from authority_queries.errors import ConfigurationError
+from authority_queries.errors import ConfigurationError, InvalidArgumentError
 from authority_queries.records import User, VerifiedToken
 from authority_queries.testing import SampleTenant
+from tests.contrib.flows import ath, proof
 from tests.contrib.serving import free_port, serving
 
 pytestmark = pytest.mark.one_version
@@ -21,7 +24,7 @@ API = "https://api.example"
 
 @pytest.fixture(scope="module")
 def api(authority_settings: Settings) -> Iterator[httpx.Client]:
-    server = ResourceServer(origin=API, resource=API, settings=authority_settings)
+    server = ResourceServer(resource=API, settings=authority_settings)
     app = FastAPI(lifespan=server.lifespan)
 
     @app.get("/articles")
@@ -73,17 +76,70 @@ def test_a_token_with_the_scope_and_the_resource_opens_the_api(
         answer = api.get("/articles", headers=bearer(string))
         assert answer.status_code == status
         assert f'error="{error}"' in answer.headers["www-authenticate"]
-    assert api.get("/articles").headers["www-authenticate"] == "Bearer"
+    missing = api.get("/articles").headers["www-authenticate"]
+    assert missing == 'Bearer scope="articles"'
+    unbound = {"authorization": f"DPoP {token(ann, 'articles')}"}
+    for headers, status, challenge in (
+        (unbound, 401, 'DPoP error="invalid_token"'),
+        (unbound | {"dpop": "x.y.z"}, 401, 'DPoP error="invalid_dpop_proof"'),
+        ([("authorization", "Bearer x")] * 2, 400, 'Bearer error="invalid_request"'),
+    ):
+        answer = api.get("/articles", headers=headers)
+        assert answer.status_code == status
+        assert answer.headers["www-authenticate"].startswith(challenge)
     weak = api.get("/secrets", headers=bearer(token(ann)))
     assert 'acr_values="urn:high"' in weak.headers["www-authenticate"]
     assert weak.status_code == 401
+
+
+def test_a_bound_token_is_refused_with_a_challenge_for_a_proof(
+    api: httpx.Client, authority_tenant: SampleTenant
+) -> None:
+    key = ECKey.generate_key("P-256")
+    token = authority_tenant.access_token(
+        authority_tenant.client(),
+        authority_tenant.user(),
+        scopes=["articles"],
+        resources=[API],
+        cnf_jkt=key.thumbprint(),
+    )
+
+    def ask(scheme: str, *headers: tuple[str, str]) -> tuple[int, str, str]:
+        given = [("authorization", f"{scheme} {token}"), *headers]
+        answer = api.get("/articles", headers=given)
+        challenge = answer.headers.get("www-authenticate", " ")
+        given, members = challenge.split(" ", 1)
+        return (
+            answer.status_code,
+            given,
+            members.partition('error="')[2].partition('"')[0],
+        )
+
+    right = proof(key, "GET", f"{API}/articles", ath=ath(token))
+    assert ask("DPoP", right) == (200, "", "")
+    assert ask("DPoP", right) == (401, "DPoP", "invalid_dpop_proof")
+    assert ask("DPoP") == (401, "DPoP", "invalid_token")
+    assert ask("Bearer") == (401, "DPoP", "invalid_token")
+
+
+def test_an_api_refuses_wrong_settings_and_names_a_forgotten_lifespan() -> None:
+    for origin, resource, argument in (
+        ("api.example", None, "origin"),
+        ("https://api.example/", None, "origin"),
+        (API, "articles", "resource"),
+        (API, f"{API}/#1", "resource"),
+    ):
+        with pytest.raises(InvalidArgumentError) as raised:
+            ResourceServer(origin=origin, resource=resource)
+        assert raised.value.argument == argument
+    with pytest.raises(ConfigurationError, match=r"lifespan=server\.lifespan"):
+        _ = ResourceServer(origin=API).authority
 
 
 def test_an_api_names_its_issuers(authority_settings: Settings) -> None:
     port = free_port()
     origin = f"http://127.0.0.1:{port}"
     server = ResourceServer(
-        origin=origin,
         resource=f"{origin}/v1",
         settings=authority_settings,
         issuers=["https://auth.example"],
@@ -106,3 +162,25 @@ def test_an_api_names_its_issuers(authority_settings: Settings) -> None:
     assert document["scopes_supported"] == ["articles"]
     with pytest.raises(ConfigurationError):
         ResourceServer(origin=origin).metadata_routes()
+
+
+@pytest.mark.parametrize("resource", [None, "urn:example:articles"])
+def test_an_api_without_a_url_names_its_origin(resource: str | None) -> None:
+    with pytest.raises(InvalidArgumentError, match="origin must be set"):
+        ResourceServer(resource=resource)
+
+
+def test_an_api_that_has_not_connected_names_the_lifespan() -> None:
+    server = ResourceServer(resource=API)
+    inner, outer = FastAPI(lifespan=server.lifespan), FastAPI()
+    outer.mount("/v1", inner)
+
+    @inner.get("/articles")
+    async def articles(_: Annotated[VerifiedToken, Depends(server.token())]) -> None:
+        return None
+
+    with (
+        TestClient(outer) as client,
+        pytest.raises(ConfigurationError, match="lifespan"),
+    ):
+        client.get("/v1/articles", headers=bearer("x"))

@@ -1,7 +1,5 @@
 """The endpoints of contrib.oauth, called as a framework would."""
 
-import base64
-import hashlib
 import json
 import secrets
 import time
@@ -18,11 +16,13 @@ from authority_queries.contrib.oauth import (
     AskConsent,
     ErrorPage,
     Fetched,
+    Outgoing,
     Provider,
     SignIn,
     outcomes,
     unseal,
 )
+from authority_queries.contrib.oauth.fetching import DOCUMENT_OCTETS
 from authority_queries.engine.json_types import JsonValue
 from authority_queries.records import (
     ClientTokenIssuanceOutcome,
@@ -36,9 +36,14 @@ from authority_queries.records import (
 )
 from authority_queries.testing import Clock, SampleTenant
 from tests.contrib.flows import (
+    ACCESS_TOKEN,
+    ASSERTION,
     CALLBACK,
+    DEVICE,
+    EXCHANGE,
     ISSUER,
     asked,
+    ath,
     basic,
     bearer,
     body,
@@ -46,17 +51,14 @@ from tests.contrib.flows import (
     error,
     get,
     post,
+    proof,
     query_of,
     redeem,
 )
 
 pytestmark = [pytest.mark.one_version, pytest.mark.usefixtures("app")]
 
-ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
-DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 HERE = ip_address("198.51.100.7")
-EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
-ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 @pytest.mark.parametrize(
@@ -275,18 +277,6 @@ def test_a_client_assertion_is_used_once(
         assert ask(asserted(**{"jti": secrets.token_hex(4), **changed})) == 401, changed
 
 
-def proof(key: ECKey, method: str, url: str, **more: object) -> tuple[str, str]:
-    header = {"alg": "ES256", "typ": "dpop+jwt", "jwk": key.as_dict(private=False)}
-    claims: dict[str, object] = {"htm": method, "htu": url, "iat": int(time.time())}
-    claims |= {"jti": secrets.token_hex(8), **more}
-    return "DPoP", jwt.encode(header, claims, key)
-
-
-def ath(token: str) -> str:
-    digest = hashlib.sha256(token.encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-
-
 def test_a_token_of_a_proof_needs_a_proof_of_the_same_key(
     provider: Provider, authority_tenant: SampleTenant, ann: User
 ) -> None:
@@ -298,20 +288,28 @@ def test_a_token_of_a_proof_needs_a_proof_of_the_same_key(
     token = str(tokens["access_token"])
     url = ISSUER + "/userinfo"
 
-    def ask(*headers: tuple[str, str]) -> int:
-        given = [("Authorization", f"DPoP {token}"), *headers]
-        return provider.userinfo.answer(replace(get("/userinfo"), headers=given)).status
+    def ask(*headers: tuple[str, str], scheme: str = "DPoP") -> tuple[int, str]:
+        given = [("Authorization", f"{scheme} {token}"), *headers]
+        request = replace(get("/userinfo"), headers=given)
+        answer = provider.userinfo.answer(request)
+        challenge = answer.headers.get("www-authenticate", "")
+        assert challenge.startswith("DPoP ") == (answer.status != 200)
+        assert ('algs="ES256 ' in challenge) == (answer.status != 200)
+        return answer.status, challenge.partition('error="')[2].partition('"')[0]
 
     right = proof(key, "GET", url, ath=ath(token))
-    assert [ask(right), ask(right)] == [200, 400]
-    assert ask() == 401
-    assert ask(proof(thief, "GET", url, ath=ath(token))) == 401
-    assert ask(proof(key, "POST", url, ath=ath(token))) == 400
-    assert ask(proof(key, "GET", url)) == 400
-    old = proof(key, "GET", url, ath=ath(token), iat=int(time.time()) - 600)
-    assert ask(old) == 400
-    stolen = replace(get("/userinfo"), headers=[bearer(token)])
-    assert provider.userinfo.answer(stolen).status == 401
+    assert [ask(right), ask(right)] == [(200, ""), (401, "invalid_dpop_proof")]
+    assert ask() == (401, "invalid_token")
+    assert ask(proof(thief, "GET", url, ath=ath(token))) == (401, "invalid_token")
+    assert ask(scheme="Bearer") == (401, "invalid_token")
+    for wrong in (
+        proof(key, "POST", url, ath=ath(token)),
+        proof(key, "GET", url),
+        proof(key, "GET", url, ath=ath(token), iat=int(time.time()) - 600),
+    ):
+        assert ask(wrong) == (401, "invalid_dpop_proof")
+    nothing = provider.userinfo.answer(get("/userinfo"))
+    assert (nothing.status, nothing.headers["www-authenticate"]) == (401, "Bearer")
 
 
 def test_a_device_waits_for_its_person(
@@ -402,7 +400,8 @@ def test_a_client_registers_and_manages_itself(provider: Provider) -> None:
     made = body(send("POST", ISSUER + "/register"), 201)
     url, token = str(made["registration_client_uri"]), made["registration_access_token"]
     assert (made["client_name"], made["scope"]) == ("New", "openid")
-    renamed = body(send("PUT", url, bearer(token), client_name="Newer"))
+    named = {"client_name": "Newer", "client_id": made["client_id"]}
+    renamed = body(send("PUT", url, bearer(token), **named))
     assert body(send("GET", url, bearer(token)))["client_name"] == "Newer"
     assert renamed["client_id"] == made["client_id"]
     assert error(send("GET", url, bearer("guess")), 401) == "invalid_token"
@@ -430,23 +429,23 @@ def test_a_client_may_be_the_url_of_its_metadata(
     fetched: list[str] = []
     document: dict[str, JsonValue] = {"client_id": url, "redirect_uris": [CALLBACK]}
 
-    def fetch(address: str) -> Fetched:
-        fetched.append(address)
-        if address != url:
-            raise ConnectionError
-        return Fetched(document={**document}, max_age=timedelta(hours=1))
+    class Documents(Outgoing):
+        def fetch(self, url: str, *, most_octets: int = DOCUMENT_OCTETS) -> Fetched:
+            fetched.append(url)
+            if "unreachable" in url:
+                raise ConnectionError
+            return Fetched(document={**document}, max_age=timedelta(hours=1))
 
     of_urls = Provider(
         provider.authorization._authority,
         provider.tenant_id,
-        provider.settings,
-        fetch=fetch,
+        replace(provider.settings, metadata_documents=True),
+        sender=Documents(),
     )
     for _ in range(2):
         assert asked(of_urls, client_id=url).client_id == url
     assert fetched == [url]
-    document["client_id"] = "https://other.example/metadata.json"
-    for client_id in (url + "x", "https://other.example/metadata.json"):
+    for client_id in (url + "?unreachable", url + "?of-another-client"):
         request = get("/authorize", client_id=client_id, response_type="code")
         assert isinstance(of_urls.authorization.begin(request), ErrorPage)
 
@@ -463,6 +462,15 @@ def test_a_client_may_be_the_url_of_its_metadata(
         ({"max_age": "soon"}, "invalid_request"),
         ({"scope": 'a"b'}, "invalid_scope"),
         ({"authorization_details": "{"}, "invalid_authorization_details"),
+        ({"authorization_details": "[{}]"}, "invalid_authorization_details"),
+        ({"resource": "no-uri"}, "invalid_target"),
+        ({"resource": "https://api.example/#fragment"}, "invalid_target"),
+        ({"nonce": "n" * 2049}, "invalid_request"),
+        ({"dpop_jkt": "short"}, "invalid_request"),
+        (
+            {"code_challenge": "short", "code_challenge_method": "S256"},
+            "invalid_request",
+        ),
         ({"response_type": "token"}, "unsupported_response_type"),
     ],
 )

@@ -1,6 +1,5 @@
 """Sign-out at a client's request, and notices to the other clients."""
 
-from collections.abc import Mapping
 from urllib.parse import urlencode
 
 import pytest
@@ -17,6 +16,7 @@ from authority_queries.contrib.oauth import (
 from authority_queries.records import User
 from authority_queries.testing import SampleTenant
 from tests.contrib.flows import CALLBACK, ISSUER, asked, body, get, query_of, redeem
+from tests.contrib.receiving import Receiver, sending
 
 pytestmark = pytest.mark.one_version
 
@@ -73,18 +73,11 @@ def test_notices_are_delivered_once_and_repeated_after_a_failure(
 ) -> None:
     cookie, id_token = signed_in
     provider.logout.begin(get("/end_session", id_token_hint=id_token), cookie)
-    sent: list[tuple[str, str]] = []
-
-    def post(url: str, form: Mapping[str, str]) -> int:
-        sent.append((url, form["logout_token"]))
-        return 200
-
-    def fail(_: str, __: Mapping[str, str]) -> int:
-        raise ConnectionError
-
-    assert [provider.logout.deliver_notices(fail)] == [1]
-    assert provider.logout.deliver_notices(post) == 0  # it waits for the next try
-    assert sent == []
+    sender = Receiver(0)
+    logout = sending(provider, sender).logout
+    assert logout.deliver_notices() == 1
+    assert logout.deliver_notices() == 0  # it waits for the next try
+    assert len(sender.received) == 1
 
 
 def test_a_notice_is_a_signed_logout_token(
@@ -92,14 +85,10 @@ def test_a_notice_is_a_signed_logout_token(
 ) -> None:
     cookie, id_token = signed_in
     provider.logout.begin(get("/end_session", id_token_hint=id_token), cookie)
-    sent: list[tuple[str, str]] = []
-
-    def deliver(url: str, form: Mapping[str, str]) -> int:
-        sent.append((url, form["logout_token"]))
-        return 204
-
-    assert [provider.logout.deliver_notices(deliver) for _ in range(2)] == [1, 0]
-    [(url, token)] = sent
+    sender = Receiver(204)
+    logout = sending(provider, sender).logout
+    assert [logout.deliver_notices() for _ in range(2)] == [1, 0]
+    [(url, token)] = sender.received
     keys = KeySet.import_key_set(body(provider.jwks()))  # type: ignore[arg-type]  # JSON
     found = jwt.decode(token, keys)
     assert url == NOTIFIED

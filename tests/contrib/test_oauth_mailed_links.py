@@ -1,6 +1,5 @@
 """Links that an issuer mails: who gets one, and what it is good for."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_address
 
@@ -10,6 +9,7 @@ from authority_queries.contrib.oauth import MailedLink, Passed, Provider, Refuse
 from authority_queries.records import User
 from authority_queries.testing import Clock, SampleTenant
 from tests.contrib.flows import CALLBACK, asked, body, query_of, redeem
+from tests.contrib.receiving import Receiver, sending
 
 pytestmark = pytest.mark.one_version
 
@@ -78,14 +78,9 @@ def test_a_new_password_signs_out_everywhere_and_notifies_clients(
     assert changed.id == ann.id
     assert provider.mailed_links.reset_password(link.token, NEW) is None
     assert provider.session(cookie) is None
-    sent: list[str] = []
-
-    def deliver(url: str, _: Mapping[str, str]) -> int:
-        sent.append(url)
-        return 204
-
-    provider.logout.deliver_notices(deliver)
-    assert sent == ["https://app.example/logout"]
+    receiver = Receiver(204)
+    sending(provider, receiver).logout.deliver_notices()
+    assert [url for url, _ in receiver.received] == ["https://app.example/logout"]
     assert isinstance(provider.sign_in.check_password("ann", NEW, LOCAL), Passed)
 
 

@@ -131,7 +131,9 @@ def test_wrong_use(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
         return capsys.readouterr().err
 
     assert "AUTHORITY_SOURCE_URL" in said("jsonl")
-    assert "source 'csvv' is unknown" in said("csvv:x")
+    unknown = said("csvv:x")
+    assert "'csvv' is no kind of source: write KIND:LOCATION. Kinds: auth0," in unknown
+    assert "'users.csv' is no kind of source" in said("users.csv")
     source = write("a.jsonl", lines(tenant("a"), code="a"))
     assert "cannot be opened" in said(source, "--resume")
     assert "batch_size must be 1 or more" in said(source, "--batch-size", "0")

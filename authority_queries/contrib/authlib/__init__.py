@@ -1,6 +1,12 @@
 """The store behind Authlib's authorization server and resource protector."""
 
+from authority_queries.contrib.authlib.adapters import (
+    StoredCodes,
+    StoredDevices,
+    StoredRefreshTokens,
+)
 from authority_queries.contrib.authlib.authorization import AuthorizationCodeGrant
+from authority_queries.contrib.authlib.clients import Client
 from authority_queries.contrib.authlib.endpoints import (
     ClientRegistrationEndpoint,
     DeviceAuthorizationEndpoint,
@@ -19,11 +25,12 @@ from authority_queries.contrib.authlib.grants import (
     StoreGrant,
     TokenExchangeGrant,
 )
+from authority_queries.contrib.authlib.id_tokens import OpenIDCode
 from authority_queries.contrib.authlib.issuer import Issuer
 from authority_queries.contrib.authlib.models import (
-    Client,
     EndUser,
     LiveToken,
+    StoredDevice,
     StoredToken,
     User,
 )
@@ -48,10 +55,15 @@ __all__ = [
     "JwksEndpoint",
     "LiveToken",
     "MetadataEndpoint",
+    "OpenIDCode",
     "ProviderEndpoint",
     "RefreshTokenGrant",
     "RevocationEndpoint",
     "StoreGrant",
+    "StoredCodes",
+    "StoredDevice",
+    "StoredDevices",
+    "StoredRefreshTokens",
     "StoredToken",
     "TokenEndpoint",
     "TokenExchangeGrant",

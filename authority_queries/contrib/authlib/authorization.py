@@ -26,7 +26,6 @@ from authority_queries.contrib.authlib.requests import (
 from authority_queries.contrib.oauth import (
     AskConsent,
     AuthorizationRequest,
-    Decision,
     ErrorPage,
     Redirect,
     unseal,
@@ -55,14 +54,8 @@ class AuthorizationCodeGrant(StoreGrant, AuthorizationEndpointMixin):
     def validate_authorization_request(self) -> str:
         """Check the request, with Authlib's hooks. Return its redirect URI."""
         redirect_uri = _check(self)
-        provider = self.issuer.provider
-        given = self.issuer.read(self.request)
-        query = replace(given, method="GET", parameters=self.issuer.query(self.request))
-        begun = provider.authorization.begin(query)
-        if not isinstance(begun, AuthorizationRequest):
-            raise _refused(begun)
-        self.asked = self._continued(begun)
-        self.ticket = self.asked.seal(provider.settings)
+        self.asked = self._continued(self.issuer.begin(self.request))
+        self.ticket = self.asked.seal(self.issuer.provider.settings)
         return redirect_uri
 
     @hooked
@@ -151,10 +144,3 @@ class AuthorizationCodeGrant(StoreGrant, AuthorizationEndpointMixin):
         issuer = self.issuer.provider.settings.issuer
         message = error.replace("_", " ")
         return RedirectedError(self.asked.refusal(issuer, error, message))
-
-
-def _refused(decision: Decision) -> Exception:
-    if isinstance(decision, Redirect):
-        return RedirectedError(decision)
-    assert isinstance(decision, ErrorPage)  # noqa: S101 -- begin returns no other
-    return page_error(decision)

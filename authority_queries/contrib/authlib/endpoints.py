@@ -8,8 +8,10 @@ from authlib.oauth2.rfc6749 import Endpoint, JsonRequest, OAuth2Request
 from authlib.oauth2.rfc7009 import RevocationEndpoint as _RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint as _IntrospectionEndpoint
 
-from authority_queries.contrib.authlib.issuer import CONFIDENTIAL, METHODS, Issuer
-from authority_queries.contrib.authlib.models import Client, LiveToken, StoredToken
+from authority_queries.contrib.authlib.authenticating import CONFIDENTIAL, METHODS
+from authority_queries.contrib.authlib.clients import Client
+from authority_queries.contrib.authlib.issuer import Issuer
+from authority_queries.contrib.authlib.models import LiveToken, StoredToken
 from authority_queries.contrib.authlib.requests import (
     Response,
     read_document,
@@ -17,7 +19,7 @@ from authority_queries.contrib.authlib.requests import (
     translated,
 )
 from authority_queries.contrib.oauth import Answer, Provider, Request
-from authority_queries.contrib.oauth.introspection import introspected
+from authority_queries.contrib.oauth.introspection import introspected, may_introspect
 from authority_queries.engine.json_types import JsonObject
 
 
@@ -47,17 +49,14 @@ class IntrospectionEndpoint(_IntrospectionEndpoint):
         token_type_hint: str | None,  # noqa: ARG002 -- of Authlib
     ) -> LiveToken | None:
         """Return a live access or refresh token, or None."""
-        provider = self.issuer.provider
-        with translated(), provider.unit() as store:
-            found = provider.introspection.find(store, token_string)
-        return None if found is None else LiveToken(provider, found)
+        return self.issuer.find_live(token_string, "access", "refresh")
 
     def check_permission(
         self, token: LiveToken, client: Client, request: OAuth2Request
     ) -> bool:
-        """Return True: every authenticated client may ask. Override it to refuse."""
-        del token, client, request
-        return True
+        """Return whether the client may ask about the token, as contrib.oauth does."""
+        del request
+        return may_introspect(client.record, token.record)
 
     def introspect_token(self, token: LiveToken) -> JsonObject:
         """Return what contrib.oauth answers."""

@@ -14,7 +14,8 @@ from authlib.oauth2.rfc6749 import (
 )
 from authlib.oauth2.rfc6749.hooks import hooked
 
-from authority_queries.contrib.authlib.issuer import CONFIDENTIAL, METHODS, Issuer
+from authority_queries.contrib.authlib.authenticating import CONFIDENTIAL, METHODS
+from authority_queries.contrib.authlib.issuer import Issuer
 from authority_queries.contrib.authlib.requests import Response, respond, translated
 from authority_queries.contrib.oauth import Answer
 from authority_queries.contrib.oauth.context import Presenter

@@ -1,75 +1,60 @@
 """An issuer behind Authlib's authorization server."""
 
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import ip_address
-from typing import Final, TypeVar, cast
-from weakref import WeakKeyDictionary
+from typing import Literal, TypeAlias, TypeVar, cast
+from uuid import UUID
 
 from authlib.oauth2 import AuthorizationServer
 from authlib.oauth2.rfc6749 import ClientMixin, OAuth2Request
 from authlib.oauth2.rfc6750 import BearerTokenGenerator
 
+from authority_queries.contrib.authlib.authenticating import ClientAuthentication
 from authority_queries.contrib.authlib.models import (
-    Client,
     EndUser,
+    LiveToken,
     StoredToken,
     User,
-    words,
 )
-from authority_queries.contrib.authlib.requests import read, translated, used_method
+from authority_queries.contrib.authlib.refusals import refuse_ignored
+from authority_queries.contrib.authlib.requests import (
+    query_of,
+    refused,
+    translated,
+)
+from authority_queries.contrib.authlib.saving import Saving
+from authority_queries.contrib.authlib.strings import (
+    adopted,
+    generated_string,
+    minting,
+    read_strings,
+)
 from authority_queries.contrib.oauth import (
-    Passed,
-    ProtocolError,
-    Provider,
+    AuthorizationRequest,
     Refused,
-    Request,
 )
-from authority_queries.contrib.oauth.context import Presenter
 from authority_queries.contrib.oauth.requests import Parameters
 from authority_queries.engine.json_types import JsonValue
-from authority_queries.errors import InvalidTokenError
-from authority_queries.secrets import mint_token, parse_token
+from authority_queries.records import VerifiedToken
+from authority_queries.secrets import TokenString
 from authority_queries.secrets.token_strings import TokenKind
 
-# How a client can authenticate. A client that has a certificate presents nothing else.
-CONFIDENTIAL: Final = (
-    "client_secret_basic",
-    "client_secret_post",
-    "private_key_jwt",
-    "self_signed_tls_client_auth",
-)
-METHODS: Final = (*CONFIDENTIAL, "none")
-
+LiveKind: TypeAlias = Literal["access", "refresh"]
 _Bound = TypeVar("_Bound")
 
 
-class Issuer:
+class Issuer(ClientAuthentication):
     """What Authlib's server, grants and endpoints take from a provider.
 
     `provider`: a provider, or a function that returns that of the current request, for
     example by its host. `certificate_header` is the header in which the proxy passes
     the client's TLS certificate; the proxy must remove it from clients' own requests.
+
+    `strings_of_application`: generators of the application make the strings of tokens,
+    for example JWTs (RFC 9068). Each must have 128 random bits or a signature. Only the
+    endpoints of this issuer find them, by their SHA-256.
     """
-
-    def __init__(
-        self,
-        provider: Provider | Callable[[], Provider],
-        *,
-        certificate_header: str | None = None,
-    ) -> None:
-        self._provider = provider
-        self.certificate_header = certificate_header
-        self._presenters: WeakKeyDictionary[OAuth2Request, Presenter | None] = (
-            WeakKeyDictionary()
-        )
-
-    @property
-    def provider(self) -> Provider:
-        """The provider of the current request."""
-        if isinstance(self._provider, Provider):
-            return self._provider
-        return self._provider()
 
     @property
     def paths(self) -> Mapping[str, str]:
@@ -87,27 +72,25 @@ class Issuer:
         }
 
     def bind(self, kind: type[_Bound]) -> type[_Bound]:
-        """Return a grant or an endpoint of this issuer."""
+        """Return a grant or an endpoint of this issuer.
+
+        Raises ConfigurationError if it overrides what would never be called.
+        """
+        refuse_ignored(kind)
         bound = type(kind.__name__, (kind,), {"issuer": self})
         return cast("type[_Bound]", bound)
 
-    def authenticate_with(self, server: AuthorizationServer) -> None:
-        """Let contrib.oauth authenticate the clients of Authlib's server.
+    def adopt(self, server: AuthorizationServer) -> None:
+        """Let a server that exists issue tokens of the store.
 
-        Each way to authenticate is compared with the one that the client is registered
-        for. An assertion is accepted once.
+        `authenticate_with`, and strings of the store for Authlib's own grants; the
+        server's settings for lifetimes and refresh tokens stay. Raises
+        ConfigurationError.
         """
-        for method in METHODS:
-            server.register_client_auth_method(method, self._authenticator(method))
-
-    def query_client(self, client_id: str) -> Client | None:
-        """Return an enabled client, or None."""
-        provider = self.provider
-        with translated(), provider.unit() as store:
-            found = store.clients.get_by_client_id(
-                tenant_id=provider.tenant_id, client_id=client_id
-            )
-        return Client(provider, found) if found is not None and found.enabled else None
+        self.authenticate_with(server)
+        if not self.strings_of_application:
+            generator = adopted(server, lambda: self.provider)
+            server.register_token_generator("default", generator)
 
     def end_user(self, cookie: str | None) -> EndUser | None:
         """Return the person of a session's cookie, while the session lives."""
@@ -123,125 +106,105 @@ class Issuer:
         the form has no code. Show one message for every reason.
         """
         sign_in, origin = self.provider.sign_in, ip_address(address or "")
-        username, code = form.get("username", ""), form.get("code", "")
-        shown = sign_in.check_password(username, form.get("password", ""), origin)
-        if isinstance(shown, Passed) and shown.factors:
-            shown = sign_in.check_code(shown, code, origin) if code else Refused()
+        username, password = form.get("username", ""), form.get("password", "")
+        shown = sign_in.check(username, password, origin, code=form.get("code", ""))
         if isinstance(shown, Refused):
             return None
         return sign_in.start(shown, acr=None, address=origin, user_agent=user_agent)
 
-    def read(self, request: OAuth2Request) -> Request:
-        """Return a request of Authlib's as one of contrib.oauth."""
-        issuer = self.provider.settings.issuer
-        return read(request, issuer, self.certificate_header)
-
-    def query(self, request: OAuth2Request) -> list[tuple[str, str]]:
-        """Return the parameters of a request for authorization, of its URL and form."""
-        payload = request.payload
-        lists = {} if payload is None else payload.datalist
-        return [(name, value) for name, values in lists.items() for value in values]
-
-    def present(self, request: OAuth2Request) -> Presenter:
-        """Return the client whom Authlib has authenticated, and its proven keys."""
-        known = self._presenters.get(request)
-        if known is not None:
-            return known
-        assert isinstance(request.client, Client)  # noqa: S101 -- of query_client
-        given = self.read(request)
-        provider = self.provider
-        with provider.unit() as store:
-            return Presenter(
-                client=request.client.record,
-                is_authenticated=request.auth_method != "none",
-                jkt=provider.authentication.prove(store, given),
-                x5t_s256=given.certificate_thumbprint,
-            )
+    def begin(self, request: OAuth2Request) -> AuthorizationRequest:
+        """Return a checked request for authorization. Raises OAuth2Error."""
+        given = replace(self.read(request), method="GET", parameters=query_of(request))
+        begun = self.provider.authorization.begin(given)
+        if isinstance(begun, AuthorizationRequest):
+            return begun
+        raise refused(begun)
 
     def find_token(self, string: str, *kinds: TokenKind) -> StoredToken | None:
         """Return the code or token with this string, dead or alive, or None."""
-        provider = self.provider
+        provider, own = self.provider, self.strings_of_application
         for kind in kinds:
-            try:
-                parsed = parse_token(string, kind=kind)
-            except InvalidTokenError:
-                continue
-            if parsed.tenant_id != provider.tenant_id:
-                return None
-            with provider.unit() as store:
-                found = store.tokens.get_by_hash(
-                    tenant_id=provider.tenant_id, token_hash=parsed.hash
-                )
-            return None if found is None else StoredToken(found)
+            for read in read_strings(provider, string, kind, of_application=own):
+                with provider.unit() as store:
+                    found = store.tokens.get_by_hash(
+                        tenant_id=provider.tenant_id, token_hash=read.hash
+                    )
+                if found is not None and found.type == kind:
+                    return StoredToken(found, read)
         return None
 
-    def token_generator(self) -> BearerTokenGenerator:
-        """Return Authlib's generator for a grant of the application's own.
+    def verify_token(
+        self, token: str, *, tenant_id: UUID | None = None, resource: str | None = None
+    ) -> VerifiedToken | None:
+        """Return a live access token of this issuer, or None.
 
-        It makes access tokens of this store. There is no refresh token, which would
-        need a family. The grants of this package do not call it.
+        A `BearerTokenValidator` takes the issuer where it makes own strings.
         """
+        if tenant_id not in {None, self.provider.tenant_id}:
+            return None
+        found = self.find_live(token, "access", resource=resource)
+        return None if found is None else found.record
 
-        def mint(**_: object) -> str:
-            return mint_token("access", self.provider.tenant_id).token
+    def find_live(
+        self, string: str, *kinds: LiveKind, resource: str | None = None
+    ) -> LiveToken | None:
+        """Return a live token with this string, or None."""
+        provider, own = self.provider, self.strings_of_application
+        for kind in kinds:
+            for read in read_strings(provider, string, kind, of_application=own):
+                with translated(), provider.unit() as store:
+                    found = store.tokens.verify(
+                        tenant_id=provider.tenant_id,
+                        token_hash=read.hash,
+                        type=kind,
+                        resource=resource,
+                    )
+                if found is not None:
+                    return LiveToken(provider.unit, found, string)
+        return None
+
+    def find_user(self, user_id: UUID | None) -> User | None:
+        """Return the user with this id, or None."""
+        if user_id is None:
+            return None
+        provider = self.provider
+        with translated(), provider.unit() as store:
+            found = store.users.get_by_id(tenant_id=provider.tenant_id, user_id=user_id)
+        return None if found is None else User(found)
+
+    def token_generator(self) -> BearerTokenGenerator:
+        """Return Authlib's generator, with strings and lifetimes of this issuer."""
 
         def seconds(_: ClientMixin, __: str) -> int:
             lifetime = self.provider.settings.access_token_lifetime
             return int(lifetime.total_seconds())
 
-        return BearerTokenGenerator(mint, expires_generator=seconds)
+        return BearerTokenGenerator(
+            minting(lambda: self.provider, "access"),
+            minting(lambda: self.provider, "refresh"),
+            seconds,
+        )
+
+    def generated(self, string: str, kind: TokenKind) -> TokenString:
+        """Return a generated string to store. Raises ConfigurationError."""
+        return generated_string(
+            self.provider, string, kind, of_application=self.strings_of_application
+        )
 
     def save_token(self, token: dict[str, JsonValue], request: OAuth2Request) -> None:
-        """Store a generated token, for a grant of the application's own.
+        """Store what a grant of Authlib has generated, and decide about the grant.
 
-        The user of the request is a `User`, an `EndUser`, or None. The rules of the
-        store's grants are not applied: the application's grant has decided.
+        A code, a refresh token or a device code of the request is redeemed, by the one
+        statement that the grants of this package use. `token` then has what was issued.
+        For a grant of the application's own, which has decided, it stores an access
+        token, and a refresh token with a family. The user is a `User`, an `EndUser`, or
+        None. Raises OAuth2Error, ConfigurationError.
         """
-        assert isinstance(request.client, Client)  # noqa: S101 -- of query_client
-        user = request.user
-        user_id = None
-        if isinstance(user, User):
-            user_id = user.record.id
-        elif isinstance(user, EndUser):
-            user_id = user.session.user_id
-        provider = self.provider
-        with translated(), provider.unit() as store:
-            store.tokens.create(
-                tenant_id=provider.tenant_id,
-                type="access",
-                token_hash=parse_token(str(token["access_token"]), kind="access").hash,
-                client_uuid=request.client.record.id,
-                lifetime=timedelta(seconds=float(str(token["expires_in"]))),
-                user_id=user_id,
-                scopes=words(str(token.get("scope") or "")),
-            )
-
-    def _authenticator(
-        self, method: str
-    ) -> Callable[[object, OAuth2Request], Client | None]:
-        def authenticate(_: object, request: OAuth2Request) -> Client | None:
-            if request not in self._presenters:
-                self._presenters[request] = self._authenticated(request)
-            presenter = self._presenters[request]
-            if (
-                presenter is None
-                or used_method(self.read(request), presenter) != method
-            ):
-                return None
-            return Client(self.provider, presenter.client, is_authenticated=True)
-
-        return authenticate
-
-    def _authenticated(self, request: OAuth2Request) -> Presenter | None:
-        """Return None if the client did not authenticate, for whatever reason."""
-        given = self.read(request)
-        provider = self.provider
-        with translated(), provider.unit() as store:
-            try:
-                return provider.authentication.present(
-                    store, given, Parameters(given.parameters)
-                )
-            except ProtocolError as error:
-                if error.error == "invalid_client":
-                    return None
-                raise
+        with translated():
+            presenter = self.present(request)
+            parameters = Parameters(self.read(request).parameters)
+            provider = self.provider
+            with provider.unit() as store:
+                Saving(
+                    self, provider, store, token, request, presenter, parameters
+                ).save()

@@ -1,109 +1,44 @@
-"""The store's rows as Authlib's models."""
+"""The store's users, codes and tokens as Authlib's models."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from uuid import UUID
 
-from authlib.oauth2.rfc6749 import AuthorizationCodeMixin, ClientMixin, TokenMixin
+from authlib.oauth2.rfc6749 import ClientMixin, TokenMixin
+from authlib.oauth2.rfc8628 import DeviceCredentialMixin
+from authlib.oidc.core import AuthorizationCodeMixin
 
-from authority_queries.contrib.oauth import Provider
-from authority_queries.contrib.oauth.authorization_requests import is_registered
-from authority_queries.contrib.oauth.registrations import metadata_of
-from authority_queries.contrib.oauth.scopes import permitted_scopes
-from authority_queries.credentials import verify_client_secret
-from authority_queries.engine.json_types import JsonObject
-from authority_queries.records import Client as ClientRecord
-from authority_queries.records import LiveSession, VerifiedToken
+from authority_queries.contrib.authlib.clients import Client, Unit
+from authority_queries.errors import ConfigurationError
+from authority_queries.records import (
+    DevicePollOutcome,
+    LiveSession,
+    RedemptionRedeemed,
+    VerifiedToken,
+)
 from authority_queries.records import Token as TokenRecord
 from authority_queries.records import User as UserRecord
-
-_SECRETS = frozenset({"client_secret_basic", "client_secret_post"})
-
-
-@dataclass(frozen=True, slots=True)
-class Client(ClientMixin):
-    """A client. `record` is its row.
-
-    `is_authenticated`: contrib.oauth has compared its credentials and their method.
-    """
-
-    provider: Provider = field(repr=False)
-    record: ClientRecord
-    is_authenticated: bool = False
-
-    @property
-    def client_id(self) -> str:
-        """The client_id."""
-        return self.record.client_id
-
-    @property
-    def client_name(self) -> str:
-        """The name to show to people."""
-        return self.record.display_name or self.record.client_id
-
-    @property
-    def client_metadata(self) -> JsonObject:
-        """The metadata (RFC 7591 section 2)."""
-        return metadata_of(self.record, None)
-
-    def get_client_id(self) -> str:
-        """Return the client_id."""
-        return self.record.client_id
-
-    def get_default_redirect_uri(self) -> str:
-        """Return the only redirect URI, or an empty text."""
-        uris = self.record.redirect_uris
-        return uris[0] if len(uris) == 1 else ""
-
-    def get_allowed_scope(self, scope: Collection[str] | str | None) -> str:
-        """Return the requested scopes that the client may have."""
-        requested = scope.split() if isinstance(scope, str) else scope or ()
-        permitted = permitted_scopes(self.record)
-        if permitted is None:
-            return " ".join(requested)
-        return " ".join(each for each in requested if each in permitted)
-
-    def check_redirect_uri(self, redirect_uri: str) -> bool:
-        """Return whether the URI is registered."""
-        return is_registered(self.record, redirect_uri)
-
-    def check_client_secret(self, client_secret: str) -> bool:
-        """Return whether this is a live secret of the client."""
-        with self.provider.unit() as store:
-            live = store.client_secrets.list_live(
-                tenant_id=self.record.tenant_id, client_id=self.record.client_id
-            )
-        return any(
-            verify_client_secret(each.secret_hash, client_secret) for each in live
-        )
-
-    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:  # noqa: ARG002 -- of Authlib
-        """Return whether the client may authenticate in this way."""
-        if self.is_authenticated:
-            return True
-        registered = self.record.token_endpoint_auth_method
-        if registered is not None:
-            return method == registered
-        if self.record.client_type == "public":
-            return method == "none"
-        return method in _SECRETS
-
-    def check_response_type(self, response_type: str) -> bool:
-        """Return whether the client may use the response type: `code` at most."""
-        allowed = self.record.response_types
-        return response_type == "code" and (allowed is None or "code" in allowed)
-
-    def check_grant_type(self, grant_type: str) -> bool:
-        """Return whether the client's registration allows the grant."""
-        allowed = self.record.grant_types
-        return allowed is None or grant_type in allowed
+from authority_queries.secrets import TokenString
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user. `record` is the row."""
+    """A user. `record` is the row.
+
+    For an application with sessions of its own: `authenticated_at` is the time of the
+    sign-in (None: now), `acr` and `amr` are how the user signed in (RFC 8176).
+    """
 
     record: UserRecord
+    authenticated_at: datetime | None = None
+    acr: str | None = None
+    amr: Sequence[str] | None = None
+
+    @property
+    def id(self) -> UUID:
+        """The id of the row."""
+        return self.record.id
 
     def get_user_id(self) -> str:
         """Return the `sub`."""
@@ -117,6 +52,11 @@ class EndUser:
     session: LiveSession
     cookie: str = field(repr=False)
 
+    @property
+    def id(self) -> UUID:
+        """The id of the user."""
+        return self.session.user_id
+
     def get_user_id(self) -> str:
         """Return the `sub`."""
         return self.session.subject_id
@@ -126,12 +66,38 @@ class EndUser:
 class LiveToken(TokenMixin):
     """A live token. `record` has its user, scopes, resources and sign-in.
 
-    `string` is for the check of a DPoP proof.
+    `string` is for the check of a DPoP proof. `unit` is None if a `Verifier` has found
+    the token: it has no connection to read the user and the client by.
     """
 
-    provider: Provider | None = field(repr=False)
+    unit: Unit | None = field(repr=False)
     record: VerifiedToken
     string: str = field(default="", repr=False)
+
+    @property
+    def scope(self) -> str:
+        """The scopes."""
+        return self.get_scope()
+
+    @property
+    def client_id(self) -> str:
+        """The client_id."""
+        return self.record.client_id
+
+    @property
+    def user_id(self) -> UUID | None:
+        """The id of the user whom it represents."""
+        return self.record.user_id
+
+    @property
+    def issued_at(self) -> int:
+        """The time of its issuance, in seconds."""
+        return int(self.record.created_at.timestamp())
+
+    @property
+    def expires_in(self) -> int:
+        """The lifetime in seconds."""
+        return self.get_expires_in()
 
     def check_client(self, client: Client) -> bool:
         """Return whether the token is the client's."""
@@ -155,20 +121,44 @@ class LiveToken(TokenMixin):
 
     def get_user(self) -> User | None:
         """Return the user whom the token represents, or None."""
-        if self.provider is None or self.record.user_id is None:
+        if self.record.user_id is None:
             return None
-        with self.provider.unit() as store:
+        with self._unit()() as store:
             found = store.users.get_by_id(
                 tenant_id=self.record.tenant_id, user_id=self.record.user_id
             )
         return None if found is None else User(found)
 
+    def get_client(self) -> Client:
+        """Return the client that the token was issued to."""
+        unit = self._unit()
+        with unit() as store:
+            found = store.clients.get_by_client_id(
+                tenant_id=self.record.tenant_id, client_id=self.record.client_id
+            )
+        assert found is not None  # noqa: S101 -- its tokens would have gone with it
+        return Client(unit, found)
+
+    def _unit(self) -> Unit:
+        if self.unit is None:
+            message = (
+                "a Verifier finds no users and clients: use token.record, or pass an "
+                "Authority to the validator"
+            )
+            raise ConfigurationError(message)
+        return self.unit
+
 
 @dataclass(frozen=True, slots=True)
-class StoredToken(AuthorizationCodeMixin):
-    """A code or a token, dead or alive. Only the database decides about it."""
+class StoredToken(AuthorizationCodeMixin, TokenMixin):
+    """A code or a token, dead or alive. Only the database decides about it.
+
+    `redemption` is its decision, after the code was redeemed.
+    """
 
     record: TokenRecord
+    string: TokenString = field(repr=False)
+    redemption: RedemptionRedeemed | None = field(default=None, repr=False)
 
     @property
     def code_challenge(self) -> str | None:
@@ -180,13 +170,20 @@ class StoredToken(AuthorizationCodeMixin):
         """The only method of the store."""
         return "S256"
 
-    def check_client(self, client: Client) -> bool:
+    @property
+    def scope(self) -> str:
+        """The scopes."""
+        return self.get_scope()
+
+    def check_client(self, client: ClientMixin) -> bool:
         """Return whether it is the client's."""
-        return self.record.client_uuid == client.record.id
+        return (
+            isinstance(client, Client) and self.record.client_uuid == client.record.id
+        )
 
     def get_redirect_uri(self) -> str:
-        """Return the redirect URI of the request."""
-        return self.record.redirect_uri or ""
+        """Return an empty text. The database compares the URI (`record` has it)."""
+        return ""
 
     def get_scope(self) -> str:
         """Return the scopes."""
@@ -199,6 +196,44 @@ class StoredToken(AuthorizationCodeMixin):
     def get_auth_time(self) -> int:
         """Return the time of the sign-in, in seconds."""
         return int(self.record.authenticated_at.timestamp())
+
+    def get_acr(self) -> str | None:  # type: ignore[override]  # Authlib's own is None
+        """Return the acr of the sign-in, once the code is redeemed."""
+        return None if self.redemption is None else self.redemption.acr
+
+    def get_amr(self) -> list[str] | None:  # type: ignore[override]  # Authlib's own is None
+        """Return how the user signed in, once the code is redeemed."""
+        found = None if self.redemption is None else self.redemption.amr
+        return None if found is None else list(found)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDevice(DeviceCredentialMixin):
+    """A device that polls. `outcome` is the answer to its poll."""
+
+    string: TokenString = field(repr=False)
+    client_id: str
+    outcome: DevicePollOutcome
+    code: TokenRecord | None = None
+
+    def get_client_id(self) -> str:
+        """Return the client_id."""
+        return self.client_id
+
+    def get_scope(self) -> str:
+        """Return the scopes that the person has approved."""
+        return "" if self.code is None else " ".join(self.code.scopes)
+
+    def is_expired(self) -> bool:
+        """Return whether the person has not answered in time."""
+        return self.outcome == "expired_token"
+
+
+def user_id_of(user: object) -> UUID | None:
+    """Return the id of the row of a user, or None for anything else."""
+    if isinstance(user, User):
+        return user.record.id
+    return user.session.user_id if isinstance(user, EndUser) else None
 
 
 def words(scope: str | Sequence[str] | None) -> Sequence[str]:

@@ -10,21 +10,17 @@ from authlib.oauth2.rfc6749 import JsonRequest, OAuth2Request
 
 from authority_queries.contrib.oauth import (
     Answer,
+    Decision,
     ErrorPage,
     ProtocolError,
     Redirect,
     Request,
 )
-from authority_queries.contrib.oauth._sync.endpoint import malformed
+from authority_queries.contrib.oauth._sync.endpoint import REFUSALS, refusal_of
 from authority_queries.contrib.oauth.certificates import read_certificate
 from authority_queries.contrib.oauth.context import Presenter
 from authority_queries.contrib.oauth.requests import Parameters
 from authority_queries.engine.json_types import JsonValue
-from authority_queries.errors import (
-    InvalidArgumentError,
-    InvalidValueError,
-    TenantInactiveError,
-)
 
 # A status, a body and headers, as Authlib's grants and endpoints return them.
 Response: TypeAlias = tuple[int, dict[str, JsonValue], list[tuple[str, str]]]
@@ -71,18 +67,28 @@ def page_error(page: ErrorPage) -> RefusedError:
     return RefusedError(ProtocolError(page.error, page.description))
 
 
+def refused(decision: Decision) -> Exception:
+    """Return the error of a request for authorization that is refused."""
+    if isinstance(decision, Redirect):
+        return RedirectedError(decision)
+    assert isinstance(decision, ErrorPage)  # noqa: S101 -- begin returns no other
+    return page_error(decision)
+
+
+def query_of(request: OAuth2Request) -> list[tuple[str, str]]:
+    """Return the parameters of a request for authorization, of its URL and form."""
+    payload = request.payload
+    lists = {} if payload is None else payload.datalist
+    return [(name, value) for name, values in lists.items() for value in values]
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise refusals of contrib.oauth as errors of Authlib."""
     try:
         yield
-    except ProtocolError as error:
-        raise RefusedError(error) from None
-    except TenantInactiveError:
-        message = "the issuer is not active"
-        raise RefusedError(ProtocolError("invalid_client", message)) from None
-    except (InvalidArgumentError, InvalidValueError) as error:
-        raise RefusedError(malformed(error)) from None
+    except REFUSALS as error:
+        raise RefusedError(refusal_of(error)) from None
 
 
 @runtime_checkable

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -9,6 +10,8 @@ from authlib.oauth2.rfc6749 import JsonRequest
 from authlib.oauth2.rfc6750 import BearerTokenValidator as _BearerTokenValidator
 from authlib.oauth2.rfc6750 import InvalidTokenError
 
+from authority_queries.contrib.authlib.clients import Unit
+from authority_queries.contrib.authlib.issuer import Issuer
 from authority_queries.contrib.authlib.models import LiveToken
 from authority_queries.contrib.authlib.requests import read_document, translated
 from authority_queries.contrib.oauth._sync.authentication import prove_key
@@ -21,7 +24,7 @@ _SKEW: Final = timedelta(seconds=30)
 
 
 class TokenVerifier(Protocol):
-    """An `Authority`, or its cached `Verifier`."""
+    """An `Authority`, its cached `Verifier`, or an `Issuer`."""
 
     def verify_token(
         self,
@@ -64,7 +67,16 @@ class BearerTokenValidator(_BearerTokenValidator):
         live = self._verifier.verify_token(
             token_string, tenant_id=self._tenant_id, resource=self._resource
         )
-        return None if live is None else LiveToken(None, live, token_string)
+        if live is None:
+            return None
+        return LiveToken(self._unit(live.tenant_id), live, token_string)
+
+    def _unit(self, tenant_id: UUID) -> Unit | None:
+        if isinstance(self._verifier, Authority):
+            return partial(self._verifier.tenant, tenant_id, autocommit=True)
+        if isinstance(self._verifier, Issuer):
+            return self._verifier.provider.unit
+        return None
 
     def validate_token(
         self,

@@ -5,7 +5,7 @@ from django.http import HttpRequest
 
 from authority_queries.contrib.django.configuration import address_of, provider_for
 from authority_queries.contrib.django.users import StoreUser
-from authority_queries.contrib.oauth import Passed, Refused
+from authority_queries.contrib.oauth import Refused
 
 
 class AuthorityBackend:
@@ -30,11 +30,8 @@ class AuthorityBackend:
         if request is None or username is None or password is None:
             return None
         provider, address = provider_for(request), address_of(request)
-        shown = provider.sign_in.check_password(username, password, address)
-        if isinstance(shown, Passed) and shown.factors:
-            if not code:
-                return None
-            shown = provider.sign_in.check_code(shown, code, address)
+        sign_in = provider.sign_in
+        shown = sign_in.check(username, password, address, code=code or "")
         if isinstance(shown, Refused):
             if shown.retry_after is not None:
                 raise PermissionDenied

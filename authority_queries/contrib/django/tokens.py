@@ -8,9 +8,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 
 from authority_queries.contrib.django.configuration import provider_for, read
 from authority_queries.contrib.django.users import Anonymous, StoreUser
-from authority_queries.contrib.oauth import ProtocolError, Provider
-from authority_queries.contrib.oauth.outcomes import ErrorCode
-from authority_queries.records import VerifiedToken
+from authority_queries.contrib.oauth import ProtocolError
 
 _Arguments = ParamSpec("_Arguments")
 _View = Callable[Concatenate[HttpRequest, _Arguments], HttpResponseBase]
@@ -36,7 +34,11 @@ def token_required(
         ) -> HttpResponseBase:
             provider = provider_for(request)
             try:
-                token = _verify(provider, request, scopes, resource)
+                read_request = read(request, provider.settings.issuer)
+                with provider.unit() as store:
+                    token = provider.userinfo.verify(
+                        store, read_request, *scopes, resource=resource
+                    )
             except ProtocolError as error:
                 return _refuse(error)
             user: StoreUser | Anonymous = Anonymous()
@@ -50,26 +52,6 @@ def token_required(
         return checked
 
     return decorate
-
-
-def _verify(
-    provider: Provider,
-    request: HttpRequest,
-    scopes: tuple[str, ...],
-    resource: str | None,
-) -> VerifiedToken:
-    with provider.unit() as store:
-        token = provider.userinfo.verify(store, read(request, provider.settings.issuer))
-    if resource is not None and resource not in token.resources:
-        raise _challenge("invalid_token", "the token is not for this resource")
-    if not set(scopes) <= set(token.scopes):
-        raise _challenge("insufficient_scope", "a scope is missing")
-    return token
-
-
-def _challenge(code: ErrorCode, description: str) -> ProtocolError:
-    challenge = f'Bearer error="{code}", error_description="{description}"'
-    return ProtocolError(code, description, headers={"www-authenticate": challenge})
 
 
 def _refuse(error: ProtocolError) -> HttpResponseBase:

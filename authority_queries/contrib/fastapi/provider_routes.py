@@ -30,6 +30,7 @@ _PREFLIGHT = {
     "access-control-allow-headers": "authorization, content-type, dpop",
     "access-control-max-age": "3600",
 }
+# OpenID Connect Discovery section 4, and RFC 8414 section 3.
 _WELL_KNOWN = (
     "/.well-known/openid-configuration",
     "/.well-known/oauth-authorization-server",
@@ -39,17 +40,20 @@ _WELL_KNOWN = (
 def provider_routes(
     provider_of: ProviderOf,
     *,
+    prefix: str = "",
     endpoints: Endpoints | None = None,
     certificate_header: str | None = None,
 ) -> APIRouter:
     """Return the routes for all endpoints that need no page.
 
     The authorization endpoint, the page for devices and the end of a session show
-    pages: write them, and call `provider.authorization`, `provider.devices` and
-    `provider.logout`. `certificate_header` is the header in which the proxy passes the
-    client's TLS certificate; the proxy must remove it from clients' own requests.
-    Applications in a browser may call all endpoints except introspection, from any
-    origin.
+    pages: write them, and call `provider.authorization`, `provider.device_pages`
+    and `provider.logout`. `prefix` is the path of issuers that have one, as a path of
+    FastAPI: `/{tenant}`. Include the router without a prefix, because the metadata of
+    such an issuer are also outside its path. `certificate_header` is the header in
+    which the proxy passes the client's TLS certificate; the proxy must remove it from
+    clients' own requests. Applications in a browser may call all endpoints except
+    introspection, from any origin.
     """
     paths = endpoints or Endpoints()
     router = APIRouter()
@@ -60,30 +64,40 @@ def provider_routes(
             return await _answered(provider, endpoint, request, certificate_header)
 
         route: _Route = answer
-        if path != paths.introspection:
+        if path != prefix + paths.introspection:
             route, methods = _of_any_origin(answer, methods)
         router.add_api_route(path, route, methods=methods, include_in_schema=False)
 
-    add(paths.token, ["POST"], lambda p, r: p.token.answer(r))
-    add(paths.introspection, ["POST"], lambda p, r: p.introspection.answer(r))
-    add(paths.revocation, ["POST"], lambda p, r: p.revocation.answer(r))
-    add(paths.userinfo, ["GET", "POST"], lambda p, r: p.userinfo.answer(r))
+    add(prefix + paths.token, ["POST"], lambda p, r: p.token.answer(r))
+    add(prefix + paths.introspection, ["POST"], lambda p, r: p.introspection.answer(r))
+    add(prefix + paths.revocation, ["POST"], lambda p, r: p.revocation.answer(r))
+    add(prefix + paths.userinfo, ["GET", "POST"], lambda p, r: p.userinfo.answer(r))
     add(
-        paths.pushed_authorization_request,
+        prefix + paths.pushed_authorization_request,
         ["POST"],
         lambda p, r: p.pushed_requests.answer(r),
     )
-    add(paths.device_authorization, ["POST"], lambda p, r: p.devices.answer(r))
-    add(paths.registration, ["POST"], lambda p, r: p.registration.answer(r))
+    add(prefix + paths.device_authorization, ["POST"], lambda p, r: p.devices.answer(r))
+    add(prefix + paths.registration, ["POST"], lambda p, r: p.registration.answer(r))
     add(
-        f"{paths.registration}/{{client_id}}",
+        f"{prefix}{paths.registration}/{{client_id}}",
         ["GET", "PUT", "DELETE"],
         lambda p, r: p.registration.answer(r),
     )
-    add(paths.jwks, ["GET"], lambda p, _: p.jwks())
-    for path in _WELL_KNOWN:
+    add(prefix + paths.jwks, ["GET"], lambda p, _: p.jwks())
+    for path in _metadata_paths(prefix):
         add(path, ["GET"], lambda p, _: p.metadata())
     return router
+
+
+def _metadata_paths(prefix: str) -> list[str]:
+    """Return where clients look for the metadata of an issuer with this path.
+
+    RFC 8414 puts the well-known name before the path, and OpenID Connect Discovery
+    after it. Some clients use the one for the name of the other (RFC 8414 section 5).
+    """
+    before = [name + prefix for name in _WELL_KNOWN]
+    return before + [prefix + name for name in _WELL_KNOWN if prefix]
 
 
 async def _answered(

@@ -1,6 +1,7 @@
 """Starlette's requests and responses as those of contrib.oauth."""
 
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request as StarletteRequest
@@ -8,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from authority_queries.contrib.oauth import Answer, ProtocolError, Request
 from authority_queries.contrib.oauth.certificates import read_certificate
+from authority_queries.errors import ConfigurationError
 
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 200
@@ -61,6 +63,22 @@ async def read_form(request: StarletteRequest) -> dict[str, str]:
     if len(fields) != len(pairs):
         raise ProtocolError("invalid_request", "a field is repeated")
     return fields
+
+
+def address_of(request: StarletteRequest) -> IPv4Address | IPv6Address:
+    """Return the address of the browser's host, which the throttle of sign-ins needs.
+
+    Behind a proxy, start uvicorn with `--proxy-headers` and `--forwarded-allow-ips`.
+    """
+    host = request.client.host if request.client else ""
+    try:
+        return ip_address(host.partition("%")[0])
+    except ValueError:
+        message = (
+            f"the server names {host!r}, not the browser's address. A test uses "
+            "TestClient(app, client=('192.0.2.1', 50000))"
+        )
+        raise ConfigurationError(message) from None
 
 
 def _fields(request: StarletteRequest, body: bytes) -> list[tuple[str, str]]:

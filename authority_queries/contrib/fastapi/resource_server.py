@@ -1,6 +1,6 @@
 """Verified tokens as dependencies of an API."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -15,7 +15,7 @@ from authority_queries.contrib.fastapi.requests import read_head
 from authority_queries.contrib.oauth import ProtocolError
 from authority_queries.contrib.oauth import Request as OAuthRequest
 from authority_queries.contrib.oauth._async.authentication import prove_key
-from authority_queries.contrib.oauth.outcomes import ErrorCode
+from authority_queries.contrib.oauth.challenges import challenged, without_token
 from authority_queries.engine.refusals import refusal
 from authority_queries.errors import ConfigurationError
 from authority_queries.records import VerifiedToken
@@ -25,6 +25,10 @@ _MAX_AGE: Final = timedelta(minutes=1)
 _PROOF_LIFETIME: Final = timedelta(minutes=1)
 _SKEW: Final = timedelta(seconds=30)
 _WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
+_NOT_RUNNING: Final = (
+    "the lifespan of the ResourceServer is not running: pass lifespan=server.lifespan "
+    "to FastAPI. The lifespan of a mounted application does not run"
+)
 
 
 class ResourceServer:
@@ -34,7 +38,8 @@ class ResourceServer:
       resource.
     - `tenant_id`: the only tenant whose tokens it accepts. None accepts those of all:
       compare `token.tenant_id` with what the request is about.
-    - `origin`: its scheme and host, with which DPoP proofs are compared.
+    - `origin`: its scheme and host, with which DPoP proofs are compared. By default
+      those of `resource`.
     - `max_age`: for how long an answer is kept while the feed is followed.
     - `foreign`: whether it accepts strings of another store, from which the tenant was
       imported. It needs a `tenant_id`.
@@ -46,7 +51,7 @@ class ResourceServer:
     def __init__(
         self,
         *,
-        origin: str,
+        origin: str | None = None,
         resource: str | None = None,
         tenant_id: UUID | None = None,
         settings: Settings | None = None,
@@ -58,8 +63,12 @@ class ResourceServer:
     ) -> None:
         if foreign and tenant_id is None:
             raise refusal("foreign", "needs a tenant_id")
+        if origin is not None and not _is_origin(origin):
+            raise refusal("origin", "must be like https://api.example")
+        if resource is not None and not _is_resource(resource):
+            raise refusal("resource", "must be an absolute URI without a fragment")
         self._foreign = foreign
-        self._origin = origin
+        self._origin = origin or _origin_of(resource)
         self._resource = resource
         self._tenant_id = tenant_id
         self._settings = settings
@@ -67,26 +76,25 @@ class ResourceServer:
         self._certificate_header = certificate_header
         self._issuers = issuers
         self._scopes = scopes
-        self._authority: AsyncAuthority | None = None
-        self._verifier: AsyncVerifier | None = None
+        self._opened: tuple[AsyncAuthority, AsyncVerifier] | None = None
 
     @asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        """Connect while the application runs: `FastAPI(lifespan=server.lifespan)`."""
+        """Connect while the application runs: `FastAPI(lifespan=server.lifespan)`.
+
+        A lifespan of your own enters it: `async with server.lifespan(app):`.
+        """
         async with (
             AsyncAuthority.open(self._settings) as authority,
             authority.verifier(max_age=self._max_age) as verifier,
         ):
-            self._authority, self._verifier = authority, verifier
+            self._opened = authority, verifier
             yield
 
     @property
     def authority(self) -> AsyncAuthority:
         """The open authority, for units of work."""
-        if self._authority is None:
-            message = "pass lifespan=server.lifespan to FastAPI"
-            raise RuntimeError(message)
-        return self._authority
+        return self._open()[0]
 
     def metadata_routes(self) -> APIRouter:
         """Return the route of the API's metadata (RFC 9728 section 3).
@@ -125,9 +133,12 @@ class ResourceServer:
         """
 
         async def verified(request: Request) -> VerifiedToken:
-            token = await self._verified(request)
+            required = {"scope": " ".join(scopes)}
+            token = await self._verified(request, required)
+            is_dpop = token.cnf_jkt is not None
             if not set(scopes) <= set(token.scopes):
-                raise self._challenge("insufficient_scope", scope=" ".join(scopes))
+                refused = ProtocolError("insufficient_scope", "a scope is missing")
+                raise self._refused(refused, required, is_dpop=is_dpop)
             now = datetime.now(UTC)
             if not is_sign_in_sufficient(
                 token, now=now, acr_values=acr_values, max_age=max_age
@@ -135,7 +146,10 @@ class ResourceServer:
                 required = {"acr_values": " ".join(acr_values or ())}
                 if max_age is not None:
                     required["max_age"] = str(int(max_age.total_seconds()))
-                raise self._challenge("insufficient_user_authentication", **required)
+                refused = ProtocolError(
+                    "insufficient_user_authentication", "sign in again"
+                )
+                raise self._refused(refused, required, is_dpop=is_dpop)
             return token
 
         return verified
@@ -146,30 +160,39 @@ class ResourceServer:
         async with self.authority.tenant(token.tenant_id) as store:
             yield store
 
-    async def _verified(self, request: Request) -> VerifiedToken:
-        try:
-            return await self._judged(
-                read_head(request, self._origin, self._certificate_header)
-            )
-        except ProtocolError as error:
-            raise self._challenge(error.error) from None
+    def _open(self) -> tuple[AsyncAuthority, AsyncVerifier]:
+        if self._opened is None:
+            raise ConfigurationError(_NOT_RUNNING)
+        return self._opened
 
-    async def _judged(self, read: OAuthRequest) -> VerifiedToken:
-        presented = read.bearer()
-        if presented is None:
-            raise self._challenge(None)
-        scheme, string = presented
-        assert self._verifier is not None, "lifespan"  # noqa: S101 -- as in authority
-        live = await self._verifier.verify_token(
+    async def _verified(
+        self, request: Request, required: Mapping[str, str]
+    ) -> VerifiedToken:
+        is_dpop = False
+        try:
+            read = read_head(request, self._origin, self._certificate_header)
+            presented = read.bearer()
+            if presented is None:
+                raise self._refused(None, required)
+            is_dpop = presented[0] == "dpop"
+            return await self._judged(read, presented[1], is_dpop=is_dpop)
+        except ProtocolError as error:
+            raise self._refused(error, {}, is_dpop=is_dpop) from None
+
+    async def _judged(
+        self, read: OAuthRequest, string: str, *, is_dpop: bool
+    ) -> VerifiedToken:
+        _, verifier = self._open()
+        live = await verifier.verify_token(
             string,
             tenant_id=self._tenant_id,
             resource=self._resource,
             foreign=self._foreign,
         )
         if live is None:
-            raise self._challenge("invalid_token")
+            raise ProtocolError("invalid_token", "the token is not valid")
         jkt = None
-        if scheme == "dpop":
+        if is_dpop:
             async with self.authority.tenant(live.tenant_id, autocommit=True) as store:
                 jkt = await prove_key(
                     store,
@@ -179,20 +202,47 @@ class ResourceServer:
                     lifetime=_PROOF_LIFETIME,
                     skew=_SKEW,
                 )
-        if not is_confirmed(live, jkt=jkt, x5t_s256=read.certificate_thumbprint):
-            raise self._challenge("invalid_token")
+        thumbprint = read.certificate_thumbprint
+        is_right = is_confirmed(live, jkt=jkt, x5t_s256=thumbprint)
+        if not is_right or (is_dpop and jkt is None):
+            raise ProtocolError("invalid_token", "the token is not valid")
         return live
 
-    def _challenge(self, code: ErrorCode | None, **members: str) -> HTTPException:
-        """Return a refusal with its challenge (RFC 6750 section 3)."""
-        shown = {"error": code or "", **members}
+    def _refused(
+        self,
+        refused: ProtocolError | None,
+        members: Mapping[str, str],
+        *,
+        is_dpop: bool = False,
+    ) -> HTTPException:
+        """Return a refusal with its challenge. None: there was no token."""
+        shown = dict(members)
         if self._issuers and self._resource is not None:
             parts = urlsplit(self._resource)
             path = _WELL_KNOWN + parts.path.rstrip("/")
             shown["resource_metadata"] = f"{parts.scheme}://{parts.netloc}{path}"
-        listed = ", ".join(f'{n}="{value}"' for n, value in shown.items() if value)
+        if refused is None:
+            refused = without_token(shown)
+        else:
+            refused = challenged(refused, is_dpop=is_dpop, members=shown)
         return HTTPException(
-            403 if code == "insufficient_scope" else 401,
-            detail=(code or "invalid_token").replace("_", " "),
-            headers={"www-authenticate": f"Bearer {listed}".strip()},
+            refused.status, detail=refused.description, headers=dict(refused.headers)
         )
+
+
+def _origin_of(resource: str | None) -> str:
+    """Return the scheme and host of a resource."""
+    parts = urlsplit(resource or "")
+    if not parts.netloc:
+        raise refusal("origin", "must be set if resource is not a URL")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _is_origin(text: str) -> bool:
+    parts = urlsplit(text)
+    return text == f"{parts.scheme}://{parts.netloc}" and parts.hostname is not None
+
+
+def _is_resource(text: str) -> bool:
+    parts = urlsplit(text)
+    return bool(parts.scheme) and "#" not in text

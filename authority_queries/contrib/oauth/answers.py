@@ -1,4 +1,4 @@
-"""What endpoints answer."""
+"""Answers of endpoints, and their refusals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,6 @@ _STATUS: Final[Mapping[ErrorCode, int]] = {
     "invalid_token": 401,
     "insufficient_user_authentication": 401,
     "insufficient_scope": 403,
-    "use_dpop_nonce": 401,
 }
 
 
@@ -31,7 +30,8 @@ class Answer:
 class ProtocolError(AuthorityError):
     """A request is refused. `error` is the code that OAuth defines for it.
 
-    `description` is for the client's developer, and never repeats a value.
+    `description` is for the client's developer, and never repeats a value. `status`:
+    that of the response, if it is not the one of the code.
     """
 
     def __init__(
@@ -40,16 +40,18 @@ class ProtocolError(AuthorityError):
         description: str,
         *,
         headers: Mapping[str, str] | None = None,
+        status: int | None = None,
     ) -> None:
         super().__init__(f"{error}: {description}")
         self.error: ErrorCode = error
         self.description = description
         self.headers = headers or {}
+        self.status = status or _STATUS.get(error, 400)
 
     def answer(self) -> Answer:
         """Return the response (RFC 6749 section 5.2)."""
         return Answer(
-            status=_STATUS.get(self.error, 400),
+            status=self.status,
             headers={**NO_STORE, **self.headers},
             body={"error": self.error, "error_description": self.description},
         )

@@ -5,21 +5,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
-from urllib.parse import urlencode, urlsplit
 
 from authority_queries.contrib.oauth.answers import ProtocolError
-from authority_queries.contrib.oauth.decisions import ErrorPage, Redirect
+from authority_queries.contrib.oauth.decisions import ErrorPage, Redirect, add_query
 from authority_queries.contrib.oauth.outcomes import ErrorCode
 from authority_queries.contrib.oauth.requests import Parameters
 from authority_queries.contrib.oauth.sealing import refuse_form, seal, unseal_members
 from authority_queries.contrib.oauth.settings import ProviderSettings
+from authority_queries.engine.checks import optional, resource_list, scope_list, text
 from authority_queries.engine.json_types import JsonArray
-from authority_queries.records import Client
+from authority_queries.engine.refusals import refusal
+from authority_queries.records import Client, LiveSession
 
-_PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
+_SIGN_INS: Final = frozenset({"login", "select_account"})
+_PROMPTS: Final = _SIGN_INS | {"none", "consent"}
 _BOUND_TO: Final = "authorization_request"
 # A person must answer within this time. A pushed request is used up at its beginning.
 _LIFETIME: Final = timedelta(hours=1)
+_nonce: Final = optional(text(most=2048))
+_DIGEST: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _LOOPBACK_PORT: Final = re.compile(r"^(http://(?:127\.0\.0\.1|\[::1\])):\d{1,5}(?=/|$)")
 
 
@@ -30,7 +34,6 @@ class AuthorizationRequest:
     client_id: str
     redirect_uri: str
     received_at: datetime
-    has_redirect_uri: bool = True
     scopes: Sequence[str] = ()
     resources: Sequence[str] = ()
     authorization_details: JsonArray = ()
@@ -42,22 +45,30 @@ class AuthorizationRequest:
     max_age: int | None = None
     acr_values: Sequence[str] | None = None
     login_hint: str | None = field(default=None, repr=False)
+    hinted_subject_id: str | None = None
     ui_locales: Sequence[str] = ()
 
     @property
     def required_age(self) -> timedelta | None:
-        """The max_age of the sign-in. prompt=login requires one after the request."""
-        if "login" in self.prompts:
+        """The max_age of the sign-in.
+
+        prompt=login and prompt=select_account require a sign-in after the request.
+        """
+        if not _SIGN_INS.isdisjoint(self.prompts):
             return timedelta(0)
         return None if self.max_age is None else timedelta(seconds=self.max_age)
+
+    def has_aged(self, session: LiveSession) -> bool:
+        """Return whether the sign-in is too old. The database decides again."""
+        age = self.required_age
+        return age is not None and session.authenticated_at + age < self.received_at
 
     def redirect(self, issuer: str, members: Mapping[str, str]) -> Redirect:
         """Return the redirect to the client (RFC 6749 section 4.1.2, RFC 9207)."""
         query = {**members, "iss": issuer}
         if self.state is not None:
             query["state"] = self.state
-        separator = "&" if urlsplit(self.redirect_uri).query else "?"
-        return Redirect(url=f"{self.redirect_uri}{separator}{urlencode(query)}")
+        return Redirect(url=add_query(self.redirect_uri, query))
 
     def refusal(self, issuer: str, error: ErrorCode, description: str) -> Redirect:
         """Return the redirect with an error (RFC 6749 section 4.1.2.1)."""
@@ -87,14 +98,18 @@ def unseal(
 class SignIn:
     """Have the person sign in, then decide again.
 
-    `acr_values`: the sign-in must have one of them, or there is none. `is_again`: the
-    browser has a session, whose sign-in is too old or too weak.
+    `is_again`: the browser has a session, whose sign-in is too old, too weak, or of
+    another person than the client's hint.
     """
 
     request: AuthorizationRequest
     client: Client
-    acr_values: Sequence[str] | None = None
     is_again: bool = False
+
+    @property
+    def acr_values(self) -> Sequence[str] | None:
+        """The classes of which the sign-in must have one, or None."""
+        return self.request.acr_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,19 +152,26 @@ def read_address(
     return AuthorizationRequest(
         client_id=client.client_id,
         redirect_uri=client.redirect_uris[0] if given is None else given,
-        has_redirect_uri=given is not None,
         received_at=received_at,
         state=parameters.get("state"),
     )
 
 
 def read_request(
-    parameters: Parameters, client: Client, received_at: datetime
+    parameters: Parameters,
+    client: Client,
+    received_at: datetime,
+    acr_values_supported: Sequence[str],
 ) -> AuthorizationRequest:
-    """Return the request (RFC 6749 section 4.1.1). Raises ProtocolError.
+    """Return the request (RFC 6749 section 4.1.1).
 
+    Raises ProtocolError, and InvalidArgumentError for a value that the store refuses.
     The redirect_uri is compared with the registered ones when the code is issued.
+    Classes that the issuer does not support are not required (OpenID Connect Core
+    section 15.1).
     """
+    if parameters.get("response_mode") not in {None, "query"}:
+        raise ProtocolError("invalid_request", "response_mode must be query")
     method = parameters.get("code_challenge_method") or "plain"
     challenge = parameters.get("code_challenge")
     if challenge is not None and method != "S256":
@@ -158,17 +180,25 @@ def read_request(
     prompts = parameters.words("prompt") or []
     if not _PROMPTS.issuperset(prompts) or ("none" in prompts and len(prompts) > 1):
         raise ProtocolError("invalid_request", "prompt is not valid")
+    classes = parameters.words("acr_values") or []
     return replace(
         read_address(parameters, client, received_at),
-        scopes=parameters.words("scope") or [],
-        resources=parameters.all("resource") or [],
+        scopes=scope_list("scopes", parameters.words("scope") or []),
+        resources=resource_list("resources", parameters.all("resource") or []),
         authorization_details=parameters.details() or [],
-        nonce=parameters.get("nonce"),
-        code_challenge=challenge,
-        dpop_jkt=parameters.get("dpop_jkt"),
+        nonce=_nonce("nonce", parameters.get("nonce")),
+        code_challenge=_digest("code_challenge", challenge),
+        dpop_jkt=_digest("dpop_jkt", parameters.get("dpop_jkt")),
         prompts=prompts,
         max_age=parameters.seconds("max_age"),
-        acr_values=parameters.words("acr_values"),
+        acr_values=[acr for acr in classes if acr in acr_values_supported] or None,
         login_hint=parameters.get("login_hint"),
         ui_locales=parameters.words("ui_locales") or [],
     )
+
+
+def _digest(name: str, value: str | None) -> str | None:
+    """Return a SHA-256 digest in base64url, or None."""
+    if value is not None and not _DIGEST.fullmatch(value):
+        raise refusal(name, "must be base64url of SHA-256")
+    return value

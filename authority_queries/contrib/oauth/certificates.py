@@ -2,11 +2,13 @@
 
 import base64
 import binascii
+import hashlib
 import re
 from typing import Final
 from urllib.parse import unquote
 
 from authority_queries.contrib.oauth.answers import ProtocolError
+from authority_queries.engine.json_types import JsonValue
 
 _PEM: Final = re.compile(
     r"\s*-----BEGIN CERTIFICATE-----\s*([A-Za-z0-9+/=\s]+?)\s*-----END CERTIFICATE-----"
@@ -34,3 +36,25 @@ def read_certificate(value: str) -> bytes:
         message = "the client's certificate cannot be read"
         raise ProtocolError("invalid_request", message)
     return octets
+
+
+def thumbprint_of(certificate: bytes) -> str:
+    """Return the x5t#S256 of a certificate (RFC 8705 section 3.1)."""
+    digest = hashlib.sha256(certificate).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def is_certificate_of(key: JsonValue, thumbprint: str | None) -> bool:
+    """Return whether a JWK has this certificate, in x5t#S256 or first in x5c."""
+    if not isinstance(key, dict) or thumbprint is None:
+        return False
+    if "x5t#S256" in key:
+        return bool(key["x5t#S256"] == thumbprint)
+    chain = key.get("x5c")
+    if not isinstance(chain, list) or not chain or not isinstance(chain[0], str):
+        return False
+    try:
+        certificate = base64.b64decode(chain[0], validate=True)
+    except ValueError:
+        return False
+    return thumbprint_of(certificate) == thumbprint

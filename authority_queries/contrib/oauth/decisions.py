@@ -1,10 +1,10 @@
 """What a browser sees next."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
-from uuid import UUID
 
+from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.contrib.oauth.outcomes import ErrorCode
 from authority_queries.records import LiveSession
 
@@ -22,6 +22,11 @@ class ErrorPage:
 
     error: ErrorCode
     description: str
+
+    @classmethod
+    def of(cls, error: ProtocolError) -> "ErrorPage":
+        """Return the page of a refusal."""
+        return cls(error=error.error, description=error.description)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +48,9 @@ class SignedOut:
     frames: Sequence[str] = ()
 
 
-def frame_of(uri: str, issuer: str, sid: UUID) -> str:
-    """Return the URI of a frame (OpenID Connect Front-Channel Logout section 3)."""
-    separator = "&" if urlsplit(uri).query else "?"
-    return f"{uri}{separator}{urlencode({'iss': issuer, 'sid': str(sid)})}"
+def add_query(uri: str, members: Mapping[str, str]) -> str:
+    """Return a client's URI with members added to its query, which is kept."""
+    if not members:
+        return uri
+    separator = "&" if urlsplit(uri).query else "" if uri.endswith("?") else "?"
+    return f"{uri}{separator}{urlencode(members)}"

@@ -1,19 +1,26 @@
-"""HTTP requests that a provider sends, by a client of your choice.
+"""HTTP requests that a provider sends to addresses that others chose."""
 
-Each follows no redirect and waits for some seconds at most. It raises OSError if nobody
-answers.
-"""
-
-from collections.abc import Awaitable, Callable, Mapping
+import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeAlias
+from typing import Final, Protocol
 
-from authority_queries.engine.json_types import JsonObject
+from authority_queries.engine.json_types import JsonObject, JsonValue
 
-# Posts a form to a URL, and returns the status.
-Post: TypeAlias = Callable[[str, Mapping[str, str]], int]
-AsyncPost: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[int]]
+# The draft of client metadata documents recommends this limit (section 6.6).
+DOCUMENT_OCTETS: Final = 5120
+_OK: Final = 200
+_MAX_AGE: Final = re.compile(r'max-age="?([0-9]{1,9})"?')
+
+
+class RefusedTargetError(OSError):
+    """A URL, or an address to which its name leads, may not be asked."""
+
+
+class RefusedAnswerError(OSError):
+    """An answer is too long, or is not what was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +31,63 @@ class Fetched:
     max_age: timedelta
 
 
-# Gets a document. It must refuse private addresses and documents of more than 5 KB: the
-# URL is a stranger's.
-Fetch: TypeAlias = Callable[[str], Fetched]
-AsyncFetch: TypeAlias = Callable[[str], Awaitable[Fetched]]
+class Sender(Protocol):
+    """Sends requests to URLs of strangers: `Outgoing`, or a client of your own.
+
+    It follows no redirect, refuses private addresses and long answers, and raises
+    OSError without an answer.
+    """
+
+    def fetch(self, url: str, *, most_octets: int = DOCUMENT_OCTETS) -> Fetched:
+        """Return a JSON document."""
+        ...
+
+    def post(self, url: str, form: Mapping[str, str]) -> int:
+        """Post a form, and return the status."""
+        ...
+
+
+class AsyncSender(Protocol):
+    """Sends requests to URLs of strangers: `AsyncOutgoing`, or a client of your own.
+
+    It follows no redirect, refuses private addresses and long answers, and raises
+    OSError without an answer.
+    """
+
+    async def fetch(self, url: str, *, most_octets: int = DOCUMENT_OCTETS) -> Fetched:
+        """Return a JSON document."""
+        ...
+
+    async def post(self, url: str, form: Mapping[str, str]) -> int:
+        """Post a form, and return the status."""
+        ...
+
+
+def read_fetched(
+    status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes
+) -> Fetched:
+    """Return the document of an answer. Raises RefusedAnswerError."""
+    if status != _OK:
+        raise RefusedAnswerError(f"the status is {status}")
+    try:
+        document: JsonValue = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise RefusedAnswerError("the answer is not a JSON object")
+    return Fetched(document=document, max_age=_max_age(headers))
+
+
+def _max_age(headers: Sequence[tuple[bytes, bytes]]) -> timedelta:
+    """Return the max-age of Cache-Control (RFC 9111 section 5.2.2), or zero."""
+    values = [
+        value.decode("latin-1").lower()
+        for name, value in headers
+        if name.lower() == b"cache-control"
+    ]
+    directives = [each.strip() for value in values for each in value.split(",")]
+    if {"no-store", "no-cache"} & set(directives):
+        return timedelta()
+    found = [_MAX_AGE.fullmatch(each) for each in directives]
+    seconds = [int(match[1]) for match in found if match]
+    return timedelta(seconds=min(seconds, default=0))

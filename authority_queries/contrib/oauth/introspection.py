@@ -31,7 +31,7 @@ def introspected(token: VerifiedToken, issuer: str) -> JsonObject:
         "sub": token.subject_id or token.account_id or token.client_id,
         "client_id": token.client_id,
         "username": token.username,
-        "scope": " ".join(token.scopes),
+        "scope": " ".join(token.scopes) or None,
         "aud": list(token.resources) or None,
         "token_type": "DPoP" if token.cnf_jkt else "Bearer",
         "exp": int(token.expires_at.timestamp()),

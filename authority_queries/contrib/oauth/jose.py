@@ -4,10 +4,13 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, cast
+from string import ascii_letters, digits
+from typing import Final, TypeAlias, cast
+from urllib.parse import urlsplit
 
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
@@ -35,8 +38,15 @@ _BROKEN: Final = (
 )
 # Times before 1970 and after 2100 are refused: sums with them could overflow.
 _LAST: Final = 4102444800
-_Key = ECKey | RSAKey | OKPKey
-_KEYS: Final[Mapping[str, type[_Key]]] = {"EC": ECKey, "RSA": RSAKey, "OKP": OKPKey}
+_PORTS: Final = {"https": ":443", "http": ":80"}
+_ESCAPE: Final = re.compile("%([0-9A-Fa-f]{2})")
+_UNRESERVED: Final = frozenset(f"{ascii_letters}{digits}-._~")
+PrivateKey: TypeAlias = ECKey | RSAKey | OKPKey
+_KEYS: Final[Mapping[str, type[PrivateKey]]] = {
+    "EC": ECKey,
+    "RSA": RSAKey,
+    "OKP": OKPKey,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +61,12 @@ class Assertion:
 def sign(key: SigningKey, claims: JsonObject, typ: str) -> str:
     """Return a signed JWT with the kid of the key in its header."""
     header = {"alg": key.alg, "kid": key.kid, "typ": typ}
-    signer = _KEYS[str(key.public_jwk["kty"])].import_key(key.private_key)
-    return jwt.encode(header, dict(claims), signer, algorithms=[key.alg])
+    return jwt.encode(header, dict(claims), signer_of(key), algorithms=[key.alg])
+
+
+def signer_of(key: SigningKey) -> PrivateKey:
+    """Return the private key for joserfc."""
+    return _KEYS[str(key.public_jwk["kty"])].import_key(key.private_key)
 
 
 def half_hash(token: str, alg: str) -> str:
@@ -62,15 +76,26 @@ def half_hash(token: str, alg: str) -> str:
     return _base64url(digest[: len(digest) // 2])
 
 
-def read_id_token(token: str, keys: JsonObject) -> Mapping[str, JsonValue] | None:
-    """Return the claims of an ID token that a key of this set signed, or None.
+def read_id_token(
+    token: str, keys: JsonObject, issuer: str
+) -> Mapping[str, JsonValue] | None:
+    """Return the claims of an ID token that a key of this issuer signed, or None.
 
-    Its expiry is not checked: the hint of a sign-out may have expired.
+    Its expiry is not checked: a hint may have expired.
     """
     try:
-        return _verified(token, keys)
+        claims = _verified(token, keys)
     except _BROKEN:
         return None
+    return claims if claims.get("iss") == issuer else None
+
+
+def is_public_key_set(keys: JsonObject) -> bool:
+    """Return whether a JWK set has only public keys (RFC 7517)."""
+    listed = keys.get("keys")
+    return isinstance(listed, list) and all(
+        isinstance(key, dict) and _PRIVATE.isdisjoint(key) for key in listed
+    )
 
 
 def issuer_of(assertion: str) -> str:
@@ -83,20 +108,42 @@ def issuer_of(assertion: str) -> str:
     return issuer if isinstance(issuer, str) else ""
 
 
-def check_client_assertion(
-    assertion: str,
-    keys: JsonObject,
+def verified_claims(assertion: str, keys: JsonObject) -> Mapping[str, JsonValue]:
+    """Return the claims of a JWT that a key of the client signed.
+
+    Raises ProtocolError.
+    """
+    try:
+        return _verified(assertion, keys)
+    except _BROKEN:
+        raise _refused("invalid_client", "the client assertion") from None
+
+
+def read_unverified(assertion: str) -> tuple[str | None, Mapping[str, JsonValue]]:
+    """Return the kid and the claims of a client's JWT. Raises ProtocolError.
+
+    They only decide whether it is worth while to fetch the client's keys.
+    """
+    try:
+        unverified = jws.extract_compact(assertion[:_LONGEST].encode())
+        header, claims = unverified.headers(), _claims(unverified.payload)
+        kid = header.get("kid")
+        if header["alg"] not in ALGORITHMS or not isinstance(kid, str | None):
+            raise ValueError
+    except _BROKEN:
+        raise _refused("invalid_client", "the client assertion") from None
+    return kid, claims
+
+
+def check_claims(
+    claims: Mapping[str, JsonValue],
     *,
     client_id: str,
     audiences: frozenset[str],
     now: datetime,
     skew: timedelta,
 ) -> Assertion:
-    """Check a client's JWT (RFC 7523 section 3). Raises ProtocolError."""
-    try:
-        claims = _verified(assertion, keys)
-    except _BROKEN:
-        raise _refused("invalid_client", "the client assertion") from None
+    """Check the claims of a client's JWT (RFC 7523 section 3). Raises ProtocolError."""
     audience = claims.get("aud")
     named = audience if isinstance(audience, list) else [audience]
     expires_at = _moment(claims.get("exp"), "invalid_client")
@@ -104,7 +151,8 @@ def check_client_assertion(
     if (
         claims.get("iss") != client_id
         or claims.get("sub") != client_id
-        or not any(name in audiences for name in named if isinstance(name, str))
+        or not named
+        or not all(isinstance(name, str) and name in audiences for name in named)
         or expires_at + skew <= now
         or _moment(begins_at, "invalid_client") - skew > now
     ):
@@ -136,7 +184,7 @@ def check_proof(
     expires_at = issued_at + lifetime + skew
     if (
         claims.get("htm") != method
-        or _without_query(claims.get("htu")) != _without_query(url)
+        or _normal_url(claims.get("htu")) != _normal_url(url)
         or issued_at - skew > now
         or expires_at <= now
         or not _has_hash(claims.get("ath"), access_token)
@@ -163,14 +211,14 @@ def _keys_of(keys: JsonObject) -> list[dict[str, str | list[str]]]:
     return [key for key in listed if key.get("use", "sig") == "sig"]
 
 
-def _proof_of(proof: str) -> tuple[_Key, Mapping[str, JsonValue]]:
+def _proof_of(proof: str) -> tuple[PrivateKey, Mapping[str, JsonValue]]:
     unverified = jws.extract_compact(proof[:_LONGEST].encode())
     header = unverified.headers()
     jwk = header["jwk"]
     if header.get("typ") != "dpop+jwt" or _PRIVATE & jwk.keys():
         raise ValueError
     key = import_key(jwk)
-    if not isinstance(key, _Key):
+    if not isinstance(key, PrivateKey):
         raise TypeError
     found = jws.deserialize_compact(proof[:_LONGEST], key, algorithms=ALGORITHMS)
     return key, _claims(found.payload)
@@ -206,8 +254,24 @@ def _text(value: JsonValue) -> str:
     return value
 
 
-def _without_query(url: JsonValue) -> str:
-    return str(url).partition("?")[0].partition("#")[0]
+def _normal_url(url: JsonValue) -> str:
+    """Return a URL for comparison, without its query and fragment.
+
+    The scheme, the host, the port and the percent-encoding are normalized (RFC 3986
+    sections 6.2.2 and 6.2.3). Raises ProtocolError.
+    """
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+    except ValueError:
+        raise _refused("invalid_dpop_proof", "htu") from None
+    host = parts.netloc.lower().removesuffix(_PORTS.get(parts.scheme, ""))
+    path = _ESCAPE.sub(_normal_escape, parts.path or "/")
+    return f"{parts.scheme}://{host}{path}"
+
+
+def _normal_escape(escape: re.Match[str]) -> str:
+    character = chr(int(escape[1], 16))
+    return character if character in _UNRESERVED else escape[0].upper()
 
 
 def _base64url(octets: bytes) -> str:

@@ -20,7 +20,6 @@ ErrorCode: TypeAlias = Literal[
     "expired_token",
     "insufficient_scope",
     "insufficient_user_authentication",
-    "interaction_required",
     "invalid_authorization_details",
     "invalid_client",
     "invalid_client_metadata",
@@ -39,7 +38,6 @@ ErrorCode: TypeAlias = Literal[
     "unmet_authentication_requirements",
     "unsupported_grant_type",
     "unsupported_response_type",
-    "use_dpop_nonce",
 ]
 
 # RFC 6749 section 5.2, RFC 8707 section 2, RFC 9396 section 5. None: the answer has

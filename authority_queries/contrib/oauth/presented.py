@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Final, Literal
 from uuid import UUID
 
+from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.errors import InvalidTokenError
 from authority_queries.secrets import TokenString, parse_foreign_token, parse_token
+from authority_queries.secrets.token_strings import TokenKind
 
 _KINDS: Final[tuple[Literal["access", "refresh"], ...]] = ("access", "refresh")
 
@@ -32,3 +34,14 @@ def read_tokens(
         ]
     except InvalidTokenError:
         return []
+
+
+def parse_grant(token: str, kind: TokenKind, tenant_id: UUID) -> TokenString:
+    """Parse a grant of this tenant. Raises ProtocolError."""
+    try:
+        found = parse_token(token, kind=kind)
+    except InvalidTokenError:
+        found = None
+    if found is None or found.tenant_id != tenant_id:
+        raise ProtocolError("invalid_grant", "the grant is not valid")
+    return found

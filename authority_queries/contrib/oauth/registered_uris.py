@@ -1,18 +1,15 @@
 """Which URIs a client may register."""
 
-import re
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+from authority_queries.contrib.oauth.addresses import HOST, LOOPBACK, URI
 from authority_queries.contrib.oauth.answers import ProtocolError
+from authority_queries.contrib.oauth.fetching import RefusedTargetError
+from authority_queries.contrib.oauth.outgoing_rules import OutgoingRules
 from authority_queries.records import ClientApplicationType
 
-# RFC 3986 section 2.
-_URI: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
-# No userinfo, and no character that ends a source of a Content-Security-Policy.
-_HOST: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])?(:[0-9]{1,5})?")
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_ANY_PORT: Final = OutgoingRules(ports=range(65536))
 
 
 def check_redirect_uri(uri: str, application_type: ClientApplicationType) -> str:
@@ -24,13 +21,13 @@ def check_redirect_uri(uri: str, application_type: ClientApplicationType) -> str
     """
     try:
         parts = urlsplit(uri)
-        is_local = parts.hostname in _LOOPBACK
+        is_local = parts.hostname in LOOPBACK
     except ValueError:
         raise _invalid_redirect() from None
     is_native = application_type == "native"
     if (
-        not _URI.fullmatch(uri)
-        or not _HOST.fullmatch(parts.netloc)
+        not URI.fullmatch(uri)
+        or not HOST.fullmatch(parts.netloc)
         or "#" in uri
         or "*" in uri
         or not (
@@ -46,27 +43,14 @@ def check_redirect_uri(uri: str, application_type: ClientApplicationType) -> str
 def is_public_uri(uri: str) -> bool:
     """Return whether this server or a page of it may ask a URI that a stranger wrote.
 
-    It is https, and not the address of a private host. A name may still lead to one:
-    who sends requests must look at the address (SSRF).
+    It is https, and not the address of a private host. A name may still lead to one,
+    so Outgoing judges the address again when it connects.
     """
     try:
-        parts = urlsplit(uri)
-        host = parts.hostname or ""
-    except ValueError:
+        _ANY_PORT.target(uri)
+    except RefusedTargetError:
         return False
-    return (
-        parts.scheme == "https"
-        and _URI.fullmatch(uri) is not None
-        and _HOST.fullmatch(parts.netloc) is not None
-        and _is_public(host)
-    )
-
-
-def _is_public(host: str) -> bool:
-    try:
-        return ip_address(host).is_global
-    except ValueError:  # a name: one whose last part is a number is an address too
-        return "." in host and not host.rpartition(".")[2].isdigit()
+    return True
 
 
 def _invalid_redirect() -> ProtocolError:

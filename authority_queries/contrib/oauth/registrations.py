@@ -1,15 +1,21 @@
 """Client metadata (RFC 7591 section 2) as the store's fields, and back."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from authority_queries.contrib.oauth.answers import ProtocolError
-from authority_queries.contrib.oauth.registered_uris import (
-    check_redirect_uri,
-    is_public_uri,
+from authority_queries.contrib.oauth.members import (
+    invalid,
+    read_flag,
+    read_key_set,
+    read_name,
+    read_public_uri,
+    read_text,
+    read_texts,
 )
+from authority_queries.contrib.oauth.registered_uris import check_redirect_uri
+from authority_queries.contrib.oauth.settings import ProviderSettings
 from authority_queries.engine.json_types import JsonObject, JsonValue
 from authority_queries.records import (
     Client,
@@ -30,6 +36,25 @@ _APPLICATIONS: Final[Mapping[str, ClientApplicationType]] = {
     "web": "web",
     "native": "native",
 }
+_KEY_METHODS: Final = frozenset({"private_key_jwt", "self_signed_tls_client_auth"})
+# What a client must use, by the member of its metadata (RFC 9126 section 6, RFC 9449
+# section 5.2).
+PUSHED: Final = "ft:par"
+DPOP: Final = "ft:dpop"
+_REQUIREMENTS: Final[Mapping[str, str]] = {
+    PUSHED: "require_pushed_authorization_requests",
+    DPOP: "dpop_bound_access_tokens",
+}
+# A client that asks for one of these relies on it.
+_UNSUPPORTED: Final = (
+    "id_token_encrypted_response_alg",
+    "introspection_signed_response_alg",
+    "authorization_signed_response_alg",
+    "request_object_signing_alg",
+    "sector_identifier_uri",
+    "userinfo_signed_response_alg",
+    "userinfo_encrypted_response_alg",
+)
 _PREFIX: Final = "scp:"
 # Without ept:introspection: it may introspect only its own tokens.
 _ENDPOINTS: Final = (
@@ -37,10 +62,6 @@ _ENDPOINTS: Final = (
     "ept:device_authorization",
     "ept:revocation",
     "ept:token",
-)
-# Control characters, ends of lines, and those that change the direction of a text.
-_UNPRINTABLE: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 )
 
 
@@ -56,6 +77,7 @@ class Metadata:
     response_types: Sequence[str]
     permissions: Sequence[str]
     client_name: str
+    requirements: Sequence[str]
     jwks: JsonObject | None
     jwks_uri: str | None
     contacts: Sequence[str]
@@ -76,55 +98,56 @@ class Metadata:
         return "public" if self.method == "none" else "confidential"
 
 
-def read_metadata(document: JsonObject, grant_types: Sequence[str]) -> Metadata:
+def read_metadata(document: JsonObject, settings: ProviderSettings) -> Metadata:
     """Return the metadata of a request. Raises ProtocolError.
 
-    `grant_types` are those that the client may have.
-
-    Unknown members are ignored (RFC 7591 section 2). The defaults are those of the RFC.
+    Unknown members are ignored (RFC 7591 section 2). Known ones that ask for what this
+    issuer does not do are refused. The defaults are those of the RFC.
     """
+    _check_supported(document, settings)
     method = _METHODS.get(
-        _text(document, "token_endpoint_auth_method") or "client_secret_basic"
+        read_text(document, "token_endpoint_auth_method") or "client_secret_basic"
     )
-    application = _APPLICATIONS.get(_text(document, "application_type") or "web")
+    application = _APPLICATIONS.get(read_text(document, "application_type") or "web")
     if method is None or application is None:
-        raise _invalid("token_endpoint_auth_method or application_type")
-    jwks = document.get("jwks")
-    if jwks is not None and not isinstance(jwks, dict):
-        raise _invalid("jwks")
+        raise invalid("token_endpoint_auth_method or application_type")
+    jwks, jwks_uri = read_key_set(document), read_public_uri(document, "jwks_uri")
+    if method in _KEY_METHODS and jwks is None and jwks_uri is None:
+        raise invalid("jwks")
+    grant_types = _grant_types(document, settings.registration_grant_types)
+    redirect_uris = read_texts(document, "redirect_uris")
+    if "authorization_code" in grant_types and not redirect_uris:
+        raise ProtocolError("invalid_redirect_uri", "redirect_uris is missing")
+    scopes = (read_text(document, "scope") or "").split()
+    flags = _REQUIREMENTS.items()
     return Metadata(
-        redirect_uris=[
-            check_redirect_uri(uri, application)
-            for uri in _texts(document, "redirect_uris")
-        ],
+        redirect_uris=[check_redirect_uri(uri, application) for uri in redirect_uris],
         post_logout_redirect_uris=[
             check_redirect_uri(uri, application)
-            for uri in _texts(document, "post_logout_redirect_uris")
+            for uri in read_texts(document, "post_logout_redirect_uris")
         ],
         method=method,
         application_type=application,
-        grant_types=_grant_types(document, grant_types),
-        response_types=_texts(document, "response_types") or ["code"],
-        permissions=[
-            *_ENDPOINTS,
-            *(f"{_PREFIX}{name}" for name in (_text(document, "scope") or "").split()),
-        ],
-        client_name=_name(document),
+        grant_types=grant_types,
+        response_types=_response_types(document, grant_types),
+        permissions=[*_ENDPOINTS, *(_PREFIX + name for name in scopes)],
+        client_name=read_name(document),
+        requirements=[name for name, flag in flags if read_flag(document, flag)],
         jwks=jwks,
-        contacts=_texts(document, "contacts"),
-        jwks_uri=_text(document, "jwks_uri"),
-        client_uri=_text(document, "client_uri"),
-        logo_uri=_text(document, "logo_uri"),
-        policy_uri=_text(document, "policy_uri"),
-        tos_uri=_text(document, "tos_uri"),
-        software_id=_text(document, "software_id"),
-        software_version=_text(document, "software_version"),
-        backchannel_logout_uri=_public_uri(document, "backchannel_logout_uri"),
-        backchannel_session_required=_flag(
+        contacts=read_texts(document, "contacts"),
+        jwks_uri=jwks_uri,
+        client_uri=read_text(document, "client_uri"),
+        logo_uri=read_text(document, "logo_uri"),
+        policy_uri=read_text(document, "policy_uri"),
+        tos_uri=read_text(document, "tos_uri"),
+        software_id=read_text(document, "software_id"),
+        software_version=read_text(document, "software_version"),
+        backchannel_logout_uri=read_public_uri(document, "backchannel_logout_uri"),
+        backchannel_session_required=read_flag(
             document, "backchannel_logout_session_required"
         ),
-        frontchannel_logout_uri=_public_uri(document, "frontchannel_logout_uri"),
-        frontchannel_session_required=_flag(
+        frontchannel_logout_uri=read_public_uri(document, "frontchannel_logout_uri"),
+        frontchannel_session_required=read_flag(
             document, "frontchannel_logout_session_required"
         ),
     )
@@ -151,8 +174,16 @@ def metadata_of(client: Client, registration: ClientRegistration | None) -> Json
         "jwks": client.json_web_key_set,
         "jwks_uri": client.jwks_uri,
         "backchannel_logout_uri": client.backchannel_logout_uri,
+        "backchannel_logout_session_required": (
+            client.backchannel_logout_session_required or None
+        ),
         "frontchannel_logout_uri": client.frontchannel_logout_uri,
+        "frontchannel_logout_session_required": (
+            client.frontchannel_logout_session_required or None
+        ),
     }
+    for name, member in _REQUIREMENTS.items():
+        members[member] = name in client.requirements or None
     if registration is not None:
         members |= {
             "contacts": list(registration.contacts) or None,
@@ -166,48 +197,29 @@ def metadata_of(client: Client, registration: ClientRegistration | None) -> Json
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _text(document: JsonObject, name: str) -> str | None:
-    value = document.get(name)
-    if value is not None and not isinstance(value, str):
-        raise _invalid(name)
-    return value
-
-
 def _grant_types(document: JsonObject, allowed: Sequence[str]) -> Sequence[str]:
-    found = _texts(document, "grant_types") or ["authorization_code"]
+    found = read_texts(document, "grant_types") or ["authorization_code"]
     if not set(found) <= set(allowed):
-        raise _invalid("grant_types")
+        raise invalid("grant_types")
     return found
 
 
-def _name(document: JsonObject) -> str:
-    """Return the name of a client, which pages show."""
-    name = _text(document, "client_name") or ""
-    if _UNPRINTABLE.search(name):
-        raise _invalid("client_name")
-    return name
+def _response_types(document: JsonObject, grant_types: Sequence[str]) -> Sequence[str]:
+    """Return what goes with the grants: unknown types are dropped (RFC 7591 2.1)."""
+    if "authorization_code" not in grant_types:
+        return []
+    if "code" not in (read_texts(document, "response_types") or ["code"]):
+        raise invalid("response_types")
+    return ["code"]
 
 
-def _public_uri(document: JsonObject, name: str) -> str | None:
-    uri = _text(document, name)
-    if uri is not None and not is_public_uri(uri):
-        raise _invalid(name)
-    return uri
-
-
-def _flag(document: JsonObject, name: str) -> bool:
-    value = document.get(name, False)
-    if not isinstance(value, bool):
-        raise _invalid(name)
-    return value
-
-
-def _texts(document: JsonObject, name: str) -> Sequence[str]:
-    values = document.get(name, [])
-    if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
-        raise _invalid(name)
-    return [str(value) for value in values]
-
-
-def _invalid(name: str) -> ProtocolError:
-    return ProtocolError("invalid_client_metadata", f"{name} is not valid")
+def _check_supported(document: JsonObject, settings: ProviderSettings) -> None:
+    alg = document.get("id_token_signed_response_alg")
+    if alg not in {None, settings.signing_alg}:
+        raise invalid("id_token_signed_response_alg")
+    if document.get("subject_type") not in {None, "public"}:
+        raise invalid("subject_type")
+    for name in _UNSUPPORTED:
+        if document.get(name) is not None:
+            message = f"{name} is not supported"
+            raise ProtocolError("invalid_client_metadata", message)

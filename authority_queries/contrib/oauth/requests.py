@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Final
 from urllib.parse import unquote_plus
 
 from authority_queries.contrib.oauth.answers import ProtocolError
+from authority_queries.contrib.oauth.certificates import thumbprint_of
 from authority_queries.contrib.oauth.outcomes import ErrorCode
 from authority_queries.engine.json_types import JsonArray, JsonObject, JsonValue
 
@@ -55,8 +55,7 @@ class Request:
         """The x5t#S256 of the client's certificate (RFC 8705 section 3.1)."""
         if self.certificate is None:
             return None
-        digest = hashlib.sha256(self.certificate).digest()
-        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        return thumbprint_of(self.certificate)
 
     def bearer(self) -> tuple[str, str] | None:
         """Return the scheme in lower case and the token of the Authorization header."""
@@ -143,8 +142,8 @@ class Parameters:
             details: JsonValue = json.loads(value)
         except (ValueError, RecursionError):
             details = None
-        if not isinstance(details, list):
-            message = "authorization_details must be a JSON array"
+        if not isinstance(details, list) or not all(map(_is_detail, details)):
+            message = "authorization_details must be a JSON array of typed objects"
             raise ProtocolError("invalid_authorization_details", message)
         return details
 
@@ -154,6 +153,12 @@ class Parameters:
             name: values if name in _REPEATABLE else values[0]
             for name, values in self._values.items()
         }
+
+
+def _is_detail(value: JsonValue) -> bool:
+    """Return whether a value is an object with a type (RFC 9396 section 2)."""
+    kind = value.get("type") if isinstance(value, dict) else None
+    return isinstance(kind, str) and kind != ""
 
 
 def pairs_of(stored: JsonObject) -> Sequence[tuple[str, str]]:

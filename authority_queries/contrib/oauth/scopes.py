@@ -1,13 +1,14 @@
-"""Which scopes a client may request."""
+"""The scopes that a client may request."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.records import Client
 
-_PERMISSION = "scp:"
+_PERMISSION: Final = "scp:"
 # Scopes of the protocol that no client needs a permission for.
-_ALWAYS = frozenset({"openid", "offline_access"})
+PROTOCOL_SCOPES: Final = frozenset({"openid", "offline_access"})
 
 
 def permitted_scopes(client: Client) -> frozenset[str] | None:
@@ -20,7 +21,7 @@ def permitted_scopes(client: Client) -> frozenset[str] | None:
         for name in client.permissions
         if name.startswith(_PERMISSION)
     }
-    return _ALWAYS | permitted if permitted else None
+    return PROTOCOL_SCOPES | permitted if permitted else None
 
 
 def check_scopes(
@@ -30,7 +31,7 @@ def check_scopes(
 
     Each must exist in the tenant, and be permitted.
     """
-    allowed = _ALWAYS | set(known)
+    allowed = PROTOCOL_SCOPES | set(known)
     permitted = permitted_scopes(client)
     if permitted is not None:
         allowed &= permitted

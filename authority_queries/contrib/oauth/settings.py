@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from authority_queries.engine.json_types import JsonObject
-from authority_queries.engine.refusals import refusal
+from authority_queries.engine.refusals import refusal, wrong_type
 from authority_queries.records import User
 from authority_queries.secrets.encryption import Keyring
 from authority_queries.secrets.signing_keys import SigningAlgorithm
@@ -22,6 +22,14 @@ _WITH_A_PERSON: Final = (
     "urn:ietf:params:oauth:grant-type:device_code",
 )
 
+# The claims of `standard_claims`.
+STANDARD_CLAIMS: Final = (
+    "name",
+    "preferred_username",
+    "updated_at",
+    "email",
+    "email_verified",
+)
 # The claims of a user for the granted scopes (OpenID Connect Core section 5.4).
 Claims: TypeAlias = Callable[[User, Sequence[str]], JsonObject]
 
@@ -71,10 +79,14 @@ class ProviderSettings:
       `initial_access_token`, or everybody.
     - `registration_grant_types`: what a client that registers, or has a metadata
       document, may use. By default those at which a person consents.
+    - `metadata_documents`: whether a client_id may be the URL of the client's metadata.
     - `accepts_foreign_tokens`: whether endpoints accept strings of the store that the
       tenant came from, while an operator lets the tenant accept them.
     - `imported_password_hash`: any one hash of the store that users came from, as long
       as users have such hashes. Each sign-in then takes the time of both kinds.
+    - `acr_values_supported`: the classes of sign-ins that your pages offer. One that a
+      client requests is required. Others are not, as OpenID Connect Core section 15.1
+      demands.
     - `claims`: what the userinfo endpoint returns besides `sub`.
     """
 
@@ -93,6 +105,7 @@ class ProviderSettings:
     registration: Literal["closed", "token", "open"] = "closed"
     initial_access_token: str | None = field(default=None, repr=False)
     registration_grant_types: Sequence[str] = _WITH_A_PERSON
+    metadata_documents: bool = False
     accepts_foreign_tokens: bool = False
     imported_password_hash: str | None = field(default=None, repr=False)
     acr_values_supported: Sequence[str] = ()
@@ -109,6 +122,8 @@ class ProviderSettings:
             raise refusal("issuer", "must be an https URL")
         if parts.query or parts.fragment or self.issuer.endswith("/"):
             raise refusal("issuer", "must have no query, fragment or / at its end")
+        if not isinstance(self.derivation_key, bytes):
+            raise wrong_type("derivation_key", "bytes", self.derivation_key)
         if len(self.derivation_key) < _KEY_OCTETS:
             raise refusal("derivation_key", "must be 32 octets or more")
         if self.registration == "token" and not self.initial_access_token:

@@ -25,9 +25,10 @@ def token_answer(
         "access_token": access_token,
         "token_type": "Bearer" if presenter.jkt is None else "DPoP",
         "expires_in": max(expires_in, 0),
-        "scope": " ".join(scopes),
         **(more or {}),
     }
+    if scopes:
+        body["scope"] = " ".join(scopes)
     if details:
         body["authorization_details"] = details
     return Answer(headers=NO_STORE, body=body)

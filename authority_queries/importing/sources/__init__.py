@@ -58,7 +58,8 @@ def open_source(kind: str, options: SourceOptions) -> Source:
     """Open a source of this kind. Raises ConfigurationError, SourceError."""
     module = _MODULES.get(kind)
     if module is None:
-        message = f"source {kind!r} is unknown: use one of {', '.join(KINDS)}"
+        kinds = ", ".join(KINDS)
+        message = f"{kind!r} is no kind of source: write KIND:LOCATION. Kinds: {kinds}"
         raise ConfigurationError(message)
     # Imported here because its driver may not be installed.
     opener: Callable[[SourceOptions], Source] = import_module(

@@ -46,6 +46,7 @@ class AsyncRedemptions(AsyncRepository):
         code_verifier: str | None = None,
         cnf_jkt: str | None = None,
         cnf_x5t_s256: str | None = None,
+        scopes: Sequence[str] | None = None,
         resources: Sequence[str] | None = None,
         authorization_details: JsonArray | None = None,
         access_token: NewToken | None = None,
@@ -63,9 +64,10 @@ class AsyncRedemptions(AsyncRepository):
         proved. The access token is bound to them, and a public client's refresh token
         too (RFC 9449 section 5, RFC 8705 section 4). `redirect_uri` may be None if the
         client has registered exactly one, as in OAuth 2.1. A `code_verifier` that RFC
-        7636 section 4.1 does not allow matches no code. Fewer `resources` (RFC 8707
-        section 2.2) and `authorization_details` (RFC 9396 section 6.1) restrict the
-        access token only; None are all of the code's. Raises DuplicateError.
+        7636 section 4.1 does not allow matches no code. Fewer `scopes`, `resources`
+        (RFC 8707 section 2.2) and `authorization_details` (RFC 9396 section 6.1)
+        restrict the access token only; None are all of the code's. Raises
+        DuplicateError.
         """
         return await self._redeem(
             "redemptions.redeem_code",
@@ -78,7 +80,7 @@ class AsyncRedemptions(AsyncRepository):
             code_challenge=code_challenge_of(code_verifier),
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
-            scopes=None,
+            scopes=scopes,
             resources=resources,
             authorization_details=authorization_details,
             leeway=_NOTHING,
@@ -95,6 +97,7 @@ class AsyncRedemptions(AsyncRepository):
         redemption_id: UUID,
         cnf_jkt: str | None = None,
         cnf_x5t_s256: str | None = None,
+        scopes: Sequence[str] | None = None,
         resources: Sequence[str] | None = None,
         authorization_details: JsonArray | None = None,
         access_token: NewToken | None = None,
@@ -118,7 +121,7 @@ class AsyncRedemptions(AsyncRepository):
             code_challenge=None,
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
-            scopes=None,
+            scopes=scopes,
             resources=resources,
             authorization_details=authorization_details,
             leeway=check_leeway(leeway),

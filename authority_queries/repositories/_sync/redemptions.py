@@ -47,6 +47,7 @@ class Redemptions(Repository):
         code_verifier: str | None = None,
         cnf_jkt: str | None = None,
         cnf_x5t_s256: str | None = None,
+        scopes: Sequence[str] | None = None,
         resources: Sequence[str] | None = None,
         authorization_details: JsonArray | None = None,
         access_token: NewToken | None = None,
@@ -64,9 +65,10 @@ class Redemptions(Repository):
         proved. The access token is bound to them, and a public client's refresh token
         too (RFC 9449 section 5, RFC 8705 section 4). `redirect_uri` may be None if the
         client has registered exactly one, as in OAuth 2.1. A `code_verifier` that RFC
-        7636 section 4.1 does not allow matches no code. Fewer `resources` (RFC 8707
-        section 2.2) and `authorization_details` (RFC 9396 section 6.1) restrict the
-        access token only; None are all of the code's. Raises DuplicateError.
+        7636 section 4.1 does not allow matches no code. Fewer `scopes`, `resources`
+        (RFC 8707 section 2.2) and `authorization_details` (RFC 9396 section 6.1)
+        restrict the access token only; None are all of the code's. Raises
+        DuplicateError.
         """
         return self._redeem(
             "redemptions.redeem_code",
@@ -79,7 +81,7 @@ class Redemptions(Repository):
             code_challenge=code_challenge_of(code_verifier),
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
-            scopes=None,
+            scopes=scopes,
             resources=resources,
             authorization_details=authorization_details,
             leeway=_NOTHING,
@@ -96,6 +98,7 @@ class Redemptions(Repository):
         redemption_id: UUID,
         cnf_jkt: str | None = None,
         cnf_x5t_s256: str | None = None,
+        scopes: Sequence[str] | None = None,
         resources: Sequence[str] | None = None,
         authorization_details: JsonArray | None = None,
         access_token: NewToken | None = None,
@@ -119,7 +122,7 @@ class Redemptions(Repository):
             code_challenge=None,
             cnf_jkt=cnf_jkt,
             cnf_x5t_s256=cnf_x5t_s256,
-            scopes=None,
+            scopes=scopes,
             resources=resources,
             authorization_details=authorization_details,
             leeway=check_leeway(leeway),

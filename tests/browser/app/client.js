@@ -3,7 +3,7 @@ const here = location.origin;
 const issuer = sessionStorage.issuer || (sessionStorage.issuer = new URLSearchParams(location.search).get("issuer"));
 const manager = new oidc.UserManager({
   authority: issuer,
-  client_id: "notes",
+  client_id: "spa",
   redirect_uri: `${here}/callback.html`,
   silent_redirect_uri: `${here}/silent.html`,
   post_logout_redirect_uri: `${here}/`,

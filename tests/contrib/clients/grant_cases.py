@@ -35,6 +35,11 @@ def _(stage: Stage) -> str:
     return outcome(lambda: _own(stage, "signer"))
 
 
+@case(CREDENTIALS, "private_key_jwt, keys at a jwks_uri", "tokens", needs=_SIGNS)
+def _(stage: Stage) -> str:
+    return outcome(lambda: _own(stage, "remote"))
+
+
 @case(CREDENTIALS, "private_key_jwt replayed", "tokens, invalid_client", needs=_SIGNS)
 def _(stage: Stage) -> str:
     used = stage.driver("signer", claims={"jti": stage.ann.username})

@@ -1,6 +1,6 @@
 """Issuers over HTTP, each tenant under a path of its own, with pages without HTML."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -23,15 +23,19 @@ from authority_queries.contrib.fastapi import (
 from authority_queries.contrib.oauth import (
     AskConsent,
     AskSignOut,
+    AsyncOutgoing,
     AsyncProvider,
     AuthorizationRequest,
     Decision,
     ErrorPage,
     Fetched,
+    OutgoingRules,
     ProviderSettings,
     Redirect,
     SignedOut,
 )
+from authority_queries.contrib.oauth.fetching import DOCUMENT_OCTETS
+from authority_queries.engine.json_types import JsonValue
 from authority_queries.records import VerifiedToken
 from tests.contrib.serving import free_port, serving
 
@@ -45,9 +49,10 @@ _KEYRING = Keyring(current="k", keys={"k": bytes(32)})
 class Issuers:
     """The issuers of a server. The codes of tenants are the paths of their issuers.
 
-    `documents` has the metadata documents of clients by URL, for `fetch`; `secrets` a
+    `documents` has the metadata documents of clients by URL; `secrets` a
     secret for the clients of each tenant; `trusted` the issuers of the API;
-    `notices` the logout tokens that a client's server has received.
+    `notices` the logout tokens that a client's server has received; `keys` what that
+    server publishes.
     """
 
     origin: str
@@ -57,8 +62,13 @@ class Issuers:
     secrets: dict[str, str] = field(default_factory=dict)
     trusted: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    keys: dict[str, JsonValue] = field(default_factory=dict)
     authority: AsyncAuthority | None = None
     _providers: dict[str, AsyncProvider] = field(default_factory=dict)
+
+    @property
+    def keys_url(self) -> str:
+        return f"{self.origin}/keys"
 
     def issuer(self, code: str) -> str:
         return f"{self.origin}/{code}"
@@ -74,18 +84,26 @@ class Issuers:
                 keyring=_KEYRING,
                 derivation_key=bytes(32),
                 registration="open",
+                metadata_documents=True,
             )
             provider = AsyncProvider(
-                self.authority, self.tenants[code], settings, fetch=self._fetch
+                self.authority, self.tenants[code], settings, sender=_Sender(self)
             )
             await provider.rotate_keys()
             self._providers.setdefault(code, provider)
         return self._providers[code]
 
-    async def _fetch(self, url: str) -> Fetched:
-        if url not in self.documents:
-            raise ConnectionError
-        return self.documents[url]
+
+class _Sender(AsyncOutgoing):
+    """Sends requests to this machine, and has the documents of https URLs."""
+
+    def __init__(self, issuers: Issuers) -> None:
+        super().__init__(OutgoingRules(allow_loopback=True))
+        self._issuers = issuers
+
+    async def fetch(self, url: str, *, most_octets: int = DOCUMENT_OCTETS) -> Fetched:
+        found = self._issuers.documents.get(url)
+        return found or await super().fetch(url, most_octets=most_octets)
 
 
 def make_app(issuers: Issuers, settings: Settings) -> FastAPI:
@@ -107,13 +125,17 @@ def make_app(issuers: Issuers, settings: Settings) -> FastAPI:
     app = FastAPI(lifespan=lifespan)
     add_problem_handlers(app)
     app.include_router(api.metadata_routes())
-    app.include_router(provider_routes(issuers.of), prefix="/{tenant}")
+    app.include_router(provider_routes(issuers.of, prefix="/{tenant}"))
     pages = Pages(issuers)
     app.add_route("/{tenant}/authorize", pages.authorize, methods=["GET"])
     app.add_route("/{tenant}/device", pages.device, methods=["POST"])
     app.add_route("/{tenant}/end_session", pages.end_session, methods=["GET"])
     app.add_route("/{tenant}/notified", pages.notified, methods=["POST"])
     app.add_route("/{tenant}/deliver", pages.deliver, methods=["POST"])
+
+    @app.get("/keys")
+    async def keys() -> dict[str, JsonValue]:
+        return issuers.keys
 
     @app.get("/api")
     async def articles(
@@ -170,12 +192,7 @@ class Pages:
     async def deliver(self, request: Request) -> Response:
         """Deliver the notices of sign-outs now."""
         provider = await self._issuers.of(request)
-
-        async def post(url: str, form: Mapping[str, str]) -> int:
-            async with httpx.AsyncClient(trust_env=False) as client:
-                return (await client.post(url, data=dict(form))).status_code
-
-        return JSONResponse(await provider.logout.deliver_notices(post))
+        return JSONResponse(await provider.logout.deliver_notices())
 
     async def notified(self, request: Request) -> Response:
         """Receive a notice, as the server of a client."""

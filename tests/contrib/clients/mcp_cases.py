@@ -57,6 +57,7 @@ class _Sdk:
         self.stage = stage
         self.storage = _Storage()
         self.returned: dict[str, str] = {}
+        self.found: list[str] = []
         self.changed: dict[str, str] = {}
         stage.issuers.trusted[:] = [stage.issuer]
         metadata = OAuthClientMetadata(
@@ -78,11 +79,21 @@ class _Sdk:
 
     async def call(self) -> str:
         """Return whom the API answered, or the error that the SDK raises."""
-        return await _called(self.stage, self.provider)
+        return await _called(self.stage, self.provider, self.found)
 
 
-async def _called(stage: Stage, provider: OAuthClientProvider) -> str:
+async def _called(
+    stage: Stage, provider: OAuthClientProvider, found: list[str] | None = None
+) -> str:
+    """Call the API. Add the well-known paths that the SDK asked, with the answers."""
+
+    async def note(response: httpx2.Response) -> None:
+        path = response.url.path
+        if found is not None and path.startswith("/.well-known/"):
+            found.append(f"{response.status_code} {path.removeprefix('/.well-known/')}")
+
     async with _client(provider) as client:
+        client.event_hooks = {"response": [note]}
         try:
             response = await client.get(stage.api)
         except (OAuthFlowError, OAuthTokenError) as error:
@@ -123,6 +134,16 @@ def _(stage: Stage) -> str:
     assert sdk.storage.client is not None
     assert sdk.storage.client.issuer == stage.issuer
     return answer
+
+
+@_mcp(
+    "metadata of an issuer and of an API with paths",
+    "200 oauth-protected-resource/api, 200 oauth-authorization-server/(tenant)",
+)
+def _(stage: Stage) -> str:
+    sdk = _Sdk(stage)
+    assert asyncio.run(sdk.call()) == "ok"
+    return ", ".join(sdk.found).replace(stage.tenant.code, "(tenant)")
 
 
 @_mcp("client_id is the URL of a metadata document", "ok")

@@ -35,19 +35,21 @@ _METHODS: Final = {
     "basic": "client_secret_basic",
     "post": "client_secret_post",
     "signer": JWT,
+    "remote": JWT,
 }
 
 
-def make_clients(tenant: SampleTenant) -> str:
+def make_clients(tenant: SampleTenant, issuers: Issuers) -> str:
     """Create a client for each method of authentication, and a scope of an API.
 
-    Return the secret of those that have one.
+    Return the secret of those that have one. The client `remote` publishes its keys.
     """
     secret = mint_token("client_secret", tenant.id).token
+    keys = {"keys": [dict(_KEY.as_dict(private=False))]}
+    issuers.keys.update(keys)
     with tenant.unit() as store:
         store.scopes.create(tenant_id=tenant.id, name="articles")
         for client_id, method in _METHODS.items():
-            public = _KEY.as_dict(private=False)
             client = store.clients.create(
                 tenant_id=tenant.id,
                 client_id=client_id,
@@ -55,7 +57,8 @@ def make_clients(tenant: SampleTenant) -> str:
                 redirect_uris=[CALLBACK],
                 post_logout_redirect_uris=[CALLBACK],
                 token_endpoint_auth_method=method,  # type: ignore[arg-type]  # one of them
-                json_web_key_set={"keys": [dict(public)]} if method == JWT else None,
+                json_web_key_set=keys if client_id == "signer" else None,
+                jwks_uri=issuers.keys_url if client_id == "remote" else None,
             )
             if method.startswith("client_secret"):
                 store.client_secrets.add(

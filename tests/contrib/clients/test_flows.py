@@ -28,6 +28,25 @@ def test_a_client_has_the_result_of_the_table(
         assert case.play(stage) == case.expected
 
 
+def test_clients_find_the_metadata_of_an_issuer_with_a_path(world: World) -> None:
+    with world.stage(TABLED[0], TABLED[0].libraries[0]) as stage:
+        code, origin = stage.tenant.code, world.issuers.origin
+        browser = world.issuers.browser
+        for path in (
+            f"/.well-known/oauth-authorization-server/{code}",
+            f"/.well-known/openid-configuration/{code}",
+            f"/{code}/.well-known/oauth-authorization-server",
+            f"/{code}/.well-known/openid-configuration",
+        ):
+            answer = browser.get(origin + path)
+            assert answer.json()["issuer"] == f"{origin}/{code}"
+            assert answer.headers["access-control-allow-origin"] == "*"
+        for path in ("/.well-known/oauth-authorization-server", "/nobody"):
+            assert browser.get(origin + path).status_code == 404
+        unknown = f"{origin}/.well-known/oauth-authorization-server/nobody"
+        assert browser.get(unknown).status_code == 404
+
+
 def test_the_page_has_the_table() -> None:
     page = PAGE.read_text()
     assert page == with_table(page), "run: python -m tests.contrib.clients"

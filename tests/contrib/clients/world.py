@@ -50,7 +50,7 @@ class World:
         with self.maintenance.store() as store:
             row = store.tenants.create(code=code, display_name=code)
         tenant = SampleTenant(self.authority, row)
-        self.issuers.secrets[code] = make_clients(tenant)
+        self.issuers.secrets[code] = make_clients(tenant, self.issuers)
         self.issuers.tenants[code] = row.id
         return tenant
 

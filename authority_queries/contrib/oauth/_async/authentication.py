@@ -1,32 +1,48 @@
 """Who sends a request, and which keys it proves."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
+from authority_queries.contrib.oauth._async.key_fetching import AsyncClientKeys
 from authority_queries.contrib.oauth.answers import ProtocolError
+from authority_queries.contrib.oauth.client_keys import has_key
 from authority_queries.contrib.oauth.context import Context, Presenter
+from authority_queries.contrib.oauth.credentials import (
+    is_own_certificate,
+    read_credentials,
+    unknown_client,
+)
 from authority_queries.contrib.oauth.jose import (
     Assertion,
-    check_client_assertion,
+    check_claims,
     check_proof,
-    issuer_of,
+    read_unverified,
+    verified_claims,
 )
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.credentials import verify_client_secret
+from authority_queries.engine.calls import AsyncCall
+from authority_queries.engine.json_types import JsonValue
 from authority_queries.errors import InvalidArgumentError, InvalidValueError
-from authority_queries.records import Client, UsedJtiKind
+from authority_queries.records import Client, ClientSecret, UsedJtiKind
 from authority_queries.repositories._async.store import AsyncStore
 
-_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+Read = TypeVar("Read")
 _SECRET_METHODS = ("client_secret_basic", "client_secret_post")
+# `client_secrets.record_use` writes once in this time.
+_NOTED = timedelta(minutes=1)
 _TLS_METHODS = ("tls_client_auth", "self_signed_tls_client_auth")
 
 
 class AsyncAuthentication:
     """Authenticates clients (RFC 6749 section 2.3), and checks DPoP proofs."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, keys: AsyncClientKeys) -> None:
+        self.keys = keys
         self._context = context
         self._tenant_id = context.tenant_id
 
@@ -35,17 +51,31 @@ class AsyncAuthentication:
     ) -> Presenter:
         """Return the client, authenticated if it is confidential. Raises ProtocolError.
 
-        The jti of an assertion and of a proof is used up.
+        The jti of an assertion and of a proof is used up. KeysMissingError is raised
+        before anything is written: fetch the keys outside the unit, and try again.
         """
-        client_id, secret, method = _credentials(request, parameters)
-        client = await store.clients.get_by_client_id(
-            tenant_id=self._tenant_id, client_id=client_id
-        )
+        presenter, _ = await self.present_and(store, request, parameters, _nothing)
+        return presenter
+
+    async def present_and(
+        self,
+        store: AsyncStore,
+        request: Request,
+        parameters: Parameters,
+        read: AsyncCall[Read],
+    ) -> tuple[Presenter, Read]:
+        """Return the client, as `present` does, and the result of a read.
+
+        The read makes one call of the store at most, and saves its trip. It also runs
+        for a client that is then refused.
+        """
+        client_id, secret, method = read_credentials(request, parameters)
+        client, live, found = await self._read(store, client_id, secret, read)
         if client is None or not client.enabled:
-            raise _unknown(request)
+            raise unknown_client(request)
         registered = client.token_endpoint_auth_method
         if method == "none" and request.certificate and registered in _TLS_METHODS:
-            is_right = _is_own_certificate(client, request)
+            is_right = is_own_certificate(self.keys.find(client), request)
         elif registered is not None and registered != method:
             is_right = False
         elif method == "none":
@@ -53,15 +83,15 @@ class AsyncAuthentication:
         elif method == "private_key_jwt":
             is_right = await self._asserts(store, client, parameters)
         else:
-            is_right = await self._has_secret(store, client, secret)
+            is_right = await self._has_secret(store, live, secret)
         if not is_right:
-            raise _unknown(request)
+            raise unknown_client(request)
         presenter = Presenter(
             client=client,
             is_authenticated=client.client_type == "confidential",
             x5t_s256=request.certificate_thumbprint,
         )
-        return replace(presenter, jkt=await self.prove(store, request))
+        return replace(presenter, jkt=await self.prove(store, request)), found
 
     async def prove(
         self, store: AsyncStore, request: Request, *, access_token: str | None = None
@@ -80,38 +110,73 @@ class AsyncAuthentication:
     async def _asserts(
         self, store: AsyncStore, client: Client, parameters: Parameters
     ) -> bool:
-        if client.json_web_key_set is None:
+        presented = parameters.require("client_assertion")
+        kid, claims = read_unverified(presented)
+        self._check_claims(client, claims)
+        keys = self.keys.find(client)
+        if keys is None:
             return False
-        settings = self._context.settings
-        assertion = check_client_assertion(
-            parameters.require("client_assertion"),
-            client.json_web_key_set,
-            client_id=client.client_id,
-            audiences=frozenset(
-                {settings.issuer, settings.url(settings.endpoints.token)}
-            ),
-            now=self._context.now(),
-            skew=settings.clock_skew,
-        )
+        if client.jwks_uri is not None and not has_key(keys, kid):
+            self.keys.ask_again(client)
+        assertion = self._check_claims(client, verified_claims(presented, keys))
         return await _is_new(
             store, self._tenant_id, "client_assertion", client.client_id, assertion
         )
 
+    def _check_claims(
+        self, client: Client, claims: Mapping[str, JsonValue]
+    ) -> Assertion:
+        settings = self._context.settings
+        token_url = settings.url(settings.endpoints.token)
+        return check_claims(
+            claims,
+            client_id=client.client_id,
+            audiences=frozenset({settings.issuer, token_url}),
+            now=self._context.now(),
+            skew=settings.clock_skew,
+        )
+
+    async def _read(
+        self,
+        store: AsyncStore,
+        client_id: str,
+        secret: str | None,
+        read: AsyncCall[Read],
+    ) -> tuple[Client | None, Sequence[ClientSecret], Read]:
+        """Return the client, its live secrets if it presents one, and the read."""
+        get_client = partial(
+            store.clients.get_by_client_id,
+            tenant_id=self._tenant_id,
+            client_id=client_id,
+        )
+        if secret is None:
+            client, found = await store.together(get_client, read)
+            return client, (), found
+        list_live = partial(
+            store.client_secrets.list_live,
+            tenant_id=self._tenant_id,
+            client_id=client_id,
+        )
+        return await store.together(get_client, list_live, read)
+
     async def _has_secret(
-        self, store: AsyncStore, client: Client, secret: str | None
+        self, store: AsyncStore, live: Sequence[ClientSecret], secret: str | None
     ) -> bool:
         if secret is None:
             return False
-        live = await store.client_secrets.list_live(
-            tenant_id=self._tenant_id, client_id=client.client_id
-        )
         for each in live:
             if verify_client_secret(each.secret_hash, secret):
-                await store.client_secrets.record_use(
-                    tenant_id=self._tenant_id, secret_id=each.id
-                )
+                if not self._is_noted(each):
+                    await store.client_secrets.record_use(
+                        tenant_id=self._tenant_id, secret_id=each.id
+                    )
                 return True
         return False
+
+    def _is_noted(self, secret: ClientSecret) -> bool:
+        """Whether `record_use` would write nothing, unless the hosts' clocks differ."""
+        used_at = secret.last_used_at
+        return used_at is not None and abs(self._context.now() - used_at) < _NOTED
 
 
 async def prove_key(
@@ -145,6 +210,10 @@ async def prove_key(
     return jkt
 
 
+async def _nothing() -> None:
+    """Read nothing."""
+
+
 async def _is_new(
     store: AsyncStore,
     tenant_id: UUID,
@@ -162,47 +231,3 @@ async def _is_new(
         )
     except (InvalidValueError, InvalidArgumentError):
         return False  # an end that is more than a day away
-
-
-def _credentials(
-    request: Request, parameters: Parameters
-) -> tuple[str, str | None, str]:
-    """Return the client_id, the secret and the method. Raises ProtocolError."""
-    basic = request.basic()
-    posted = parameters.get("client_secret")
-    assertion = parameters.get("client_assertion")
-    if (basic is not None) + (posted is not None) + (assertion is not None) > 1:
-        message = "several ways of authentication are used"
-        raise ProtocolError("invalid_request", message)
-    named = parameters.get("client_id")
-    if basic is not None:
-        client_id, secret = basic
-        if named not in {None, client_id}:
-            message = "client_id is not that of the Authorization header"
-            raise ProtocolError("invalid_request", message)
-        return client_id, secret, "client_secret_basic"
-    if assertion is not None:
-        if parameters.get("client_assertion_type") != _ASSERTION_TYPE:
-            message = "client_assertion_type is not supported"
-            raise ProtocolError("invalid_client", message)
-        return named or issuer_of(assertion), None, "private_key_jwt"
-    if named is None:
-        raise _unknown(request)
-    return named, posted, "none" if posted is None else "client_secret_post"
-
-
-def _is_own_certificate(client: Client, request: Request) -> bool:
-    """Whether the client's key set has the certificate (RFC 8705 section 2.2)."""
-    keys = (client.json_web_key_set or {}).get("keys")
-    return isinstance(keys, list) and any(
-        isinstance(key, dict) and key.get("x5t#S256") == request.certificate_thumbprint
-        for key in keys
-    )
-
-
-def _unknown(request: Request) -> ProtocolError:
-    """Return the one answer for every reason (RFC 6749 section 5.2)."""
-    scheme = (request.header("authorization") or "").partition(" ")[0]
-    headers = {"www-authenticate": 'Basic realm="oauth"'} if scheme else {}
-    message = "the client is unknown or did not authenticate"
-    return ProtocolError("invalid_client", message, headers=headers)

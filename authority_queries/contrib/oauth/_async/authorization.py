@@ -3,11 +3,15 @@
 from uuid import UUID
 
 from authority_queries.contrib.oauth._async.authorization_checks import check_request
-from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint, malformed
+from authority_queries.contrib.oauth._async.endpoint import (
+    REFUSALS,
+    AsyncPart,
+    refusal_of,
+)
 from authority_queries.contrib.oauth._async.metadata_documents import (
     AsyncMetadataDocuments,
 )
-from authority_queries.contrib.oauth._async.requesting import redeem_pushed
+from authority_queries.contrib.oauth._async.requesting import is_pushed, redeem_pushed
 from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.contrib.oauth.authorization_requests import (
     AskConsent,
@@ -20,19 +24,15 @@ from authority_queries.contrib.oauth.authorization_requests import (
 from authority_queries.contrib.oauth.context import Context
 from authority_queries.contrib.oauth.decisions import ErrorPage, Redirect
 from authority_queries.contrib.oauth.outcomes import AUTHORIZATION, ERROR_PAGES
+from authority_queries.contrib.oauth.registrations import PUSHED
 from authority_queries.contrib.oauth.requests import Parameters, Request
-from authority_queries.errors import (
-    InvalidArgumentError,
-    InvalidValueError,
-    TenantInactiveError,
-)
 from authority_queries.records import Client, CodeIssuance, LiveSession
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.secrets import mint_token
 from authority_queries.service._async.authority import AsyncAuthority
 
 
-class AsyncAuthorization(AsyncEndpoint):
+class AsyncAuthorization(AsyncPart):
     """Reads requests, and decides what the browser sees next."""
 
     def __init__(
@@ -57,13 +57,8 @@ class AsyncAuthorization(AsyncEndpoint):
                 self._tenant_id, autocommit=True
             ) as store:
                 return await self._begin(store, parameters)
-        except ProtocolError as error:
-            return ErrorPage(error=error.error, description=error.description)
-        except TenantInactiveError:
-            return ErrorPage(error="invalid_client", description="not active")
-        except (InvalidArgumentError, InvalidValueError) as error:
-            refused = malformed(error)
-            return ErrorPage(error=refused.error, description=refused.description)
+        except REFUSALS as error:
+            return ErrorPage.of(refusal_of(error))
 
     async def decide(
         self,
@@ -87,15 +82,10 @@ class AsyncAuthorization(AsyncEndpoint):
                 self._tenant_id, autocommit=True
             ) as store:
                 return await self._decide(store, request, session, is_consented)
-        except TenantInactiveError:
-            return ErrorPage(error="invalid_client", description="not active")
         except ProtocolError as error:
-            return request.refusal(
-                self._settings.issuer, error.error, error.description
-            )
-        except (InvalidArgumentError, InvalidValueError) as error:
-            refused = malformed(error)
-            return ErrorPage(error=refused.error, description=refused.description)
+            return self._sent(request, error)
+        except REFUSALS as error:
+            return ErrorPage.of(refusal_of(error))
 
     async def consent(self, request: AuthorizationRequest, user_id: UUID) -> None:
         """Store that a user, who has signed in, allows what the request asks for."""
@@ -111,8 +101,7 @@ class AsyncAuthorization(AsyncEndpoint):
 
     def deny(self, request: AuthorizationRequest) -> Redirect:
         """Return the redirect that tells the client that the person said no."""
-        issuer = self._settings.issuer
-        return request.refusal(issuer, "access_denied", "the person said no")
+        return self._sent(request, ProtocolError("access_denied", "the person said no"))
 
     async def _begin(
         self, store: AsyncStore, parameters: Parameters
@@ -124,8 +113,10 @@ class AsyncAuthorization(AsyncEndpoint):
         if client is None or not client.enabled:
             raise ProtocolError("invalid_client", "the client is unknown")
         reference = parameters.get("request_uri")
-        if reference is not None:
+        if reference is not None and is_pushed(reference):
             parameters = await redeem_pushed(store, client, reference)
+        elif PUSHED in client.requirements:
+            raise ProtocolError("invalid_request", "the request must be pushed")
         addressed = read_address(parameters, client, self._context.now())
         if not is_registered(client, addressed.redirect_uri):
             # The database compares it too, but only when a code is issued.
@@ -133,12 +124,11 @@ class AsyncAuthorization(AsyncEndpoint):
                 error="invalid_request", description="redirect_uri is not registered"
             )
         try:
-            return await check_request(store, client, parameters, addressed.received_at)
-        except ProtocolError as error:
-            refused = error
-        except (InvalidArgumentError, InvalidValueError) as error:
-            refused = malformed(error)
-        return await self._refusal(store, client, addressed, refused)
+            return await check_request(
+                store, self._context, client, parameters, addressed.received_at
+            )
+        except REFUSALS as error:
+            return await self._refusal(store, client, addressed, refusal_of(error))
 
     async def _refusal(
         self,
@@ -156,9 +146,8 @@ class AsyncAuthorization(AsyncEndpoint):
             tenant_id=self._tenant_id, client_uuid=client.id
         )
         if registration is not None and registration.source != "manual":
-            return ErrorPage(error=refused.error, description=refused.description)
-        issuer = self._settings.issuer
-        return addressed.refusal(issuer, refused.error, refused.description)
+            return ErrorPage.of(refused)
+        return self._sent(addressed, refused)
 
     async def _decide(
         self,
@@ -175,8 +164,14 @@ class AsyncAuthorization(AsyncEndpoint):
         if session is None:
             if "none" in request.prompts:
                 raise ProtocolError("login_required", "nobody has signed in")
-            return SignIn(request=request, client=client, acr_values=request.acr_values)
-        if "consent" in request.prompts and not is_consented:
+            return SignIn(request=request, client=client)
+        if request.hinted_subject_id not in {None, session.subject_id}:
+            is_new = session.authenticated_at >= request.received_at
+            if is_new or "none" in request.prompts:
+                raise ProtocolError("login_required", "another person has signed in")
+            return SignIn(request=request, client=client, is_again=True)
+        is_asked = "consent" in request.prompts and not request.has_aged(session)
+        if is_asked and not is_consented:
             return AskConsent(request=request, client=client)
         code = mint_token("authorization_code", self._tenant_id)
         issuance = await self._issue(store, request, session, code.hash)
@@ -190,20 +185,20 @@ class AsyncAuthorization(AsyncEndpoint):
         outcome = issuance.outcome
         error = AUTHORIZATION[outcome]
         assert error is not None  # noqa: S101 -- only "issued" has none
-        description = outcome.replace("_", " ")
+        refused = ProtocolError(error, outcome.replace("_", " "))
         if outcome in ERROR_PAGES:
-            return ErrorPage(error=error, description=description)
+            return ErrorPage.of(refused)
         if "none" not in request.prompts:
             if outcome == "consent_required":
                 return AskConsent(request=request, client=client)
             if outcome in {"login_required", "unmet_authentication_requirements"}:
-                return SignIn(
-                    request=request,
-                    client=client,
-                    acr_values=request.acr_values,
-                    is_again=True,
-                )
-        return request.refusal(self._settings.issuer, error, description)
+                return SignIn(request=request, client=client, is_again=True)
+        return self._sent(request, refused)
+
+    def _sent(self, request: AuthorizationRequest, refused: ProtocolError) -> Redirect:
+        """Return the redirect that sends a refusal to the client."""
+        issuer = self._settings.issuer
+        return request.refusal(issuer, refused.error, refused.description)
 
     async def _issue(
         self,

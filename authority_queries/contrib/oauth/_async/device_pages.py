@@ -3,7 +3,7 @@
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
-from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint
+from authority_queries.contrib.oauth._async.endpoint import AsyncPart
 from authority_queries.errors import InvalidArgumentError
 from authority_queries.records import (
     DeviceApprovalOutcome,
@@ -20,7 +20,7 @@ _PAIR_LIMIT: Final = 20
 _TENANT_LIMIT: Final = 200
 
 
-class AsyncDevicePages(AsyncEndpoint):
+class AsyncDevicePages(AsyncPart):
     """Looks up a typed user code, and approves or denies its device.
 
     Show the person the client and the scopes of `find` before `approve`, and who began

@@ -1,5 +1,6 @@
 """The grants of the token endpoint."""
 
+from collections.abc import Sequence
 from uuid import uuid4
 
 from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint, refuse
@@ -11,11 +12,11 @@ from authority_queries.contrib.oauth.outcomes import (
     POLL,
     REDEMPTION,
 )
+from authority_queries.contrib.oauth.presented import parse_grant
 from authority_queries.contrib.oauth.requests import Parameters
 from authority_queries.contrib.oauth.scopes import check_scopes
 from authority_queries.contrib.oauth.tokens import id_token, seconds_until, token_answer
-from authority_queries.engine.json_types import JsonValue
-from authority_queries.errors import InvalidTokenError
+from authority_queries.engine.json_types import JsonArray, JsonValue
 from authority_queries.records import (
     ClientTokenIssuance,
     Redemption,
@@ -24,8 +25,7 @@ from authority_queries.records import (
 )
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories.values import NewToken
-from authority_queries.secrets import TokenString, derive_token, mint_token, parse_token
-from authority_queries.secrets.token_strings import TokenKind
+from authority_queries.secrets import TokenString, derive_token, mint_token
 
 _ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 -- a type
 
@@ -37,7 +37,9 @@ class AsyncGrants(AsyncEndpoint):
         self, store: AsyncStore, presenter: Presenter, parameters: Parameters
     ) -> Answer:
         """Redeem an authorization code (RFC 6749 section 4.1.3)."""
-        code = self._presented(parameters.require("code"), "authorization_code")
+        code = parse_grant(
+            parameters.require("code"), "authorization_code", self._tenant_id
+        )
         access = mint_token("access", self._tenant_id)
         refresh = mint_token("refresh", self._tenant_id)
         redemption = await store.redemptions.redeem_code(
@@ -85,7 +87,9 @@ class AsyncGrants(AsyncEndpoint):
         self, store: AsyncStore, presenter: Presenter, parameters: Parameters
     ) -> Answer:
         """Answer a device's poll (RFC 8628 section 3.4)."""
-        given = self._presented(parameters.require("device_code"), "device_code")
+        given = parse_grant(
+            parameters.require("device_code"), "device_code", self._tenant_id
+        )
         poll = await store.device_authorizations.poll(
             tenant_id=self._tenant_id,
             device_code_hash=given.hash,
@@ -113,11 +117,21 @@ class AsyncGrants(AsyncEndpoint):
         )
 
     async def issue_to_client(
-        self, store: AsyncStore, presenter: Presenter, parameters: Parameters
+        self,
+        store: AsyncStore,
+        presenter: Presenter,
+        parameters: Parameters,
+        known: Sequence[str] | None = None,
     ) -> Answer:
-        """Issue a token to the client itself (RFC 6749 section 4.4)."""
-        requested = parameters.words("scope") or []
-        known = await store.scopes.resolve(tenant_id=self._tenant_id, names=requested)
+        """Issue a token to the client itself (RFC 6749 section 4.4).
+
+        `known` has the requested scopes that the tenant has, if they were read.
+        """
+        if parameters.details():
+            message = "a client has no authorization_details of its own"
+            raise ProtocolError("invalid_authorization_details", message)
+        if known is None:
+            known = await self._known_scopes(store, parameters)
         access = mint_token("access", self._tenant_id)
         issuance = await store.grants.issue_to_client(
             tenant_id=self._tenant_id,
@@ -125,20 +139,28 @@ class AsyncGrants(AsyncEndpoint):
             client_id=presenter.client.client_id,
             lifetime=self._settings.access_token_lifetime,
             scopes=check_scopes(
-                presenter.client, requested, (each.name for each in known)
+                presenter.client, parameters.words("scope") or [], known
             ),
             resources=parameters.all("resource") or [],
             cnf_jkt=presenter.jkt,
             cnf_x5t_s256=presenter.x5t_s256,
         )
         refuse(CLIENT_CREDENTIALS[issuance.outcome], issuance.outcome)
-        return self._issued(presenter, access, issuance)
+        return self._issued(presenter, access, issuance, [])
 
     async def exchange(
         self, store: AsyncStore, presenter: Presenter, parameters: Parameters
     ) -> Answer:
         """Exchange an access token (RFC 8693 section 2)."""
         actor = parameters.get("actor_token")
+        if parameters.get("requested_token_type") not in {None, _ACCESS_TOKEN}:
+            message = "requested_token_type is not supported"
+            raise ProtocolError("invalid_request", message)
+        if actor is None and parameters.get("actor_token_type") is not None:
+            raise ProtocolError("invalid_request", "actor_token is missing")
+        if parameters.all("audience"):
+            message = "audience is not supported: request a resource"
+            raise ProtocolError("invalid_target", message)
         access = mint_token("access", self._tenant_id)
         exchange = await store.exchanges.exchange(
             tenant_id=self._tenant_id,
@@ -157,7 +179,11 @@ class AsyncGrants(AsyncEndpoint):
         )
         refuse(EXCHANGE[exchange.outcome], exchange.outcome)
         return self._issued(
-            presenter, access, exchange, {"issued_token_type": _ACCESS_TOKEN}
+            presenter,
+            access,
+            exchange,
+            exchange.authorization_details or [],
+            {"issued_token_type": _ACCESS_TOKEN},
         )
 
     async def _tokens(
@@ -181,7 +207,7 @@ class AsyncGrants(AsyncEndpoint):
         if "openid" in redemption.scopes and redemption.user_id is not None:
             more["id_token"] = id_token(
                 self._context,
-                await self._signing_key(store),
+                await self.signing_key(store),
                 presenter,
                 redemption,
                 access.token,
@@ -200,6 +226,7 @@ class AsyncGrants(AsyncEndpoint):
         presenter: Presenter,
         access: TokenString,
         issued: ClientTokenIssuance | TokenExchange,
+        details: JsonArray,
         more: dict[str, JsonValue] | None = None,
     ) -> Answer:
         return token_answer(
@@ -207,19 +234,9 @@ class AsyncGrants(AsyncEndpoint):
             access_token=access.token,
             expires_in=seconds_until(issued.expires_at, self._context.now()),
             scopes=issued.scopes or [],
-            details=[],
+            details=details,
             more=more,
         )
-
-    def _presented(self, token: str, kind: TokenKind) -> TokenString:
-        """Parse a grant of this tenant. Raises ProtocolError."""
-        try:
-            found = parse_token(token, kind=kind)
-        except InvalidTokenError:
-            found = None
-        if found is None or found.tenant_id != self._tenant_id:
-            raise ProtocolError("invalid_grant", "the grant is not valid")
-        return found
 
     def _refresh_token(self, token: str) -> TokenString:
         """Parse a refresh token, perhaps of another store. Raises ProtocolError."""
@@ -234,7 +251,7 @@ class AsyncGrants(AsyncEndpoint):
             message = f"{name}_type is not supported"
             raise ProtocolError("invalid_request", message)
         try:
-            return self._presented(parameters.require(name), "access")
+            return parse_grant(parameters.require(name), "access", self._tenant_id)
         except ProtocolError:
             message = f"{name} is not valid"
             raise ProtocolError("invalid_request", message) from None

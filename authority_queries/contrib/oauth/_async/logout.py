@@ -3,23 +3,30 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
-from urllib.parse import urlencode
 
-from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint
+from authority_queries.contrib.oauth._async.endpoint import (
+    REFUSALS,
+    AsyncPart,
+    refusal_of,
+)
+from authority_queries.contrib.oauth._async.hints import read_hint
+from authority_queries.contrib.oauth.answers import ProtocolError
+from authority_queries.contrib.oauth.context import Context
 from authority_queries.contrib.oauth.decisions import (
     AskSignOut,
     ErrorPage,
     Redirect,
     SignedOut,
-    frame_of,
+    add_query,
 )
-from authority_queries.contrib.oauth.fetching import AsyncPost
-from authority_queries.contrib.oauth.jose import read_id_token, sign
+from authority_queries.contrib.oauth.fetching import AsyncSender
+from authority_queries.contrib.oauth.jose import sign
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.engine.json_types import JsonValue
-from authority_queries.records import Client, LiveSession, LogoutNotice
+from authority_queries.records import LiveSession, LogoutNotice
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.secrets.signing_keys import SigningKey
+from authority_queries.service._async.authority import AsyncAuthority
 
 _EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
 _LEASE: Final = timedelta(minutes=1)
@@ -28,34 +35,36 @@ _MOST_FRAMES: Final = 20  # of the clients of a session
 _DELIVERED: Final = frozenset({200, 204})
 
 
-class AsyncLogout(AsyncEndpoint):
+class AsyncLogout(AsyncPart):
     """Ends sessions (OpenID Connect RP-Initiated Logout 1.0)."""
+
+    def __init__(
+        self, authority: AsyncAuthority, context: Context, sender: AsyncSender
+    ) -> None:
+        super().__init__(authority, context)
+        self._sender = sender
 
     async def begin(
         self, request: Request, cookie: str | None
     ) -> AskSignOut | SignedOut | ErrorPage:
         """Sign out at once if the client names the session, else ask the person."""
-        parameters = Parameters(request.parameters)
         session = None
         if cookie is not None:
             session = await self._authority.verify_session(
                 cookie, tenant_id=self._tenant_id
             )
-        async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
-            keys = await store.signing_keys.get_jwks(tenant_id=self._tenant_id)
-            hint = parameters.get("id_token_hint")
-            claims = None if hint is None else read_id_token(hint, keys.document)
-            if claims is not None and claims.get("iss") != self._settings.issuer:
-                claims = None
-            client = await self._client(store, parameters, claims and claims.get("aud"))
-            redirect = _redirect(parameters, client)
-        if isinstance(redirect, ErrorPage) or session is None:
-            return (
-                redirect
-                if isinstance(redirect, ErrorPage)
-                else SignedOut(redirect=redirect)
-            )
-        if claims is None or claims.get("sid") != str(session.sid):
+        try:
+            parameters = Parameters(request.parameters)
+            async with self._authority.tenant(
+                self._tenant_id, autocommit=True
+            ) as store:
+                hint = await read_hint(store, self._context, parameters) or {}
+                redirect = await self._redirect(store, parameters, hint.get("aud"))
+        except REFUSALS as error:
+            return ErrorPage.of(refusal_of(error))
+        if session is None:
+            return SignedOut(redirect=redirect)
+        if hint.get("sid") != str(session.sid):
             return AskSignOut(session=session, redirect=redirect)
         frames = await self.end_session(session)
         return SignedOut(redirect=redirect, frames=frames)
@@ -74,34 +83,30 @@ class AsyncLogout(AsyncEndpoint):
                 tenant_id=self._tenant_id, session_id=session.id, reason="signed_out"
             )
         return [
-            frame_of(uri, self._settings.issuer, session.sid)
+            add_query(uri, {"iss": self._settings.issuer, "sid": str(session.sid)})
             for client in clients.items
             if (uri := client.frontchannel_logout_uri) is not None
         ]
 
-    async def deliver_notices(self, post: AsyncPost) -> int:
+    async def deliver_notices(self) -> int:
         """Deliver a batch of back-channel notices. Return how many were claimed.
 
-        `post` sends a form to a URL, follows no redirect, waits for some seconds at
-        most, and returns the status. An error of it counts as a failure. Call this
-        repeatedly, in any number of processes.
+        Call this repeatedly, in any number of processes.
         """
         async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
             notices = await store.logout_notices.claim(
                 tenant_id=self._tenant_id, lease=_LEASE
             )
-            key = await self._signing_key(store) if notices else None
+            key = await self.signing_key(store) if notices else None
         for notice in notices:
             assert key is not None  # noqa: S101 -- there are notices
-            await self._deliver(notice, key, post)
+            await self._deliver(notice, key)
         return len(notices)
 
-    async def _deliver(
-        self, notice: LogoutNotice, key: SigningKey, post: AsyncPost
-    ) -> None:
+    async def _deliver(self, notice: LogoutNotice, key: SigningKey) -> None:
         form = {"logout_token": self._logout_token(notice, key)}
         try:
-            status = await post(notice.backchannel_logout_uri, form)
+            status = await self._sender.post(notice.backchannel_logout_uri, form)
             error = f"status {status}"
         except OSError as failure:
             status, error = 0, type(failure).__name__
@@ -132,28 +137,24 @@ class AsyncLogout(AsyncEndpoint):
         }
         return sign(key, claims, "logout+jwt")
 
-    async def _client(
+    async def _redirect(
         self, store: AsyncStore, parameters: Parameters, audience: JsonValue
-    ) -> Client | None:
+    ) -> Redirect | None:
+        """Return where the browser goes afterwards. Raises ProtocolError."""
         client_id = parameters.get("client_id") or audience
-        if not isinstance(client_id, str) or audience not in {None, client_id}:
+        if audience not in {None, client_id}:
+            message = "client_id is not that of the id_token_hint"
+            raise ProtocolError("invalid_request", message)
+        uri = parameters.get("post_logout_redirect_uri")
+        if uri is None:
             return None
-        return await store.clients.get_by_client_id(
-            tenant_id=self._tenant_id, client_id=client_id
-        )
-
-
-def _redirect(
-    parameters: Parameters, client: Client | None
-) -> Redirect | ErrorPage | None:
-    uri = parameters.get("post_logout_redirect_uri")
-    if uri is None:
-        return None
-    if client is None or uri not in client.post_logout_redirect_uris:
-        return ErrorPage(
-            error="invalid_request",
-            description="post_logout_redirect_uri is not registered",
-        )
-    state = parameters.get("state")
-    query = "" if state is None else f"?{urlencode({'state': state})}"
-    return Redirect(url=uri + query)
+        client = None
+        if isinstance(client_id, str):
+            client = await store.clients.get_by_client_id(
+                tenant_id=self._tenant_id, client_id=client_id
+            )
+        if client is None or uri not in client.post_logout_redirect_uris:
+            message = "post_logout_redirect_uri is not registered"
+            raise ProtocolError("invalid_request", message)
+        state = parameters.get("state")
+        return Redirect(url=add_query(uri, {} if state is None else {"state": state}))

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 from uuid import UUID
 
-from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint
+from authority_queries.contrib.oauth._async.endpoint import AsyncPart
 from authority_queries.contrib.oauth.mailed_links import MailedLink
 from authority_queries.contrib.oauth.sign_ins import Refused
 from authority_queries.credentials import hash_password
@@ -26,7 +26,7 @@ _RESET_LIFETIME: Final = timedelta(minutes=30)
 _RESEND_AFTER: Final = timedelta(minutes=2)
 
 
-class AsyncMailedLinks(AsyncEndpoint):
+class AsyncMailedLinks(AsyncPart):
     """Mints links to mail, and does what a person who has one may do.
 
     A link is a token of 256 random bits, stored as its hash, used once. Show a form

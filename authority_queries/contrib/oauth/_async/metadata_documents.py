@@ -13,7 +13,7 @@ from authority_queries.contrib.oauth._async.registering import (
 )
 from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.contrib.oauth.context import Context
-from authority_queries.contrib.oauth.fetching import AsyncFetch
+from authority_queries.contrib.oauth.fetching import AsyncSender
 from authority_queries.contrib.oauth.registrations import Metadata, read_metadata
 from authority_queries.errors import ConcurrencyConflictError, DuplicateError
 from authority_queries.records import Client
@@ -28,19 +28,20 @@ class AsyncMetadataDocuments:
     """Fetches the document of a client that is new, or whose document has expired."""
 
     def __init__(
-        self, authority: AsyncAuthority, context: Context, fetch: AsyncFetch | None
+        self, authority: AsyncAuthority, context: Context, sender: AsyncSender
     ) -> None:
         self._authority = authority
         self._context = context
         self._tenant_id = context.tenant_id
-        self._fetch = fetch
+        self._sender = sender
 
     async def ensure(self, client_id: str | None) -> None:
         """Store the client of this URL, if it is one. Raises ProtocolError.
 
         The fetch happens outside a transaction.
         """
-        if self._fetch is None or client_id is None or not _is_document(client_id):
+        is_allowed = self._context.settings.metadata_documents
+        if not is_allowed or client_id is None or not _is_document(client_id):
             return
         async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
             client = await store.clients.get_by_client_id(
@@ -52,13 +53,13 @@ class AsyncMetadataDocuments:
         ):
             return
         try:
-            fetched = await self._fetch(client_id)
+            fetched = await self._sender.fetch(client_id)
         except OSError:
             message = "the client's metadata document cannot be fetched"
             raise ProtocolError("invalid_client", message) from None
         metadata = read_metadata(
             {"token_endpoint_auth_method": "none", **fetched.document},
-            self._context.settings.registration_grant_types,
+            self._context.settings,
         )
         if (
             fetched.document.get("client_id") != client_id

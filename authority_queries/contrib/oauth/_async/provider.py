@@ -7,11 +7,13 @@ from uuid import UUID
 from authority_queries.contrib.oauth._async.authentication import AsyncAuthentication
 from authority_queries.contrib.oauth._async.authorization import AsyncAuthorization
 from authority_queries.contrib.oauth._async.device_pages import AsyncDevicePages
+from authority_queries.contrib.oauth._async.key_fetching import AsyncClientKeys
 from authority_queries.contrib.oauth._async.logout import AsyncLogout
 from authority_queries.contrib.oauth._async.mailed_links import AsyncMailedLinks
 from authority_queries.contrib.oauth._async.metadata_documents import (
     AsyncMetadataDocuments,
 )
+from authority_queries.contrib.oauth._async.outgoing import AsyncOutgoing
 from authority_queries.contrib.oauth._async.registration import AsyncRegistration
 from authority_queries.contrib.oauth._async.requesting import (
     AsyncDeviceAuthorization,
@@ -25,15 +27,19 @@ from authority_queries.contrib.oauth._async.tokens import (
     AsyncUserinfo,
 )
 from authority_queries.contrib.oauth.answers import Answer
-from authority_queries.contrib.oauth.context import KEY_LIFETIME, Context
-from authority_queries.contrib.oauth.fetching import AsyncFetch
+from authority_queries.contrib.oauth.client_keys import KeysMissingError
+from authority_queries.contrib.oauth.context import KEY_LIFETIME, Context, Presenter
+from authority_queries.contrib.oauth.fetching import AsyncSender
 from authority_queries.contrib.oauth.metadata import discovery
+from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.contrib.oauth.settings import ProviderSettings
 from authority_queries.engine.calls import AsyncEntered
+from authority_queries.engine.refusals import wrong_type
 from authority_queries.records import LiveSession
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories.actors import Actor
 from authority_queries.secrets.key_pairs import mint_signing_key
+from authority_queries.secrets.signing_keys import SigningKey
 from authority_queries.service._async.authority import AsyncAuthority
 
 _AHEAD: Final = timedelta(days=1)
@@ -45,8 +51,8 @@ class AsyncProvider:
 
     `token`, `introspection`, `revocation`, `userinfo`, `pushed_requests`, `devices` and
     `registration` have `answer(request)`. `authorization`, `sign_in`, `mailed_links`,
-    `device_pages` and `logout` decide what a browser sees. With `fetch` a client_id may
-    be the URL of a metadata document.
+    `device_pages` and `logout` decide what a browser sees. `sender` sends requests to
+    URLs that clients chose, by default an AsyncOutgoing.
     """
 
     def __init__(
@@ -55,26 +61,30 @@ class AsyncProvider:
         tenant_id: UUID,
         settings: ProviderSettings,
         *,
-        fetch: AsyncFetch | None = None,
+        sender: AsyncSender | None = None,
     ) -> None:
+        if not isinstance(authority, AsyncAuthority):
+            raise wrong_type("authority", "an open AsyncAuthority", authority)
+        if not isinstance(tenant_id, UUID):
+            raise wrong_type("tenant_id", "a UUID", tenant_id)
         self._authority = authority
         self._context = context = Context(tenant_id, settings)
-        self._has_fetch = fetch is not None
+        sender = AsyncOutgoing() if sender is None else sender
         self.settings = settings
         self.tenant_id = tenant_id
-        self.authentication = AsyncAuthentication(context)
-        self.authorization = AsyncAuthorization(
-            authority, context, AsyncMetadataDocuments(authority, context, fetch)
-        )
-        self.token = AsyncTokenEndpoint(authority, context)
-        self.introspection = AsyncIntrospection(authority, context)
-        self.revocation = AsyncRevocation(authority, context)
-        self.userinfo = AsyncUserinfo(authority, context)
-        self.pushed_requests = AsyncPushedRequests(authority, context)
-        self.devices = AsyncDeviceAuthorization(authority, context)
+        keys = AsyncClientKeys(sender)
+        self.authentication = own = AsyncAuthentication(context, keys)
+        documents = AsyncMetadataDocuments(authority, context, sender)
+        self.authorization = AsyncAuthorization(authority, context, documents)
+        self.token = AsyncTokenEndpoint(authority, context, own)
+        self.introspection = AsyncIntrospection(authority, context, own)
+        self.revocation = AsyncRevocation(authority, context, own)
+        self.userinfo = AsyncUserinfo(authority, context, own)
+        self.pushed_requests = AsyncPushedRequests(authority, context, own)
+        self.devices = AsyncDeviceAuthorization(authority, context, own)
         self.device_pages = AsyncDevicePages(authority, context)
-        self.registration = AsyncRegistration(authority, context)
-        self.logout = AsyncLogout(authority, context)
+        self.registration = AsyncRegistration(authority, context, own)
+        self.logout = AsyncLogout(authority, context, sender)
         self.sign_in = AsyncSignIn(authority, context)
         self.mailed_links = AsyncMailedLinks(authority, context)
 
@@ -83,6 +93,20 @@ class AsyncProvider:
         if cookie is None:
             return None
         return await self._authority.verify_session(cookie, tenant_id=self.tenant_id)
+
+    async def present(self, request: Request) -> Presenter:
+        """Return the client of a request, for endpoints of your own.
+
+        Raises ProtocolError.
+        """
+        authentication, parameters = self.authentication, Parameters(request.parameters)
+        try:
+            async with self.unit() as store:
+                return await authentication.present(store, request, parameters)
+        except KeysMissingError as missing:
+            await authentication.keys.fetch(missing)
+        async with self.unit() as store:
+            return await authentication.present(store, request, parameters)
 
     def unit(self, *, actor: Actor | None = None) -> AsyncEntered[AsyncStore]:
         """Open a unit of work of this tenant, in autocommit."""
@@ -93,10 +117,7 @@ class AsyncProvider:
         async with self._authority.tenant(self.tenant_id, autocommit=True) as store:
             page = await store.scopes.list(tenant_id=self.tenant_id, page_size=1000)
         names = [scope.name for scope in page.items]
-        document = {
-            **discovery(self.settings, names),
-            "client_id_metadata_document_supported": self._has_fetch,
-        }
+        document = discovery(self.settings, names)
         headers = {"cache-control": f"public, max-age={_CACHE}"}
         return Answer(headers=headers, body=document)
 
@@ -106,6 +127,11 @@ class AsyncProvider:
             found = await store.signing_keys.get_jwks(tenant_id=self.tenant_id)
         headers = {"cache-control": f"public, max-age={_CACHE}"}
         return Answer(headers=headers, body=found.document)
+
+    async def signing_key(self) -> SigningKey:
+        """Return the key that signs now. Raises ConfigurationError."""
+        async with self._authority.tenant(self.tenant_id, autocommit=True) as store:
+            return await self.token.signing_key(store)
 
     async def rotate_keys(self, *, publish_ahead: timedelta = _AHEAD) -> None:
         """Publish the next signing key, and rotate when it is due.

@@ -1,6 +1,7 @@
 """Dynamic registration of clients (RFC 7591), and its management (RFC 7592)."""
 
 import hmac
+from collections.abc import Sequence
 from typing import ClassVar
 from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
@@ -36,6 +37,7 @@ class AsyncRegistration(AsyncEndpoint):
     """Registers clients. Whoever manages a client presents its registration token."""
 
     _autocommit: ClassVar[bool] = False
+    _methods: ClassVar[Sequence[str]] = ("GET", "POST", "PUT", "DELETE")
 
     async def _answer(self, store: AsyncStore, request: Request) -> Answer:
         root = self._settings.url(self._settings.endpoints.registration)
@@ -52,7 +54,7 @@ class AsyncRegistration(AsyncEndpoint):
 
     async def _register(self, store: AsyncStore, request: Request) -> Answer:
         self._check_allowed(request)
-        metadata = self._metadata(request)
+        metadata = read_metadata(request.document(), self._settings)
         registration_token = mint_token("registration", self._tenant_id)
         client = await create_client(
             store, self._tenant_id, str(uuid4()), metadata, source="dynamic"
@@ -63,14 +65,7 @@ class AsyncRegistration(AsyncEndpoint):
             registration_token_hash=registration_token.hash,
         )
         more = self._management(client, registration_token)
-        if metadata.method in _SECRET_METHODS:
-            secret = mint_token("client_secret", self._tenant_id).token
-            await store.client_secrets.add(
-                tenant_id=self._tenant_id,
-                client_uuid=client.id,
-                secret_hash=hash_client_secret(secret),
-            )
-            more |= {"client_secret": secret, "client_secret_expires_at": 0}
+        more |= await self._secret(store, client, metadata)
         return await self._described(store, client, more, status=201)
 
     async def _manage(
@@ -97,14 +92,35 @@ class AsyncRegistration(AsyncEndpoint):
                 registration_token_hash=token.hash,
             )
             return Answer(status=204, headers=NO_STORE)
+        more = self._management(client, token)
         if request.method == "PUT":
-            metadata = self._metadata(request)
+            document = request.document()
+            if document.get("client_id") != client_id:
+                message = "client_id must be that of the client"
+                raise ProtocolError("invalid_client_metadata", message)
+            metadata = read_metadata(document, self._settings)
             client = await replace_client(store, client, metadata, source="dynamic")
-        return await self._described(store, client, self._management(client, token))
+            more |= await self._secret(store, client, metadata)
+        return await self._described(store, client, more)
 
-    def _metadata(self, request: Request) -> Metadata:
-        allowed = self._settings.registration_grant_types
-        return read_metadata(request.document(), allowed)
+    async def _secret(
+        self, store: AsyncStore, client: Client, metadata: Metadata
+    ) -> dict[str, JsonValue]:
+        """Create a secret for a client that needs one and has none."""
+        if (
+            metadata.method not in _SECRET_METHODS
+            or await store.client_secrets.list_live(
+                tenant_id=self._tenant_id, client_id=client.client_id
+            )
+        ):
+            return {}
+        secret = mint_token("client_secret", self._tenant_id).token
+        await store.client_secrets.add(
+            tenant_id=self._tenant_id,
+            client_uuid=client.id,
+            secret_hash=hash_client_secret(secret),
+        )
+        return {"client_secret": secret, "client_secret_expires_at": 0}
 
     def _check_allowed(self, request: Request) -> None:
         if request.method != "POST":
@@ -142,7 +158,12 @@ class AsyncRegistration(AsyncEndpoint):
         registration = await store.client_registrations.get(
             tenant_id=self._tenant_id, client_uuid=client.id
         )
-        body = {**metadata_of(client, registration), **more}
+        body = {
+            **metadata_of(client, registration),
+            "subject_type": "public",
+            "id_token_signed_response_alg": self._settings.signing_alg,
+            **more,
+        }
         return Answer(status=status, headers=NO_STORE, body=body)
 
 

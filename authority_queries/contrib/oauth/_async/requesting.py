@@ -41,7 +41,9 @@ class AsyncPushedRequests(AsyncEndpoint):
             message = "a pushed request has no request_uri"
             raise ProtocolError("invalid_request", message)
         client = presenter.client
-        asked = await check_request(store, client, parameters, self._context.now())
+        asked = await check_request(
+            store, self._context, client, parameters, self._context.now()
+        )
         if not is_registered(client, asked.redirect_uri):
             message = "redirect_uri is not registered"
             raise ProtocolError("invalid_request", message)
@@ -68,10 +70,9 @@ class AsyncDeviceAuthorization(AsyncEndpoint):
 
     async def _answer(self, store: AsyncStore, request: Request) -> Answer:
         parameters = Parameters(request.parameters)
-        presenter = await self._authentication.present(store, request, parameters)
+        presenter, known = await self._present_with_scopes(store, request, parameters)
         requested = parameters.words("scope") or []
-        known = await store.scopes.resolve(tenant_id=self._tenant_id, names=requested)
-        check_scopes(presenter.client, requested, (each.name for each in known))
+        check_scopes(presenter.client, requested, known)
         minted = mint_token("device_code", self._tenant_id)
         user_code = mint_user_code()
         created = await store.device_authorizations.create(
@@ -99,6 +100,11 @@ class AsyncDeviceAuthorization(AsyncEndpoint):
         return Answer(headers=NO_STORE, body=body)
 
 
+def is_pushed(reference: str) -> bool:
+    """Return whether a request_uri is of a pushed request (RFC 9126 section 2.2)."""
+    return reference.startswith("urn:ietf:params:oauth:request_uri:")
+
+
 async def redeem_pushed(
     store: AsyncStore, client: Client, reference: str
 ) -> Parameters:
@@ -122,13 +128,18 @@ async def redeem_pushed(
 
 
 def _stored(parameters: Parameters, presenter: Presenter) -> dict[str, JsonValue]:
-    """Return the parameters to store: with the proven client and key, no secret."""
+    """Return the parameters to store: with the proven client and key, no secret.
+
+    Raises ProtocolError if dpop_jkt names another key (RFC 9449 section 10.1).
+    """
     kept = {
         name: value
         for name, value in parameters.items().items()
         if name not in _AUTHENTICATION
     }
     kept["client_id"] = presenter.client.client_id
-    if presenter.jkt is not None:
-        kept["dpop_jkt"] = presenter.jkt
+    jkt = presenter.jkt
+    if jkt is not None and kept.setdefault("dpop_jkt", jkt) != jkt:
+        message = "dpop_jkt is not of the key of the proof"
+        raise ProtocolError("invalid_dpop_proof", message)
     return kept

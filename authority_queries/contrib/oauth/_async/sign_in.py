@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Address, IPv6Address
 
-from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint
+from authority_queries.contrib.oauth._async.endpoint import AsyncPart
 from authority_queries.contrib.oauth.sign_ins import Passed, Refused, unseal_passed
 from authority_queries.credentials import (
     hash_password,
@@ -17,8 +17,20 @@ from authority_queries.secrets import mint_token, parse_token
 _Address = IPv4Address | IPv6Address
 
 
-class AsyncSignIn(AsyncEndpoint):
+class AsyncSignIn(AsyncPart):
     """Checks what a person shows, each check reserved before it is made."""
+
+    async def check(
+        self, username: str, password: str, address: _Address, *, code: str = ""
+    ) -> Passed | Refused:
+        """Check a password, and the code of a person who has a second factor.
+
+        For a form that has both. `check_password` and `check_code` ask one by one.
+        """
+        shown = await self.check_password(username, password, address)
+        if isinstance(shown, Refused) or not shown.factors:
+            return shown
+        return await self.check_code(shown, code, address) if code else Refused()
 
     async def check_password(
         self, username: str, password: str, address: _Address

@@ -2,6 +2,7 @@
 
 from authority_queries.contrib.oauth._async.grants import AsyncGrants
 from authority_queries.contrib.oauth.answers import Answer, ProtocolError
+from authority_queries.contrib.oauth.registrations import DPOP
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.repositories._async.store import AsyncStore
 
@@ -10,18 +11,20 @@ class AsyncTokenEndpoint(AsyncGrants):
     """Authenticates the client, and answers its grant."""
 
     async def _answer(self, store: AsyncStore, request: Request) -> Answer:
-        if request.method != "POST":
-            message = "the request must be a POST"
-            raise ProtocolError("invalid_request", message)
         parameters = Parameters(request.parameters)
+        if parameters.get("grant_type") == "client_credentials":
+            presenter, known = await self._present_with_scopes(
+                store, request, parameters
+            )
+            return await self.issue_to_client(store, presenter, parameters, known)
         presenter = await self._authentication.present(store, request, parameters)
+        if presenter.jkt is None and DPOP in presenter.client.requirements:
+            raise ProtocolError("invalid_dpop_proof", "a DPoP proof is missing")
         match parameters.require("grant_type"):
             case "authorization_code":
                 grant = self.redeem_code
             case "refresh_token":
                 grant = self.refresh
-            case "client_credentials":
-                grant = self.issue_to_client
             case "urn:ietf:params:oauth:grant-type:device_code":
                 grant = self.redeem_device_code
             case "urn:ietf:params:oauth:grant-type:token-exchange":

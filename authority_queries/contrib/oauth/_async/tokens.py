@@ -1,16 +1,19 @@
 """Introspection, revocation and userinfo."""
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import ClassVar
 
 from authority_queries.contrib.oauth._async.endpoint import AsyncEndpoint
 from authority_queries.contrib.oauth.answers import NO_STORE, Answer, ProtocolError
+from authority_queries.contrib.oauth.challenges import challenged, without_token
 from authority_queries.contrib.oauth.introspection import introspected, may_introspect
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.engine.json_types import JsonValue
 from authority_queries.records import VerifiedToken
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories.values import is_confirmed
+from authority_queries.secrets import TokenString
 
 
 class AsyncIntrospection(AsyncEndpoint):
@@ -18,22 +21,36 @@ class AsyncIntrospection(AsyncEndpoint):
 
     async def _answer(self, store: AsyncStore, request: Request) -> Answer:
         parameters = Parameters(request.parameters)
-        presenter = await self._authentication.present(store, request, parameters)
+        presented = self._read(parameters.get("token") or "")
+
+        async def find_first() -> VerifiedToken | None:
+            return await self._find(store, presented[:1])
+
+        presenter, found = await self._authentication.present_and(
+            store, request, parameters, find_first
+        )
         if not presenter.is_authenticated:
             message = "a public client cannot introspect"
             raise ProtocolError("invalid_client", message)
-        found = await self.find(store, parameters.require("token"))
+        parameters.require("token")
+        if found is None:
+            found = await self._find(store, presented[1:])
         if found is None or not may_introspect(presenter.client, found):
             return Answer(headers=NO_STORE, body={"active": False})
         return Answer(headers=NO_STORE, body=introspected(found, self._settings.issuer))
 
     async def find(self, store: AsyncStore, token: str) -> VerifiedToken | None:
         """Return the live access or refresh token with this string, or None."""
-        for presented in self._read(token):
+        return await self._find(store, self._read(token))
+
+    async def _find(
+        self, store: AsyncStore, presented: Sequence[TokenString]
+    ) -> VerifiedToken | None:
+        for each in presented:
             found = await store.tokens.verify(
                 tenant_id=self._tenant_id,
-                token_hash=presented.hash,
-                type="access" if presented.kind == "access" else "refresh",
+                token_hash=each.hash,
+                type="access" if each.kind == "access" else "refresh",
             )
             if found is not None:
                 return found
@@ -59,45 +76,76 @@ class AsyncRevocation(AsyncEndpoint):
 class AsyncUserinfo(AsyncEndpoint):
     """Returns the claims of the user of a token (OpenID Connect Core section 5.3)."""
 
+    _methods: ClassVar[Sequence[str]] = ("GET", "POST")
+
     async def _answer(self, store: AsyncStore, request: Request) -> Answer:
-        token = await self.verify(store, request)
-        if "openid" not in token.scopes or token.user_id is None:
-            raise _challenge("insufficient_scope", "the scope openid is missing")
-        user = await store.users.get_by_id(
-            tenant_id=self._tenant_id, user_id=token.user_id
-        )
+        if request.method == "POST":
+            request = _with_posted_token(request)
+        token = await self.verify(store, request, "openid")
+        user = None
+        if token.user_id is not None:
+            user = await store.users.get_by_id(
+                tenant_id=self._tenant_id, user_id=token.user_id
+            )
         if user is None:
-            raise _challenge("invalid_token", "the token is not valid")
+            raise challenged(ProtocolError("invalid_token", "the token has no user"))
         claims: Mapping[str, JsonValue] = self._settings.claims(user, token.scopes)
         return Answer(headers=NO_STORE, body={**claims, "sub": user.subject_id})
 
-    async def verify(self, store: AsyncStore, request: Request) -> VerifiedToken:
-        """Return the live token of the request. Raises ProtocolError.
+    async def verify(
+        self,
+        store: AsyncStore,
+        request: Request,
+        *scopes: str,
+        resource: str | None = None,
+    ) -> VerifiedToken:
+        """Return the live token of the request, with these scopes for this resource.
 
-        A bound token must come with its DPoP proof or its certificate.
+        A bound token must come with its DPoP proof or its certificate. Raises
+        ProtocolError.
         """
         presented = request.bearer()
         if presented is None:
-            raise _challenge("invalid_token", "a token is missing")
+            raise without_token()
         scheme, string = presented
-        live = None
+        is_dpop = scheme == "dpop"
+        try:
+            live = await self._confirmed(store, request, string, is_dpop=is_dpop)
+            if live is None or (resource and resource not in live.resources):
+                raise ProtocolError("invalid_token", "the token is not valid")
+            if not set(scopes) <= set(live.scopes):
+                raise ProtocolError("insufficient_scope", "a scope is missing")
+        except ProtocolError as error:
+            members = {}
+            if error.error == "insufficient_scope":
+                members["scope"] = " ".join(scopes)
+            raise challenged(error, is_dpop=is_dpop, members=members) from None
+        return live
+
+    async def _confirmed(
+        self, store: AsyncStore, request: Request, string: str, *, is_dpop: bool
+    ) -> VerifiedToken | None:
+        """Return a live token whose key the request proves, or None."""
+        live = jkt = None
         for parsed in self._read(string)[:1]:
             if parsed.kind == "access":
                 live = await store.tokens.verify(
                     tenant_id=self._tenant_id, token_hash=parsed.hash, type="access"
                 )
-        jkt = None
-        if scheme == "dpop":
+        if live is None:
+            return None
+        if is_dpop:
             jkt = await self._authentication.prove(store, request, access_token=string)
+            if jkt is None:
+                return None
         thumbprint = request.certificate_thumbprint
-        if live is None or not is_confirmed(live, jkt=jkt, x5t_s256=thumbprint):
-            raise _challenge("invalid_token", "the token is not valid")
-        return live
+        return live if is_confirmed(live, jkt=jkt, x5t_s256=thumbprint) else None
 
 
-def _challenge(
-    code: Literal["invalid_token", "insufficient_scope"], description: str
-) -> ProtocolError:
-    """Return a refusal with its challenge (RFC 6750 section 3)."""
-    challenge = f'Bearer error="{code}", error_description="{description}"'
-    return ProtocolError(code, description, headers={"www-authenticate": challenge})
+def _with_posted_token(request: Request) -> Request:
+    """Return a form's token as a header (RFC 6750 section 2.2)."""
+    token = Parameters(request.parameters).get("access_token")
+    if token is None:
+        return request
+    header = ("authorization", f"Bearer {token}")
+    return replace(request, headers=[*request.headers, header])

@@ -4,11 +4,15 @@
 from uuid import UUID
 
 from authority_queries.contrib.oauth._sync.authorization_checks import check_request
-from authority_queries.contrib.oauth._sync.endpoint import Endpoint, malformed
+from authority_queries.contrib.oauth._sync.endpoint import (
+    REFUSALS,
+    Part,
+    refusal_of,
+)
 from authority_queries.contrib.oauth._sync.metadata_documents import (
     MetadataDocuments,
 )
-from authority_queries.contrib.oauth._sync.requesting import redeem_pushed
+from authority_queries.contrib.oauth._sync.requesting import is_pushed, redeem_pushed
 from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.contrib.oauth.authorization_requests import (
     AskConsent,
@@ -21,19 +25,15 @@ from authority_queries.contrib.oauth.authorization_requests import (
 from authority_queries.contrib.oauth.context import Context
 from authority_queries.contrib.oauth.decisions import ErrorPage, Redirect
 from authority_queries.contrib.oauth.outcomes import AUTHORIZATION, ERROR_PAGES
+from authority_queries.contrib.oauth.registrations import PUSHED
 from authority_queries.contrib.oauth.requests import Parameters, Request
-from authority_queries.errors import (
-    InvalidArgumentError,
-    InvalidValueError,
-    TenantInactiveError,
-)
 from authority_queries.records import Client, CodeIssuance, LiveSession
 from authority_queries.repositories._sync.store import Store
 from authority_queries.secrets import mint_token
 from authority_queries.service._sync.authority import Authority
 
 
-class Authorization(Endpoint):
+class Authorization(Part):
     """Reads requests, and decides what the browser sees next."""
 
     def __init__(
@@ -56,13 +56,8 @@ class Authorization(Endpoint):
             self._documents.ensure(parameters.get("client_id"))
             with self._authority.tenant(self._tenant_id, autocommit=True) as store:
                 return self._begin(store, parameters)
-        except ProtocolError as error:
-            return ErrorPage(error=error.error, description=error.description)
-        except TenantInactiveError:
-            return ErrorPage(error="invalid_client", description="not active")
-        except (InvalidArgumentError, InvalidValueError) as error:
-            refused = malformed(error)
-            return ErrorPage(error=refused.error, description=refused.description)
+        except REFUSALS as error:
+            return ErrorPage.of(refusal_of(error))
 
     def decide(
         self,
@@ -82,15 +77,10 @@ class Authorization(Endpoint):
         try:
             with self._authority.tenant(self._tenant_id, autocommit=True) as store:
                 return self._decide(store, request, session, is_consented)
-        except TenantInactiveError:
-            return ErrorPage(error="invalid_client", description="not active")
         except ProtocolError as error:
-            return request.refusal(
-                self._settings.issuer, error.error, error.description
-            )
-        except (InvalidArgumentError, InvalidValueError) as error:
-            refused = malformed(error)
-            return ErrorPage(error=refused.error, description=refused.description)
+            return self._sent(request, error)
+        except REFUSALS as error:
+            return ErrorPage.of(refusal_of(error))
 
     def consent(self, request: AuthorizationRequest, user_id: UUID) -> None:
         """Store that a user, who has signed in, allows what the request asks for."""
@@ -106,8 +96,7 @@ class Authorization(Endpoint):
 
     def deny(self, request: AuthorizationRequest) -> Redirect:
         """Return the redirect that tells the client that the person said no."""
-        issuer = self._settings.issuer
-        return request.refusal(issuer, "access_denied", "the person said no")
+        return self._sent(request, ProtocolError("access_denied", "the person said no"))
 
     def _begin(
         self, store: Store, parameters: Parameters
@@ -119,8 +108,10 @@ class Authorization(Endpoint):
         if client is None or not client.enabled:
             raise ProtocolError("invalid_client", "the client is unknown")
         reference = parameters.get("request_uri")
-        if reference is not None:
+        if reference is not None and is_pushed(reference):
             parameters = redeem_pushed(store, client, reference)
+        elif PUSHED in client.requirements:
+            raise ProtocolError("invalid_request", "the request must be pushed")
         addressed = read_address(parameters, client, self._context.now())
         if not is_registered(client, addressed.redirect_uri):
             # The database compares it too, but only when a code is issued.
@@ -128,12 +119,11 @@ class Authorization(Endpoint):
                 error="invalid_request", description="redirect_uri is not registered"
             )
         try:
-            return check_request(store, client, parameters, addressed.received_at)
-        except ProtocolError as error:
-            refused = error
-        except (InvalidArgumentError, InvalidValueError) as error:
-            refused = malformed(error)
-        return self._refusal(store, client, addressed, refused)
+            return check_request(
+                store, self._context, client, parameters, addressed.received_at
+            )
+        except REFUSALS as error:
+            return self._refusal(store, client, addressed, refusal_of(error))
 
     def _refusal(
         self,
@@ -151,9 +141,8 @@ class Authorization(Endpoint):
             tenant_id=self._tenant_id, client_uuid=client.id
         )
         if registration is not None and registration.source != "manual":
-            return ErrorPage(error=refused.error, description=refused.description)
-        issuer = self._settings.issuer
-        return addressed.refusal(issuer, refused.error, refused.description)
+            return ErrorPage.of(refused)
+        return self._sent(addressed, refused)
 
     def _decide(
         self,
@@ -170,8 +159,14 @@ class Authorization(Endpoint):
         if session is None:
             if "none" in request.prompts:
                 raise ProtocolError("login_required", "nobody has signed in")
-            return SignIn(request=request, client=client, acr_values=request.acr_values)
-        if "consent" in request.prompts and not is_consented:
+            return SignIn(request=request, client=client)
+        if request.hinted_subject_id not in {None, session.subject_id}:
+            is_new = session.authenticated_at >= request.received_at
+            if is_new or "none" in request.prompts:
+                raise ProtocolError("login_required", "another person has signed in")
+            return SignIn(request=request, client=client, is_again=True)
+        is_asked = "consent" in request.prompts and not request.has_aged(session)
+        if is_asked and not is_consented:
             return AskConsent(request=request, client=client)
         code = mint_token("authorization_code", self._tenant_id)
         issuance = self._issue(store, request, session, code.hash)
@@ -185,20 +180,20 @@ class Authorization(Endpoint):
         outcome = issuance.outcome
         error = AUTHORIZATION[outcome]
         assert error is not None  # noqa: S101 -- only "issued" has none
-        description = outcome.replace("_", " ")
+        refused = ProtocolError(error, outcome.replace("_", " "))
         if outcome in ERROR_PAGES:
-            return ErrorPage(error=error, description=description)
+            return ErrorPage.of(refused)
         if "none" not in request.prompts:
             if outcome == "consent_required":
                 return AskConsent(request=request, client=client)
             if outcome in {"login_required", "unmet_authentication_requirements"}:
-                return SignIn(
-                    request=request,
-                    client=client,
-                    acr_values=request.acr_values,
-                    is_again=True,
-                )
-        return request.refusal(self._settings.issuer, error, description)
+                return SignIn(request=request, client=client, is_again=True)
+        return self._sent(request, refused)
+
+    def _sent(self, request: AuthorizationRequest, refused: ProtocolError) -> Redirect:
+        """Return the redirect that sends a refusal to the client."""
+        issuer = self._settings.issuer
+        return request.refusal(issuer, refused.error, refused.description)
 
     def _issue(
         self,

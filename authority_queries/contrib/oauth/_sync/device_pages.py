@@ -4,7 +4,7 @@
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
-from authority_queries.contrib.oauth._sync.endpoint import Endpoint
+from authority_queries.contrib.oauth._sync.endpoint import Part
 from authority_queries.errors import InvalidArgumentError
 from authority_queries.records import (
     DeviceApprovalOutcome,
@@ -21,7 +21,7 @@ _PAIR_LIMIT: Final = 20
 _TENANT_LIMIT: Final = 200
 
 
-class DevicePages(Endpoint):
+class DevicePages(Part):
     """Looks up a typed user code, and approves or denies its device.
 
     Show the person the client and the scopes of `find` before `approve`, and who began

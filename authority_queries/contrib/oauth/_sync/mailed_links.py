@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 from uuid import UUID
 
-from authority_queries.contrib.oauth._sync.endpoint import Endpoint
+from authority_queries.contrib.oauth._sync.endpoint import Part
 from authority_queries.contrib.oauth.mailed_links import MailedLink
 from authority_queries.contrib.oauth.sign_ins import Refused
 from authority_queries.credentials import hash_password
@@ -27,7 +27,7 @@ _RESET_LIFETIME: Final = timedelta(minutes=30)
 _RESEND_AFTER: Final = timedelta(minutes=2)
 
 
-class MailedLinks(Endpoint):
+class MailedLinks(Part):
     """Mints links to mail, and does what a person who has one may do.
 
     A link is a token of 256 random bits, stored as its hash, used once. Show a form

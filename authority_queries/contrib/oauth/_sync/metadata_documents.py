@@ -14,7 +14,7 @@ from authority_queries.contrib.oauth._sync.registering import (
 )
 from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.contrib.oauth.context import Context
-from authority_queries.contrib.oauth.fetching import Fetch
+from authority_queries.contrib.oauth.fetching import Sender
 from authority_queries.contrib.oauth.registrations import Metadata, read_metadata
 from authority_queries.errors import ConcurrencyConflictError, DuplicateError
 from authority_queries.records import Client
@@ -28,20 +28,19 @@ _SECRETS: Final = frozenset({"client_secret_basic", "client_secret_post"})
 class MetadataDocuments:
     """Fetches the document of a client that is new, or whose document has expired."""
 
-    def __init__(
-        self, authority: Authority, context: Context, fetch: Fetch | None
-    ) -> None:
+    def __init__(self, authority: Authority, context: Context, sender: Sender) -> None:
         self._authority = authority
         self._context = context
         self._tenant_id = context.tenant_id
-        self._fetch = fetch
+        self._sender = sender
 
     def ensure(self, client_id: str | None) -> None:
         """Store the client of this URL, if it is one. Raises ProtocolError.
 
         The fetch happens outside a transaction.
         """
-        if self._fetch is None or client_id is None or not _is_document(client_id):
+        is_allowed = self._context.settings.metadata_documents
+        if not is_allowed or client_id is None or not _is_document(client_id):
             return
         with self._authority.tenant(self._tenant_id, autocommit=True) as store:
             client = store.clients.get_by_client_id(
@@ -53,13 +52,13 @@ class MetadataDocuments:
         ):
             return
         try:
-            fetched = self._fetch(client_id)
+            fetched = self._sender.fetch(client_id)
         except OSError:
             message = "the client's metadata document cannot be fetched"
             raise ProtocolError("invalid_client", message) from None
         metadata = read_metadata(
             {"token_endpoint_auth_method": "none", **fetched.document},
-            self._context.settings.registration_grant_types,
+            self._context.settings,
         )
         if (
             fetched.document.get("client_id") != client_id

@@ -8,11 +8,13 @@ from uuid import UUID
 from authority_queries.contrib.oauth._sync.authentication import Authentication
 from authority_queries.contrib.oauth._sync.authorization import Authorization
 from authority_queries.contrib.oauth._sync.device_pages import DevicePages
+from authority_queries.contrib.oauth._sync.key_fetching import ClientKeys
 from authority_queries.contrib.oauth._sync.logout import Logout
 from authority_queries.contrib.oauth._sync.mailed_links import MailedLinks
 from authority_queries.contrib.oauth._sync.metadata_documents import (
     MetadataDocuments,
 )
+from authority_queries.contrib.oauth._sync.outgoing import Outgoing
 from authority_queries.contrib.oauth._sync.registration import Registration
 from authority_queries.contrib.oauth._sync.requesting import (
     DeviceAuthorization,
@@ -26,15 +28,19 @@ from authority_queries.contrib.oauth._sync.tokens import (
     Userinfo,
 )
 from authority_queries.contrib.oauth.answers import Answer
-from authority_queries.contrib.oauth.context import KEY_LIFETIME, Context
-from authority_queries.contrib.oauth.fetching import Fetch
+from authority_queries.contrib.oauth.client_keys import KeysMissingError
+from authority_queries.contrib.oauth.context import KEY_LIFETIME, Context, Presenter
+from authority_queries.contrib.oauth.fetching import Sender
 from authority_queries.contrib.oauth.metadata import discovery
+from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.contrib.oauth.settings import ProviderSettings
 from authority_queries.engine.calls import Entered
+from authority_queries.engine.refusals import wrong_type
 from authority_queries.records import LiveSession
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.actors import Actor
 from authority_queries.secrets.key_pairs import mint_signing_key
+from authority_queries.secrets.signing_keys import SigningKey
 from authority_queries.service._sync.authority import Authority
 
 _AHEAD: Final = timedelta(days=1)
@@ -46,8 +52,8 @@ class Provider:
 
     `token`, `introspection`, `revocation`, `userinfo`, `pushed_requests`, `devices` and
     `registration` have `answer(request)`. `authorization`, `sign_in`, `mailed_links`,
-    `device_pages` and `logout` decide what a browser sees. With `fetch` a client_id may
-    be the URL of a metadata document.
+    `device_pages` and `logout` decide what a browser sees. `sender` sends requests to
+    URLs that clients chose, by default an Outgoing.
     """
 
     def __init__(
@@ -56,26 +62,30 @@ class Provider:
         tenant_id: UUID,
         settings: ProviderSettings,
         *,
-        fetch: Fetch | None = None,
+        sender: Sender | None = None,
     ) -> None:
+        if not isinstance(authority, Authority):
+            raise wrong_type("authority", "an open Authority", authority)
+        if not isinstance(tenant_id, UUID):
+            raise wrong_type("tenant_id", "a UUID", tenant_id)
         self._authority = authority
         self._context = context = Context(tenant_id, settings)
-        self._has_fetch = fetch is not None
+        sender = Outgoing() if sender is None else sender
         self.settings = settings
         self.tenant_id = tenant_id
-        self.authentication = Authentication(context)
-        self.authorization = Authorization(
-            authority, context, MetadataDocuments(authority, context, fetch)
-        )
-        self.token = TokenEndpoint(authority, context)
-        self.introspection = Introspection(authority, context)
-        self.revocation = Revocation(authority, context)
-        self.userinfo = Userinfo(authority, context)
-        self.pushed_requests = PushedRequests(authority, context)
-        self.devices = DeviceAuthorization(authority, context)
+        keys = ClientKeys(sender)
+        self.authentication = own = Authentication(context, keys)
+        documents = MetadataDocuments(authority, context, sender)
+        self.authorization = Authorization(authority, context, documents)
+        self.token = TokenEndpoint(authority, context, own)
+        self.introspection = Introspection(authority, context, own)
+        self.revocation = Revocation(authority, context, own)
+        self.userinfo = Userinfo(authority, context, own)
+        self.pushed_requests = PushedRequests(authority, context, own)
+        self.devices = DeviceAuthorization(authority, context, own)
         self.device_pages = DevicePages(authority, context)
-        self.registration = Registration(authority, context)
-        self.logout = Logout(authority, context)
+        self.registration = Registration(authority, context, own)
+        self.logout = Logout(authority, context, sender)
         self.sign_in = SignIn(authority, context)
         self.mailed_links = MailedLinks(authority, context)
 
@@ -84,6 +94,20 @@ class Provider:
         if cookie is None:
             return None
         return self._authority.verify_session(cookie, tenant_id=self.tenant_id)
+
+    def present(self, request: Request) -> Presenter:
+        """Return the client of a request, for endpoints of your own.
+
+        Raises ProtocolError.
+        """
+        authentication, parameters = self.authentication, Parameters(request.parameters)
+        try:
+            with self.unit() as store:
+                return authentication.present(store, request, parameters)
+        except KeysMissingError as missing:
+            authentication.keys.fetch(missing)
+        with self.unit() as store:
+            return authentication.present(store, request, parameters)
 
     def unit(self, *, actor: Actor | None = None) -> Entered[Store]:
         """Open a unit of work of this tenant, in autocommit."""
@@ -94,10 +118,7 @@ class Provider:
         with self._authority.tenant(self.tenant_id, autocommit=True) as store:
             page = store.scopes.list(tenant_id=self.tenant_id, page_size=1000)
         names = [scope.name for scope in page.items]
-        document = {
-            **discovery(self.settings, names),
-            "client_id_metadata_document_supported": self._has_fetch,
-        }
+        document = discovery(self.settings, names)
         headers = {"cache-control": f"public, max-age={_CACHE}"}
         return Answer(headers=headers, body=document)
 
@@ -107,6 +128,11 @@ class Provider:
             found = store.signing_keys.get_jwks(tenant_id=self.tenant_id)
         headers = {"cache-control": f"public, max-age={_CACHE}"}
         return Answer(headers=headers, body=found.document)
+
+    def signing_key(self) -> SigningKey:
+        """Return the key that signs now. Raises ConfigurationError."""
+        with self._authority.tenant(self.tenant_id, autocommit=True) as store:
+            return self.token.signing_key(store)
 
     def rotate_keys(self, *, publish_ahead: timedelta = _AHEAD) -> None:
         """Publish the next signing key, and rotate when it is due.

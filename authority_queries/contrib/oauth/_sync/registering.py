@@ -37,6 +37,7 @@ def create_client(
         grant_types=metadata.grant_types,
         response_types=metadata.response_types,
         permissions=metadata.permissions,
+        requirements=metadata.requirements,
         json_web_key_set=metadata.jwks,
         jwks_uri=metadata.jwks_uri,
         metadata_valid_until=valid_until,
@@ -56,7 +57,8 @@ def replace_client(
 ) -> Client:
     """Replace the metadata of a client (RFC 7592 section 2.2).
 
-    Raises ProtocolError, ConcurrencyConflictError.
+    A client cannot give up a requirement, which may be an operator's. Raises
+    ProtocolError, ConcurrencyConflictError.
     """
     if metadata.client_type != client.client_type:
         message = "token_endpoint_auth_method cannot change the client's type"
@@ -81,7 +83,7 @@ def replace_client(
         grant_types=metadata.grant_types,
         response_types=metadata.response_types,
         permissions=metadata.permissions,
-        requirements=client.requirements,
+        requirements=sorted({*client.requirements, *metadata.requirements}),
         settings=client.settings,
         properties=client.properties,
         json_web_key_set=metadata.jwks,

@@ -2,6 +2,7 @@
 """Dynamic registration of clients (RFC 7591), and its management (RFC 7592)."""
 
 import hmac
+from collections.abc import Sequence
 from typing import ClassVar
 from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
@@ -37,6 +38,7 @@ class Registration(Endpoint):
     """Registers clients. Whoever manages a client presents its registration token."""
 
     _autocommit: ClassVar[bool] = False
+    _methods: ClassVar[Sequence[str]] = ("GET", "POST", "PUT", "DELETE")
 
     def _answer(self, store: Store, request: Request) -> Answer:
         root = self._settings.url(self._settings.endpoints.registration)
@@ -53,7 +55,7 @@ class Registration(Endpoint):
 
     def _register(self, store: Store, request: Request) -> Answer:
         self._check_allowed(request)
-        metadata = self._metadata(request)
+        metadata = read_metadata(request.document(), self._settings)
         registration_token = mint_token("registration", self._tenant_id)
         client = create_client(
             store, self._tenant_id, str(uuid4()), metadata, source="dynamic"
@@ -64,14 +66,7 @@ class Registration(Endpoint):
             registration_token_hash=registration_token.hash,
         )
         more = self._management(client, registration_token)
-        if metadata.method in _SECRET_METHODS:
-            secret = mint_token("client_secret", self._tenant_id).token
-            store.client_secrets.add(
-                tenant_id=self._tenant_id,
-                client_uuid=client.id,
-                secret_hash=hash_client_secret(secret),
-            )
-            more |= {"client_secret": secret, "client_secret_expires_at": 0}
+        more |= self._secret(store, client, metadata)
         return self._described(store, client, more, status=201)
 
     def _manage(self, store: Store, request: Request, client_id: str) -> Answer:
@@ -96,14 +91,32 @@ class Registration(Endpoint):
                 registration_token_hash=token.hash,
             )
             return Answer(status=204, headers=NO_STORE)
+        more = self._management(client, token)
         if request.method == "PUT":
-            metadata = self._metadata(request)
+            document = request.document()
+            if document.get("client_id") != client_id:
+                message = "client_id must be that of the client"
+                raise ProtocolError("invalid_client_metadata", message)
+            metadata = read_metadata(document, self._settings)
             client = replace_client(store, client, metadata, source="dynamic")
-        return self._described(store, client, self._management(client, token))
+            more |= self._secret(store, client, metadata)
+        return self._described(store, client, more)
 
-    def _metadata(self, request: Request) -> Metadata:
-        allowed = self._settings.registration_grant_types
-        return read_metadata(request.document(), allowed)
+    def _secret(
+        self, store: Store, client: Client, metadata: Metadata
+    ) -> dict[str, JsonValue]:
+        """Create a secret for a client that needs one and has none."""
+        if metadata.method not in _SECRET_METHODS or store.client_secrets.list_live(
+            tenant_id=self._tenant_id, client_id=client.client_id
+        ):
+            return {}
+        secret = mint_token("client_secret", self._tenant_id).token
+        store.client_secrets.add(
+            tenant_id=self._tenant_id,
+            client_uuid=client.id,
+            secret_hash=hash_client_secret(secret),
+        )
+        return {"client_secret": secret, "client_secret_expires_at": 0}
 
     def _check_allowed(self, request: Request) -> None:
         if request.method != "POST":
@@ -141,7 +154,12 @@ class Registration(Endpoint):
         registration = store.client_registrations.get(
             tenant_id=self._tenant_id, client_uuid=client.id
         )
-        body = {**metadata_of(client, registration), **more}
+        body = {
+            **metadata_of(client, registration),
+            "subject_type": "public",
+            "id_token_signed_response_alg": self._settings.signing_alg,
+            **more,
+        }
         return Answer(status=status, headers=NO_STORE, body=body)
 
 

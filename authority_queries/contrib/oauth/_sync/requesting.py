@@ -42,7 +42,9 @@ class PushedRequests(Endpoint):
             message = "a pushed request has no request_uri"
             raise ProtocolError("invalid_request", message)
         client = presenter.client
-        asked = check_request(store, client, parameters, self._context.now())
+        asked = check_request(
+            store, self._context, client, parameters, self._context.now()
+        )
         if not is_registered(client, asked.redirect_uri):
             message = "redirect_uri is not registered"
             raise ProtocolError("invalid_request", message)
@@ -69,10 +71,9 @@ class DeviceAuthorization(Endpoint):
 
     def _answer(self, store: Store, request: Request) -> Answer:
         parameters = Parameters(request.parameters)
-        presenter = self._authentication.present(store, request, parameters)
+        presenter, known = self._present_with_scopes(store, request, parameters)
         requested = parameters.words("scope") or []
-        known = store.scopes.resolve(tenant_id=self._tenant_id, names=requested)
-        check_scopes(presenter.client, requested, (each.name for each in known))
+        check_scopes(presenter.client, requested, known)
         minted = mint_token("device_code", self._tenant_id)
         user_code = mint_user_code()
         created = store.device_authorizations.create(
@@ -100,6 +101,11 @@ class DeviceAuthorization(Endpoint):
         return Answer(headers=NO_STORE, body=body)
 
 
+def is_pushed(reference: str) -> bool:
+    """Return whether a request_uri is of a pushed request (RFC 9126 section 2.2)."""
+    return reference.startswith("urn:ietf:params:oauth:request_uri:")
+
+
 def redeem_pushed(store: Store, client: Client, reference: str) -> Parameters:
     """Return the parameters of a request_uri, and use it up. Raises ProtocolError."""
     try:
@@ -121,13 +127,18 @@ def redeem_pushed(store: Store, client: Client, reference: str) -> Parameters:
 
 
 def _stored(parameters: Parameters, presenter: Presenter) -> dict[str, JsonValue]:
-    """Return the parameters to store: with the proven client and key, no secret."""
+    """Return the parameters to store: with the proven client and key, no secret.
+
+    Raises ProtocolError if dpop_jkt names another key (RFC 9449 section 10.1).
+    """
     kept = {
         name: value
         for name, value in parameters.items().items()
         if name not in _AUTHENTICATION
     }
     kept["client_id"] = presenter.client.client_id
-    if presenter.jkt is not None:
-        kept["dpop_jkt"] = presenter.jkt
+    jkt = presenter.jkt
+    if jkt is not None and kept.setdefault("dpop_jkt", jkt) != jkt:
+        message = "dpop_jkt is not of the key of the proof"
+        raise ProtocolError("invalid_dpop_proof", message)
     return kept

@@ -3,7 +3,7 @@
 
 from ipaddress import IPv4Address, IPv6Address
 
-from authority_queries.contrib.oauth._sync.endpoint import Endpoint
+from authority_queries.contrib.oauth._sync.endpoint import Part
 from authority_queries.contrib.oauth.sign_ins import Passed, Refused, unseal_passed
 from authority_queries.credentials import (
     hash_password,
@@ -18,8 +18,20 @@ from authority_queries.secrets import mint_token, parse_token
 _Address = IPv4Address | IPv6Address
 
 
-class SignIn(Endpoint):
+class SignIn(Part):
     """Checks what a person shows, each check reserved before it is made."""
+
+    def check(
+        self, username: str, password: str, address: _Address, *, code: str = ""
+    ) -> Passed | Refused:
+        """Check a password, and the code of a person who has a second factor.
+
+        For a form that has both. `check_password` and `check_code` ask one by one.
+        """
+        shown = self.check_password(username, password, address)
+        if isinstance(shown, Refused) or not shown.factors:
+            return shown
+        return self.check_code(shown, code, address) if code else Refused()
 
     def check_password(
         self, username: str, password: str, address: _Address

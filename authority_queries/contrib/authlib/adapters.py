@@ -1,0 +1,220 @@
+"""Grants of Authlib on models of the store, for the hooks of an application.
+
+    class CodeGrant(StoredCodes):
+        ...  # the application's own hooks
+
+    server.register_grant(issuer.bind(CodeGrant), [CodeChallenge(required=True)])
+
+Authlib's grants read, check, save and delete in this order. Here the reading decides
+nothing. `Issuer.save_token` redeems in one statement, and no answer is sent unless it
+does. Deleting has then happened.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import timedelta
+from typing import ClassVar
+from uuid import UUID
+
+from authlib.oauth2.rfc6749 import (
+    AccessDeniedError,
+    ClientMixin,
+    OAuth2Request,
+    TokenMixin,
+)
+from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, RefreshTokenGrant
+from authlib.oauth2.rfc8628 import (
+    AuthorizationPendingError,
+    DeviceCodeGrant,
+    ExpiredTokenError,
+    SlowDownError,
+)
+
+from authority_queries.contrib.authlib.authenticating import METHODS
+from authority_queries.contrib.authlib.clients import Client
+from authority_queries.contrib.authlib.issuer import Issuer
+from authority_queries.contrib.authlib.models import (
+    EndUser,
+    StoredDevice,
+    StoredToken,
+    User,
+    user_id_of,
+    words,
+)
+from authority_queries.contrib.authlib.requests import refused, translated
+from authority_queries.contrib.authlib.strings import read_strings
+from authority_queries.contrib.oauth import AuthorizationRequest, ErrorPage
+from authority_queries.contrib.oauth.outcomes import AUTHORIZATION, ERROR_PAGES
+from authority_queries.errors import ConfigurationError
+from authority_queries.records import CodeIssuance
+from authority_queries.secrets import mint_token
+
+
+class StoredCodes(AuthorizationCodeGrant):
+    """Authlib's AuthorizationCodeGrant with codes of the store.
+
+    `grant_user` is an `EndUser`, whose session ends the tokens too, or a `User`. By
+    passing it, the application states that the person has consented.
+    """
+
+    TOKEN_ENDPOINT_AUTH_METHODS: Collection[str] = METHODS
+    issuer: ClassVar[Issuer]
+
+    def generate_authorization_code(self) -> str:
+        """Return a new code of the store."""
+        return mint_token("authorization_code", self.issuer.provider.tenant_id).token
+
+    def save_authorization_code(self, code: str, request: OAuth2Request) -> None:
+        """Issue the code, and store the consent. Raises OAuth2Error."""
+        asked = self.issuer.begin(request)
+        asked = replace(asked, scopes=words(request.scope))
+        digest = self.issuer.generated(code, "authorization_code").hash
+        with translated():
+            issuance = self._issue(asked, digest)
+            if issuance.outcome == "consent_required":
+                user_id = _user_id(request.user)
+                self.issuer.provider.authorization.consent(asked, user_id)
+                issuance = self._issue(asked, digest)
+        outcome = issuance.outcome
+        error = AUTHORIZATION[outcome]
+        if error is None:
+            return
+        description = outcome.replace("_", " ")
+        if outcome in ERROR_PAGES:
+            raise refused(ErrorPage(error=error, description=description))
+        settings = self.issuer.provider.settings
+        raise refused(asked.refusal(settings.issuer, error, description))
+
+    def query_authorization_code(
+        self, code: str, client: ClientMixin
+    ) -> StoredToken | None:
+        """Return a code of the client, dead or alive, or None.
+
+        A code that was redeemed before must reach the database, which ends its family.
+        """
+        found = self.issuer.find_token(code, "authorization_code")
+        return found if found is not None and found.check_client(client) else None
+
+    def authenticate_user(self, authorization_code: StoredToken) -> User | None:
+        """Return the user of the code."""
+        return self.issuer.find_user(authorization_code.record.user_id)
+
+    def delete_authorization_code(self, authorization_code: StoredToken) -> None:
+        """Do nothing. `save_token` has redeemed the code."""
+
+    def _issue(self, asked: AuthorizationRequest, digest: bytes) -> CodeIssuance:
+        user, settings = self.request.user, self.issuer.provider.settings
+        own = user if isinstance(user, User) else None
+        max_age = None if asked.max_age is None else timedelta(seconds=asked.max_age)
+        with self.issuer.provider.unit() as store:
+            return store.grants.issue_code(
+                tenant_id=self.issuer.provider.tenant_id,
+                token_hash=digest,
+                client_id=asked.client_id,
+                user_id=_user_id(user),
+                session_id=user.session.id if isinstance(user, EndUser) else None,
+                authenticated_at=None if own is None else own.authenticated_at,
+                acr=None if own is None else own.acr,
+                amr=None if own is None else own.amr,
+                scopes=asked.scopes,
+                resources=asked.resources,
+                authorization_details=asked.authorization_details,
+                redirect_uri=asked.redirect_uri,
+                code_challenge=asked.code_challenge,
+                nonce=asked.nonce,
+                cnf_jkt=asked.dpop_jkt,
+                max_age=max_age,
+                acr_values=asked.acr_values,
+                requested_at=asked.received_at,
+                lifetime=settings.code_lifetime,
+                family_lifetime=settings.family_lifetime,
+            )
+
+
+class StoredRefreshTokens(RefreshTokenGrant):
+    """Authlib's RefreshTokenGrant with refresh tokens of the store.
+
+    Each refresh issues a new one. A subclass with INCLUDE_NEW_REFRESH_TOKEN = False
+    keeps the old one, which the database allows to confidential clients, and to tokens
+    that are bound to a key (RFC 9700 section 4.14.2).
+    """
+
+    TOKEN_ENDPOINT_AUTH_METHODS: Collection[str] = METHODS
+    INCLUDE_NEW_REFRESH_TOKEN = True
+    issuer: ClassVar[Issuer]
+
+    def authenticate_refresh_token(  # type: ignore[override]  # the stub has no None
+        self, refresh_token: str
+    ) -> StoredToken | None:
+        """Return a refresh token, dead or alive, or None. The database judges it."""
+        return self.issuer.find_token(refresh_token, "refresh")
+
+    def authenticate_user(self, refresh_token: StoredToken) -> User | None:
+        """Return the user of the token."""
+        return self.issuer.find_user(refresh_token.record.user_id)
+
+    def revoke_old_credential(self, refresh_token: TokenMixin) -> None:
+        """Do nothing. `save_token` has used the token up."""
+
+
+class StoredDevices(DeviceCodeGrant):
+    """Authlib's DeviceCodeGrant with device codes of the store."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS: Collection[str] = METHODS
+    issuer: ClassVar[Issuer]
+
+    def authenticate_token_endpoint_client(self) -> Client:
+        """Authenticate the client, which the database counts the poll for."""
+        client = super().authenticate_token_endpoint_client()
+        self.request.client = client
+        assert isinstance(client, Client)  # noqa: S101 -- of query_client
+        return client
+
+    def query_device_credential(self, device_code: str) -> StoredDevice | None:
+        """Count the poll, and return its answer. None: the code is not the client's."""
+        issuer, provider = self.issuer, self.issuer.provider
+        found = next(
+            read_strings(provider, device_code, "device_code", of_application=False),
+            None,
+        )
+        if found is None:
+            return None
+        with translated():
+            presenter = issuer.present(self.request)
+        client_id = presenter.client.client_id
+        with translated(), provider.unit() as store:
+            poll = store.device_authorizations.poll(
+                tenant_id=provider.tenant_id,
+                device_code_hash=found.hash,
+                client_id=client_id,
+                cnf_jkt=presenter.jkt,
+            )
+            if poll.outcome == "invalid":
+                return None
+            code = store.tokens.get_by_hash(
+                tenant_id=provider.tenant_id, token_hash=found.hash
+            )
+        return StoredDevice(found, client_id, poll.outcome, code)
+
+    def validate_device_credential(self, credential: StoredDevice) -> User | None:
+        """Return the user who approved. Raises OAuth2Error."""
+        match credential.outcome:
+            case "approved":
+                code = credential.code
+                return self.issuer.find_user(None if code is None else code.user_id)
+            case "access_denied":
+                raise AccessDeniedError
+            case "expired_token":
+                raise ExpiredTokenError
+            case "slow_down":
+                raise SlowDownError
+            case _:
+                raise AuthorizationPendingError
+
+
+def _user_id(user: object) -> UUID:
+    found = user_id_of(user)
+    if found is None:
+        message = f"grant_user must be an EndUser or a User, not {type(user).__name__}"
+        raise ConfigurationError(message)
+    return found

@@ -1,0 +1,75 @@
+"""Members of client metadata that a stranger wrote. Null counts as omitted.
+
+Each function raises ProtocolError for a value of another type.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from authority_queries.contrib.oauth.answers import ProtocolError
+from authority_queries.contrib.oauth.jose import is_public_key_set
+from authority_queries.contrib.oauth.registered_uris import is_public_uri
+from authority_queries.engine.json_types import JsonObject
+
+# Control characters, ends of lines, and those that change the direction of a text.
+_UNPRINTABLE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def read_text(document: JsonObject, name: str) -> str | None:
+    """Return a text, or None."""
+    value = document.get(name)
+    if value is not None and not isinstance(value, str):
+        raise invalid(name)
+    return value
+
+
+def read_name(document: JsonObject) -> str:
+    """Return the name of a client, which pages show."""
+    name = read_text(document, "client_name") or ""
+    if _UNPRINTABLE.search(name):
+        raise invalid("client_name")
+    return name
+
+
+def read_public_uri(document: JsonObject, name: str) -> str | None:
+    """Return a URI that this server may request, or None."""
+    uri = read_text(document, name)
+    if uri is not None and not is_public_uri(uri):
+        raise invalid(name)
+    return uri
+
+
+def read_flag(document: JsonObject, name: str) -> bool:
+    """Return a truth value, or False."""
+    value = document.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise invalid(name)
+    return value is True
+
+
+def read_texts(document: JsonObject, name: str) -> Sequence[str]:
+    """Return a list of texts, perhaps empty."""
+    values = document.get(name)
+    if values is None:
+        return []
+    if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
+        raise invalid(name)
+    return [str(value) for value in values]
+
+
+def read_key_set(document: JsonObject) -> JsonObject | None:
+    """Return the keys of a client, which must be public, or None."""
+    keys = document.get("jwks")
+    if keys is None:
+        return None
+    if not isinstance(keys, dict) or not is_public_key_set(keys):
+        raise invalid("jwks")
+    return keys
+
+
+def invalid(name: str) -> ProtocolError:
+    """Return the refusal of a member."""
+    return ProtocolError("invalid_client_metadata", f"{name} is not valid")

@@ -1,0 +1,1 @@
+"""A web application, an API and a device that use the issuer of openid_provider."""
