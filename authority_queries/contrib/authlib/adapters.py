@@ -149,6 +149,16 @@ class StoredRefreshTokens(RefreshTokenGrant):
         """Return a refresh token, dead or alive, or None. The database judges it."""
         return self.issuer.find_token(refresh_token, "refresh")
 
+    def issue_token(
+        self, user: User, refresh_token: TokenMixin
+    ) -> dict[str, str | int]:
+        """Generate the token, with a refresh token whatever the server's settings."""
+        token = super().issue_token(user, refresh_token)
+        if self.INCLUDE_NEW_REFRESH_TOKEN and "refresh_token" not in token:
+            minted = mint_token("refresh", self.issuer.provider.tenant_id)
+            token["refresh_token"] = minted.token
+        return token
+
     def authenticate_user(self, refresh_token: StoredToken) -> User | None:
         """Return the user of the token."""
         return self.issuer.find_user(refresh_token.record.user_id)

@@ -12,7 +12,7 @@ from authlib.oauth2.rfc6750 import InvalidTokenError
 
 from authority_queries.contrib.authlib.clients import Unit
 from authority_queries.contrib.authlib.issuer import Issuer
-from authority_queries.contrib.authlib.models import LiveToken
+from authority_queries.contrib.authlib.models import LiveToken, User
 from authority_queries.contrib.authlib.requests import read_document, translated
 from authority_queries.contrib.oauth._sync.authentication import prove_key
 from authority_queries.records import VerifiedToken
@@ -69,7 +69,8 @@ class BearerTokenValidator(_BearerTokenValidator):
         )
         if live is None:
             return None
-        return LiveToken(self._unit(live.tenant_id), live, token_string)
+        to_user = getattr(self._verifier, "to_user", User)
+        return LiveToken(self._unit(live.tenant_id), live, token_string, to_user)
 
     def _unit(self, tenant_id: UUID) -> Unit | None:
         if isinstance(self._verifier, Authority):
