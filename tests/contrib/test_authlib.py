@@ -36,7 +36,7 @@ from tests.contrib.flows import (
 pytestmark = pytest.mark.one_version
 
 PAGE: Final = (Path(__file__).parents[2] / "docs" / "authlib.md").read_text()
-SERVER, DJANGO, API = re.findall(
+SERVER, DJANGO, API, CHANGE = re.findall(
     r"(?<=^```py\n)(.*?)(?=^```)", PAGE, re.DOTALL | re.MULTILINE
 )
 (TEMPLATE,) = re.findall(

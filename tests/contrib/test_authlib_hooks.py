@@ -36,7 +36,7 @@ from authority_queries.records import Client as ClientRecord
 from authority_queries.records import User as UserRecord
 from authority_queries.testing import SampleTenant
 from tests.contrib.flows import CALLBACK, CHALLENGE, VERIFIER, basic
-from tests.contrib.test_authlib import client_of, error, query_of
+from tests.contrib.test_authlib import CHANGE, client_of, error, query_of
 from tests.contrib.test_authlib import tokens as texts
 
 pytestmark = pytest.mark.one_version
@@ -202,6 +202,34 @@ def test_of_eight_redemptions_at_once_one_succeeds(
     assert sorted(statuses) == [200] + [400] * 7
 
 
+def test_the_page_changes_a_server(
+    issuer: Issuer, authority_tenant: SampleTenant
+) -> None:
+    names: dict[str, Any] = {"__name__": __name__}
+    exec(compile(CHANGE, "docs/authlib.md", "exec"), names)  # noqa: S102 -- our own page
+    flask = Flask(__name__)
+    server: Any = AuthorizationServer(flask, issuer.query_client, issuer.save_token)
+    names["change"](server, issuer)
+    flask.post("/token")(server.create_token_response)
+    users = {
+        name: authority_tenant.user(name, email=f"{name}@b.example", email_verified=ok)
+        for name, ok in (("eve", False), ("bob", True))
+    }
+
+    @flask.post("/authorize")
+    def authorize_page() -> Any:
+        user = User(users[request.form["user"]])
+        grant = server.get_consent_grant(end_user=user)
+        return server.create_authorization_response(grant=grant, grant_user=user)
+
+    browser = client_of(flask)
+    code = query_of(authorize(browser, user="eve"))["code"]
+    assert error(redeem(browser, code)) == "invalid_grant"
+    first = tokens(redeem(browser, query_of(authorize(browser, user="bob"))["code"]))
+    assert first["id_token"]
+    assert "refresh_token" not in first  # by the settings of the server
+
+
 def test_a_code_needs_pkce_and_a_user(serve: Callable[..., FlaskClient]) -> None:
     browser = serve()
     plain = query_of(authorize(browser, code_challenge_method="plain"))
@@ -276,6 +304,12 @@ def test_a_grant_of_the_application_issues_a_family(
         "web",
         "profile",
     )
+    authority_tenant.client("other", secret="s3cret")
+    other = dict([basic("other", "s3cret")])
+    theirs = {"token": first["refresh_token"]}
+    answer = browser.post("/introspection", data=theirs, headers=other)
+    assert tokens(answer) == {"active": False}  # nobody else needs it
+    assert tokens(ask("/introspection", **theirs))["active"]
     assert tokens(ask("/revocation", token=first["refresh_token"])) == {}
     assert tokens(ask("/introspection", token=first["access_token"])) == {
         "active": False

@@ -15,12 +15,14 @@ import tempfile
 import textwrap
 from collections import Counter
 from pathlib import Path
+from typing import TypeAlias
 from xml.etree import ElementTree
 
+Grants: TypeAlias = dict[str, tuple[str, ...]]
 HERE = Path(__file__).parent
 # Grants and endpoints that get models of the store, and the methods that were for
 # models of SQLAlchemy or of dictionaries.
-GRANTS = {
+GRANTS: Grants = {
     "RefreshTokenGrant": (
         "authenticate_refresh_token",
         "authenticate_user",
@@ -29,10 +31,15 @@ GRANTS = {
     "IntrospectionEndpoint": ("query_token",),
     "RevocationEndpoint": ("query_token", "revoke_token"),
 }
+OF_DJANGO: Grants = {
+    "CodeGrantMixin": ("save_authorization_code",),
+    "BearerTokenValidator": (),
+}
 # A client authenticates by the method that it is registered for, at every endpoint.
 _REGISTERED = [
     (r'(?<="token_endpoint_auth_method": ")client_secret_post', "client_secret_basic")
 ]
+SUITES = ["tests/flask/test_oauth2", "tests/django/test_oauth2"]
 COLUMNS = ("passed", "forbidden", "not applicable", "skipped", "failed")
 REASONS = {
     "forbidden": [
@@ -97,10 +104,16 @@ def adapt(tests: Path) -> None:
         (flask / name).write_text(text)
     for path in [*flask.glob("test_*.py"), *flask.glob("rfc9068/test_*.py")]:
         dots = "." * (len(path.relative_to(flask).parts))
-        path.write_text(adapted(path.read_text(), f"{dots}models"))
+        path.write_text(adapted(path.read_text(), f"{dots}models", GRANTS))
+    django = tests / "django" / "test_oauth2"
+    (django / "flask_models.py").write_text(models)
+    shutil.copy(HERE / "django_models.py", django / "models.py")
+    shutil.copy(HERE / "django_conftest.py", django / "conftest.py")
+    for path in django.glob("test_*.py"):
+        path.write_text(adapted(path.read_text(), ".models", GRANTS | OF_DJANGO))
 
 
-def adapted(text: str, models: str) -> str:
+def adapted(text: str, models: str, grants: Grants) -> str:
     """Return a test file that takes grants with models of the store."""
     text = re.sub(r"from authlib\.integrations\.sqla_oauth2", f"from {models}", text)
     lines = text.splitlines()
@@ -109,12 +122,12 @@ def adapted(text: str, models: str) -> str:
             "authlib"
         ):
             for name in node.names:
-                if name.name in GRANTS:
+                if name.name in grants:
                     lines[node.lineno - 1] = lines[node.lineno - 1].replace(
                         str(node.module), models
                     )
         if isinstance(node, ast.ClassDef):
-            for method in _replaced(node):
+            for method in _replaced(node, grants):
                 for number in range(method.lineno - 1, method.end_lineno or 0):
                     lines[number] = ""
                 lines[method.lineno - 1] = " " * method.col_offset + "pass"
@@ -131,11 +144,11 @@ def _method(text: str, name: str) -> str:
     raise LookupError(name)
 
 
-def _replaced(node: ast.ClassDef) -> list[ast.FunctionDef]:
+def _replaced(node: ast.ClassDef, grants: Grants) -> list[ast.FunctionDef]:
     names = {
         name
         for base in node.bases
-        for grant, methods in GRANTS.items()
+        for grant, methods in grants.items()
         if isinstance(base, ast.Name) and base.id.lstrip("_") == grant
         for name in methods
     }
@@ -157,7 +170,7 @@ def count(report: Path) -> bool:
             outcome = reason_of(test)
             if outcome == "failed":
                 unexpected.append(test)
-        found.setdefault(name.replace(".test_oauth2", ""), Counter())[outcome] += 1
+        found.setdefault(name.replace(".test_oauth2.", "."), Counter())[outcome] += 1
     total = sum(found.values(), Counter[str]())
     for name, counts in [*sorted(found.items()), ("all", total)]:
         print("|", name, "|", " | ".join(str(counts[each]) for each in COLUMNS), "|")
@@ -184,7 +197,7 @@ def main() -> int:
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         command += [
             f"--junit-xml={report}",
-            *(arguments or ["tests/flask/test_oauth2"]),
+            *(arguments or SUITES),
         ]
         subprocess.run(command, cwd=copy, check=False)
         return 0 if count(report) else 1
