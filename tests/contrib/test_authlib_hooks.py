@@ -9,6 +9,7 @@ from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import BaseGrant, TokenEndpointMixin, TokenMixin
 from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oauth2.rfc9207 import IssuerParameter
 from authlib.oidc.core import UserInfo
 from flask import Flask, request
 from flask.testing import FlaskClient
@@ -35,7 +36,7 @@ from authority_queries.errors import ConfigurationError
 from authority_queries.records import Client as ClientRecord
 from authority_queries.records import User as UserRecord
 from authority_queries.testing import SampleTenant
-from tests.contrib.flows import CALLBACK, CHALLENGE, VERIFIER, basic
+from tests.contrib.flows import CALLBACK, CHALLENGE, ISSUER, VERIFIER, basic
 from tests.contrib.test_authlib import CHANGE, client_of, error, query_of
 from tests.contrib.test_authlib import tokens as texts
 
@@ -81,6 +82,7 @@ class Identity(OpenIDCode):
 
 
 seen: list[str] = []
+adopted: list[Any] = []
 
 
 @pytest.fixture
@@ -96,6 +98,7 @@ def serve(issuer: Issuer, ann: UserRecord) -> Callable[..., FlaskClient]:
         flask.config.update(OAUTH2_REFRESH_TOKEN_GENERATOR=True, **config)
         server: Any = AuthorizationServer(flask, issuer.query_client, issuer.save_token)
         issuer.adopt(server)
+        adopted.append(server)
         extensions = [CodeChallenge(required=True), Identity(issuer)]
         server.register_grant(issuer.bind(CodeGrant), extensions)
         for grant in (*(refreshing or [RefreshGrant]), StoredDevices, PartnerGrant):
@@ -332,6 +335,33 @@ def test_what_would_never_be_called_is_refused(issuer: Issuer) -> None:
         with pytest.raises(ConfigurationError, match="would never be called"):
             issuer.bind(kind)
     assert issuer.bind(CodeGrant) is not CodeGrant
+
+
+def test_answers_have_one_iss(
+    serve: Callable[..., FlaskClient], issuer: Issuer, ann: UserRecord
+) -> None:
+    browser = serve()
+    for more in ({}, {"user": ""}, {"scope": "nonsense"}, {"code_challenge": ""}):
+        assert query_of(authorize(browser, **more))["iss"] == ISSUER
+    extension: Any = IssuerParameter()
+    extension.get_issuer = lambda: ISSUER
+    server: Any = adopted[-1]
+    server.register_extension(extension)
+    for more in ({}, {"user": ""}):
+        assert query_of(authorize(browser, **more))["iss"] == ISSUER  # once
+
+
+def test_extensions_that_would_answer_twice_are_refused(
+    issuer: Issuer, provider: Provider
+) -> None:
+    flask = Flask(__name__)
+    server: Any = AuthorizationServer(flask, issuer.query_client, issuer.save_token)
+    grant = issuer.bind(AuthorizationCodeGrant)(object(), server)
+    with pytest.raises(ConfigurationError, match="delete OpenIDCode"):
+        OpenIDCode(issuer)(grant)  # type: ignore[no-untyped-call]  # of types-Authlib
+    server.register_extension(IssuerParameter())
+    with pytest.raises(ConfigurationError, match="delete IssuerParameter"):
+        grant.validate_authorization_request()
 
 
 def test_generators_of_the_application_are_refused_or_used(

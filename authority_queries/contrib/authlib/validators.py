@@ -69,7 +69,8 @@ class BearerTokenValidator(_BearerTokenValidator):
         )
         if live is None:
             return None
-        to_user = getattr(self._verifier, "to_user", User)
+        known = self._verifier
+        to_user = known.to_user if isinstance(known, Issuer) else User
         return LiveToken(self._unit(live.tenant_id), live, token_string, to_user)
 
     def _unit(self, tenant_id: UUID) -> Unit | None:
