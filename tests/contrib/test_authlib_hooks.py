@@ -9,6 +9,7 @@ from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import BaseGrant, TokenEndpointMixin, TokenMixin
 from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator
 from authlib.oauth2.rfc9207 import IssuerParameter
 from authlib.oidc.core import UserInfo
 from flask import Flask, request
@@ -30,6 +31,7 @@ from authority_queries.contrib.authlib import (
     StoredRefreshTokens,
     StoredToken,
     User,
+    register,
 )
 from authority_queries.contrib.oauth import Provider
 from authority_queries.errors import ConfigurationError
@@ -356,9 +358,10 @@ def test_extensions_that_would_answer_twice_are_refused(
 ) -> None:
     flask = Flask(__name__)
     server: Any = AuthorizationServer(flask, issuer.query_client, issuer.save_token)
-    grant = issuer.bind(AuthorizationCodeGrant)(object(), server)
+    request_: Any = object()
+    grant = issuer.bind(AuthorizationCodeGrant)(request_, server)
     with pytest.raises(ConfigurationError, match="delete OpenIDCode"):
-        OpenIDCode(issuer)(grant)  # type: ignore[no-untyped-call]  # of types-Authlib
+        OpenIDCode(issuer)(grant)
     server.register_extension(IssuerParameter())
     with pytest.raises(ConfigurationError, match="delete IssuerParameter"):
         grant.validate_authorization_request()
@@ -373,6 +376,16 @@ def test_generators_of_the_application_are_refused_or_used(
     config = {"OAUTH2_ACCESS_TOKEN_GENERATOR": generate}
     with pytest.raises(ConfigurationError, match="access_token_generator must not"):
         serve(**config)
+    flask = Flask(__name__)
+    server: Any = AuthorizationServer(flask, issuer.query_client, issuer.save_token)
+    register(server, issuer)  # with Authlib's own generator
+    server.register_token_generator(
+        "default", JWTBearerTokenGenerator("https://a.example")
+    )
+    with pytest.raises(ConfigurationError, match="the generator of default must not"):
+        register(server, issuer)
+    with pytest.raises(ConfigurationError, match="the generator of default must not"):
+        issuer.adopt(server)
     issuer.strings_of_application = True
     browser = serve(**config)
     token = tokens(post(browser, "/token", grant_type="urn:example:partner"))

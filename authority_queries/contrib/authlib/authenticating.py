@@ -89,12 +89,14 @@ class ClientAuthentication:
         given = self.read(request)
         provider = self.provider
         with provider.unit() as store:
-            return Presenter(
+            presenter = Presenter(
                 client=client.record,
                 is_authenticated=request.auth_method != "none",
                 jkt=provider.authentication.prove(store, given),
                 x5t_s256=given.certificate_thumbprint,
             )
+        self._presenters[request] = presenter  # a proof is accepted once
+        return presenter
 
     def _authenticator(
         self, method: str
