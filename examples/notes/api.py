@@ -12,8 +12,7 @@ from authority_queries.records import VerifiedToken
 SCOPES = ("notes.read", "notes.write")
 FIRST_NOTE = "Only a token with the scope notes.read reads this note."
 # A table in production. Users of two tenants share no key.
-_NOTES: defaultdict[tuple[UUID, UUID | None], list[str]]
-_NOTES = defaultdict(lambda: [FIRST_NOTE])
+_NOTES = defaultdict[tuple[UUID, UUID | None], list[str]](lambda: [FIRST_NOTE])
 _Text: TypeAlias = Annotated[str, Body(embed=True, min_length=1, max_length=500)]
 
 

@@ -1,18 +1,31 @@
 """Notices of sign-outs at the issuer (OpenID Connect Back-Channel Logout 1.0)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from authlib.integrations.starlette_client import StarletteOAuth2App
 from joserfc import jwt
 from joserfc.errors import InvalidClaimError, InvalidKeyIdError, MissingClaimError
-from joserfc.jwk import KeySet
+from joserfc.jwk import KeySet, KeySetSerialization
 
 _EVENT = "http://schemas.openid.net/event/backchannel-logout"
 _SKEW = 30  # seconds
 
 
-async def read_notice(client: StarletteOAuth2App, token: str) -> Mapping[str, Any]:
+class Issuer(Protocol):
+    """What is used of Authlib's StarletteOAuth2App."""
+
+    client_id: str
+
+    async def load_server_metadata(self) -> Mapping[str, Any]:
+        """Return the metadata, which it fetches once."""
+        ...
+
+    async def fetch_jwk_set(self, *, force: bool = False) -> KeySetSerialization:
+        """Return the keys, with `force` new ones."""
+        ...
+
+
+async def read_notice(client: Issuer, token: str) -> Mapping[str, Any]:
     """Return the claims of a logout token, checked as section 2.6 requires.
 
     Raises JoseError. Authlib checks ID tokens, but not logout tokens.
@@ -39,7 +52,7 @@ async def read_notice(client: StarletteOAuth2App, token: str) -> Mapping[str, An
 
 
 async def _verified(
-    client: StarletteOAuth2App, token: str, *, is_new: bool = False
+    client: Issuer, token: str, *, is_new: bool = False
 ) -> Mapping[str, Any]:
     metadata = await client.load_server_metadata()
     keys = KeySet.import_key_set(await client.fetch_jwk_set(force=is_new))

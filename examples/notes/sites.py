@@ -33,7 +33,8 @@ def make_site(
     host: str, issuer: str, resource: str, secret: str, sessions: Sessions
 ) -> Site:
     """Return the site. Authlib finds the endpoints when the first person signs in."""
-    client = OAuth(update_token=sessions.renew).register(
+    oauth: Any = OAuth(update_token=sessions.renew)
+    client = oauth.register(
         "issuer",
         client_id=CLIENT_ID,
         client_secret=secret,

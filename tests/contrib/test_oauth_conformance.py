@@ -405,6 +405,8 @@ BAD_METADATA: dict[str, dict[str, object]] = {
     "another algorithm": {"id_token_signed_response_alg": "HS256"},
     "no signature": {"id_token_signed_response_alg": "none"},
     "pairwise subjects": {"subject_type": "pairwise"},
+    "a list for a text": {"subject_type": []},
+    "an object for a text": {"id_token_signed_response_alg": {}},
     "encryption": {"id_token_encrypted_response_alg": "RSA-OAEP"},
     "signed userinfo": {"userinfo_signed_response_alg": "ES256"},
     "signed requests": {"request_object_signing_alg": "ES256"},

@@ -176,7 +176,7 @@ def test_a_registration_serves_once_its_user_and_its_browser(
         {"verifies_user": False},
         {"user_handle": b"another user"},
         {"backup_eligible": False},
-        {"credential_id": secrets.token_bytes(32)},
+        {"credential_id": bytes(32)},
         {"sign_count": -1},
     ],
     ids=str,

@@ -45,7 +45,9 @@ def asked(
         }[request.url.rpartition("/")[2]]
         exporter.clear()
         answer = endpoint.answer(replace(request, headers=[basic("reports", secret)]))
-        return answer, [span.name for span in exporter.get_finished_spans()]
+        trips = [span.name for span in exporter.get_finished_spans()]
+        # The example, if a test in this process serves it, delivers notices meanwhile.
+        return answer, [each for each in trips if each != "logout_notices.claim"]
 
     start_telemetry(tracers, MeterProvider())
     try:

@@ -19,10 +19,12 @@ from tests.model.strategies import (
     MICROSECOND,
     NOTHING,
     SECOND,
+    Pick,
     extents,
     indexes,
     is_served,
     lifetimes,
+    picks,
     step,
 )
 
@@ -36,9 +38,12 @@ class SessionRules(GrantRules):
     def cookie(self) -> bytes:
         return hashlib.sha256(f"cookie {self.number()}".encode()).digest()
 
-    def session(self, back: int) -> Session:
-        """Return a session, the newest first."""
-        return self.model.sessions[-1 - back % len(self.model.sessions)]
+    def session(self, pick: Pick) -> Session:
+        """Return a session, the newest first. A live choice is in use, if any is."""
+        sessions = self.model.sessions
+        in_use = [each for each in sessions if each.is_in_use(self.model.now)]
+        choice = (pick.live and in_use) or sessions
+        return choice[-1 - pick.back % len(choice)]
 
     @is_served
     @step(
@@ -92,10 +97,10 @@ class SessionRules(GrantRules):
         assert given.expires_at == begun.ends
 
     @has_session
-    @step(back=indexes)
-    def verify_session(self, back: int) -> None:
+    @step(pick=picks)
+    def verify_session(self, pick: Pick) -> None:
         """Verify as a server that knows only the cookie."""
-        session = self.session(back)
+        session = self.session(pick)
         found = session_queries.verify(
             self.service.outside, tenant_id=self.tenant_id, cookie_hash=session.cookie
         )
@@ -112,7 +117,7 @@ class SessionRules(GrantRules):
     @is_served
     @has_session
     @step(
-        back=indexes,
+        pick=picks,
         client=indexes,
         extent=extents,
         offline=st.booleans(),
@@ -123,7 +128,7 @@ class SessionRules(GrantRules):
     def issue_code_in_session(
         self,
         *,
-        back: int,
+        pick: Pick,
         client: int,
         extent: Extent,
         offline: bool,
@@ -131,7 +136,7 @@ class SessionRules(GrantRules):
         max_age: timedelta | None,
         acr_values: tuple[str, ...] | None,
     ) -> None:
-        session, whom = self.session(back), self.any(self.model.clients, client)
+        session, whom = self.session(pick), self.any(self.model.clients, client)
         who, asked = session.user, extent | (OFFLINE if offline else frozenset())
         if whom.asks_consent:
             self.agree_to(who, whom, asked)
@@ -188,9 +193,9 @@ class SessionRules(GrantRules):
 
     @is_served
     @has_session
-    @step(back=indexes, acr=classes)
-    def step_up(self, back: int, acr: str | None) -> None:
-        session, cookie = self.session(back), self.cookie()
+    @step(pick=picks, acr=classes)
+    def step_up(self, pick: Pick, acr: str | None) -> None:
+        session, cookie = self.session(pick), self.cookie()
         given = self.service.call(
             lambda s: s.sessions.step_up(
                 tenant_id=self.tenant_id,
@@ -212,9 +217,9 @@ class SessionRules(GrantRules):
 
     @is_served
     @has_session
-    @step(back=indexes)
-    def end_session(self, back: int) -> None:
-        session = self.session(back)
+    @step(pick=picks)
+    def end_session(self, pick: Pick) -> None:
+        session = self.session(pick)
         ended = self.service.call(
             lambda s: s.sessions.end(
                 tenant_id=self.tenant_id, session_id=session.id, reason="signed_out"
@@ -225,9 +230,9 @@ class SessionRules(GrantRules):
 
     @is_served
     @has_session
-    @step(back=indexes, keeps=st.booleans())
-    def end_all_sessions(self, back: int, *, keeps: bool) -> None:
-        session = self.session(back)
+    @step(pick=picks, keeps=st.booleans())
+    def end_all_sessions(self, pick: Pick, *, keeps: bool) -> None:
+        session = self.session(pick)
         ended = self.service.call(
             lambda s: s.sessions.end_all(
                 tenant_id=self.tenant_id,
@@ -248,10 +253,10 @@ class SessionRules(GrantRules):
             each.ended = True
 
     @has_session
-    @step(back=indexes, idles=st.booleans(), before=st.booleans())
-    def wait_for_session(self, back: int, *, idles: bool, before: bool) -> None:
+    @step(pick=picks, idles=st.booleans(), before=st.booleans())
+    def wait_for_session(self, pick: Pick, *, idles: bool, before: bool) -> None:
         """Go to the very moment at which a session is over, or to just before it."""
-        session = self.session(back)
+        session = self.session(pick)
         moment: datetime = session.used + session.idle if idles else session.ends
         if moment - MICROSECOND >= self.model.now:
             self.wait(moment - self.model.now - (MICROSECOND if before else NOTHING))

@@ -5,8 +5,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.internal.conjecture.engine import ConjectureRunner
+from hypothesis.internal.conjecture.providers import HypothesisProvider
 from hypothesis.stateful import run_state_machine_as_test
 
 from authority_queries.testing import Clock
@@ -16,7 +17,9 @@ from tests.model.tenant_life import Life
 from tests.stores import Logins
 
 STEPS_OF_A_LIFE = 40
-STEPS = 2800
+STEPS = 2000
+# With this seed the steps reach all outcomes and deaths. `make model` takes others.
+SEED = 11
 MIN_STEPS = STEPS
 OUTCOMES = {
     "access token pruned",
@@ -80,13 +83,9 @@ DEATHS = {
     "user_inactive",
     "user_signed_out",
 }
-# Short runs reach them once or not at all. tests/repositories has a test of each, in
-# test_token_verification.py.
-RARE = {"service_account_signed_out", "session_ended"}
-MANY_STEPS = 20_000
 
 
-def _nothing(_runner: ConjectureRunner, _life: object) -> None: ...
+def _nothing(*_arguments: object, **_options: object) -> None: ...
 
 
 @pytest.fixture
@@ -105,14 +104,20 @@ def test_the_store_agrees_with_a_model_of_the_rfcs(
 ) -> None:
     # Five of six lives would be the sixth one with a part of it repeated.
     monkeypatch.setattr(ConjectureRunner, "generate_mutations_from", _nothing)
+    # Hypothesis takes some numbers from modules that earlier tests imported. Then one
+    # seed would run other steps in another worker.
+    monkeypatch.setattr(HypothesisProvider, "_maybe_draw_constant", _nothing)
     wanted = pytestconfig.getoption("model_steps")
     journal = Journal()
+
+    def life() -> Life:
+        return Life(service, clock, journal)
+
     run_state_machine_as_test(
-        lambda: Life(service, clock, journal),  # type: ignore[arg-type]  # a function that makes one will do
+        life if wanted else seed(SEED)(life),  # type: ignore[arg-type]  # a function that makes one will do
         settings=settings(
             max_examples=(wanted or STEPS) // STEPS_OF_A_LIFE,
             stateful_step_count=STEPS_OF_A_LIFE,
-            derandomize=wanted is None,
             database=None,
             deadline=None,
             report_multiple_bugs=False,
@@ -123,6 +128,4 @@ def test_the_store_agrees_with_a_model_of_the_rfcs(
     figures.extend(journal.lines())
     if journal.steps.total() >= MIN_STEPS:
         assert journal.outcomes.keys() >= OUTCOMES
-        assert journal.deaths.keys() >= DEATHS - RARE
-    if journal.steps.total() >= MANY_STEPS:
-        assert journal.deaths.keys() >= RARE
+        assert journal.deaths.keys() >= DEATHS

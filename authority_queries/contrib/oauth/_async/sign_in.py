@@ -1,11 +1,10 @@
 """Signing in: password, second factor, session."""
 
-from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 
 from authority_queries.contrib.oauth._async.endpoint import AsyncPart
-from authority_queries.contrib.oauth.hashing import hashed_async
 from authority_queries.contrib.oauth.sign_ins import Passed, Refused, unseal_passed
+from authority_queries.contrib.oauth.slow_hashes import compute_async
 from authority_queries.credentials import (
     hash_password,
     password_needs_rehash,
@@ -54,13 +53,11 @@ class AsyncSignIn(AsyncPart):
             user = await store.users.get_by_username(
                 tenant_id=self._tenant_id, username=username
             )
-            is_right = await hashed_async(
-                partial(
-                    verify_password,
-                    None if user is None else user.password_hash,
-                    password,
-                    imported=self._settings.imported_password_hash,
-                )
+            is_right = await compute_async(
+                verify_password,
+                None if user is None else user.password_hash,
+                password,
+                imported=self._settings.imported_password_hash,
             )
             if user is None or not is_right or user.status != "active":
                 await self._record(store, username, address, user)
@@ -137,7 +134,7 @@ class AsyncSignIn(AsyncPart):
         acr: str | None,
     ) -> bool:
         """Replace the cookie of the user's own session. End that of another user."""
-        live = await self._authority.verify_session(cookie, tenant_id=self._tenant_id)
+        live = await self.session(cookie)
         if live is None:
             return False
         if live.user_id != passed.user_id:
@@ -214,7 +211,7 @@ class AsyncSignIn(AsyncPart):
                 tenant_id=self._tenant_id,
                 user_id=user.id,
                 row_version=user.row_version,
-                password_hash=await hashed_async(partial(hash_password, password)),
+                password_hash=await compute_async(hash_password, password),
             )
         except ConcurrencyConflictError:
             return  # another change was faster: the next sign-in rehashes

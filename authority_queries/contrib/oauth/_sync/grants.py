@@ -7,13 +7,16 @@ from uuid import uuid4
 from authority_queries.contrib.oauth._sync.endpoint import Endpoint, refuse
 from authority_queries.contrib.oauth.answers import Answer, ProtocolError
 from authority_queries.contrib.oauth.context import Presenter
+from authority_queries.contrib.oauth.exchanges import ACCESS_TOKEN, read_exchange
 from authority_queries.contrib.oauth.outcomes import (
     CLIENT_CREDENTIALS,
     EXCHANGE,
     POLL,
     REDEMPTION,
 )
-from authority_queries.contrib.oauth.presented import parse_grant
+from authority_queries.contrib.oauth.presented import (
+    parse_grant,
+)
 from authority_queries.contrib.oauth.requests import Parameters
 from authority_queries.contrib.oauth.scopes import check_scopes
 from authority_queries.contrib.oauth.tokens import id_token, seconds_until, token_answer
@@ -27,8 +30,6 @@ from authority_queries.records import (
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.values import NewToken
 from authority_queries.secrets import TokenString, derive_token, mint_token
-
-_ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 -- a type
 
 
 class Grants(Endpoint):
@@ -153,24 +154,14 @@ class Grants(Endpoint):
         self, store: Store, presenter: Presenter, parameters: Parameters
     ) -> Answer:
         """Exchange an access token (RFC 8693 section 2)."""
-        actor = parameters.get("actor_token")
-        if parameters.get("requested_token_type") not in {None, _ACCESS_TOKEN}:
-            message = "requested_token_type is not supported"
-            raise ProtocolError("invalid_request", message)
-        if actor is None and parameters.get("actor_token_type") is not None:
-            raise ProtocolError("invalid_request", "actor_token is missing")
-        if parameters.all("audience"):
-            message = "audience is not supported: request a resource"
-            raise ProtocolError("invalid_target", message)
+        tokens = read_exchange(parameters, self._tenant_id)
         access = mint_token("access", self._tenant_id)
         exchange = store.exchanges.exchange(
             tenant_id=self._tenant_id,
             token_hash=access.hash,
             client_id=presenter.client.client_id,
-            subject_token_hash=self._exchanged(parameters, "subject_token").hash,
-            actor_token_hash=None
-            if actor is None
-            else self._exchanged(parameters, "actor_token").hash,
+            subject_token_hash=tokens.subject.hash,
+            actor_token_hash=None if tokens.actor is None else tokens.actor.hash,
             lifetime=self._settings.access_token_lifetime,
             scopes=parameters.words("scope"),
             resources=parameters.all("resource"),
@@ -184,7 +175,7 @@ class Grants(Endpoint):
             access,
             exchange,
             exchange.authorization_details or [],
-            {"issued_token_type": _ACCESS_TOKEN},
+            {"issued_token_type": ACCESS_TOKEN},
         )
 
     def _tokens(
@@ -245,17 +236,6 @@ class Grants(Endpoint):
             if found.kind == "refresh":
                 return found
         raise ProtocolError("invalid_grant", "the grant is not valid")
-
-    def _exchanged(self, parameters: Parameters, name: str) -> TokenString:
-        """Parse an access token to exchange. Raises ProtocolError."""
-        if parameters.require(f"{name}_type") != _ACCESS_TOKEN:
-            message = f"{name}_type is not supported"
-            raise ProtocolError("invalid_request", message)
-        try:
-            return parse_grant(parameters.require(name), "access", self._tenant_id)
-        except ProtocolError:
-            message = f"{name} is not valid"
-            raise ProtocolError("invalid_request", message) from None
 
     def _new_access(self, token: TokenString) -> NewToken:
         return NewToken(hash=token.hash, lifetime=self._settings.access_token_lifetime)
