@@ -69,7 +69,7 @@ class PartnerGrant(BaseGrant, TokenEndpointMixin):
     """A grant of the application's own."""
 
     GRANT_TYPE = "urn:example:partner"
-    TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic", "none")
+    TOKEN_ENDPOINT_AUTH_METHODS: Collection[str] = ("client_secret_basic", "none")
 
     def validate_token_request(self) -> None:
         self.request.client = self.authenticate_token_endpoint_client()
