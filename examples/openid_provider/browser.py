@@ -14,7 +14,7 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 
-from authority_queries.contrib.fastapi import read_form
+from authority_queries.contrib.fastapi import read_form, read_request
 from authority_queries.contrib.oauth import AuthorizationRequest, unseal
 from authority_queries.records import LiveSession
 from examples.openid_provider.issuers import Issuers, Site
@@ -116,6 +116,11 @@ class Browser:
     def redirect(self, url: str) -> Response:
         """Redirect the browser after a form."""
         return RedirectResponse(url, status_code=303, headers=self._headers)
+
+    async def as_link(self, path: str) -> Response:
+        """Repeat a client's POST as a GET, with which the browser sends its cookies."""
+        read = await read_request(self.request, self.provider.settings.issuer)
+        return self.redirect(f"{path}?{urlencode(read.parameters)}")
 
     def keep_session(self, response: Response, cookie: str) -> Response:
         """Send the browser the cookie of its new session."""

@@ -69,6 +69,12 @@ async def authorize(browser: AnyBrowser) -> Response:
     return await _show(browser, begun)
 
 
+@router.post("/authorize")
+async def authorize_by_post(browser: AnyBrowser) -> Response:
+    """Repeat the request as a link (OpenID Connect Core section 3.1.2.1)."""
+    return await browser.as_link("/authorize")
+
+
 @router.get("/sign_in")
 async def sign_in_page(browser: AnyBrowser) -> Response:
     """Ask for the password. With `again`, the last sign-in was too long ago."""

@@ -37,6 +37,12 @@ async def end_session_page(browser: AnyBrowser) -> Response:
 
 
 @router.post("")
+async def end_session_by_post(browser: AnyBrowser) -> Response:
+    """Repeat the request as a link (RP-Initiated Logout 1.0 section 2)."""
+    return await browser.as_link("/end_session")
+
+
+@router.post("/answer")
 async def end_session(browser: AnyBrowser) -> Response:
     """Sign out a person who was asked."""
     form, provider = await browser.form(), browser.provider

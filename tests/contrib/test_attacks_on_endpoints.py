@@ -6,6 +6,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from starlette.requests import Request
 
 from authority_queries.contrib.fastapi.requests import read_head
 from authority_queries.contrib.oauth import ProtocolError
+from authority_queries.contrib.oauth.certificates import read_certificate
 from authority_queries.engine.json_types import JsonObject
 from tests.contrib.attacking import (
     Target,
@@ -176,6 +178,14 @@ def test_logs_have_no_secrets(target: Target, caplog: pytest.LogCaptureFixture) 
     text = "\n".join(logged)
     for secret in (code, browser.cookies["session"], "a password of the tests"):
         assert secret not in text
+
+
+def test_two_certificates_in_one_header_are_refused() -> None:
+    pem = "-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n"
+    assert read_certificate(quote(pem)) == b"a"
+    for both in (f"{quote(pem)},{quote(pem)}", quote(pem + pem), ":YQ==:,:YQ==:"):
+        with pytest.raises(ProtocolError):
+            read_certificate(both)
 
 
 def test_a_repeated_header_of_a_certificate_is_refused() -> None:

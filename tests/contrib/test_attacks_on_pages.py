@@ -1,11 +1,25 @@
 """Attacks on people and their browsers, tried against the running example."""
 
-import pytest
+from urllib.parse import urlencode
 
+import pytest
+from fastapi.routing import APIRoute
+
+from examples.openid_provider import (
+    account,
+    addresses,
+    devices,
+    factors,
+    pages,
+    passkeys,
+    recovery,
+    signing_out,
+)
 from tests.contrib.attacking import (
     APP,
     CALLBACK,
     PASSWORD,
+    REQUEST,
     Target,
     ask,
     code_of,
@@ -68,7 +82,7 @@ FORMS = [
     "/consent",
     "/device",
     "/device/answer",
-    "/end_session",
+    "/end_session/answer",
     "/account/end_session",
     "/account/sign_out_everywhere",
     "/account/revoke_consent",
@@ -91,7 +105,6 @@ FORMS = [
 WITH_PAGE = {
     "/sign_in",
     "/device",
-    "/end_session",
     "/account/password",
     "/forgot_password",
     "/new_password",
@@ -118,6 +131,18 @@ def test_a_form_of_another_site_is_refused(target: Target) -> None:
     assert browser.get("/account").status_code == 200
 
 
+def test_every_form_is_attacked() -> None:
+    routers = (pages, passkeys, recovery, devices, signing_out, account, factors)
+    paths = {
+        route.path
+        for part in (*routers, addresses)
+        for route in part.router.routes
+        if isinstance(route, APIRoute) and "POST" in (route.methods or ())
+    }
+    # Clients' pages may post to these two, which ask the person (OpenID Connect).
+    assert paths - {"/authorize", "/end_session"} == set(FORMS)
+
+
 def test_no_get_changes_anything(target: Target) -> None:
     browser = target.signed_in(target.user())
     for path in FORMS:
@@ -125,6 +150,16 @@ def test_no_get_changes_anything(target: Target) -> None:
             assert browser.get(path).status_code == 405
     assert browser.get("/end_session").status_code == 200  # it asks
     assert browser.get("/account").status_code == 200
+
+
+def test_a_client_may_send_its_requests_by_post(target: Target) -> None:
+    browser = target.signed_in(target.user())
+    for path, given in (("/authorize", REQUEST), ("/end_session", {"state": "x y"})):
+        repeated = browser.post(path, data=given, headers={"origin": APP})
+        assert repeated.status_code == 303
+        assert repeated.headers["location"] == f"{path}?{urlencode(given)}"
+        assert "set-cookie" not in repeated.headers
+        assert browser.get(repeated.headers["location"]).status_code == 200
 
 
 def test_pages_cannot_be_framed_kept_or_referred_to(target: Target) -> None:
@@ -207,4 +242,8 @@ def test_a_cookie_and_a_code_of_one_tenant_are_nothing_at_the_other(
         assert browser.get("/sign_in", headers={"host": host}).status_code in {400, 404}
     forwarded = {"x-forwarded-host": "evil.example", "forwarded": "host=evil.example"}
     found = browser.get("/.well-known/openid-configuration", headers=forwarded)
+    for path in ("/.well-known/openid-configuration", "/jwks"):
+        head = browser.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert "access-control-allow-origin" in head.headers
     assert json_of(found)["issuer"] == target.url()

@@ -122,9 +122,12 @@ def test_a_session_of_the_store_is_the_user_of_views(
     first = cookie.value
     assert enter_as_ann(browser) == 204
     assert browser.cookies["__Host-session"].value != first
+    second = browser.cookies["__Host-session"].value
+    for value, status in ((first, 302), (second, 200)):
+        browser.cookies.load({"__Host-session": value})
+        assert browser.get("/home", secure=True).status_code == status
     assert browser.post("/sign-out", secure=True).status_code == 204
-    browser.cookies["__Host-session"] = first  # another session, which goes on
-    assert browser.get("/home", secure=True).status_code == 200
+    assert browser.get("/home", secure=True).status_code == 302
 
 
 def test_permissions_are_those_of_the_roles(

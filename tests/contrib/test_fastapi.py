@@ -162,6 +162,10 @@ def test_an_api_names_its_issuers(authority_settings: Settings) -> None:
     assert document["scopes_supported"] == ["articles"]
     with pytest.raises(ConfigurationError):
         ResourceServer(origin=origin).metadata_routes()
+    with pytest.raises(InvalidArgumentError, match="issuers must be"):
+        ResourceServer(origin=origin, issuers="https://auth.example")
+    with pytest.raises(InvalidArgumentError, match="acr_values must be"):
+        server.token(acr_values="urn:high")
 
 
 @pytest.mark.parametrize("resource", [None, "urn:example:articles"])

@@ -12,6 +12,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from authority_queries import hash_client_secret
 from authority_queries.contrib.oauth import Answer, ErrorPage, Provider, SignIn
 from authority_queries.records import User
 from authority_queries.testing import SampleTenant
@@ -404,6 +405,8 @@ BAD_METADATA: dict[str, dict[str, object]] = {
     "another algorithm": {"id_token_signed_response_alg": "HS256"},
     "no signature": {"id_token_signed_response_alg": "none"},
     "pairwise subjects": {"subject_type": "pairwise"},
+    "a list for a text": {"subject_type": []},
+    "an object for a text": {"id_token_signed_response_alg": {}},
     "encryption": {"id_token_encrypted_response_alg": "RSA-OAEP"},
     "signed userinfo": {"userinfo_signed_response_alg": "ES256"},
     "signed requests": {"request_object_signing_alg": "ES256"},
@@ -468,3 +471,24 @@ def test_a_client_does_what_it_must(provider: Provider) -> None:
         asking, headers=[proof(ECKey.generate_key("P-256"), "POST", f"{ISSUER}/token")]
     )
     assert error(provider.token.answer(proven)) == RIGHT
+
+
+@pytest.mark.parametrize("grant", ["client_credentials", "refresh_token", "another"])
+def test_a_client_that_must_prove_a_key_gets_no_token_without(
+    grant: str, provider: Provider, authority_tenant: SampleTenant
+) -> None:
+    with authority_tenant.unit() as store:
+        client = store.clients.create(
+            tenant_id=authority_tenant.id,
+            client_id="reports",
+            client_type="confidential",
+            requirements=["ft:dpop"],
+        )
+        store.client_secrets.add(
+            tenant_id=client.tenant_id,
+            client_uuid=client.id,
+            secret_hash=hash_client_secret("swordfish and more"),
+        )
+    request = post("/token", grant_type=grant)
+    sent = replace(request, headers=[basic("reports", "swordfish and more")])
+    assert error(provider.token.answer(sent)) == WRONG

@@ -1,5 +1,6 @@
-"""What a wrong setting of an issuer is answered with."""
+"""Settings of an issuer that are wrong."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -26,7 +27,14 @@ def settings(**changed: Any) -> ProviderSettings:
         ({"issuer": "http://auth.example"}, "issuer must be an https URL"),
         ({"issuer": f"{ISSUER}/"}, "issuer must have no query, fragment or /"),
         ({"derivation_key": "x" * 32}, "derivation_key must be bytes, not str"),
-        ({"derivation_key": bytes(31)}, "derivation_key must be 32 octets or more"),
+        ({"derivation_key": bytes(31)}, "derivation_key must have 32 to"),
+        ({"issuer": None}, "issuer must be a str, not None"),
+        ({"keyring": {}}, "keyring must be a Keyring, not dict"),
+        ({"signing_alg": "HS256"}, "signing_alg must be one of"),
+        ({"leeway": 10}, "leeway must be"),
+        ({"code_lifetime": timedelta(0)}, "code_lifetime must be longer than 0"),
+        ({"acr_values_supported": "urn:two"}, "acr_values_supported must be"),
+        ({"registration": "opened"}, "registration must be one of"),
         ({"registration": "token"}, "initial_access_token must be set"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What a project configures, and requests of Django as those of contrib.oauth."""
+"""Settings of a project, and requests of Django as those of contrib.oauth."""
 
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -46,7 +46,11 @@ def is_tls(provider: Provider) -> bool:
 
 def address_of(request: HttpRequest) -> IPv4Address | IPv6Address:
     """Return the address of the browser, which the proxy or a middleware has set."""
-    return ip_address(request.META["REMOTE_ADDR"])
+    try:
+        return ip_address(request.META["REMOTE_ADDR"])
+    except ValueError:  # empty behind a Unix socket
+        message = "REMOTE_ADDR must be an address: set it in a middleware"
+        raise ImproperlyConfigured(message) from None
 
 
 def read(request: HttpRequest, issuer: str) -> Request:

@@ -37,6 +37,7 @@ def sign_in(
 ) -> bool:
     """Start a session for what `authenticate` returned, and set its cookie: a new one.
 
+    The browser's own session goes on, or ends if it is another user's.
     Return False for None, for a user of another backend, and for one who became
     inactive meanwhile. Django's `login` needs a table of users: call this instead.
     """
@@ -48,6 +49,7 @@ def sign_in(
         acr=acr,
         address=address_of(request),
         user_agent=request.headers.get("user-agent"),
+        cookie=request.COOKIES.get(cookie_name(provider)),
     )
     if cookie is None:
         return False

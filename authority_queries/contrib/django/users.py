@@ -1,4 +1,4 @@
-"""Whom `request.user` is."""
+"""The classes of `request.user`."""
 
 from collections.abc import Iterable
 from functools import cached_property

@@ -84,9 +84,9 @@ def provider_routes(
         ["GET", "PUT", "DELETE"],
         lambda p, r: p.registration.answer(r),
     )
-    add(prefix + paths.jwks, ["GET"], lambda p, _: p.jwks())
+    add(prefix + paths.jwks, ["GET", "HEAD"], lambda p, _: p.jwks())
     for path in _metadata_paths(prefix):
-        add(path, ["GET"], lambda p, _: p.metadata())
+        add(path, ["GET", "HEAD"], lambda p, _: p.metadata())
     return router
 
 

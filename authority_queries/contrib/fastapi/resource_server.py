@@ -15,15 +15,24 @@ from authority_queries.contrib.fastapi.requests import read_head
 from authority_queries.contrib.oauth import ProtocolError
 from authority_queries.contrib.oauth import Request as OAuthRequest
 from authority_queries.contrib.oauth._async.authentication import prove_key
-from authority_queries.contrib.oauth.challenges import challenged, without_token
+from authority_queries.contrib.oauth.challenges import (
+    challenged,
+    check_presented,
+    needs_proof,
+    without_token,
+)
+from authority_queries.contrib.oauth.urls import is_origin, is_resource, origin_of
+from authority_queries.engine.checks import optional, text_list
 from authority_queries.engine.refusals import refusal
 from authority_queries.errors import ConfigurationError
 from authority_queries.records import VerifiedToken
-from authority_queries.repositories.values import is_confirmed, is_sign_in_sufficient
+from authority_queries.repositories.values import is_sign_in_sufficient
 
 _MAX_AGE: Final = timedelta(minutes=1)
 _PROOF_LIFETIME: Final = timedelta(minutes=1)
 _SKEW: Final = timedelta(seconds=30)
+_names: Final = text_list(100, 2048)
+_optional_names: Final = optional(_names)
 _WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 _NOT_RUNNING: Final = (
     "the lifespan of the ResourceServer is not running: pass lifespan=server.lifespan "
@@ -61,14 +70,16 @@ class ResourceServer:
         issuers: Sequence[str] = (),
         scopes: Sequence[str] = (),
     ) -> None:
+        _names("issuers", issuers)
+        _names("scopes", scopes)
         if foreign and tenant_id is None:
             raise refusal("foreign", "needs a tenant_id")
-        if origin is not None and not _is_origin(origin):
+        if origin is not None and not is_origin(origin):
             raise refusal("origin", "must be like https://api.example")
-        if resource is not None and not _is_resource(resource):
+        if resource is not None and not is_resource(resource):
             raise refusal("resource", "must be an absolute URI without a fragment")
         self._foreign = foreign
-        self._origin = origin or _origin_of(resource)
+        self._origin = origin or origin_of(resource)
         self._resource = resource
         self._tenant_id = tenant_id
         self._settings = settings
@@ -129,8 +140,9 @@ class ResourceServer:
         """Return a dependency: the live token of the request, with these scopes.
 
         `acr_values` and `max_age` require a sign-in (RFC 9470). Refusals are answered
-        with a challenge (RFC 6750 section 3).
+        with a challenge (RFC 6750 section 3). Raises InvalidArgumentError.
         """
+        _optional_names("acr_values", acr_values)
 
         async def verified(request: Request) -> VerifiedToken:
             required = {"scope": " ".join(scopes)}
@@ -168,49 +180,41 @@ class ResourceServer:
     async def _verified(
         self, request: Request, required: Mapping[str, str]
     ) -> VerifiedToken:
+        _, verifier = self._open()
         is_dpop = False
         try:
             read = read_head(request, self._origin, self._certificate_header)
             presented = read.bearer()
             if presented is None:
                 raise self._refused(None, required)
-            is_dpop, (_, string) = presented[0] == "dpop", presented
-            live = await self._live(string)
-            jkt = await self._prove(live, read, string) if is_dpop else None
-            # The challenge for a bound token asks for its proof.
-            is_dpop = is_dpop or live.cnf_jkt is not None
-            thumbprint = read.certificate_thumbprint
-            is_right = is_confirmed(live, jkt=jkt, x5t_s256=thumbprint)
-            if not is_right or (is_dpop and jkt is None):
-                raise ProtocolError("invalid_token", "the token is not valid")
+            scheme, string = presented
+            live = await verifier.verify_token(
+                string,
+                tenant_id=self._tenant_id,
+                resource=self._resource,
+                foreign=self._foreign,
+            )
+            is_dpop = needs_proof(live, scheme)
+            return await self._confirmed(read, live, string, scheme)
         except ProtocolError as error:
             raise self._refused(error, {}, is_dpop=is_dpop) from None
-        return live
 
-    async def _live(self, string: str) -> VerifiedToken:
-        _, verifier = self._open()
-        live = await verifier.verify_token(
-            string,
-            tenant_id=self._tenant_id,
-            resource=self._resource,
-            foreign=self._foreign,
-        )
-        if live is None:
-            raise ProtocolError("invalid_token", "the token is not valid")
-        return live
-
-    async def _prove(
-        self, token: VerifiedToken, read: OAuthRequest, string: str
-    ) -> str | None:
-        async with self.authority.tenant(token.tenant_id, autocommit=True) as store:
-            return await prove_key(
-                store,
-                token.tenant_id,
-                read,
-                access_token=string,
-                lifetime=_PROOF_LIFETIME,
-                skew=_SKEW,
-            )
+    async def _confirmed(
+        self, read: OAuthRequest, live: VerifiedToken | None, string: str, scheme: str
+    ) -> VerifiedToken:
+        """Return a live token whose key the request proves. Raises ProtocolError."""
+        jkt = None
+        if live is not None and scheme == "dpop":
+            async with self.authority.tenant(live.tenant_id, autocommit=True) as store:
+                jkt = await prove_key(
+                    store,
+                    live.tenant_id,
+                    read,
+                    access_token=string,
+                    lifetime=_PROOF_LIFETIME,
+                    skew=_SKEW,
+                )
+        return check_presented(live, scheme, jkt, read.certificate_thumbprint)
 
     def _refused(
         self,
@@ -232,21 +236,3 @@ class ResourceServer:
         return HTTPException(
             refused.status, detail=refused.description, headers=dict(refused.headers)
         )
-
-
-def _origin_of(resource: str | None) -> str:
-    """Return the scheme and host of a resource."""
-    parts = urlsplit(resource or "")
-    if not parts.netloc:
-        raise refusal("origin", "must be set if resource is not a URL")
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _is_origin(text: str) -> bool:
-    parts = urlsplit(text)
-    return text == f"{parts.scheme}://{parts.netloc}" and parts.hostname is not None
-
-
-def _is_resource(text: str) -> bool:
-    parts = urlsplit(text)
-    return bool(parts.scheme) and "#" not in text

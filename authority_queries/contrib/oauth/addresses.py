@@ -1,4 +1,4 @@
-"""Which addresses a server may ask for a stranger (SSRF)."""
+"""The addresses that a server may ask for a stranger (SSRF)."""
 
 import re
 from dataclasses import dataclass

@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
 from authority_queries.contrib.oauth.answers import ProtocolError
-from authority_queries.contrib.oauth.decisions import ErrorPage, Redirect, add_query
+from authority_queries.contrib.oauth.decisions import ErrorPage, Redirect
 from authority_queries.contrib.oauth.outcomes import ErrorCode
 from authority_queries.contrib.oauth.requests import Parameters
 from authority_queries.contrib.oauth.sealing import refuse_form, seal, unseal_members
 from authority_queries.contrib.oauth.settings import ProviderSettings
+from authority_queries.contrib.oauth.urls import add_query
 from authority_queries.engine.checks import optional, resource_list, scope_list, text
 from authority_queries.engine.json_types import JsonArray
 from authority_queries.engine.refusals import refusal

@@ -64,7 +64,7 @@ _MALFORMED: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ceremony:
-    """What a page needs: `options` for its script, and `sealed` for its form.
+    """The values of a page: `options` for its script, and `sealed` for its form.
 
     `options` is JSON for `PublicKeyCredential.parseCreationOptionsFromJSON` or
     `parseRequestOptionsFromJSON`.
@@ -76,7 +76,7 @@ class Ceremony:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Challenge:
-    """What a browser was asked. `user_id` is whose passkey is made."""
+    """A question to a browser. `user_id` is the owner of a new passkey."""
 
     octets: bytes = field(repr=False)
     expires_at: datetime

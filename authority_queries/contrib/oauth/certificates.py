@@ -26,7 +26,7 @@ def read_certificate(value: str) -> bytes:
     if text.startswith(":") and text.endswith(":"):
         encoded = text[1:-1]
     else:
-        found = _PEM.match(unquote(text))
+        found = _PEM.fullmatch(unquote(text).strip())  # one: the proxy's
         encoded = "" if found is None else re.sub(r"\s", "", found[1])
     try:
         octets = base64.b64decode(encoded, validate=True)

@@ -5,6 +5,8 @@ from typing import Final
 
 from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.contrib.oauth.jose import ALGORITHMS
+from authority_queries.records import VerifiedToken
+from authority_queries.repositories.values import is_confirmed
 
 _UNAUTHORIZED: Final = 401
 
@@ -33,6 +35,28 @@ def challenged(
         headers=_header("DPoP" if is_dpop else "Bearer", shown),
         status=_UNAUTHORIZED if error.error == "invalid_dpop_proof" else error.status,
     )
+
+
+def needs_proof(token: VerifiedToken | None, scheme: str) -> bool:
+    """Return whether a challenge is for the scheme DPoP: also for a bound token."""
+    return scheme == "dpop" or (token is not None and token.cnf_jkt is not None)
+
+
+def check_presented(
+    token: VerifiedToken | None, scheme: str, jkt: str | None, x5t_s256: str | None
+) -> VerifiedToken:
+    """Return a live token whose presenter proved its keys. Raises ProtocolError.
+
+    `jkt` and `x5t_s256` are the thumbprints of what the request proved. The scheme DPoP
+    needs a proof (RFC 9449 section 7.1).
+    """
+    if (
+        token is None
+        or not is_confirmed(token, jkt=jkt, x5t_s256=x5t_s256)
+        or (scheme == "dpop" and jkt is None)
+    ):
+        raise ProtocolError("invalid_token", "the token is not valid")
+    return token
 
 
 def without_token(members: Mapping[str, str] | None = None) -> ProtocolError:

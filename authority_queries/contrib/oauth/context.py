@@ -1,4 +1,4 @@
-"""What the endpoints of one issuer share."""
+"""The state that the endpoints of one issuer share."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime

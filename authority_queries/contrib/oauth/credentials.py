@@ -1,4 +1,4 @@
-"""How a client authenticates in a request (RFC 6749 section 2.3)."""
+"""The credentials of a client in a request (RFC 6749 section 2.3)."""
 
 from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.contrib.oauth.certificates import is_certificate_of

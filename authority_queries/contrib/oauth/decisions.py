@@ -1,8 +1,7 @@
-"""What a browser sees next."""
+"""Decisions about a browser: redirects and pages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urlencode, urlsplit
 
 from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.contrib.oauth.outcomes import ErrorCode
@@ -46,11 +45,3 @@ class SignedOut:
 
     redirect: Redirect | None
     frames: Sequence[str] = ()
-
-
-def add_query(uri: str, members: Mapping[str, str]) -> str:
-    """Return a client's URI with members added to its query, which is kept."""
-    if not members:
-        return uri
-    separator = "&" if urlsplit(uri).query else "" if uri.endswith("?") else "?"
-    return f"{uri}{separator}{urlencode(members)}"

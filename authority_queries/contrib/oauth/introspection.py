@@ -1,4 +1,4 @@
-"""What an introspection says of a live token."""
+"""The answer about a live token, and the clients that may ask for it."""
 
 from typing import Final
 

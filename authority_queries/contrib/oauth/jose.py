@@ -20,7 +20,7 @@ from authority_queries.secrets.signing_keys import SigningKey
 # Asymmetric algorithms (RFC 9449 section 11.6); no HMAC, and no "none".
 ALGORITHMS: Final = ("ES256", "ES384", "ES512", "EdDSA", "Ed25519", "PS256", "PS384",
                      "PS512", "RS256", "RS384", "RS512")  # fmt: skip
-PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 LONGEST: Final = 16384
 # What the parts of a JWT that a stranger wrote may raise: also deep JSON, and members
 # of any type.
@@ -81,14 +81,6 @@ def read_id_token(
     except BROKEN:
         return None
     return claims if claims.get("iss") == issuer else None
-
-
-def is_public_key_set(keys: JsonObject) -> bool:
-    """Return whether a JWK set has only public keys (RFC 7517)."""
-    listed = keys.get("keys")
-    return isinstance(listed, list) and all(
-        isinstance(key, dict) and PRIVATE.isdisjoint(key) for key in listed
-    )
 
 
 def issuer_of(assertion: str) -> str:

@@ -1,4 +1,4 @@
-"""What a mail with a link needs."""
+"""The parts of a mail with a link."""
 
 from dataclasses import dataclass, field
 

@@ -8,10 +8,21 @@ from collections.abc import Sequence
 from typing import Final
 
 from authority_queries.contrib.oauth.answers import ProtocolError
-from authority_queries.contrib.oauth.jose import is_public_key_set
+from authority_queries.contrib.oauth.jose import PRIVATE_MEMBERS
 from authority_queries.contrib.oauth.registered_uris import is_public_uri
+from authority_queries.contrib.oauth.settings import ProviderSettings
 from authority_queries.engine.json_types import JsonObject
 
+# A client that asks for one of these relies on it.
+_UNSUPPORTED: Final = (
+    "id_token_encrypted_response_alg",
+    "introspection_signed_response_alg",
+    "authorization_signed_response_alg",
+    "request_object_signing_alg",
+    "sector_identifier_uri",
+    "userinfo_signed_response_alg",
+    "userinfo_encrypted_response_alg",
+)
 # Control characters, ends of lines, and those that change the direction of a text.
 _UNPRINTABLE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
@@ -65,11 +76,51 @@ def read_key_set(document: JsonObject) -> JsonObject | None:
     keys = document.get("jwks")
     if keys is None:
         return None
-    if not isinstance(keys, dict) or not is_public_key_set(keys):
+    if not isinstance(keys, dict) or not _is_public(keys):
         raise invalid("jwks")
     return keys
+
+
+def read_grant_types(document: JsonObject, allowed: Sequence[str]) -> Sequence[str]:
+    """Return the grants of a client, all of which are allowed."""
+    found = read_texts(document, "grant_types") or ["authorization_code"]
+    if not set(found) <= set(allowed):
+        raise invalid("grant_types")
+    return found
+
+
+def read_response_types(
+    document: JsonObject, grant_types: Sequence[str]
+) -> Sequence[str]:
+    """Return the types of the grants. Others are dropped (RFC 7591 section 2.1)."""
+    if "authorization_code" not in grant_types:
+        return []
+    if "code" not in (read_texts(document, "response_types") or ["code"]):
+        raise invalid("response_types")
+    return ["code"]
+
+
+def check_supported(document: JsonObject, settings: ProviderSettings) -> None:
+    """Refuse members that ask for what the issuer does not do."""
+    alg = read_text(document, "id_token_signed_response_alg")
+    if alg not in {None, settings.signing_alg}:
+        raise invalid("id_token_signed_response_alg")
+    if read_text(document, "subject_type") not in {None, "public"}:
+        raise invalid("subject_type")
+    for name in _UNSUPPORTED:
+        if document.get(name) is not None:
+            message = f"{name} is not supported"
+            raise ProtocolError("invalid_client_metadata", message)
 
 
 def invalid(name: str) -> ProtocolError:
     """Return the refusal of a member."""
     return ProtocolError("invalid_client_metadata", f"{name} is not valid")
+
+
+def _is_public(keys: JsonObject) -> bool:
+    """Return whether a JWK set has only public keys (RFC 7517)."""
+    listed = keys.get("keys")
+    return isinstance(listed, list) and all(
+        isinstance(key, dict) and PRIVATE_MEMBERS.isdisjoint(key) for key in listed
+    )

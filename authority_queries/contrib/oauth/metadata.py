@@ -1,4 +1,4 @@
-"""What the issuer publishes about itself."""
+"""The metadata that an issuer publishes."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""What a provider may ask, and how much an answer may cost."""
+"""The URLs that a provider may ask, and the cost of an answer."""
 
 import ssl
 from collections.abc import Callable, Collection, Sequence
@@ -42,7 +42,7 @@ def system_addresses(host: str, port: int) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingRules:
-    """Which URLs may be asked. By default https on port 443 at public addresses.
+    """The URLs that may be asked. By default https on port 443 at public addresses.
 
     - `timeout`: of a whole request, from the lookup of the name to the last octet.
     - `ports`: the allowed ports.

@@ -1,4 +1,4 @@
-"""Which URIs a client may register."""
+"""The URIs that a client may register."""
 
 from typing import Final
 from urllib.parse import urlsplit

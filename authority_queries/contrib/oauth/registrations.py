@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypedDict
 
 from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.contrib.oauth.members import (
+    check_supported,
     invalid,
     read_flag,
+    read_grant_types,
     read_key_set,
     read_name,
     read_public_uri,
+    read_response_types,
     read_text,
     read_texts,
 )
@@ -45,16 +48,6 @@ _REQUIREMENTS: Final[Mapping[str, str]] = {
     PUSHED: "require_pushed_authorization_requests",
     DPOP: "dpop_bound_access_tokens",
 }
-# A client that asks for one of these relies on it.
-_UNSUPPORTED: Final = (
-    "id_token_encrypted_response_alg",
-    "introspection_signed_response_alg",
-    "authorization_signed_response_alg",
-    "request_object_signing_alg",
-    "sector_identifier_uri",
-    "userinfo_signed_response_alg",
-    "userinfo_encrypted_response_alg",
-)
 _PREFIX: Final = "scp:"
 # Without ept:introspection: it may introspect only its own tokens.
 _ENDPOINTS: Final = (
@@ -65,21 +58,28 @@ _ENDPOINTS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metadata:
-    """The metadata of a client that registers."""
+class ClientFields(TypedDict):
+    """The fields of a client that its metadata set."""
 
+    application_type: ClientApplicationType
+    display_name: str
     redirect_uris: Sequence[str]
     post_logout_redirect_uris: Sequence[str]
-    method: ClientTokenEndpointAuthMethod
-    application_type: ClientApplicationType
+    backchannel_logout_uri: str | None
+    backchannel_logout_session_required: bool
+    frontchannel_logout_uri: str | None
+    frontchannel_logout_session_required: bool
+    token_endpoint_auth_method: ClientTokenEndpointAuthMethod
     grant_types: Sequence[str]
     response_types: Sequence[str]
     permissions: Sequence[str]
-    client_name: str
-    requirements: Sequence[str]
-    jwks: JsonObject | None
+    json_web_key_set: JsonObject | None
     jwks_uri: str | None
+
+
+class RegistrationFields(TypedDict):
+    """The fields of a registration that the client's metadata set."""
+
     contacts: Sequence[str]
     client_uri: str | None
     logo_uri: str | None
@@ -87,10 +87,20 @@ class Metadata:
     tos_uri: str | None
     software_id: str | None
     software_version: str | None
-    backchannel_logout_uri: str | None
-    backchannel_session_required: bool
-    frontchannel_logout_uri: str | None
-    frontchannel_session_required: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """The metadata of a client that registers, as the store's fields."""
+
+    client: ClientFields
+    registration: RegistrationFields
+    requirements: Sequence[str]
+
+    @property
+    def method(self) -> ClientTokenEndpointAuthMethod:
+        """How the client authenticates."""
+        return self.client["token_endpoint_auth_method"]
 
     @property
     def client_type(self) -> ClientType:
@@ -104,7 +114,16 @@ def read_metadata(document: JsonObject, settings: ProviderSettings) -> Metadata:
     Unknown members are ignored (RFC 7591 section 2). Known ones that ask for what this
     issuer does not do are refused. The defaults are those of the RFC.
     """
-    _check_supported(document, settings)
+    check_supported(document, settings)
+    flags = _REQUIREMENTS.items()
+    return Metadata(
+        client=_client_fields(document, settings),
+        registration=_registration_fields(document),
+        requirements=[name for name, flag in flags if read_flag(document, flag)],
+    )
+
+
+def _client_fields(document: JsonObject, settings: ProviderSettings) -> ClientFields:
     method = _METHODS.get(
         read_text(document, "token_endpoint_auth_method") or "client_secret_basic"
     )
@@ -114,43 +133,52 @@ def read_metadata(document: JsonObject, settings: ProviderSettings) -> Metadata:
     jwks, jwks_uri = read_key_set(document), read_public_uri(document, "jwks_uri")
     if method in _KEY_METHODS and jwks is None and jwks_uri is None:
         raise invalid("jwks")
-    grant_types = _grant_types(document, settings.registration_grant_types)
-    redirect_uris = read_texts(document, "redirect_uris")
-    if "authorization_code" in grant_types and not redirect_uris:
+    grant_types = read_grant_types(document, settings.registration_grant_types)
+    redirects = _redirects(document, "redirect_uris", application)
+    if "authorization_code" in grant_types and not redirects:
         raise ProtocolError("invalid_redirect_uri", "redirect_uris is missing")
     scopes = (read_text(document, "scope") or "").split()
-    flags = _REQUIREMENTS.items()
-    return Metadata(
-        redirect_uris=[check_redirect_uri(uri, application) for uri in redirect_uris],
-        post_logout_redirect_uris=[
-            check_redirect_uri(uri, application)
-            for uri in read_texts(document, "post_logout_redirect_uris")
-        ],
-        method=method,
-        application_type=application,
-        grant_types=grant_types,
-        response_types=_response_types(document, grant_types),
-        permissions=[*_ENDPOINTS, *(_PREFIX + name for name in scopes)],
-        client_name=read_name(document),
-        requirements=[name for name, flag in flags if read_flag(document, flag)],
-        jwks=jwks,
-        contacts=read_texts(document, "contacts"),
-        jwks_uri=jwks_uri,
-        client_uri=read_text(document, "client_uri"),
-        logo_uri=read_text(document, "logo_uri"),
-        policy_uri=read_text(document, "policy_uri"),
-        tos_uri=read_text(document, "tos_uri"),
-        software_id=read_text(document, "software_id"),
-        software_version=read_text(document, "software_version"),
-        backchannel_logout_uri=read_public_uri(document, "backchannel_logout_uri"),
-        backchannel_session_required=read_flag(
-            document, "backchannel_logout_session_required"
+    back, front = "backchannel_logout", "frontchannel_logout"
+    return {
+        "application_type": application,
+        "display_name": read_name(document),
+        "redirect_uris": redirects,
+        "post_logout_redirect_uris": _redirects(
+            document, "post_logout_redirect_uris", application
         ),
-        frontchannel_logout_uri=read_public_uri(document, "frontchannel_logout_uri"),
-        frontchannel_session_required=read_flag(
-            document, "frontchannel_logout_session_required"
+        "backchannel_logout_uri": read_public_uri(document, f"{back}_uri"),
+        "backchannel_logout_session_required": read_flag(
+            document, f"{back}_session_required"
         ),
-    )
+        "frontchannel_logout_uri": read_public_uri(document, f"{front}_uri"),
+        "frontchannel_logout_session_required": read_flag(
+            document, f"{front}_session_required"
+        ),
+        "token_endpoint_auth_method": method,
+        "grant_types": grant_types,
+        "response_types": read_response_types(document, grant_types),
+        "permissions": [*_ENDPOINTS, *(_PREFIX + name for name in scopes)],
+        "json_web_key_set": jwks,
+        "jwks_uri": jwks_uri,
+    }
+
+
+def _registration_fields(document: JsonObject) -> RegistrationFields:
+    return {
+        "contacts": read_texts(document, "contacts"),
+        "client_uri": read_text(document, "client_uri"),
+        "logo_uri": read_text(document, "logo_uri"),
+        "policy_uri": read_text(document, "policy_uri"),
+        "tos_uri": read_text(document, "tos_uri"),
+        "software_id": read_text(document, "software_id"),
+        "software_version": read_text(document, "software_version"),
+    }
+
+
+def _redirects(
+    document: JsonObject, name: str, application: ClientApplicationType
+) -> Sequence[str]:
+    return [check_redirect_uri(uri, application) for uri in read_texts(document, name)]
 
 
 def metadata_of(client: Client, registration: ClientRegistration | None) -> JsonObject:
@@ -195,31 +223,3 @@ def metadata_of(client: Client, registration: ClientRegistration | None) -> Json
             "software_version": registration.software_version,
         }
     return {name: value for name, value in members.items() if value is not None}
-
-
-def _grant_types(document: JsonObject, allowed: Sequence[str]) -> Sequence[str]:
-    found = read_texts(document, "grant_types") or ["authorization_code"]
-    if not set(found) <= set(allowed):
-        raise invalid("grant_types")
-    return found
-
-
-def _response_types(document: JsonObject, grant_types: Sequence[str]) -> Sequence[str]:
-    """Return what goes with the grants: unknown types are dropped (RFC 7591 2.1)."""
-    if "authorization_code" not in grant_types:
-        return []
-    if "code" not in (read_texts(document, "response_types") or ["code"]):
-        raise invalid("response_types")
-    return ["code"]
-
-
-def _check_supported(document: JsonObject, settings: ProviderSettings) -> None:
-    alg = document.get("id_token_signed_response_alg")
-    if alg not in {None, settings.signing_alg}:
-        raise invalid("id_token_signed_response_alg")
-    if document.get("subject_type") not in {None, "public"}:
-        raise invalid("subject_type")
-    for name in _UNSUPPORTED:
-        if document.get(name) is not None:
-            message = f"{name} is not supported"
-            raise ProtocolError("invalid_client_metadata", message)

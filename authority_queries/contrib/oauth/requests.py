@@ -102,6 +102,10 @@ class Parameters:
                 message = "a parameter is repeated"
                 raise ProtocolError("invalid_request", message)
 
+    def names(self) -> frozenset[str]:
+        """Return the names of all parameters."""
+        return frozenset(self._values)
+
     def get(self, name: str) -> str | None:
         """Return the value, or None."""
         values = self._values.get(name)

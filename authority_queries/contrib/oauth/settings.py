@@ -1,14 +1,23 @@
-"""How a provider answers."""
+"""The settings of a provider."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
+from authority_queries.engine.checks import (
+    Check,
+    instance,
+    octets,
+    one_of,
+    text,
+    text_list,
+)
 from authority_queries.engine.json_types import JsonObject
-from authority_queries.engine.refusals import refusal, require_type
+from authority_queries.engine.refusals import refusal
 from authority_queries.records import User
+from authority_queries.repositories.arguments import check_not_negative, check_positive
 from authority_queries.secrets.encryption import Keyring
 from authority_queries.secrets.signing_keys import SigningAlgorithm
 
@@ -22,6 +31,24 @@ _WITH_A_PERSON: Final = (
     "urn:ietf:params:oauth:grant-type:device_code",
 )
 
+_NAMES: Final = text_list(100, 512)
+_CHECKS: Final[Mapping[str, Check[object]]] = {
+    "issuer": text(),
+    "keyring": instance(Keyring),
+    "derivation_key": octets(least=_KEY_OCTETS),
+    "signing_alg": one_of(*get_args(SigningAlgorithm)),
+    "access_token_lifetime": check_positive,
+    "refresh_token_lifetime": check_positive,
+    "family_lifetime": check_positive,
+    "code_lifetime": check_positive,
+    "id_token_lifetime": check_positive,
+    "leeway": check_not_negative,
+    "clock_skew": check_not_negative,
+    "proof_lifetime": check_positive,
+    "registration": one_of("closed", "token", "open"),
+    "registration_grant_types": _NAMES,
+    "acr_values_supported": _NAMES,
+}
 # The claims of `standard_claims`.
 STANDARD_CLAIMS: Final = (
     "name",
@@ -116,18 +143,25 @@ class ProviderSettings:
     )
 
     def __post_init__(self) -> None:
+        _check_types(self)
         parts = urlsplit(self.issuer)
         local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
         if parts.scheme != "https" and not (parts.scheme == "http" and local):
             raise refusal("issuer", "must be an https URL")
         if parts.query or parts.fragment or self.issuer.endswith("/"):
             raise refusal("issuer", "must have no query, fragment or / at its end")
-        require_type("derivation_key", "bytes", self.derivation_key, bytes)
-        if len(self.derivation_key) < _KEY_OCTETS:
-            raise refusal("derivation_key", "must be 32 octets or more")
         if self.registration == "token" and not self.initial_access_token:
             raise refusal("initial_access_token", "must be set")
 
     def url(self, path: str) -> str:
         """Return the URL of an endpoint."""
         return self.issuer + path
+
+
+def _check_types(settings: ProviderSettings) -> None:
+    """Refuse what a file of settings may have written wrong.
+
+    An unknown value of `registration` would let everybody register.
+    """
+    for name, check in _CHECKS.items():
+        check(name, getattr(settings, name))

@@ -1,4 +1,4 @@
-"""How far a person has come with signing in, between two pages."""
+"""The state of a sign-in between two pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -55,7 +55,7 @@ class Passed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """What the person has shown is wrong, or came too often.
+    """A password or code that is wrong, or came too often.
 
     Show one message for every reason. `retry_after`: there were too many attempts.
     """

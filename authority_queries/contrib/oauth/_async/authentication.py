@@ -1,4 +1,4 @@
-"""Who sends a request, and which keys it proves."""
+"""The client of a request, and the keys that the request proves."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +24,9 @@ from authority_queries.contrib.oauth.jose import (
 )
 from authority_queries.contrib.oauth.proofs import check_proof
 from authority_queries.contrib.oauth.requests import Parameters, Request
+from authority_queries.contrib.oauth.slow_hashes import compute_async
 from authority_queries.credentials import verify_client_secret
+from authority_queries.credentials.client_secrets import is_minted_secret_hash
 from authority_queries.engine.calls import AsyncCall
 from authority_queries.engine.json_types import JsonValue
 from authority_queries.errors import InvalidArgumentError, InvalidValueError
@@ -172,7 +174,7 @@ class AsyncAuthentication:
         if secret is None:
             return False
         for each in live:
-            if verify_client_secret(each.secret_hash, secret):
+            if await _matches(each.secret_hash, secret):
                 if not self._is_noted(each):
                     await store.client_secrets.record_use(
                         tenant_id=self._tenant_id, secret_id=each.id
@@ -215,6 +217,12 @@ async def prove_key(
         message = "the DPoP proof is not valid"
         raise ProtocolError("invalid_dpop_proof", message)
     return jkt
+
+
+async def _matches(secret_hash: str, secret: str) -> bool:
+    if is_minted_secret_hash(secret_hash):
+        return verify_client_secret(secret_hash, secret)
+    return await compute_async(verify_client_secret, secret_hash, secret)
 
 
 async def _nothing() -> None:

@@ -72,11 +72,7 @@ class AsyncAuthorization(AsyncPart):
         `cookie` is the browser's session. `is_consented` says that the person has just
         consented, which ends prompt=consent.
         """
-        session = None
-        if cookie is not None:
-            session = await self._authority.verify_session(
-                cookie, tenant_id=self._tenant_id
-            )
+        session = await self.session(cookie)
         try:
             async with self._authority.tenant(
                 self._tenant_id, autocommit=True

@@ -35,7 +35,7 @@ class AsyncDevicePages(AsyncPart):
         None also if the person has not signed in, or has guessed too often. The calls
         of `approve` and `deny` count too.
         """
-        session = await self._session(cookie)
+        session = await self.session(cookie)
         code_hash = self._hash(user_code)
         if session is None or code_hash is None:
             return None
@@ -48,7 +48,7 @@ class AsyncDevicePages(AsyncPart):
 
     async def approve(self, user_code: str, cookie: str) -> DeviceApprovalOutcome:
         """Consent to what the device asks for, and approve it."""
-        session = await self._session(cookie)
+        session = await self.session(cookie)
         code_hash = self._hash(user_code)
         if session is None:
             return "login_required"
@@ -75,7 +75,7 @@ class AsyncDevicePages(AsyncPart):
 
     async def deny(self, user_code: str, cookie: str) -> bool:
         """Deny the device. Return False if none was waiting."""
-        session = await self._session(cookie)
+        session = await self.session(cookie)
         code_hash = self._hash(user_code)
         if session is None or code_hash is None:
             return False
@@ -116,9 +116,6 @@ class AsyncDevicePages(AsyncPart):
             resources=pending.resources,
             authorization_details=pending.authorization_details,
         )
-
-    async def _session(self, cookie: str) -> LiveSession | None:
-        return await self._authority.verify_session(cookie, tenant_id=self._tenant_id)
 
     def _hash(self, user_code: str) -> bytes | None:
         try:

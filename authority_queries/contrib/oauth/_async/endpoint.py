@@ -1,4 +1,4 @@
-"""What the parts of an issuer share: the signing key, and answers to refusals."""
+"""The base of the parts of an issuer: its session and key, answers to refusals."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -18,6 +18,7 @@ from authority_queries.errors import (
     InvalidValueError,
     TenantInactiveError,
 )
+from authority_queries.records import LiveSession
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.secrets import TokenString
 from authority_queries.secrets.signing_keys import SigningKey
@@ -45,6 +46,12 @@ class AsyncPart:
         self._context = context
         self._tenant_id = context.tenant_id
         self._settings = context.settings
+
+    async def session(self, cookie: str | None) -> LiveSession | None:
+        """Return the live session of a cookie, if it is of this issuer."""
+        if cookie is None:
+            return None
+        return await self._authority.verify_session(cookie, tenant_id=self._tenant_id)
 
     async def signing_key(self, store: AsyncStore) -> SigningKey:
         """Return the key that signs now. Raises ConfigurationError."""

@@ -17,11 +17,11 @@ from authority_queries.contrib.oauth.decisions import (
     ErrorPage,
     Redirect,
     SignedOut,
-    add_query,
 )
 from authority_queries.contrib.oauth.fetching import AsyncSender
 from authority_queries.contrib.oauth.jose import sign
 from authority_queries.contrib.oauth.requests import Parameters, Request
+from authority_queries.contrib.oauth.urls import add_query
 from authority_queries.engine.json_types import JsonValue
 from authority_queries.records import LiveSession, LogoutNotice
 from authority_queries.repositories._async.store import AsyncStore
@@ -48,11 +48,7 @@ class AsyncLogout(AsyncPart):
         self, request: Request, cookie: str | None
     ) -> AskSignOut | SignedOut | ErrorPage:
         """Sign out at once if the client names the session, else ask the person."""
-        session = None
-        if cookie is not None:
-            session = await self._authority.verify_session(
-                cookie, tenant_id=self._tenant_id
-            )
+        session = await self.session(cookie)
         try:
             parameters = Parameters(request.parameters)
             async with self._authority.tenant(
@@ -142,7 +138,7 @@ class AsyncLogout(AsyncPart):
     ) -> Redirect | None:
         """Return where the browser goes afterwards. Raises ProtocolError."""
         client_id = parameters.get("client_id") or audience
-        if audience not in (None, client_id):  # an array of audiences has no hash
+        if audience is not None and audience != client_id:
             message = "client_id is not that of the id_token_hint"
             raise ProtocolError("invalid_request", message)
         uri = parameters.get("post_logout_redirect_uri")

@@ -89,9 +89,7 @@ class AsyncProvider:
 
     async def session(self, cookie: str | None) -> LiveSession | None:
         """Return the live session of a cookie, if it is of this issuer."""
-        if cookie is None:
-            return None
-        return await self._authority.verify_session(cookie, tenant_id=self.tenant_id)
+        return await self.sign_in.session(cookie)
 
     async def present(self, request: Request) -> Presenter:
         """Return the client of a request, for endpoints of your own.

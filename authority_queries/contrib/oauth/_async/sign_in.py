@@ -4,6 +4,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from authority_queries.contrib.oauth._async.endpoint import AsyncPart
 from authority_queries.contrib.oauth.sign_ins import Passed, Refused, unseal_passed
+from authority_queries.contrib.oauth.slow_hashes import compute_async
 from authority_queries.credentials import (
     hash_password,
     password_needs_rehash,
@@ -52,7 +53,8 @@ class AsyncSignIn(AsyncPart):
             user = await store.users.get_by_username(
                 tenant_id=self._tenant_id, username=username
             )
-            is_right = verify_password(
+            is_right = await compute_async(
+                verify_password,
                 None if user is None else user.password_hash,
                 password,
                 imported=self._settings.imported_password_hash,
@@ -132,7 +134,7 @@ class AsyncSignIn(AsyncPart):
         acr: str | None,
     ) -> bool:
         """Replace the cookie of the user's own session. End that of another user."""
-        live = await self._authority.verify_session(cookie, tenant_id=self._tenant_id)
+        live = await self.session(cookie)
         if live is None:
             return False
         if live.user_id != passed.user_id:
@@ -209,7 +211,7 @@ class AsyncSignIn(AsyncPart):
                 tenant_id=self._tenant_id,
                 user_id=user.id,
                 row_version=user.row_version,
-                password_hash=hash_password(password),
+                password_hash=await compute_async(hash_password, password),
             )
         except ConcurrencyConflictError:
             return  # another change was faster: the next sign-in rehashes

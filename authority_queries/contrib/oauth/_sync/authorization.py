@@ -71,9 +71,7 @@ class Authorization(Part):
         `cookie` is the browser's session. `is_consented` says that the person has just
         consented, which ends prompt=consent.
         """
-        session = None
-        if cookie is not None:
-            session = self._authority.verify_session(cookie, tenant_id=self._tenant_id)
+        session = self.session(cookie)
         try:
             with self._authority.tenant(self._tenant_id, autocommit=True) as store:
                 return self._decide(store, request, session, is_consented)

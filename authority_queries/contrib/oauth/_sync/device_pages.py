@@ -36,7 +36,7 @@ class DevicePages(Part):
         None also if the person has not signed in, or has guessed too often. The calls
         of `approve` and `deny` count too.
         """
-        session = self._session(cookie)
+        session = self.session(cookie)
         code_hash = self._hash(user_code)
         if session is None or code_hash is None:
             return None
@@ -49,7 +49,7 @@ class DevicePages(Part):
 
     def approve(self, user_code: str, cookie: str) -> DeviceApprovalOutcome:
         """Consent to what the device asks for, and approve it."""
-        session = self._session(cookie)
+        session = self.session(cookie)
         code_hash = self._hash(user_code)
         if session is None:
             return "login_required"
@@ -76,7 +76,7 @@ class DevicePages(Part):
 
     def deny(self, user_code: str, cookie: str) -> bool:
         """Deny the device. Return False if none was waiting."""
-        session = self._session(cookie)
+        session = self.session(cookie)
         code_hash = self._hash(user_code)
         if session is None or code_hash is None:
             return False
@@ -117,9 +117,6 @@ class DevicePages(Part):
             resources=pending.resources,
             authorization_details=pending.authorization_details,
         )
-
-    def _session(self, cookie: str) -> LiveSession | None:
-        return self._authority.verify_session(cookie, tenant_id=self._tenant_id)
 
     def _hash(self, user_code: str) -> bytes | None:
         try:

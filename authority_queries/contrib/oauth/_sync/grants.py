@@ -7,6 +7,7 @@ from uuid import uuid4
 from authority_queries.contrib.oauth._sync.endpoint import Endpoint, refuse
 from authority_queries.contrib.oauth.answers import Answer, ProtocolError
 from authority_queries.contrib.oauth.context import Presenter
+from authority_queries.contrib.oauth.exchanges import ACCESS_TOKEN, read_exchange
 from authority_queries.contrib.oauth.outcomes import (
     CLIENT_CREDENTIALS,
     EXCHANGE,
@@ -14,9 +15,6 @@ from authority_queries.contrib.oauth.outcomes import (
     REDEMPTION,
 )
 from authority_queries.contrib.oauth.presented import (
-    ACCESS_TOKEN,
-    check_exchange,
-    parse_exchanged,
     parse_grant,
 )
 from authority_queries.contrib.oauth.requests import Parameters
@@ -156,19 +154,14 @@ class Grants(Endpoint):
         self, store: Store, presenter: Presenter, parameters: Parameters
     ) -> Answer:
         """Exchange an access token (RFC 8693 section 2)."""
-        actor = parameters.get("actor_token")
-        check_exchange(parameters)
+        tokens = read_exchange(parameters, self._tenant_id)
         access = mint_token("access", self._tenant_id)
         exchange = store.exchanges.exchange(
             tenant_id=self._tenant_id,
             token_hash=access.hash,
             client_id=presenter.client.client_id,
-            subject_token_hash=parse_exchanged(
-                parameters, "subject_token", self._tenant_id
-            ).hash,
-            actor_token_hash=None
-            if actor is None
-            else parse_exchanged(parameters, "actor_token", self._tenant_id).hash,
+            subject_token_hash=tokens.subject.hash,
+            actor_token_hash=None if tokens.actor is None else tokens.actor.hash,
             lifetime=self._settings.access_token_lifetime,
             scopes=parameters.words("scope"),
             resources=parameters.all("resource"),

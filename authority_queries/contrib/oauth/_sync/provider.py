@@ -90,9 +90,7 @@ class Provider:
 
     def session(self, cookie: str | None) -> LiveSession | None:
         """Return the live session of a cookie, if it is of this issuer."""
-        if cookie is None:
-            return None
-        return self._authority.verify_session(cookie, tenant_id=self.tenant_id)
+        return self.sign_in.session(cookie)
 
     def present(self, request: Request) -> Presenter:
         """Return the client of a request, for endpoints of your own.

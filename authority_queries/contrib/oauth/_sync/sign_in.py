@@ -5,6 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from authority_queries.contrib.oauth._sync.endpoint import Part
 from authority_queries.contrib.oauth.sign_ins import Passed, Refused, unseal_passed
+from authority_queries.contrib.oauth.slow_hashes import compute
 from authority_queries.credentials import (
     hash_password,
     password_needs_rehash,
@@ -53,7 +54,8 @@ class SignIn(Part):
             user = store.users.get_by_username(
                 tenant_id=self._tenant_id, username=username
             )
-            is_right = verify_password(
+            is_right = compute(
+                verify_password,
                 None if user is None else user.password_hash,
                 password,
                 imported=self._settings.imported_password_hash,
@@ -133,7 +135,7 @@ class SignIn(Part):
         acr: str | None,
     ) -> bool:
         """Replace the cookie of the user's own session. End that of another user."""
-        live = self._authority.verify_session(cookie, tenant_id=self._tenant_id)
+        live = self.session(cookie)
         if live is None:
             return False
         if live.user_id != passed.user_id:
@@ -210,7 +212,7 @@ class SignIn(Part):
                 tenant_id=self._tenant_id,
                 user_id=user.id,
                 row_version=user.row_version,
-                password_hash=hash_password(password),
+                password_hash=compute(hash_password, password),
             )
         except ConcurrencyConflictError:
             return  # another change was faster: the next sign-in rehashes

@@ -7,13 +7,17 @@ from typing import ClassVar
 
 from authority_queries.contrib.oauth._sync.endpoint import Endpoint
 from authority_queries.contrib.oauth.answers import NO_STORE, Answer, ProtocolError
-from authority_queries.contrib.oauth.challenges import challenged, without_token
+from authority_queries.contrib.oauth.challenges import (
+    challenged,
+    check_presented,
+    needs_proof,
+    without_token,
+)
 from authority_queries.contrib.oauth.introspection import introspected, may_introspect
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.engine.json_types import JsonValue
 from authority_queries.records import VerifiedToken
 from authority_queries.repositories._sync.store import Store
-from authority_queries.repositories.values import is_confirmed
 from authority_queries.secrets import TokenString
 
 
@@ -109,37 +113,32 @@ class Userinfo(Endpoint):
         if presented is None:
             raise without_token()
         scheme, string = presented
-        is_dpop = scheme == "dpop"
-        members: dict[str, str] = {}
+        found = self._find(store, string)
         try:
-            live = self._live(store, string)
             jkt = None
-            if is_dpop:
+            if found is not None and scheme == "dpop":
                 jkt = self._authentication.prove(store, request, access_token=string)
-            # The challenge for a bound token asks for its proof.
-            is_dpop = is_dpop or live.cnf_jkt is not None
             thumbprint = request.certificate_thumbprint
-            is_right = is_confirmed(live, jkt=jkt, x5t_s256=thumbprint)
-            is_wanted = resource is None or resource in live.resources
-            if not (is_right and is_wanted) or (is_dpop and jkt is None):
-                raise ProtocolError("invalid_token", "the token is not valid")
+            live = check_presented(found, scheme, jkt, thumbprint)
+            if resource is not None and resource not in live.resources:
+                raise ProtocolError("invalid_token", "the token is for another API")
             if not set(scopes) <= set(live.scopes):
-                members["scope"] = " ".join(scopes)
                 raise ProtocolError("insufficient_scope", "a scope is missing")
         except ProtocolError as error:
+            members: dict[str, str] = {}
+            if error.error == "insufficient_scope":
+                members["scope"] = " ".join(scopes)
+            is_dpop = needs_proof(found, scheme)
             raise challenged(error, is_dpop=is_dpop, members=members) from None
         return live
 
-    def _live(self, store: Store, string: str) -> VerifiedToken:
-        live = None
+    def _find(self, store: Store, string: str) -> VerifiedToken | None:
         for parsed in self._read(string)[:1]:
             if parsed.kind == "access":
-                live = store.tokens.verify(
+                return store.tokens.verify(
                     tenant_id=self._tenant_id, token_hash=parsed.hash, type="access"
                 )
-        if live is None:
-            raise ProtocolError("invalid_token", "the token is not valid")
-        return live
+        return None
 
 
 def _with_posted_token(request: Request) -> Request:
