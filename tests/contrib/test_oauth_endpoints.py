@@ -220,7 +220,11 @@ def test_a_sealed_request_of_another_issuer_is_refused(provider: Provider) -> No
     ):
         with pytest.raises(Exception, match="not of this server"):
             unseal(text, settings)
-    told = {"user_id": str(uuid4()), "began_at": datetime.now(UTC).isoformat(), "x": 1}
+    told: dict[str, JsonValue] = {
+        "user_id": str(uuid4()),
+        "began_at": datetime.now(UTC).isoformat(),
+        "x": 1,
+    }
     text = seal(told, "sign_in", provider.settings, browser="b")
     with pytest.raises(ProtocolError, match="not of this server"):
         provider.sign_in.unseal(text, browser="b")
