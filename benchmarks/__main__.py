@@ -44,6 +44,12 @@ _QUOTED: Final = (
         short=("--sizes", "100000"),
         folder=_RESULTS,
     ),
+    _Benchmark(
+        "endpoints",
+        "endpoints of the example and of peers over HTTP",
+        short=("--short",),
+        folder=_RESULTS,
+    ),
 )
 _OTHERS: Final = (
     _Benchmark("auditing", "audit events"),

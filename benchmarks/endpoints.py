@@ -30,7 +30,7 @@ _CONNECTIONS: Final = 8
 # Of a request that hashes a password, so that few are under way at the end of a block.
 _FEW: Final = 2
 # A refresh token of each connection, and one that wrk uses up before it begins.
-_FAMILIES: Final = 2 * _CONNECTIONS
+FAMILIES: Final = 2 * _CONNECTIONS
 _CLIENT: Final = {"grant_type": "client_credentials", "scope": SCOPE}
 
 
@@ -96,7 +96,7 @@ def _measured(
     server: str, names: Sequence[str], size: _Size
 ) -> dict[str, Mapping[str, Sequence[Block]]]:
     """Return the blocks of each way for each endpoint, by its title."""
-    refresh = (size.blocks + 2) * _FAMILIES
+    refresh = (size.blocks + 2) * FAMILIES
     with ExitStack() as stack:
         dba = stack.enter_context(psycopg.connect(server, autocommit=True))
         databases = {name: _created(dba, server, name) for name in names}
@@ -131,17 +131,19 @@ def _in_turns(
     found: dict[str, list[Block]] = {name: [] for name in running}
     names = list(running)
     for name in names:
-        _check(_load(running[name], held[name], name, endpoint, size.blocks))
+        check(load_of(running[name], held[name], name, endpoint, size.blocks))
         send(
-            _load(running[name], held[name], name, endpoint, size.blocks + 1),
+            load_of(running[name], held[name], name, endpoint, size.blocks + 1),
             size.seconds,
             _CONNECTIONS,
         )
     for number in range(size.blocks):
         for turn in range(len(names)):
             name = names[(number + turn) % len(names)]
-            load = _load(running[name], held[name], name, endpoint, number)
-            found[name].append(_block(running[name], load, size.seconds, _CONNECTIONS))
+            load = load_of(running[name], held[name], name, endpoint, number)
+            found[name].append(
+                block_of(running[name], load, size.seconds, _CONNECTIONS)
+            )
     return found
 
 
@@ -154,27 +156,28 @@ def _hashing(
         for name, server in running.items():
             client = held[name].hashed
             if client is not None:
-                load = _load(server, held[name], name, "client", 0)
-                block = _block(server, load._replace(client=client), size.long, _FEW)
+                load = load_of(server, held[name], name, "client", 0)
+                block = block_of(server, load._replace(client=client), size.long, _FEW)
                 found.setdefault(name, []).append(block)
     return found
 
 
-def _load(server: Served, held: Held, name: str, endpoint: str, block: int) -> Load:
+def load_of(server: Served, held: Held, name: str, endpoint: str, block: int) -> Load:
+    """Return the requests of a block to an endpoint of a way."""
     path = "introspect" if endpoint == "introspect" else "token"
     forms = {
         "client": [_CLIENT],
         "introspect": [{"token": token} for token in held.access],
         "refresh": [
             {"grant_type": "refresh_token", "refresh_token": token}
-            for token in held.refresh[block * _FAMILIES :][:_FAMILIES]
+            for token in held.refresh[block * FAMILIES :][:FAMILIES]
         ],
     }
     url = f"{server.url}/{path}{WAYS[name].end}"
     return Load(url, held.client, forms[endpoint], rotates=endpoint == "refresh")
 
 
-def _check(load: Load) -> None:
+def check(load: Load) -> None:
     """Raise RuntimeError when the answer is not that of a live token."""
     answer = ask(load)
     if not (answer.get("active") or answer.get("access_token")):
@@ -182,7 +185,8 @@ def _check(load: Load) -> None:
         raise RuntimeError(message)
 
 
-def _block(server: Served, load: Load, seconds: int, connections: int) -> Block:
+def block_of(server: Served, load: Load, seconds: int, connections: int) -> Block:
+    """Send requests, and return what one of them took."""
     before = server.times()
     sent = send(load, seconds, connections)
     application, backends = server.times().since(before)

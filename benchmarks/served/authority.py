@@ -26,6 +26,11 @@ _LIFETIME: Final = timedelta(seconds=LIFETIME)
 def prepare(database: str, tokens: int, refresh: int) -> Held:
     """Create and fill the database."""
     authority.prepare(database, tokens)
+    return enroll(database, refresh)
+
+
+def enroll(database: str, refresh: int) -> Held:
+    """Create the clients and their tokens beside the rows of benchmarks.growth."""
     with Authority.open(settings_of(database)) as opened:
         tenant_id = opened.find_tenant(TENANT)
         if tenant_id is None:

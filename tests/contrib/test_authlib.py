@@ -36,7 +36,9 @@ from tests.contrib.flows import (
 pytestmark = pytest.mark.one_version
 
 PAGE: Final = (Path(__file__).parents[2] / "docs" / "authlib.md").read_text()
-SERVER, API = re.findall(r"(?<=^```py\n)(.*?)(?=^```)", PAGE, re.DOTALL | re.MULTILINE)
+SERVER, DJANGO, API, CHANGE = re.findall(
+    r"(?<=^```py\n)(.*?)(?=^```)", PAGE, re.DOTALL | re.MULTILINE
+)
 (TEMPLATE,) = re.findall(
     r"(?<=^```html\n)(.*?)(?=^```)", PAGE, re.DOTALL | re.MULTILINE
 )

@@ -9,6 +9,8 @@ from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import BaseGrant, TokenEndpointMixin, TokenMixin
 from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator
+from authlib.oauth2.rfc9207 import IssuerParameter
 from authlib.oidc.core import UserInfo
 from flask import Flask, request
 from flask.testing import FlaskClient
@@ -29,14 +31,15 @@ from authority_queries.contrib.authlib import (
     StoredRefreshTokens,
     StoredToken,
     User,
+    register,
 )
 from authority_queries.contrib.oauth import Provider
 from authority_queries.errors import ConfigurationError
 from authority_queries.records import Client as ClientRecord
 from authority_queries.records import User as UserRecord
 from authority_queries.testing import SampleTenant
-from tests.contrib.flows import CALLBACK, CHALLENGE, VERIFIER, basic
-from tests.contrib.test_authlib import client_of, error, query_of
+from tests.contrib.flows import CALLBACK, CHALLENGE, ISSUER, VERIFIER, basic
+from tests.contrib.test_authlib import CHANGE, client_of, error, query_of
 from tests.contrib.test_authlib import tokens as texts
 
 pytestmark = pytest.mark.one_version
@@ -81,6 +84,7 @@ class Identity(OpenIDCode):
 
 
 seen: list[str] = []
+adopted: list[Any] = []
 
 
 @pytest.fixture
@@ -96,6 +100,7 @@ def serve(issuer: Issuer, ann: UserRecord) -> Callable[..., FlaskClient]:
         flask.config.update(OAUTH2_REFRESH_TOKEN_GENERATOR=True, **config)
         server: Any = AuthorizationServer(flask, issuer.query_client, issuer.save_token)
         issuer.adopt(server)
+        adopted.append(server)
         extensions = [CodeChallenge(required=True), Identity(issuer)]
         server.register_grant(issuer.bind(CodeGrant), extensions)
         for grant in (*(refreshing or [RefreshGrant]), StoredDevices, PartnerGrant):
@@ -202,6 +207,34 @@ def test_of_eight_redemptions_at_once_one_succeeds(
     assert sorted(statuses) == [200] + [400] * 7
 
 
+def test_the_page_changes_a_server(
+    issuer: Issuer, authority_tenant: SampleTenant
+) -> None:
+    names: dict[str, Any] = {"__name__": __name__}
+    exec(compile(CHANGE, "docs/authlib.md", "exec"), names)  # noqa: S102 -- our own page
+    flask = Flask(__name__)
+    server: Any = AuthorizationServer(flask, issuer.query_client, issuer.save_token)
+    names["change"](server, issuer)
+    flask.post("/token")(server.create_token_response)
+    users = {
+        name: authority_tenant.user(name, email=f"{name}@b.example", email_verified=ok)
+        for name, ok in (("eve", False), ("bob", True))
+    }
+
+    @flask.post("/authorize")
+    def authorize_page() -> Any:
+        user = User(users[request.form["user"]])
+        grant = server.get_consent_grant(end_user=user)
+        return server.create_authorization_response(grant=grant, grant_user=user)
+
+    browser = client_of(flask)
+    code = query_of(authorize(browser, user="eve"))["code"]
+    assert error(redeem(browser, code)) == "invalid_grant"
+    first = tokens(redeem(browser, query_of(authorize(browser, user="bob"))["code"]))
+    assert first["id_token"]
+    assert "refresh_token" not in first  # by the settings of the server
+
+
 def test_a_code_needs_pkce_and_a_user(serve: Callable[..., FlaskClient]) -> None:
     browser = serve()
     plain = query_of(authorize(browser, code_challenge_method="plain"))
@@ -276,6 +309,12 @@ def test_a_grant_of_the_application_issues_a_family(
         "web",
         "profile",
     )
+    authority_tenant.client("other", secret="s3cret")
+    other = dict([basic("other", "s3cret")])
+    theirs = {"token": first["refresh_token"]}
+    answer = browser.post("/introspection", data=theirs, headers=other)
+    assert tokens(answer) == {"active": False}  # nobody else needs it
+    assert tokens(ask("/introspection", **theirs))["active"]
     assert tokens(ask("/revocation", token=first["refresh_token"])) == {}
     assert tokens(ask("/introspection", token=first["access_token"])) == {
         "active": False
@@ -300,6 +339,34 @@ def test_what_would_never_be_called_is_refused(issuer: Issuer) -> None:
     assert issuer.bind(CodeGrant) is not CodeGrant
 
 
+def test_answers_have_one_iss(
+    serve: Callable[..., FlaskClient], issuer: Issuer, ann: UserRecord
+) -> None:
+    browser = serve()
+    for more in ({}, {"user": ""}, {"scope": "nonsense"}, {"code_challenge": ""}):
+        assert query_of(authorize(browser, **more))["iss"] == ISSUER
+    extension: Any = IssuerParameter()
+    extension.get_issuer = lambda: ISSUER
+    server: Any = adopted[-1]
+    server.register_extension(extension)
+    for more in ({}, {"user": ""}):
+        assert query_of(authorize(browser, **more))["iss"] == ISSUER  # once
+
+
+def test_extensions_that_would_answer_twice_are_refused(
+    issuer: Issuer, provider: Provider
+) -> None:
+    flask = Flask(__name__)
+    server: Any = AuthorizationServer(flask, issuer.query_client, issuer.save_token)
+    request_: Any = object()
+    grant = issuer.bind(AuthorizationCodeGrant)(request_, server)
+    with pytest.raises(ConfigurationError, match="delete OpenIDCode"):
+        OpenIDCode(issuer)(grant)
+    server.register_extension(IssuerParameter())
+    with pytest.raises(ConfigurationError, match="delete IssuerParameter"):
+        grant.validate_authorization_request()
+
+
 def test_generators_of_the_application_are_refused_or_used(
     issuer: Issuer, serve: Callable[..., FlaskClient], app: ClientRecord
 ) -> None:
@@ -309,6 +376,16 @@ def test_generators_of_the_application_are_refused_or_used(
     config = {"OAUTH2_ACCESS_TOKEN_GENERATOR": generate}
     with pytest.raises(ConfigurationError, match="access_token_generator must not"):
         serve(**config)
+    flask = Flask(__name__)
+    server: Any = AuthorizationServer(flask, issuer.query_client, issuer.save_token)
+    register(server, issuer)  # with Authlib's own generator
+    server.register_token_generator(
+        "default", JWTBearerTokenGenerator("https://a.example")
+    )
+    with pytest.raises(ConfigurationError, match="the generator of default must not"):
+        register(server, issuer)
+    with pytest.raises(ConfigurationError, match="the generator of default must not"):
+        issuer.adopt(server)
     issuer.strings_of_application = True
     browser = serve(**config)
     token = tokens(post(browser, "/token", grant_type="urn:example:partner"))

@@ -5,6 +5,7 @@ import json
 import logging
 import secrets
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -406,11 +407,20 @@ def test_a_certificate_may_be_in_the_set(world: World) -> None:
         certificate=b"a certificate",
     )
     key = {**FIRST.as_dict(private=False)}
-    key["x5t#S256"] = request.certificate_thumbprint or ""
-    world.server.answers[world.path] = ok(json.dumps({"keys": [key]}).encode())
-    assert world.provider.token.answer(request).status == 200
-    other = replace(request, certificate=b"another certificate")
-    assert error(world.provider.token.answer(other), 401) == "invalid_client"
+    chain = [b64encode(b"a certificate").decode()]
+    for member in ({"x5t#S256": request.certificate_thumbprint}, {"x5c": chain}):
+        document = json.dumps({"keys": [{**key, **member}]})
+        world.server.answers[world.path] = ok(document.encode())
+        assert world.provider.token.answer(request).status == 200
+        world.later(3600)
+    renewed = replace(request, certificate=b"a renewed certificate")
+    for status in (401, 401, 200):
+        assert world.provider.token.answer(renewed).status == status
+        member = {"x5t#S256": renewed.certificate_thumbprint}
+        document = json.dumps({"keys": [{**key, **member}]})
+        world.server.answers[world.path] = ok(document.encode())
+        world.later(30)
+    assert world.fetched == 4
 
 
 def test_a_key_without_kid_may_be_alone(world: World) -> None:

@@ -14,6 +14,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from authority_queries import hash_client_secret
 from authority_queries.contrib.oauth import Answer, ErrorPage, Provider, SignIn
 from authority_queries.records import User
 from authority_queries.testing import SampleTenant
@@ -491,3 +492,24 @@ def test_a_client_does_what_it_must(provider: Provider) -> None:
         asking, headers=[proof(ECKey.generate_key("P-256"), "POST", f"{ISSUER}/token")]
     )
     assert error(provider.token.answer(proven)) == RIGHT
+
+
+@pytest.mark.parametrize("grant", ["client_credentials", "refresh_token", "another"])
+def test_a_client_that_must_prove_a_key_gets_no_token_without(
+    grant: str, provider: Provider, authority_tenant: SampleTenant
+) -> None:
+    with authority_tenant.unit() as store:
+        client = store.clients.create(
+            tenant_id=authority_tenant.id,
+            client_id="reports",
+            client_type="confidential",
+            requirements=["ft:dpop"],
+        )
+        store.client_secrets.add(
+            tenant_id=client.tenant_id,
+            client_uuid=client.id,
+            secret_hash=hash_client_secret("swordfish and more"),
+        )
+    request = post("/token", grant_type=grant)
+    sent = replace(request, headers=[basic("reports", "swordfish and more")])
+    assert error(provider.token.answer(sent)) == WRONG

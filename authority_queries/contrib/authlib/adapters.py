@@ -33,6 +33,10 @@ from authlib.oauth2.rfc8628 import (
 from authority_queries.contrib.authlib.authenticating import METHODS
 from authority_queries.contrib.authlib.clients import Client
 from authority_queries.contrib.authlib.issuer import Issuer
+from authority_queries.contrib.authlib.issuer_parameter import (
+    errors_with_issuer,
+    with_issuer,
+)
 from authority_queries.contrib.authlib.models import (
     EndUser,
     StoredDevice,
@@ -41,7 +45,7 @@ from authority_queries.contrib.authlib.models import (
     user_id_of,
     words,
 )
-from authority_queries.contrib.authlib.requests import refused, translated
+from authority_queries.contrib.authlib.requests import Found, refused, translated
 from authority_queries.contrib.authlib.strings import read_strings
 from authority_queries.contrib.oauth import AuthorizationRequest, ErrorPage
 from authority_queries.contrib.oauth.outcomes import AUTHORIZATION, ERROR_PAGES
@@ -59,6 +63,21 @@ class StoredCodes(AuthorizationCodeGrant):
 
     TOKEN_ENDPOINT_AUTH_METHODS: Collection[str] = METHODS
     issuer: ClassVar[Issuer]
+
+    def validate_authorization_request(self) -> str:
+        """Check the request. Errors name the issuer (RFC 9207)."""
+        with errors_with_issuer(self, self.issuer.provider.settings.issuer):
+            return super().validate_authorization_request()
+
+    def create_authorization_response(
+        self, redirect_uri: str, grant_user: object
+    ) -> Found:
+        """Redirect with a code and the issuer (RFC 9207)."""
+        name = self.issuer.provider.settings.issuer
+        with errors_with_issuer(self, name):
+            answer = super().create_authorization_response(redirect_uri, grant_user)
+        status, body, headers = answer
+        return status, body, [(k, with_issuer(self, v, name)) for k, v in headers]
 
     def generate_authorization_code(self) -> str:
         """Return a new code of the store."""
@@ -148,6 +167,16 @@ class StoredRefreshTokens(RefreshTokenGrant):
     ) -> StoredToken | None:
         """Return a refresh token, dead or alive, or None. The database judges it."""
         return self.issuer.find_token(refresh_token, "refresh")
+
+    def issue_token(
+        self, user: User, refresh_token: TokenMixin
+    ) -> dict[str, str | int]:
+        """Generate the token, with a refresh token whatever the server's settings."""
+        token = super().issue_token(user, refresh_token)
+        if self.INCLUDE_NEW_REFRESH_TOKEN and "refresh_token" not in token:
+            minted = mint_token("refresh", self.issuer.provider.tenant_id)
+            token["refresh_token"] = minted.token
+        return token
 
     def authenticate_user(self, refresh_token: StoredToken) -> User | None:
         """Return the user of the token."""

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from authority_queries.contrib.oauth.answers import ProtocolError
-from authority_queries.engine.json_types import JsonValue
+from authority_queries.engine.json_types import JsonObject, JsonValue
 
 _PEM: Final = re.compile(
     r"\s*-----BEGIN CERTIFICATE-----\s*([A-Za-z0-9+/=\s]+?)\s*-----END CERTIFICATE-----"
@@ -46,15 +46,22 @@ def thumbprint_of(certificate: bytes) -> str:
 
 def is_certificate_of(key: JsonValue, thumbprint: str | None) -> bool:
     """Return whether a JWK has this certificate, in x5t#S256 or first in x5c."""
-    if not isinstance(key, dict) or thumbprint is None:
-        return False
-    if "x5t#S256" in key:
-        return bool(key["x5t#S256"] == thumbprint)
+    return (
+        isinstance(key, dict)
+        and thumbprint is not None
+        and certificate_thumbprint_of(key) == thumbprint
+    )
+
+
+def certificate_thumbprint_of(key: JsonObject) -> str | None:
+    """Return the x5t#S256 of a JWK, or that of its first certificate, or None."""
+    thumbprint = key.get("x5t#S256")
+    if thumbprint is not None:
+        return thumbprint if isinstance(thumbprint, str) else None
     chain = key.get("x5c")
     if not isinstance(chain, list) or not chain or not isinstance(chain[0], str):
-        return False
+        return None
     try:
-        certificate = base64.b64decode(chain[0], validate=True)
+        return thumbprint_of(base64.b64decode(chain[0], validate=True))
     except ValueError:
-        return False
-    return thumbprint_of(certificate) == thumbprint
+        return None

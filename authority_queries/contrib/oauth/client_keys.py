@@ -11,6 +11,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
 
 from authority_queries.contrib.oauth.answers import ProtocolError
+from authority_queries.contrib.oauth.certificates import certificate_thumbprint_of
 from authority_queries.engine.json_types import JsonObject, JsonValue
 
 SET_OCTETS: Final = 32768
@@ -20,8 +21,8 @@ _PAUSE: Final = 60.0  # seconds between two requests to one URL
 _MOST_SETS: Final = 500
 _MOST_KEYS: Final = 20
 _MODULUS: Final = range(342, 1367)  # characters of 2048 to 8192 bits
-# RFC 8705 section 2.2 compares a certificate with it.
-_THUMBPRINT: Final = "x5t#S256"
+# With the thumbprint of a certificate (RFC 8705 section 2.2) in place of its chain.
+_MEMBERS: Final = ("kty", "kid", "alg", "crv", "x", "y", "n", "e", "use", "x5t#S256")
 
 
 class KeysMissingError(ProtocolError):
@@ -117,5 +118,5 @@ def _usable(jwk: JsonValue) -> JsonObject | None:
         found: dict[str, JsonValue] = dict(key.as_dict(private=False))
     except (JoseError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    members = ("kty", "kid", "alg", "crv", "x", "y", "n", "e", "use", _THUMBPRINT)
-    return {name: found[name] for name in members if name in found}
+    found["x5t#S256"] = certificate_thumbprint_of(jwk)
+    return {name: found[name] for name in _MEMBERS if found.get(name) is not None}

@@ -1,8 +1,7 @@
-"""Signatures: ID tokens, logout tokens, client assertions and DPoP proofs."""
+"""Signatures: ID tokens, logout tokens and client assertions."""
 
 import base64
 import hashlib
-import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +10,10 @@ from typing import Final, TypeAlias, cast
 
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey, import_key
+from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 
 from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.contrib.oauth.outcomes import ErrorCode
-from authority_queries.contrib.oauth.urls import normal_url
 from authority_queries.engine.json_types import JsonObject, JsonValue
 from authority_queries.secrets.signing_keys import SigningKey
 
@@ -23,10 +21,10 @@ from authority_queries.secrets.signing_keys import SigningKey
 ALGORITHMS: Final = ("ES256", "ES384", "ES512", "EdDSA", "Ed25519", "PS256", "PS384",
                      "PS512", "RS256", "RS384", "RS512")  # fmt: skip
 PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
-_LONGEST: Final = 16384
+LONGEST: Final = 16384
 # What the parts of a JWT that a stranger wrote may raise: also deep JSON, and members
 # of any type.
-_BROKEN: Final = (
+BROKEN: Final = (
     JoseError,
     ValueError,
     TypeError,
@@ -68,7 +66,7 @@ def half_hash(token: str, alg: str) -> str:
     """Return the at_hash of a token (OpenID Connect Core section 3.1.3.6)."""
     name = "sha512" if alg in {"EdDSA", "Ed25519"} else f"sha{alg[2:]}"
     digest = hashlib.new(name, token.encode()).digest()
-    return _base64url(digest[: len(digest) // 2])
+    return base64url(digest[: len(digest) // 2])
 
 
 def read_id_token(
@@ -80,7 +78,7 @@ def read_id_token(
     """
     try:
         claims = _verified(token, keys)
-    except _BROKEN:
+    except BROKEN:
         return None
     return claims if claims.get("iss") == issuer else None
 
@@ -88,9 +86,9 @@ def read_id_token(
 def issuer_of(assertion: str) -> str:
     """Return who says to have signed a JWT, unchecked. Raises ProtocolError."""
     try:
-        claims = _claims(jws.extract_compact(assertion[:_LONGEST].encode()).payload)
-    except _BROKEN:
-        raise _refused("invalid_client", "the client assertion") from None
+        claims = claims_of(jws.extract_compact(assertion[:LONGEST].encode()).payload)
+    except BROKEN:
+        raise refused("invalid_client", "the client assertion") from None
     issuer = claims.get("iss")
     return issuer if isinstance(issuer, str) else ""
 
@@ -102,8 +100,8 @@ def verified_claims(assertion: str, keys: JsonObject) -> Mapping[str, JsonValue]
     """
     try:
         return _verified(assertion, keys)
-    except _BROKEN:
-        raise _refused("invalid_client", "the client assertion") from None
+    except BROKEN:
+        raise refused("invalid_client", "the client assertion") from None
 
 
 def read_unverified(assertion: str) -> tuple[str | None, Mapping[str, JsonValue]]:
@@ -112,13 +110,13 @@ def read_unverified(assertion: str) -> tuple[str | None, Mapping[str, JsonValue]
     They only decide whether it is worth while to fetch the client's keys.
     """
     try:
-        unverified = jws.extract_compact(assertion[:_LONGEST].encode())
-        header, claims = unverified.headers(), _claims(unverified.payload)
+        unverified = jws.extract_compact(assertion[:LONGEST].encode())
+        header, claims = unverified.headers(), claims_of(unverified.payload)
         kid = header.get("kid")
         if header["alg"] not in ALGORITHMS or not isinstance(kid, str | None):
             raise ValueError
-    except _BROKEN:
-        raise _refused("invalid_client", "the client assertion") from None
+    except BROKEN:
+        raise refused("invalid_client", "the client assertion") from None
     return kid, claims
 
 
@@ -133,7 +131,7 @@ def check_claims(
     """Check the claims of a client's JWT (RFC 7523 section 3). Raises ProtocolError."""
     audience = claims.get("aud")
     named = audience if isinstance(audience, list) else [audience]
-    expires_at = _moment(claims.get("exp"), "invalid_client")
+    expires_at = moment(claims.get("exp"), "invalid_client")
     begins_at = claims.get("nbf", 0)
     if (
         claims.get("iss") != client_id
@@ -141,52 +139,18 @@ def check_claims(
         or not named
         or not all(isinstance(name, str) and name in audiences for name in named)
         or expires_at + skew <= now
-        or _moment(begins_at, "invalid_client") - skew > now
+        or moment(begins_at, "invalid_client") - skew > now
     ):
-        raise _refused("invalid_client", "the client assertion")
+        raise refused("invalid_client", "the client assertion")
     return Assertion(
         claims=claims, jti=_text(claims.get("jti")), expires_at=expires_at + skew
     )
 
 
-def check_proof(
-    proof: str,
-    *,
-    method: str,
-    url: str,
-    access_token: str | None,
-    now: datetime,
-    lifetime: timedelta,
-    skew: timedelta,
-) -> tuple[str, Assertion]:
-    """Check a DPoP proof (RFC 9449 section 4.3). Return the thumbprint of its key.
-
-    Raises ProtocolError.
-    """
-    try:
-        key, claims = _proof_of(proof)
-    except _BROKEN:
-        raise _refused("invalid_dpop_proof", "the DPoP proof") from None
-    issued_at = _moment(claims.get("iat"), "invalid_dpop_proof")
-    expires_at = issued_at + lifetime + skew
-    if (
-        claims.get("htm") != method
-        or normal_url(str(claims.get("htu"))) != normal_url(url)
-        or issued_at - skew > now
-        or expires_at <= now
-        or not _has_hash(claims.get("ath"), access_token)
-    ):
-        raise _refused("invalid_dpop_proof", "the DPoP proof")
-    jti = claims.get("jti")
-    if not isinstance(jti, str) or not jti:
-        raise _refused("invalid_dpop_proof", "the DPoP proof")
-    return key.thumbprint(), Assertion(claims=claims, jti=jti, expires_at=expires_at)
-
-
 def _verified(token: str, keys: JsonObject) -> Mapping[str, JsonValue]:
     public = KeySet.import_key_set({"keys": _keys_of(keys)})
-    found = jws.deserialize_compact(token[:_LONGEST], public, algorithms=ALGORITHMS)
-    return _claims(found.payload)
+    found = jws.deserialize_compact(token[:LONGEST], public, algorithms=ALGORITHMS)
+    return claims_of(found.payload)
 
 
 def _keys_of(keys: JsonObject) -> list[dict[str, str | list[str]]]:
@@ -198,52 +162,34 @@ def _keys_of(keys: JsonObject) -> list[dict[str, str | list[str]]]:
     return [key for key in listed if key.get("use", "sig") == "sig"]
 
 
-def _proof_of(proof: str) -> tuple[PrivateKey, Mapping[str, JsonValue]]:
-    unverified = jws.extract_compact(proof[:_LONGEST].encode())
-    header = unverified.headers()
-    jwk = header["jwk"]
-    if header.get("typ") != "dpop+jwt" or PRIVATE_MEMBERS & jwk.keys():
-        raise ValueError
-    key = import_key(jwk)
-    if not isinstance(key, PrivateKey):
-        raise TypeError
-    found = jws.deserialize_compact(proof[:_LONGEST], key, algorithms=ALGORITHMS)
-    return key, _claims(found.payload)
-
-
-def _claims(payload: bytes) -> Mapping[str, JsonValue]:
+def claims_of(payload: bytes) -> Mapping[str, JsonValue]:
+    """Return the claims of a JWT. Raises one of BROKEN."""
     claims: JsonValue = json.loads(payload)
     if not isinstance(claims, dict):
         raise TypeError
     return claims
 
 
-def _has_hash(ath: JsonValue, access_token: str | None) -> bool:
-    if access_token is None:
-        return True
-    digest = hashlib.sha256(access_token.encode()).digest()
-    return isinstance(ath, str) and hmac.compare_digest(
-        ath.encode(), _base64url(digest).encode()
-    )
-
-
-def _moment(seconds: JsonValue, error: ErrorCode) -> datetime:
+def moment(seconds: JsonValue, error: ErrorCode) -> datetime:
+    """Return a time of a JWT. Raises ProtocolError."""
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise _refused(error, "a time")
+        raise refused(error, "a time")
     if not 0 <= seconds <= _LAST:  # also false for NaN
-        raise _refused(error, "a time")
+        raise refused(error, "a time")
     return datetime.fromtimestamp(seconds, tz=UTC)
 
 
 def _text(value: JsonValue) -> str:
     if not isinstance(value, str) or not value:
-        raise _refused("invalid_client", "jti")
+        raise refused("invalid_client", "jti")
     return value
 
 
-def _base64url(octets: bytes) -> str:
+def base64url(octets: bytes) -> str:
+    """Return octets without padding."""
     return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
 
 
-def _refused(error: ErrorCode, what: str) -> ProtocolError:
+def refused(error: ErrorCode, what: str) -> ProtocolError:
+    """Return the refusal of a JWT."""
     return ProtocolError(error, f"{what} is not valid")

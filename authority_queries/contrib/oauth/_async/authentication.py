@@ -19,10 +19,10 @@ from authority_queries.contrib.oauth.credentials import (
 from authority_queries.contrib.oauth.jose import (
     Assertion,
     check_claims,
-    check_proof,
     read_unverified,
     verified_claims,
 )
+from authority_queries.contrib.oauth.proofs import check_proof
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.contrib.oauth.slow_hashes import compute_async
 from authority_queries.credentials import verify_client_secret
@@ -77,7 +77,7 @@ class AsyncAuthentication:
             raise unknown_client(request)
         registered = client.token_endpoint_auth_method
         if method == "none" and request.certificate and registered in _TLS_METHODS:
-            is_right = is_own_certificate(self.keys.find(client), request)
+            is_right = self._has_certificate(client, request)
         elif registered is not None and registered != method:
             is_right = False
         elif method == "none":
@@ -108,6 +108,13 @@ class AsyncAuthentication:
             lifetime=settings.proof_lifetime,
             skew=settings.clock_skew,
         )
+
+    def _has_certificate(self, client: Client, request: Request) -> bool:
+        keys = self.keys.find(client)
+        if is_own_certificate(keys, request):
+            return True
+        self.keys.ask_again(client)
+        return False
 
     async def _asserts(
         self, store: AsyncStore, client: Client, parameters: Parameters
@@ -167,13 +174,7 @@ class AsyncAuthentication:
         if secret is None:
             return False
         for each in live:
-            if is_minted_secret_hash(each.secret_hash):
-                is_right = verify_client_secret(each.secret_hash, secret)
-            else:
-                is_right = await compute_async(
-                    verify_client_secret, each.secret_hash, secret
-                )
-            if is_right:
+            if await _matches(each.secret_hash, secret):
                 if not self._is_noted(each):
                     await store.client_secrets.record_use(
                         tenant_id=self._tenant_id, secret_id=each.id
@@ -216,6 +217,12 @@ async def prove_key(
         message = "the DPoP proof is not valid"
         raise ProtocolError("invalid_dpop_proof", message)
     return jkt
+
+
+async def _matches(secret_hash: str, secret: str) -> bool:
+    if is_minted_secret_hash(secret_hash):
+        return verify_client_secret(secret_hash, secret)
+    return await compute_async(verify_client_secret, secret_hash, secret)
 
 
 async def _nothing() -> None:

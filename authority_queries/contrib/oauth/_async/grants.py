@@ -13,7 +13,9 @@ from authority_queries.contrib.oauth.outcomes import (
     POLL,
     REDEMPTION,
 )
-from authority_queries.contrib.oauth.presented import parse_grant
+from authority_queries.contrib.oauth.presented import (
+    parse_grant,
+)
 from authority_queries.contrib.oauth.requests import Parameters
 from authority_queries.contrib.oauth.scopes import check_scopes
 from authority_queries.contrib.oauth.tokens import id_token, seconds_until, token_answer

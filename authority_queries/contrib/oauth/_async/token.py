@@ -12,14 +12,18 @@ class AsyncTokenEndpoint(AsyncGrants):
 
     async def _answer(self, store: AsyncStore, request: Request) -> Answer:
         parameters = Parameters(request.parameters)
-        if parameters.get("grant_type") == "client_credentials":
+        is_for_itself = parameters.get("grant_type") == "client_credentials"
+        if is_for_itself:
             presenter, known = await self._present_with_scopes(
                 store, request, parameters
             )
-            return await self.issue_to_client(store, presenter, parameters, known)
-        presenter = await self._authentication.present(store, request, parameters)
+        else:
+            presenter = await self._authentication.present(store, request, parameters)
+            known = ()
         if presenter.jkt is None and DPOP in presenter.client.requirements:
             raise ProtocolError("invalid_dpop_proof", "a DPoP proof is missing")
+        if is_for_itself:
+            return await self.issue_to_client(store, presenter, parameters, known)
         match parameters.require("grant_type"):
             case "authorization_code":
                 grant = self.redeem_code

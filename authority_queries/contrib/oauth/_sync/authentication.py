@@ -20,10 +20,10 @@ from authority_queries.contrib.oauth.credentials import (
 from authority_queries.contrib.oauth.jose import (
     Assertion,
     check_claims,
-    check_proof,
     read_unverified,
     verified_claims,
 )
+from authority_queries.contrib.oauth.proofs import check_proof
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.contrib.oauth.slow_hashes import compute
 from authority_queries.credentials import verify_client_secret
@@ -78,7 +78,7 @@ class Authentication:
             raise unknown_client(request)
         registered = client.token_endpoint_auth_method
         if method == "none" and request.certificate and registered in _TLS_METHODS:
-            is_right = is_own_certificate(self.keys.find(client), request)
+            is_right = self._has_certificate(client, request)
         elif registered is not None and registered != method:
             is_right = False
         elif method == "none":
@@ -109,6 +109,13 @@ class Authentication:
             lifetime=settings.proof_lifetime,
             skew=settings.clock_skew,
         )
+
+    def _has_certificate(self, client: Client, request: Request) -> bool:
+        keys = self.keys.find(client)
+        if is_own_certificate(keys, request):
+            return True
+        self.keys.ask_again(client)
+        return False
 
     def _asserts(self, store: Store, client: Client, parameters: Parameters) -> bool:
         presented = parameters.require("client_assertion")
@@ -166,11 +173,7 @@ class Authentication:
         if secret is None:
             return False
         for each in live:
-            if is_minted_secret_hash(each.secret_hash):
-                is_right = verify_client_secret(each.secret_hash, secret)
-            else:
-                is_right = compute(verify_client_secret, each.secret_hash, secret)
-            if is_right:
+            if _matches(each.secret_hash, secret):
                 if not self._is_noted(each):
                     store.client_secrets.record_use(
                         tenant_id=self._tenant_id, secret_id=each.id
@@ -213,6 +216,12 @@ def prove_key(
         message = "the DPoP proof is not valid"
         raise ProtocolError("invalid_dpop_proof", message)
     return jkt
+
+
+def _matches(secret_hash: str, secret: str) -> bool:
+    if is_minted_secret_hash(secret_hash):
+        return verify_client_secret(secret_hash, secret)
+    return compute(verify_client_secret, secret_hash, secret)
 
 
 def _nothing() -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from authority_queries.contrib.oauth._sync.endpoint import Part
 from authority_queries.contrib.oauth.mailed_links import MailedLink
 from authority_queries.contrib.oauth.sign_ins import Refused
+from authority_queries.contrib.oauth.slow_hashes import compute
 from authority_queries.credentials import hash_password
 from authority_queries.errors import (
     DuplicateError,
@@ -93,7 +94,7 @@ class MailedLinks(Part):
             redeemed = store.one_time_tokens.reset_password(
                 tenant_id=self._tenant_id,
                 token_hash=token_hash,
-                password_hash=hash_password(password),
+                password_hash=compute(hash_password, password),
             )
             if redeemed.outcome != "redeemed" or redeemed.user_id is None:
                 return None

@@ -13,12 +13,16 @@ class TokenEndpoint(Grants):
 
     def _answer(self, store: Store, request: Request) -> Answer:
         parameters = Parameters(request.parameters)
-        if parameters.get("grant_type") == "client_credentials":
+        is_for_itself = parameters.get("grant_type") == "client_credentials"
+        if is_for_itself:
             presenter, known = self._present_with_scopes(store, request, parameters)
-            return self.issue_to_client(store, presenter, parameters, known)
-        presenter = self._authentication.present(store, request, parameters)
+        else:
+            presenter = self._authentication.present(store, request, parameters)
+            known = ()
         if presenter.jkt is None and DPOP in presenter.client.requirements:
             raise ProtocolError("invalid_dpop_proof", "a DPoP proof is missing")
+        if is_for_itself:
+            return self.issue_to_client(store, presenter, parameters, known)
         match parameters.require("grant_type"):
             case "authorization_code":
                 grant = self.redeem_code
