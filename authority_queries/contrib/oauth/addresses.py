@@ -1,4 +1,4 @@
-"""The addresses that a server may ask for a stranger (SSRF)."""
+"""The addresses to which a stranger may make the server connect (SSRF)."""
 
 import re
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ _LONGEST: Final = 2048
 _PORTS: Final = {"https": 443, "http": 80}
 # Resolvers read such a name as an IPv4 address: 0x7f.1, 017700000001, 2130706433.
 _NUMBER: Final = re.compile(r"(.*\.)?([0-9]+|0[xX][0-9a-fA-F]*)\.?")
-# What IANA's registries of special-purpose addresses have, whatever this version of
-# Python knows of them, and the platform's address in each network of Azure.
+# The networks of IANA's registries of special-purpose addresses, because versions of
+# Python differ, and the platform's address in each network of Azure.
 _SPECIAL: Final = [
     ip_network(text)
     for text in (
@@ -48,7 +48,7 @@ _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The parts of a URL that was read once, so that no other reader differs."""
+    """The parts of a URL. It is read once, so that two readers cannot disagree."""
 
     scheme: Literal["https", "http"]
     host: str
@@ -57,7 +57,7 @@ class Target:
 
     @property
     def literal(self) -> str | None:
-        """The host, if it is an address and no name."""
+        """The host if it is an address, None if it is a name."""
         try:
             return str(ip_address(self.host))
         except ValueError:
@@ -73,8 +73,8 @@ class Target:
 def read_target(url: str) -> Target:
     """Return the parts of an http or https URL. Raises RefusedTargetError.
 
-    It has no userinfo and no fragment, only characters of URIs, and a host that is a
-    name in ASCII or an address in its usual form.
+    The URL must have only characters of URIs, no userinfo and no fragment. Its host
+    must be a name in ASCII, or an address in its usual form.
     """
     try:
         parts = urlsplit(url)

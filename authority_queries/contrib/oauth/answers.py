@@ -28,10 +28,10 @@ class Answer:
 
 
 class ProtocolError(AuthorityError):
-    """A request is refused. `error` is the code that OAuth defines for it.
+    """The request is refused. `error` is OAuth's code for the reason.
 
-    `description` is for the client's developer, and never repeats a value. `status`:
-    that of the response, if it is not the one of the code.
+    `description` is for the client's developer, and never repeats a value. `status` is
+    the status of the response. By default it depends on the code.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Requests for authorization, and what to do with the browser that sent one."""
+"""Requests for authorization, and the decisions about the browsers that send them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from authority_queries.records import Client, LiveSession
 _SIGN_INS: Final = frozenset({"login", "select_account"})
 _PROMPTS: Final = _SIGN_INS | {"none", "consent"}
 _BOUND_TO: Final = "authorization_request"
-# A person must answer within this time. A pushed request is used up at its beginning.
+# A person must answer within this time. `begin` has used up a pushed request.
 _LIFETIME: Final = timedelta(hours=1)
 _nonce: Final = optional(text(most=2048))
 _DIGEST: Final = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -30,7 +30,7 @@ _LOOPBACK_PORT: Final = re.compile(r"^(http://(?:127\.0\.0\.1|\[::1\])):\d{1,5}(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationRequest:
-    """A request that was checked, except for what the database decides at its end."""
+    """A checked request. The database decides about the rest when it issues a code."""
 
     client_id: str
     redirect_uri: str
@@ -76,9 +76,10 @@ class AuthorizationRequest:
         return self.redirect(issuer, {"error": error, "error_description": description})
 
     def seal(self, settings: ProviderSettings, *, browser: str = "") -> str:
-        """Return the request as a text that only this issuer can read, for a form.
+        """Return the request as a text for a form, which only this issuer can read.
 
-        Only the browser that has this secret can go on with it, within an hour.
+        `browser` is a secret of the browser: no other browser can use the text. It
+        works for an hour.
         """
         members = asdict(self) | {"received_at": self.received_at.isoformat()}
         return seal(members, _BOUND_TO, settings, browser=browser)
@@ -100,10 +101,10 @@ def unseal(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignIn:
-    """Have the person sign in, then decide again.
+    """Show the sign-in, then decide again.
 
-    `is_again`: the browser has a session, whose sign-in is too old, too weak, or of
-    another person than the client's hint.
+    `is_again`: the browser has a session, but its sign-in is too old, too weak, or of
+    another person than the client's hint names.
     """
 
     request: AuthorizationRequest
@@ -112,13 +113,13 @@ class SignIn:
 
     @property
     def acr_values(self) -> Sequence[str] | None:
-        """The classes of which the sign-in must have one, or None."""
+        """The classes that the client accepts. None: any."""
         return self.request.acr_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskConsent:
-    """Ask the person whether the client gets this, then consent and decide again."""
+    """Ask the person to allow the request, then call `consent` and decide again."""
 
     request: AuthorizationRequest
     client: Client
@@ -145,9 +146,9 @@ def is_registered(client: Client, uri: str) -> bool:
 def read_address(
     parameters: Parameters, client: Client, received_at: datetime
 ) -> AuthorizationRequest:
-    """Return the part of a request that a refusal needs: where it goes.
+    """Return the parts of a request that a refusal needs: redirect_uri and state.
 
-    Refusals of all other parts are sent to the client if its redirect_uri is registered
+    If the redirect_uri is registered, refusals of other parts are sent to the client
     (RFC 6749 section 4.1.2.1). Raises ProtocolError.
     """
     given = parameters.get("redirect_uri")

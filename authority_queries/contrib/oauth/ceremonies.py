@@ -1,4 +1,4 @@
-"""Ceremonies of WebAuthn level 3: what a browser is asked, and what it answers.
+"""Ceremonies of WebAuthn level 3: the questions to browsers, and their answers.
 
 py_webauthn (BSD-3-Clause) makes the options and verifies the signatures.
 """
@@ -49,7 +49,7 @@ _Kind = Literal["webauthn.create", "webauthn.get"]
 _OCTETS: Final = 32
 _TIMEOUT: Final = int(LIFETIME.total_seconds() * 1000)
 _REQUIRED: Final = UserVerificationRequirement.REQUIRED
-# What the libraries raise for texts and CBOR that a stranger wrote.
+# Errors of the libraries for texts and CBOR that a stranger wrote.
 _MALFORMED: Final = (
     WebAuthnException,
     InvalidSignature,
@@ -97,10 +97,10 @@ class NewPasskey:
 
 
 class RelyingParty:
-    """The issuer, as authenticators know it: by its host name.
+    """The issuer, which authenticators know by its host name.
 
-    Raises ConfigurationError for an issuer whose host is an IP address: browsers have
-    no passkeys for those.
+    Raises ConfigurationError for an issuer whose host is an IP address, because
+    browsers have no passkeys for it.
     """
 
     def __init__(self, settings: ProviderSettings, name: str) -> None:
@@ -116,7 +116,7 @@ class RelyingParty:
     def ask_to_create(
         self, user: User, known: Sequence[WebauthnCredential], *, browser: str
     ) -> Ceremony:
-        """Ask for a passkey that its authenticator finds without a username."""
+        """Ask for a new passkey, which its authenticator finds without a username."""
         challenge = secrets.token_bytes(_OCTETS)
         options = generate_registration_options(
             rp_id=self._rp_id,
@@ -151,7 +151,7 @@ class RelyingParty:
         return Ceremony(options=options_to_json(options), sealed=sealed)
 
     def verify_new(self, answer: str, challenge: Challenge) -> NewPasskey | None:
-        """Return the passkey that the browser has made, or None for a wrong answer."""
+        """Return the passkey that the browser has created. None: a wrong answer."""
         try:
             credential = parse_registration_credential_json(answer)
             verified = verify_registration_response(
@@ -180,7 +180,7 @@ class RelyingParty:
         known: WebauthnCredential,
         challenge: Challenge,
     ) -> VerifiedAuthentication | None:
-        """Return what a right signature proves. The store compares the counters."""
+        """Return the data of a valid signature. The store compares the counters."""
         try:
             return verify_authentication_response(
                 credential=credential,
@@ -225,7 +225,7 @@ def has_host_name(settings: ProviderSettings) -> bool:
 
 
 def parse_answer(answer: str) -> AuthenticationCredential | None:
-    """Return an assertion that is not verified, or None for one that is malformed."""
+    """Return an assertion, which is not verified yet. None: it is malformed."""
     try:
         return parse_authentication_credential_json(answer)
     except _MALFORMED:

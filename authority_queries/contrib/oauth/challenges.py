@@ -38,17 +38,17 @@ def challenged(
 
 
 def needs_proof(token: VerifiedToken | None, scheme: str) -> bool:
-    """Return whether a challenge is for the scheme DPoP: also for a bound token."""
+    """Return whether the challenge must have the scheme DPoP, as for a bound token."""
     return scheme == "dpop" or (token is not None and token.cnf_jkt is not None)
 
 
 def check_presented(
     token: VerifiedToken | None, scheme: str, jkt: str | None, x5t_s256: str | None
 ) -> VerifiedToken:
-    """Return a live token whose presenter proved its keys. Raises ProtocolError.
+    """Return the token if it is live and the request proved its key.
 
-    `jkt` and `x5t_s256` are the thumbprints of what the request proved. The scheme DPoP
-    needs a proof (RFC 9449 section 7.1).
+    `jkt` and `x5t_s256` are the thumbprints of the proven key and certificate. The
+    scheme DPoP needs a proof (RFC 9449 section 7.1). Raises ProtocolError.
     """
     if (
         token is None

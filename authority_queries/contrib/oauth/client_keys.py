@@ -1,4 +1,4 @@
-"""Key sets of clients' jwks_uri, as this process keeps them."""
+"""Key sets of clients' jwks_uri, cached in this process."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _MEMBERS: Final = ("kty", "kid", "alg", "crv", "x", "y", "n", "e", "use", "x5t#S
 
 
 class KeysMissingError(ProtocolError):
-    """The keys of a client must be fetched, outside a unit of work: then try again."""
+    """The keys of a client are missing. Fetch them outside a unit, then try again."""
 
     def __init__(self, client_id: str, url: str) -> None:
         message = "the client is unknown or did not authenticate"
@@ -50,7 +50,7 @@ class KeptKeys:
         self._lock = Lock()
 
     def find(self, url: str) -> JsonObject | None:
-        """Return the keys of a URL, unless they must be fetched again."""
+        """Return the keys of a URL, or None if they must be fetched."""
         with self._lock:
             kept = self._sets.get(url)
             if kept is None or kept.until <= monotonic():
@@ -59,7 +59,7 @@ class KeptKeys:
             return kept.keys
 
     def is_due(self, url: str) -> bool:
-        """Return whether the URL may be asked: not twice within a minute."""
+        """Return whether the URL may be fetched: at most once a minute."""
         with self._lock:
             kept = self._sets.get(url)
             return kept is None or monotonic() - kept.asked_at >= _PAUSE
@@ -70,7 +70,7 @@ class KeptKeys:
         self._put(url, _Kept(keys, monotonic() + lifetime, monotonic()))
 
     def keep_failure(self, url: str) -> None:
-        """Keep that the URL did not answer. Keys that are still fresh stay."""
+        """Note that the URL did not answer. Keys that are still fresh stay."""
         with self._lock:
             kept = self._sets.get(url)
         keys, until = (None, 0.0) if kept is None else (kept.keys, kept.until)
@@ -93,9 +93,9 @@ def has_key(keys: JsonObject, kid: str | None) -> bool:
 
 
 def usable_keys(document: JsonObject) -> JsonObject:
-    """Return the public keys of a set that sign, each with a kid. Raises ValueError.
+    """Return the public signing keys of a set, each with a kid. Raises ValueError.
 
-    Keys that are not understood are ignored (RFC 7517 section 5).
+    Unknown kinds of keys are ignored (RFC 7517 section 5).
     """
     listed = document.get("keys")
     if not isinstance(listed, list):

@@ -24,7 +24,7 @@ class Context:
     key_read_at: float = 0.0
 
     def fresh_key(self) -> SigningKey | None:
-        """Return the key, unless it must be read again."""
+        """Return the key, or None if it must be read."""
         is_fresh = monotonic() - self.key_read_at < KEY_LIFETIME
         return self.key if is_fresh else None
 

@@ -37,7 +37,7 @@ def read_credentials(
 
 
 def is_own_certificate(own: JsonObject | None, request: Request) -> bool:
-    """Whether the client's key set has the certificate (RFC 8705 section 2.2)."""
+    """Return whether a key set has the request's certificate (RFC 8705 section 2.2)."""
     keys = (own or {}).get("keys")
     return isinstance(keys, list) and any(
         is_certificate_of(key, request.certificate_thumbprint) for key in keys
@@ -45,7 +45,7 @@ def is_own_certificate(own: JsonObject | None, request: Request) -> bool:
 
 
 def unknown_client(request: Request) -> ProtocolError:
-    """Return the one answer for every reason (RFC 6749 section 5.2)."""
+    """Return the refusal of a client, the same for every reason (RFC 6749 5.2)."""
     scheme = (request.header("authorization") or "").partition(" ")[0]
     headers = {"www-authenticate": 'Basic realm="oauth"'} if scheme else {}
     message = "the client is unknown or did not authenticate"

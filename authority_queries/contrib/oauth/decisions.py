@@ -38,7 +38,7 @@ class AskSignOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedOut:
-    """The session is over, or there was none. Forget the cookie, and go on.
+    """Delete the session's cookie, and redirect. There is no session any more.
 
     With `frames`, first show a page that loads these URIs in frames.
     """

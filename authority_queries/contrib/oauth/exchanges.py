@@ -21,7 +21,7 @@ class Exchanged:
 
 
 def read_exchange(parameters: Parameters, tenant_id: UUID) -> Exchanged:
-    """Return the tokens to exchange. Raises ProtocolError for what is not supported."""
+    """Return the tokens to exchange. Raises ProtocolError."""
     if parameters.get("requested_token_type") not in {None, ACCESS_TOKEN}:
         message = "requested_token_type is not supported"
         raise ProtocolError("invalid_request", message)

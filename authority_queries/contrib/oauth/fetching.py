@@ -1,4 +1,4 @@
-"""HTTP requests that a provider sends to addresses that others chose."""
+"""HTTP requests that a provider sends to URLs of strangers."""
 
 import json
 import re
@@ -16,16 +16,16 @@ _MAX_AGE: Final = re.compile(r'max-age="?([0-9]{1,9})"?')
 
 
 class RefusedTargetError(OSError):
-    """A URL, or an address to which its name leads, may not be asked."""
+    """The rules forbid a request to a URL, or to an address of its host."""
 
 
 class RefusedAnswerError(OSError):
-    """An answer is too long, or is not what was asked for."""
+    """An answer is too long, or of another kind than requested."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """A JSON document, and for how long its server lets it be cached."""
+    """A JSON document, and the time for which its server allows a cache."""
 
     document: JsonObject
     max_age: timedelta
@@ -34,8 +34,8 @@ class Fetched:
 class Sender(Protocol):
     """Sends requests to URLs of strangers: `Outgoing`, or a client of your own.
 
-    It follows no redirect, refuses private addresses and long answers, and raises
-    OSError without an answer.
+    It must follow no redirect, refuse private addresses and long answers, and raise
+    OSError if there is no answer.
     """
 
     def fetch(self, url: str, *, most_octets: int = DOCUMENT_OCTETS) -> Fetched:
@@ -50,8 +50,8 @@ class Sender(Protocol):
 class AsyncSender(Protocol):
     """Sends requests to URLs of strangers: `AsyncOutgoing`, or a client of your own.
 
-    It follows no redirect, refuses private addresses and long answers, and raises
-    OSError without an answer.
+    It must follow no redirect, refuse private addresses and long answers, and raise
+    OSError if there is no answer.
     """
 
     async def fetch(self, url: str, *, most_octets: int = DOCUMENT_OCTETS) -> Fetched:

@@ -10,11 +10,11 @@ _PERMISSION: Final = "ept:introspection"
 
 
 def may_introspect(client: Client, token: VerifiedToken) -> bool:
-    """Return whether a client may know about a live token (RFC 7662 section 4).
+    """Return whether a client may introspect a live token (RFC 7662 section 4).
 
-    Each may about its own. A client with permissions for endpoints (`ept:token`) needs
-    `ept:introspection` for those of others: one that has registered itself lacks it.
-    Nobody else needs a client's refresh tokens.
+    A client may introspect its own tokens, and access tokens of others. If it has
+    permissions for endpoints (`ept:token`), it needs `ept:introspection` for those of
+    others: clients that register themselves do not get it.
     """
     if token.client_id == client.client_id:
         return True

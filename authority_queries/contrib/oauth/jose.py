@@ -22,8 +22,8 @@ ALGORITHMS: Final = ("ES256", "ES384", "ES512", "EdDSA", "Ed25519", "PS256", "PS
                      "PS512", "RS256", "RS384", "RS512")  # fmt: skip
 PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 LONGEST: Final = 16384
-# What the parts of a JWT that a stranger wrote may raise: also deep JSON, and members
-# of any type.
+# Errors of the parsers for a JWT that a stranger wrote: also for deep JSON, and for
+# members of any type.
 BROKEN: Final = (
     JoseError,
     ValueError,
@@ -44,7 +44,7 @@ _KEYS: Final[Mapping[str, type[PrivateKey]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assertion:
-    """A checked JWT: its claims, and who may use its jti until when."""
+    """A checked JWT. Its jti must be remembered until `expires_at`."""
 
     claims: Mapping[str, JsonValue]
     jti: str
@@ -84,7 +84,7 @@ def read_id_token(
 
 
 def issuer_of(assertion: str) -> str:
-    """Return who says to have signed a JWT, unchecked. Raises ProtocolError."""
+    """Return the `iss` of a JWT that is not verified. Raises ProtocolError."""
     try:
         claims = claims_of(jws.extract_compact(assertion[:LONGEST].encode()).payload)
     except BROKEN:
@@ -107,7 +107,7 @@ def verified_claims(assertion: str, keys: JsonObject) -> Mapping[str, JsonValue]
 def read_unverified(assertion: str) -> tuple[str | None, Mapping[str, JsonValue]]:
     """Return the kid and the claims of a client's JWT. Raises ProtocolError.
 
-    They only decide whether it is worth while to fetch the client's keys.
+    Nothing is verified. They only decide whether the client's keys are fetched.
     """
     try:
         unverified = jws.extract_compact(assertion[:LONGEST].encode())

@@ -13,8 +13,8 @@ from authority_queries.contrib.oauth.outgoing_rules import Resolver
 
 __all__ = ["AsyncTcp", "Tcp", "look_up", "look_up_async"]
 
-# A lookup cannot be cancelled: one that hangs keeps its thread after the timeout. Not
-# the threads of the event loop, which others need.
+# A lookup cannot be cancelled: one that hangs keeps its thread after the timeout. So
+# lookups do not use the threads of the event loop, which others need.
 _AT_ONCE: Final = 32
 _free = BoundedSemaphore(_AT_ONCE)
 

@@ -1,4 +1,4 @@
-"""Members of client metadata that a stranger wrote. Null counts as omitted.
+"""Reads members of client metadata that a stranger wrote. Null counts as omitted.
 
 Each function raises ProtocolError for a value of another type.
 """
@@ -13,7 +13,7 @@ from authority_queries.contrib.oauth.registered_uris import is_public_uri
 from authority_queries.contrib.oauth.settings import ProviderSettings
 from authority_queries.engine.json_types import JsonObject
 
-# A client that asks for one of these relies on it.
+# They are refused, because a client that requests one of them relies on it.
 _UNSUPPORTED: Final = (
     "id_token_encrypted_response_alg",
     "introspection_signed_response_alg",
@@ -23,7 +23,7 @@ _UNSUPPORTED: Final = (
     "userinfo_signed_response_alg",
     "userinfo_encrypted_response_alg",
 )
-# Control characters, ends of lines, and those that change the direction of a text.
+# Control characters, line ends, and characters that change the direction of a text.
 _UNPRINTABLE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 )
@@ -38,7 +38,7 @@ def read_text(document: JsonObject, name: str) -> str | None:
 
 
 def read_name(document: JsonObject) -> str:
-    """Return the name of a client, which pages show."""
+    """Return the name of a client for pages, perhaps empty."""
     name = read_text(document, "client_name") or ""
     if _UNPRINTABLE.search(name):
         raise invalid("client_name")
@@ -46,7 +46,7 @@ def read_name(document: JsonObject) -> str:
 
 
 def read_public_uri(document: JsonObject, name: str) -> str | None:
-    """Return a URI that this server may request, or None."""
+    """Return a URI that this server or its pages may request, or None."""
     uri = read_text(document, name)
     if uri is not None and not is_public_uri(uri):
         raise invalid(name)
@@ -82,7 +82,7 @@ def read_key_set(document: JsonObject) -> JsonObject | None:
 
 
 def read_grant_types(document: JsonObject, allowed: Sequence[str]) -> Sequence[str]:
-    """Return the grants of a client, all of which are allowed."""
+    """Return the grants of a client. Each must be allowed."""
     found = read_texts(document, "grant_types") or ["authorization_code"]
     if not set(found) <= set(allowed):
         raise invalid("grant_types")
@@ -92,7 +92,7 @@ def read_grant_types(document: JsonObject, allowed: Sequence[str]) -> Sequence[s
 def read_response_types(
     document: JsonObject, grant_types: Sequence[str]
 ) -> Sequence[str]:
-    """Return the types of the grants. Others are dropped (RFC 7591 section 2.1)."""
+    """Return the response types that the grants use (RFC 7591 section 2.1)."""
     if "authorization_code" not in grant_types:
         return []
     if "code" not in (read_texts(document, "response_types") or ["code"]):
@@ -101,7 +101,7 @@ def read_response_types(
 
 
 def check_supported(document: JsonObject, settings: ProviderSettings) -> None:
-    """Refuse members that ask for what the issuer does not do."""
+    """Refuse members that the issuer does not support."""
     alg = read_text(document, "id_token_signed_response_alg")
     if alg not in {None, settings.signing_alg}:
         raise invalid("id_token_signed_response_alg")

@@ -122,7 +122,7 @@ ERROR_PAGES: Final[frozenset[CodeIssuanceOutcome]] = frozenset(
         "redirect_uri_not_registered",
     }
 )
-# What the page says that a person sees who approves a device.
+# For the page on which a person approves a device.
 DEVICE_APPROVAL: Final[Mapping[DeviceApprovalOutcome, ErrorCode | None]] = {
     "approved": None,
     "invalid": "invalid_grant",

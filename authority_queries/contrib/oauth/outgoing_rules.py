@@ -1,4 +1,4 @@
-"""The URLs that a provider may ask, and the cost of an answer."""
+"""The URLs that a provider may request, and the limits of an answer."""
 
 import ssl
 from collections.abc import Callable, Collection, Sequence
@@ -42,17 +42,17 @@ def system_addresses(host: str, port: int) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingRules:
-    """The URLs that may be asked. By default https on port 443 at public addresses.
+    """The URLs that are allowed. By default https on port 443 at public addresses.
 
     - `timeout`: of a whole request, from the lookup of the name to the last octet.
     - `ports`: the allowed ports.
-    - `refused_networks`: networks that are refused too, for example the public
-      addresses of your own hosts.
-    - `allow_loopback`: also asks this machine, with http, at any port. Only for
+    - `refused_networks`: more networks to refuse, for example the public addresses of
+      your own hosts.
+    - `allow_loopback`: also allows this machine, with http, at any port. Only for
       development.
     - `proxy`: the URL of an HTTP proxy. It resolves the names, so it must refuse
       private addresses. The environment's proxies are not used.
-    - `ssl_context`: trusts other certificates than this system does.
+    - `ssl_context`: trusts other certificates than this system.
     - `resolver`: looks up names.
     """
 
@@ -69,9 +69,9 @@ class OutgoingRules:
             raise refusal("proxy", "cannot be used with allow_loopback")
 
     def target(self, url: str) -> Target:
-        """Return the parts of a URL that may be asked. Raises RefusedTargetError.
+        """Return the parts of an allowed URL. Raises RefusedTargetError.
 
-        The addresses of a name are judged when it is connected.
+        The addresses of a name are checked when the connection is opened.
         """
         target = read_target(url)
         is_local = self.allow_loopback and target.host in LOOPBACK
@@ -86,9 +86,9 @@ class OutgoingRules:
         return target
 
     def check(self, target: Target, addresses: Sequence[str]) -> Sequence[str]:
-        """Return to which addresses of a target to connect, in their order.
+        """Return the addresses to connect to, in their order.
 
-        One private address is enough to refuse a name. Raises RefusedTargetError.
+        One private address refuses the name. Raises RefusedTargetError.
         """
         if not addresses:
             raise RefusedTargetError("the name has no address")
@@ -105,7 +105,7 @@ class OutgoingRules:
         return list(dict.fromkeys(addresses))[:_MOST_ADDRESSES]
 
     def context(self) -> ssl.SSLContext:
-        """Return whose certificates are trusted."""
+        """Return the context with the trusted certificates."""
         return self.ssl_context or _system_context()
 
 
@@ -132,5 +132,5 @@ class Allowance:
 
 @cache
 def _system_context() -> ssl.SSLContext:
-    """Return a context with the certificates of this system: it takes a while."""
+    """Return a context with this system's certificates. To read them takes a while."""
     return httpcore2.default_ssl_context()

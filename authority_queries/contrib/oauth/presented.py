@@ -15,9 +15,9 @@ _KINDS: Final[tuple[Literal["access", "refresh"], ...]] = ("access", "refresh")
 def read_tokens(
     token: str, tenant_id: UUID, *, foreign: bool = False
 ) -> Sequence[TokenString]:
-    """Return what a string may be: an access or refresh token of this tenant.
+    """Return the access or refresh tokens of this tenant that a string may be.
 
-    A string of another store may be both. With `foreign` False it is none.
+    With `foreign`, a string of another store may be both.
     """
     for kind in _KINDS:
         try:

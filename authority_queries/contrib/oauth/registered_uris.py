@@ -15,9 +15,9 @@ _ANY_PORT: Final = OutgoingRules(ports=range(65536))
 def check_redirect_uri(uri: str, application_type: ClientApplicationType) -> str:
     """Return a redirect URI that a client may register. Raises ProtocolError.
 
-    It is https, or http to this machine. A native application may also have a scheme
-    of its own with a dot in it (RFC 8252 section 7). It has only characters of URIs,
-    and its host only letters of ASCII: pages name it, and headers have it.
+    It must be https, or http to a loopback address. A native application may also have
+    a scheme of its own with a dot in it (RFC 8252 section 7). The URI may have only
+    characters of URIs, and its host only ASCII, because pages and headers contain it.
     """
     try:
         parts = urlsplit(uri)
@@ -41,10 +41,10 @@ def check_redirect_uri(uri: str, application_type: ClientApplicationType) -> str
 
 
 def is_public_uri(uri: str) -> bool:
-    """Return whether this server or a page of it may ask a URI that a stranger wrote.
+    """Return whether this server or its pages may request a stranger's URI.
 
-    It is https, and not the address of a private host. A name may still lead to one,
-    so Outgoing judges the address again when it connects.
+    It must be https, and its host no private address. A name may still have one, so
+    `Outgoing` checks the addresses when it connects.
     """
     try:
         _ANY_PORT.target(uri)

@@ -40,8 +40,8 @@ _APPLICATIONS: Final[Mapping[str, ClientApplicationType]] = {
     "native": "native",
 }
 _KEY_METHODS: Final = frozenset({"private_key_jwt", "self_signed_tls_client_auth"})
-# What a client must use, by the member of its metadata (RFC 9126 section 6, RFC 9449
-# section 5.2).
+# Requirements of a client, and their members of the metadata (RFC 9126 section 6, RFC
+# 9449 section 5.2).
 PUSHED: Final = "ft:par"
 DPOP: Final = "ft:dpop"
 _REQUIREMENTS: Final[Mapping[str, str]] = {
@@ -99,20 +99,20 @@ class Metadata:
 
     @property
     def method(self) -> ClientTokenEndpointAuthMethod:
-        """How the client authenticates."""
+        """The method by which the client authenticates."""
         return self.client["token_endpoint_auth_method"]
 
     @property
     def client_type(self) -> ClientType:
-        """Whether it can keep a secret."""
+        """The type: a client without authentication is public."""
         return "public" if self.method == "none" else "confidential"
 
 
 def read_metadata(document: JsonObject, settings: ProviderSettings) -> Metadata:
     """Return the metadata of a request. Raises ProtocolError.
 
-    Unknown members are ignored (RFC 7591 section 2). Known ones that ask for what this
-    issuer does not do are refused. The defaults are those of the RFC.
+    Unknown members are ignored (RFC 7591 section 2). Known members that this issuer
+    does not support are refused. The defaults are those of the RFC.
     """
     check_supported(document, settings)
     flags = _REQUIREMENTS.items()

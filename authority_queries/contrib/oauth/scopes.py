@@ -7,7 +7,7 @@ from authority_queries.contrib.oauth.answers import ProtocolError
 from authority_queries.records import Client
 
 _PERMISSION: Final = "scp:"
-# Scopes of the protocol that no client needs a permission for.
+# Scopes of the protocol. A client needs no permission for them.
 PROTOCOL_SCOPES: Final = frozenset({"openid", "offline_access"})
 
 

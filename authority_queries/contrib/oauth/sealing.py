@@ -1,4 +1,4 @@
-"""State of a page that the browser keeps, and can neither read nor change."""
+"""State between two pages, which the browser keeps and can neither read nor change."""
 
 import base64
 import json
@@ -13,9 +13,10 @@ from authority_queries.secrets.encryption import Encrypted
 def seal(
     members: JsonObject, purpose: str, settings: ProviderSettings, *, browser: str = ""
 ) -> str:
-    """Return the members as a text that only this issuer can read and make.
+    """Return the members as a text that only this issuer can make and read.
 
-    `browser` is a secret of the browser, such as a cookie: no other can use the text.
+    `browser` is a secret of the browser, such as a cookie: no other browser can use the
+    text.
     """
     sealed = settings.keyring.encrypt(
         json.dumps(members).encode(), bound_to=(purpose, settings.issuer, browser)

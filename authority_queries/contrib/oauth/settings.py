@@ -100,21 +100,23 @@ class ProviderSettings:
     - `keyring`: decrypts the signing keys.
     - `derivation_key`: 32 octets or more, from which the successors of a refresh token
       are derived, so that a lost answer can be repeated (`derive_token`).
-    - `leeway`: how long a refresh or a device that lost its answer may repeat it.
+    - `leeway`: for how long a client that lost the answer may repeat a refresh, or the
+      last poll of a device.
     - `clock_skew`, `proof_lifetime`: for the times of assertions and DPoP proofs.
-    - `registration`: who may register clients (RFC 7591): nobody, whoever has the
+    - `registration`: who may register clients (RFC 7591): nobody, callers with the
       `initial_access_token`, or everybody.
-    - `registration_grant_types`: what a client that registers, or has a metadata
-      document, may use. By default those at which a person consents.
+    - `registration_grant_types`: the grants of clients that register themselves or have
+      a metadata document. By default those at which a person consents.
     - `metadata_documents`: whether a client_id may be the URL of the client's metadata.
-    - `accepts_foreign_tokens`: whether endpoints accept strings of the store that the
-      tenant came from, while an operator lets the tenant accept them.
-    - `imported_password_hash`: any one hash of the store that users came from, as long
-      as users have such hashes. Each sign-in then takes the time of both kinds.
-    - `acr_values_supported`: the classes of sign-ins that your pages offer. One that a
-      client requests is required. Others are not, as OpenID Connect Core section 15.1
-      demands.
-    - `claims`: what the userinfo endpoint returns besides `sub`.
+    - `accepts_foreign_tokens`: whether endpoints accept token strings of the store from
+      which the tenant was imported. An operator must allow them for the tenant, too.
+    - `imported_password_hash`: any one hash of the store from which users were
+      imported, as long as users have such hashes. Each sign-in then takes the same
+      time.
+    - `acr_values_supported`: the classes of sign-ins that your pages offer. If a client
+      requests one of them, it is required. Others are voluntary (OpenID Connect Core
+      section 15.1).
+    - `claims`: returns the members of the userinfo endpoint, without `sub`.
     """
 
     issuer: str
@@ -147,11 +149,11 @@ class ProviderSettings:
         parts = urlsplit(self.issuer)
         local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
         if parts.scheme != "https" and not (parts.scheme == "http" and local):
-            raise refusal("issuer", "must be an https URL")
+            raise refusal("issuer", "must be an https URL, or http to a loopback host")
         if parts.query or parts.fragment or self.issuer.endswith("/"):
             raise refusal("issuer", "must have no query, fragment or / at its end")
         if self.registration == "token" and not self.initial_access_token:
-            raise refusal("initial_access_token", "must be set")
+            raise refusal("initial_access_token", "must be set: registration is token")
 
     def url(self, path: str) -> str:
         """Return the URL of an endpoint."""
@@ -159,7 +161,7 @@ class ProviderSettings:
 
 
 def _check_types(settings: ProviderSettings) -> None:
-    """Refuse what a file of settings may have written wrong.
+    """Refuse values of a wrong type, for example from a file of settings.
 
     An unknown value of `registration` would let everybody register.
     """

@@ -17,9 +17,9 @@ LIFETIME: Final = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passed:
-    """The person has shown what `amr` lists (RFC 8176).
+    """The person has signed in by the methods of `amr` (RFC 8176).
 
-    `began_at` is by the database's clock. `factors`: what the person can show besides.
+    `began_at` is by the database's clock. `factors` are the user's second factors.
     """
 
     user_id: UUID
@@ -29,10 +29,10 @@ class Passed:
     factors: Sequence[UserCredentialKind] = ()
 
     def seal(self, settings: ProviderSettings, *, browser: str) -> str:
-        """Return this as a text that only this issuer can read, for a form.
+        """Return this as a text for a form, which only this issuer can read.
 
-        Only the browser that has this secret can go on with it: whoever copies the
-        text needs no password any more.
+        `browser` is a secret of the browser: no other browser can use the text, which
+        replaces the password.
         """
         members = {
             "user_id": str(self.user_id),
@@ -55,9 +55,9 @@ class Passed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A password or code that is wrong, or came too often.
+    """The sign-in is refused. Show one message for every reason.
 
-    Show one message for every reason. `retry_after`: there were too many attempts.
+    `retry_after` is set after too many attempts.
     """
 
     retry_after: timedelta | None = None

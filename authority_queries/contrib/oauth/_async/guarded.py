@@ -72,13 +72,13 @@ class AsyncGuardedStream(httpcore2.AsyncNetworkStream):
         self._allowance = allowance
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Read within what is left."""
+        """Read within the time and the octets that are left."""
         data = await self._stream.read(max_bytes, self._allowance.seconds())
         self._allowance.spend(len(data))
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Write within what is left."""
+        """Write within the time that is left."""
         await self._stream.write(buffer, self._allowance.seconds())
 
     async def aclose(self) -> None:
@@ -91,12 +91,12 @@ class AsyncGuardedStream(httpcore2.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """Begin TLS within what is left."""
+        """Begin TLS within the time that is left."""
         stream = await self._stream.start_tls(
             ssl_context, server_hostname, self._allowance.seconds()
         )
         return AsyncGuardedStream(stream, self._allowance)
 
     def get_extra_info(self, info: str) -> Any:
-        """Return what httpcore asks about the connection."""
+        """Return information about the connection for httpcore."""
         return self._stream.get_extra_info(info)

@@ -28,7 +28,7 @@ class AsyncClientKeys:
     def find(self, client: Client) -> JsonObject | None:
         """Return the keys of a known client. Raises KeysMissingError.
 
-        None means that its jwks_uri did not answer a moment ago.
+        None: its jwks_uri did not answer less than a minute ago.
         """
         if client.json_web_key_set is not None or client.jwks_uri is None:
             return client.json_web_key_set
@@ -40,14 +40,14 @@ class AsyncClientKeys:
     def ask_again(self, client: Client) -> None:
         """Raise KeysMissingError if the client may have newer keys.
 
-        A jwks_uri is not asked twice within a minute.
+        A jwks_uri is fetched at most once a minute.
         """
         url = client.jwks_uri
         if url is not None and self._kept.is_due(url):
             raise KeysMissingError(client.client_id, url)
 
     async def fetch(self, missing: KeysMissingError) -> None:
-        """Fetch the keys. Others who miss them wait for the same request."""
+        """Fetch the keys. Callers that need the same keys wait for one request."""
         url = missing.url
         async with self._flights.setdefault(url, AsyncLock()):
             if self._kept.is_due(url):

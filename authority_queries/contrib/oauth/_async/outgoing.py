@@ -29,7 +29,7 @@ _FAILED: Final = (
 
 
 class AsyncOutgoing:
-    """Asks only public addresses, within a time and a size. See OutgoingRules.
+    """Sends requests within OutgoingRules, by default to public addresses only.
 
     It follows no redirect, keeps no cookie and no connection, decompresses nothing,
     and reads no settings of proxies from the environment. Every failure is an OSError.

@@ -1,4 +1,4 @@
-"""Passkeys: the registration of one, and signing in with one."""
+"""Passkeys: their registration, and signing in with them."""
 
 from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
@@ -23,10 +23,10 @@ _Address = IPv4Address | IPv6Address
 class AsyncPasskeys:
     """Asks browsers for passkeys, and decides about their answers.
 
-    A passkey verifies its user, by a fingerprint or a PIN, and is found without a
-    username: it is two factors. `name` is what the browser shows for the issuer.
-    `browser` is a secret of the browser: no other can answer. Raises ConfigurationError
-    for an issuer without a host name.
+    A passkey is two factors, because it verifies its user by a fingerprint or a PIN. It
+    needs no username. Browsers show `name` for the issuer. `browser` is a secret of the
+    browser: no other browser can answer. Raises ConfigurationError for an issuer
+    without a host name.
     """
 
     def __init__(self, provider: AsyncProvider, name: str) -> None:
@@ -40,7 +40,7 @@ class AsyncPasskeys:
         return cls(provider, name) if has_host_name(provider.settings) else None
 
     async def begin_registration(self, user_id: UUID, *, browser: str) -> Ceremony:
-        """Ask the browser of a user for a new passkey. Have the user sign in lately."""
+        """Ask a user's browser for a new passkey. Require a recent sign-in first."""
         async with self._provider.unit() as store:
             user = await store.users.get_by_id(
                 tenant_id=self._tenant_id, user_id=user_id
@@ -54,7 +54,7 @@ class AsyncPasskeys:
     async def register(
         self, answer: str, sealed: str, *, user_id: UUID, browser: str, name: str = ""
     ) -> WebauthnEnrollmentOutcome | None:
-        """Store the passkey that the browser has made. None for a wrong answer.
+        """Store the passkey that the browser has created. Return None: a wrong answer.
 
         Raises ProtocolError for a form of another browser.
         """
@@ -85,11 +85,11 @@ class AsyncPasskeys:
         return enrolled.outcome
 
     def begin(self, *, browser: str) -> Ceremony:
-        """Ask for any passkey of this issuer: nobody needs to type a username."""
+        """Ask for any passkey of this issuer. No username is needed."""
         return self._party.ask(browser=browser)
 
     async def begin_second(self, passed: Passed, *, browser: str) -> Ceremony | None:
-        """Ask for a passkey of a person with a right password, who may have none."""
+        """Ask for a passkey after a right password. Return None without passkeys."""
         async with self._provider.unit() as store:
             known = await store.webauthn_credentials.list_by_user(
                 tenant_id=self._tenant_id, user_id=passed.user_id

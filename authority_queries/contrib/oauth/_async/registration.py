@@ -35,7 +35,7 @@ _REDIRECTS = frozenset({"redirect_uris", "post_logout_redirect_uris"})
 
 
 class AsyncRegistration(AsyncEndpoint):
-    """Registers clients. A request about a client has its registration token."""
+    """Registers clients. A request about a client needs its registration token."""
 
     _autocommit: ClassVar[bool] = False
     _methods: ClassVar[Sequence[str]] = ("GET", "POST", "PUT", "DELETE")

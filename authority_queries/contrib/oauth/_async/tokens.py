@@ -62,7 +62,7 @@ class AsyncIntrospection(AsyncEndpoint):
 
 
 class AsyncRevocation(AsyncEndpoint):
-    """Revokes a token for its client (RFC 7009). The answer never says whether."""
+    """Revokes a token for its client (RFC 7009). The answer is always the same."""
 
     async def _answer(self, store: AsyncStore, request: Request) -> Answer:
         parameters = Parameters(request.parameters)

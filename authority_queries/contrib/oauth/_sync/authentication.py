@@ -69,8 +69,8 @@ class Authentication:
     ) -> tuple[Presenter, Read]:
         """Return the client, as `present` does, and the result of a read.
 
-        The read makes one call of the store at most, and saves its trip. It also runs
-        for a client that is then refused.
+        The read makes at most one call of the store, in the same trip. It also runs for
+        a client that is then refused.
         """
         client_id, secret, method = read_credentials(request, parameters)
         client, live, found = self._read(store, client_id, secret, read)
@@ -182,7 +182,7 @@ class Authentication:
         return False
 
     def _is_noted(self, secret: ClientSecret) -> bool:
-        """Whether `record_use` would write nothing, unless the hosts' clocks differ."""
+        """Return whether `record_use` would write nothing, if the clocks agree."""
         used_at = secret.last_used_at
         return used_at is not None and abs(self._context.now() - used_at) < _NOTED
 

@@ -66,10 +66,10 @@ class Authorization(Part):
         *,
         is_consented: bool = False,
     ) -> Decision:
-        """Issue a code, or return what is missing.
+        """Issue a code, or return the page that is needed first.
 
-        `cookie` is the browser's session. `is_consented` says that the person has just
-        consented, which ends prompt=consent.
+        `cookie` is the browser's session. `is_consented`: the person has just
+        consented, as prompt=consent requires.
         """
         session = self.session(cookie)
         try:
@@ -81,7 +81,7 @@ class Authorization(Part):
             return ErrorPage.of(refusal_of(error))
 
     def consent(self, request: AuthorizationRequest, user_id: UUID) -> None:
-        """Store that a user, who has signed in, allows what the request asks for."""
+        """Store the consent of a user who has signed in."""
         with self._authority.tenant(self._tenant_id, autocommit=True) as store:
             store.consents.grant(
                 tenant_id=self._tenant_id,
@@ -93,7 +93,7 @@ class Authorization(Part):
             )
 
     def deny(self, request: AuthorizationRequest) -> Redirect:
-        """Return the redirect that tells the client that the person said no."""
+        """Return the redirect that sends access_denied to the client."""
         return self._sent(request, ProtocolError("access_denied", "the person said no"))
 
     def _begin(
@@ -132,8 +132,8 @@ class Authorization(Part):
     ) -> Redirect | ErrorPage:
         """Return a redirect, or a page if a stranger registered the client.
 
-        A stranger could send people to any page with a request that is wrong on
-        purpose, before they see a page of this server (RFC 9700 section 4.11.2).
+        By a request that is wrong on purpose, a stranger could send people to any site
+        before they see a page of this server (RFC 9700 section 4.11.2).
         """
         registration = store.client_registrations.get(
             tenant_id=self._tenant_id, client_uuid=client.id

@@ -24,17 +24,17 @@ _TENANT_LIMIT: Final = 200
 class DevicePages(Part):
     """Looks up a typed user code, and approves or denies its device.
 
-    Show the person the client and the scopes of `find` before `approve`, and who began
-    the request if you know it: an attacker may have sent the code.
+    Before `approve`, show the person the client and the scopes of `find`: an attacker
+    may have sent the code.
     """
 
     def find(
         self, user_code: str, cookie: str, address: _Address
     ) -> PendingDeviceAuthorization | None:
-        """Return the request with this code, while it waits. Each call is a guess.
+        """Return the waiting request with this code, or None. Each call is a guess.
 
-        None also if the person has not signed in, or has guessed too often. The calls
-        of `approve` and `deny` count too.
+        Returns None also if the person has not signed in, or has guessed too often.
+        Calls of `approve` and `deny` count too.
         """
         session = self.session(cookie)
         code_hash = self._hash(user_code)

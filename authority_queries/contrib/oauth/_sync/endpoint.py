@@ -70,7 +70,7 @@ class Part:
 
 
 class Endpoint(Part):
-    """An endpoint that needs no page. `answer` returns an error for what is refused."""
+    """An endpoint that needs no page. `answer` also returns the errors of OAuth."""
 
     # Redemptions cannot be rolled back, so each call is a transaction of its own.
     _autocommit: ClassVar[bool] = True
@@ -108,7 +108,7 @@ class Endpoint(Part):
         raise NotImplementedError
 
     def _read(self, token: str) -> Sequence[TokenString]:
-        """Return what a presented string may be, the access token first."""
+        """Return the tokens that a presented string may be, the access token first."""
         return read_tokens(
             token, self._tenant_id, foreign=self._settings.accepts_foreign_tokens
         )

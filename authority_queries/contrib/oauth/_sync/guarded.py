@@ -71,13 +71,13 @@ class GuardedStream(httpcore2.NetworkStream):
         self._allowance = allowance
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Read within what is left."""
+        """Read within the time and the octets that are left."""
         data = self._stream.read(max_bytes, self._allowance.seconds())
         self._allowance.spend(len(data))
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Write within what is left."""
+        """Write within the time that is left."""
         self._stream.write(buffer, self._allowance.seconds())
 
     def close(self) -> None:
@@ -90,12 +90,12 @@ class GuardedStream(httpcore2.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore2.NetworkStream:
-        """Begin TLS within what is left."""
+        """Begin TLS within the time that is left."""
         stream = self._stream.start_tls(
             ssl_context, server_hostname, self._allowance.seconds()
         )
         return GuardedStream(stream, self._allowance)
 
     def get_extra_info(self, info: str) -> Any:
-        """Return what httpcore asks about the connection."""
+        """Return information about the connection for httpcore."""
         return self._stream.get_extra_info(info)

@@ -46,7 +46,7 @@ class Logout(Part):
     def begin(
         self, request: Request, cookie: str | None
     ) -> AskSignOut | SignedOut | ErrorPage:
-        """Sign out at once if the client names the session, else ask the person."""
+        """Sign out if the id_token_hint names the session. Else ask the person."""
         session = self.session(cookie)
         try:
             parameters = Parameters(request.parameters)
@@ -65,8 +65,8 @@ class Logout(Part):
     def end_session(self, session: LiveSession) -> Sequence[str]:
         """End a session, and queue the notices to its clients.
 
-        Returns what the page must load in frames, to sign out from clients with a
-        frontchannel_logout_uri (OpenID Connect Front-Channel Logout 1.0).
+        Returns the URIs that the page must load in frames, to sign out from clients
+        with a frontchannel_logout_uri (OpenID Connect Front-Channel Logout 1.0).
         """
         with self._authority.tenant(self._tenant_id, autocommit=True) as store:
             clients = store.sessions.list_clients(

@@ -29,18 +29,18 @@ _RESEND_AFTER: Final = timedelta(minutes=2)
 
 
 class MailedLinks(Part):
-    """Mints links to mail, and does what a person who has one may do.
+    """Mints links to mail, and uses them.
 
-    A link is a token of 256 random bits, stored as its hash, used once. Show a form
-    when a link is opened, and use the token only when the form is sent: programs open
-    links in mails too.
+    A link has a token of 256 random bits, which is stored as a hash and used once. Show
+    a form when a link is opened, and use the token only when the form is sent: programs
+    open links in mails too.
     """
 
     def reserve_reset(self, name: str, address: _Address) -> Refused | None:
-        """Count a request for a new password. Return the refusal of one too many.
+        """Count a request for a new password. Return Refused if there were too many.
 
-        The answer does not depend on who exists. Send it to the browser before you call
-        `mint_reset`, so that its time does not either.
+        The result is the same for known and unknown names. Send the answer before you
+        call `mint_reset`, so that its time is the same too.
         """
         with self._authority.tenant(self._tenant_id, autocommit=True) as store:
             reserved = store.login_attempts.reserve(
@@ -58,8 +58,8 @@ class MailedLinks(Part):
     def mint_reset(self, name: str) -> MailedLink | None:
         """Mint a link for a new password. `name` is a verified address or a username.
 
-        It goes to the address of the user. It ends an earlier one. None if there is no
-        such user, no address, or a link that was minted just now.
+        Mail it to its `email`. It ends an earlier link. Returns None without such a
+        user or address, and if a link was minted less than two minutes ago.
         """
         with self._authority.tenant(self._tenant_id, autocommit=True) as store:
             user = self._find(store, name)
@@ -83,11 +83,11 @@ class MailedLinks(Part):
     def reset_password(self, token: str, password: str) -> User | None:
         """Use a link: set the password, and sign the user out everywhere.
 
-        Return the user, who has not signed in by this: a second factor is asked for as
-        ever. None if the link cannot be used, whatever the reason.
+        Returns the user, who is not signed in by this: a second factor stays due.
+        Returns None if the link cannot be used, for any reason.
         """
         token_hash = self._hash(token)
-        # A stranger's token is not worth the work of a hash.
+        # Do not hash the password for a stranger's token.
         if token_hash is None or not self.is_reset(token):
             return None
         with self._authority.tenant(self._tenant_id, autocommit=True) as store:
@@ -105,7 +105,8 @@ class MailedLinks(Part):
     def mint_verification(self, user_id: UUID) -> MailedLink | None:
         """Mint a link that verifies the address of a user who has signed in.
 
-        None if there is no address, or a link that was minted just now.
+        Returns None without an address, and if a link was minted less than two minutes
+        ago.
         """
         with self._authority.tenant(self._tenant_id, autocommit=True) as store:
             user = store.users.get_by_id(tenant_id=self._tenant_id, user_id=user_id)
@@ -114,10 +115,11 @@ class MailedLinks(Part):
             return self._mint(store, user, "email_verification", None)
 
     def verify_email(self, token: str, user_id: UUID) -> bool:
-        """Use a link: the address is verified if it is still the user's.
+        """Use a link: verify the address if it is still the user's.
 
-        `user_id` has signed in: nobody verifies an address for the account of another.
-        False for every refusal, also if another user has verified the address.
+        `user_id` must be the user who has signed in, so that nobody verifies an address
+        for the account of another. Returns False for every refusal, also if another
+        user has verified the address.
         """
         token_hash = self._hash(token)
         if token_hash is None:

@@ -35,9 +35,9 @@ class MetadataDocuments:
         self._sender = sender
 
     def ensure(self, client_id: str | None) -> None:
-        """Store the client of this URL, if it is one. Raises ProtocolError.
+        """Store the client if its client_id is a URL. Raises ProtocolError.
 
-        The fetch happens outside a transaction.
+        The document is fetched outside a transaction.
         """
         is_allowed = self._context.settings.metadata_documents
         if not is_allowed or client_id is None or not _is_document(client_id):
@@ -64,7 +64,7 @@ class MetadataDocuments:
             fetched.document.get("client_id") != client_id
             or metadata.method in _SECRETS
         ):
-            message = "the client's metadata document is not its own"
+            message = "client_id or the method in the metadata document is not valid"
             raise ProtocolError("invalid_client", message)
         lifetime = min(max(fetched.max_age, _SHORTEST), _LONGEST)
         self._write(client_id, client, metadata, lifetime)

@@ -44,7 +44,7 @@ def replace_client(
 ) -> Client:
     """Replace the metadata of a client (RFC 7592 section 2.2).
 
-    A client cannot give up a requirement, which may be an operator's. Raises
+    A client cannot remove a requirement, because an operator may have set it. Raises
     ProtocolError, ConcurrencyConflictError.
     """
     if metadata.client_type != client.client_type:

@@ -20,14 +20,15 @@ _Address = IPv4Address | IPv6Address
 
 
 class SignIn(Part):
-    """Checks what a person shows, each check reserved before it is made."""
+    """Checks passwords and codes. The throttle counts each check before it is made."""
 
     def check(
         self, username: str, password: str, address: _Address, *, code: str = ""
     ) -> Passed | Refused:
         """Check a password, and the code of a person who has a second factor.
 
-        For a form that has both. `check_password` and `check_code` ask one by one.
+        It is for a form with both. For two pages, call `check_password` and
+        `check_code`.
         """
         shown = self.check_password(username, password, address)
         if isinstance(shown, Refused) or not shown.factors:
@@ -37,9 +38,9 @@ class SignIn(Part):
     def check_password(
         self, username: str, password: str, address: _Address
     ) -> Passed | Refused:
-        """Check a password, and log the attempt. An unknown user takes as long.
+        """Check a password, and log the attempt. An old hash is replaced.
 
-        An old hash is replaced.
+        The check of an unknown user takes as long as that of a known one.
         """
         with self._authority.tenant(self._tenant_id, autocommit=True) as store:
             attempts = store.login_attempts
@@ -97,11 +98,11 @@ class SignIn(Part):
         user_agent: str | None,
         cookie: str | None = None,
     ) -> str | None:
-        """Start a session. Return the content of its cookie: a new one each time.
+        """Start a session, and return its new cookie.
 
-        `cookie` is the browser's session. The same user goes on with it, stepped up;
-        another user's ends. Returns None if the user became inactive, or signed out
-        from everywhere meanwhile.
+        `cookie` is the browser's old session. If it is the same user's, that session is
+        stepped up and goes on. If it is another user's, it ends. Returns None if the
+        user became inactive, or signed out everywhere meanwhile.
         """
         minted = mint_token("session", self._tenant_id)
         with self._authority.tenant(self._tenant_id, autocommit=True) as store:

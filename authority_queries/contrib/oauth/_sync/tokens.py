@@ -63,7 +63,7 @@ class Introspection(Endpoint):
 
 
 class Revocation(Endpoint):
-    """Revokes a token for its client (RFC 7009). The answer never says whether."""
+    """Revokes a token for its client (RFC 7009). The answer is always the same."""
 
     def _answer(self, store: Store, request: Request) -> Answer:
         parameters = Parameters(request.parameters)
