@@ -1,4 +1,4 @@
-"""What a service's own tests need: an authority, clean tenants, and a clock that moves.
+"""Fixtures for the tests of a service: an authority, clean tenants, a moving clock.
 
 pytest finds the fixtures of `plugin.py` by itself.
 """

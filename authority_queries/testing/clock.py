@@ -38,9 +38,9 @@ class Clock:
         self._replace(_MOVED.format(Literal(self._offset)))
 
     def freeze(self, at: datetime) -> None:
-        """Stop the time at this moment, which has a time zone, until it is moved.
+        """Stop the time at a moment with a time zone, for a test that predicts times.
 
-        For a test that predicts times. Raises InvalidArgumentError.
+        Raises InvalidArgumentError.
         """
         moment("at", at)
         self._frozen = at

@@ -24,7 +24,7 @@ def running_database() -> Iterator[tuple[str, Settings]]:
     """Yield a migrated database's connection string, and the settings of services.
 
     The embedded server's data is kept until the migrations change, so that the next run
-    begins sooner. Other AUTHORITY_ variables of a database have no effect. Raises
+    begins sooner. AUTHORITY_DATABASE_URL and the like have no effect. Raises
     ConfigurationError, UnavailableError, MigrationError.
     """
     server = os.environ.get(URL)

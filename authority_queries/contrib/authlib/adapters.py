@@ -5,9 +5,9 @@
 
     server.register_grant(issuer.bind(CodeGrant), [CodeChallenge(required=True)])
 
-Authlib's grants read, check, save and delete in this order. Here the reading decides
-nothing. `Issuer.save_token` redeems in one statement, and no answer is sent unless it
-does. Deleting has then happened.
+Authlib's grants read, check, save and delete in this order. Here only saving decides:
+`Issuer.save_token` redeems in one statement, and no answer is sent unless it succeeds.
+Then nothing is left to delete.
 """
 
 from collections.abc import Collection
@@ -57,8 +57,8 @@ from authority_queries.secrets import mint_token
 class StoredCodes(AuthorizationCodeGrant):
     """Authlib's AuthorizationCodeGrant with codes of the store.
 
-    `grant_user` is an `EndUser`, whose session ends the tokens too, or a `User`. By
-    passing it, the application states that the person has consented.
+    `grant_user` is a `User` or an `EndUser`, whose session ends the tokens too. Pass it
+    only if the person has consented: the consent is stored.
     """
 
     TOKEN_ENDPOINT_AUTH_METHODS: Collection[str] = METHODS
@@ -193,7 +193,7 @@ class StoredDevices(DeviceCodeGrant):
     issuer: ClassVar[Issuer]
 
     def authenticate_token_endpoint_client(self) -> Client:
-        """Authenticate the client, which the database counts the poll for."""
+        """Authenticate the client, for which the database counts the poll."""
         client = super().authenticate_token_endpoint_client()
         self.request.client = client
         assert isinstance(client, Client)  # noqa: S101 -- of query_client

@@ -1,4 +1,4 @@
-"""The clients of Authlib's requests, as contrib.oauth authenticates them."""
+"""Authenticates the clients of Authlib's requests by contrib.oauth."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +16,7 @@ from authority_queries.contrib.oauth.context import Presenter
 from authority_queries.records import Client as ClientRecord
 from authority_queries.records import User as UserRecord
 
-# How a client can authenticate. A client that has a certificate presents nothing else.
+# Methods of authentication. A client that has a certificate presents nothing else.
 CONFIDENTIAL: Final = (
     "client_secret_basic",
     "client_secret_post",
@@ -27,7 +27,7 @@ METHODS: Final = (*CONFIDENTIAL, "none")
 
 
 class ClientAuthentication:
-    """What an `Issuer` does with clients."""
+    """The part of an `Issuer` that finds and authenticates clients."""
 
     def __init__(
         self,
@@ -57,8 +57,7 @@ class ClientAuthentication:
     def authenticate_with(self, server: AuthorizationServer) -> None:
         """Let contrib.oauth authenticate the clients of Authlib's server.
 
-        Each way to authenticate is compared with the one that the client is registered
-        for. An assertion is accepted once.
+        A client may use only its registered method. An assertion is accepted once.
         """
         for method in METHODS:
             server.register_client_auth_method(method, self._authenticator(method))
@@ -80,7 +79,7 @@ class ClientAuthentication:
         return read(request, issuer, self.certificate_header)
 
     def present(self, request: OAuth2Request) -> Presenter:
-        """Return the client whom Authlib has authenticated, and its proven keys."""
+        """Return the client that Authlib has authenticated, and its proven keys."""
         known = self._presenters.get(request)
         if known is not None:
             return known
@@ -117,7 +116,7 @@ class ClientAuthentication:
         return authenticate
 
     def _authenticated(self, request: OAuth2Request) -> Presenter | None:
-        """Return None if the client did not authenticate, for whatever reason."""
+        """Return the client, or None if it did not authenticate, for any reason."""
         with translated():
             try:
                 return self.provider.present(self.read(request))

@@ -43,9 +43,9 @@ _TICKET: Final = "ticket"
 class AuthorizationCodeGrant(StoreGrant, AuthorizationEndpointMixin):
     """Issues codes, and redeems them (RFC 6749 section 4.1).
 
-    `prompt` is what the page must ask for: `login`, `consent`, or None. `ticket` keeps
-    the time of the request until the person has signed in and consented: have the next
-    request send it as the parameter `ticket`.
+    `prompt` is `login` or `consent` if the page must ask for it, else None. `ticket`
+    keeps the time of the request until the person has signed in and consented: let the
+    page post it as the parameter `ticket`.
     """
 
     RESPONSE_TYPES = frozenset({"code"})
@@ -56,7 +56,7 @@ class AuthorizationCodeGrant(StoreGrant, AuthorizationEndpointMixin):
     def validate_authorization_request(self) -> str:
         """Check the request, with Authlib's hooks. Return its redirect URI."""
         if adds_issuer(self):
-            message = "delete IssuerParameter: every answer has the iss (RFC 9207)"
+            message = "delete IssuerParameter: every answer has an iss (RFC 9207)"
             raise ConfigurationError(message)
         redirect_uri = _check(self)
         self.asked = self._continued(self.issuer.begin(self.request))
@@ -65,7 +65,7 @@ class AuthorizationCodeGrant(StoreGrant, AuthorizationEndpointMixin):
 
     @hooked
     def validate_consent_request(self) -> str:
-        """Check the request, and find what to ask the person for."""
+        """Check the request, and set `prompt`."""
         redirect_uri = self.redirect_uri = self.validate_authorization_request()
         user = self._end_user(self.request.user)
         self.prompt = find_prompt(self.issuer.provider, self.asked, user)
@@ -125,7 +125,7 @@ class AuthorizationCodeGrant(StoreGrant, AuthorizationEndpointMixin):
         return self.issuer.find_token(code, "authorization_code")
 
     def redemption(self) -> Redemption:
-        """Return what contrib.oauth does for this grant."""
+        """Return the method of contrib.oauth for this grant."""
         return self.issuer.provider.token.redeem_code
 
     def _continued(self, begun: AuthorizationRequest) -> AuthorizationRequest:

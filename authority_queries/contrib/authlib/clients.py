@@ -49,7 +49,7 @@ class Client(ClientMixin):
 
     @property
     def id_token_signed_response_alg(self) -> JsonValue:
-        """What `properties` has under this name, or None."""
+        """The member of `properties` with this name, or None."""
         return self.client_metadata.get("id_token_signed_response_alg")
 
     @property
@@ -59,23 +59,23 @@ class Client(ClientMixin):
 
     @property
     def grant_types(self) -> Sequence[str] | None:
-        """The grants of its registration. None: every grant."""
+        """The grants of the client's registration. None: every grant."""
         return self.record.grant_types
 
     @property
     def response_types(self) -> Sequence[str]:
-        """The response types of its registration."""
+        """The response types of the client's registration."""
         allowed = self.record.response_types
         return ("code",) if allowed is None else allowed
 
     @property
     def scope(self) -> str:
-        """The scopes that it is restricted to, or an empty text."""
+        """The only scopes that the client may request. An empty text: all."""
         return " ".join(sorted(permitted_scopes(self.record) or ()))
 
     @property
     def token_endpoint_auth_method(self) -> str | None:
-        """How it is registered to authenticate.
+        """The registered method of authentication.
 
         A method of the application's own is in the `properties`, under this name.
         """
@@ -84,12 +84,12 @@ class Client(ClientMixin):
 
     @property
     def jwks(self) -> JsonObject | None:
-        """Its keys."""
+        """The client's key set."""
         return self.record.json_web_key_set
 
     @property
     def jwks_uri(self) -> str | None:
-        """Where it publishes its keys."""
+        """The URL of the client's key set."""
         return self.record.jwks_uri
 
     def get_client_id(self) -> str:
@@ -124,7 +124,7 @@ class Client(ClientMixin):
         )
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:  # noqa: ARG002 -- of Authlib
-        """Return whether the client may authenticate in this way."""
+        """Return whether the client may authenticate by this method."""
         if self.is_authenticated:
             return True
         registered = self.token_endpoint_auth_method
@@ -135,7 +135,7 @@ class Client(ClientMixin):
         return method in _SECRETS
 
     def check_response_type(self, response_type: str) -> bool:
-        """Return whether the client may use the response type: `code` at most."""
+        """Return whether the client may use the response type. Only `code` exists."""
         allowed = self.record.response_types
         return response_type == "code" and (allowed is None or "code" in allowed)
 
@@ -149,5 +149,8 @@ def client_of(request: OAuth2Request) -> Client:
     """Return the client of a request. Raises ConfigurationError."""
     if isinstance(request.client, Client):
         return request.client
-    message = "query_client must be that of the Issuer"
+    message = (
+        "the request's client must be a Client: create the server with "
+        "issuer.query_client"
+    )
     raise ConfigurationError(message)

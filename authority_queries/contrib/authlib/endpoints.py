@@ -24,7 +24,7 @@ from authority_queries.engine.json_types import JsonObject
 
 
 class TokenEndpoint(Endpoint):
-    """Answers as `server.create_token_response` does, under a name like the others."""
+    """Answers like `server.create_token_response`, as an endpoint with a name."""
 
     ENDPOINT_NAME = "token"
     issuer: ClassVar[Issuer]
@@ -59,12 +59,12 @@ class IntrospectionEndpoint(_IntrospectionEndpoint):
         return may_introspect(client.record, token.record)
 
     def introspect_token(self, token: LiveToken) -> JsonObject:
-        """Return what contrib.oauth answers."""
+        """Return the answer of contrib.oauth."""
         return introspected(token.record, self.issuer.provider.settings.issuer)
 
 
 class RevocationEndpoint(_RevocationEndpoint):
-    """Revokes a token for its client (RFC 7009). The answer never says whether."""
+    """Revokes a token for its client (RFC 7009). The answer is always the same."""
 
     CLIENT_AUTH_METHODS = METHODS
     issuer: ClassVar[Issuer]
@@ -132,7 +132,7 @@ class UserInfoEndpoint(ProviderEndpoint):
 
 
 class MetadataEndpoint(ProviderEndpoint):
-    """Returns the metadata (RFC 8414), without what Authlib's flow does not have."""
+    """Returns the metadata (RFC 8414), without endpoints that Authlib does not have."""
 
     ENDPOINT_NAME = "metadata"
     _OTHERS = ("pushed_authorization_request_endpoint", "end_session_endpoint")

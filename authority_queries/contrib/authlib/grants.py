@@ -1,7 +1,7 @@
 """Authlib's grants, decided by contrib.oauth.
 
-Authlib's own grants read a code, and then write a token. These let the database do both
-in one statement. A subclass may use Authlib's hooks, and Authlib's extensions.
+Authlib's own grants read a code, and then write a token. These grants let the database
+do both in one statement. A subclass may use hooks and extensions of Authlib.
 """
 
 from collections.abc import Callable, Collection
@@ -38,7 +38,7 @@ class StoreGrant(BaseGrant, TokenEndpointMixin):
         if isinstance(getattr(hook, "__self__", None), OpenIDToken):
             message = (
                 "delete OpenIDCode: the answers of this grant have ID tokens. To keep "
-                "its hooks, use StoredCodes"
+                "its hooks, inherit from StoredCodes"
             )
             raise ConfigurationError(message)
         super().register_hook(hook_type, hook)
@@ -67,7 +67,7 @@ class StoreGrant(BaseGrant, TokenEndpointMixin):
                 return respond(self.redemption()(store, presenter, parameters))
 
     def redemption(self) -> Redemption:
-        """Return what contrib.oauth does for this grant."""
+        """Return the method of contrib.oauth for this grant."""
         raise NotImplementedError
 
 
@@ -77,7 +77,7 @@ class RefreshTokenGrant(StoreGrant):
     GRANT_TYPE = "refresh_token"
 
     def redemption(self) -> Redemption:
-        """Return what contrib.oauth does for this grant."""
+        """Return the method of contrib.oauth for this grant."""
         return self.issuer.provider.token.refresh
 
 
@@ -88,7 +88,7 @@ class ClientCredentialsGrant(StoreGrant):
     TOKEN_ENDPOINT_AUTH_METHODS = CONFIDENTIAL
 
     def redemption(self) -> Redemption:
-        """Return what contrib.oauth does for this grant."""
+        """Return the method of contrib.oauth for this grant."""
         return self.issuer.provider.token.issue_to_client
 
 
@@ -98,7 +98,7 @@ class DeviceCodeGrant(StoreGrant):
     GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
 
     def redemption(self) -> Redemption:
-        """Return what contrib.oauth does for this grant."""
+        """Return the method of contrib.oauth for this grant."""
         return self.issuer.provider.token.redeem_device_code
 
 
@@ -109,5 +109,5 @@ class TokenExchangeGrant(StoreGrant):
     TOKEN_ENDPOINT_AUTH_METHODS = CONFIDENTIAL
 
     def redemption(self) -> Redemption:
-        """Return what contrib.oauth does for this grant."""
+        """Return the method of contrib.oauth for this grant."""
         return self.issuer.provider.token.exchange

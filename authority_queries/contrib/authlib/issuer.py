@@ -45,18 +45,17 @@ _Bound = TypeVar("_Bound")
 
 
 class Issuer(ClientAuthentication):
-    """What Authlib's server, grants and endpoints take from a provider.
+    """A provider for Authlib's server, grants and endpoints.
 
-    `provider`: a provider, or a function that returns that of the current request, for
-    example by its host. `certificate_header` is the header in which the proxy passes
-    the client's TLS certificate; the proxy must remove it from clients' own requests.
-
-    `strings_of_application`: generators of the application make the strings of tokens,
-    for example JWTs (RFC 9068). Each must have 128 random bits or a signature. Only the
-    endpoints of this issuer find them, by their SHA-256.
-
-    `to_user` and `to_client` make a `User` and a `Client` of a row: subclasses with
-    methods of the application.
+    - `provider`: a provider, or a function that returns the provider of the current
+      request, for example by its host.
+    - `certificate_header`: the header in which the proxy passes the client's TLS
+      certificate. The proxy must remove it from clients' own requests.
+    - `strings_of_application`: generators of the application make the strings of
+      tokens, for example JWTs (RFC 9068). Each must have 128 random bits or a
+      signature. Only the endpoints of this issuer find them, by their SHA-256.
+    - `to_user` and `to_client`: make a `User` and a `Client` of a row, for subclasses
+      with methods of the application.
     """
 
     @property
@@ -77,7 +76,7 @@ class Issuer(ClientAuthentication):
     def bind(self, kind: type[_Bound]) -> type[_Bound]:
         """Return a grant or an endpoint of this issuer.
 
-        Raises ConfigurationError if it overrides what would never be called.
+        Raises ConfigurationError if it overrides a hook that is never called.
         """
         refuse_ignored(kind)
         bound = type(kind.__name__, (kind,), {"issuer": self})
@@ -86,8 +85,8 @@ class Issuer(ClientAuthentication):
     def adopt(self, server: AuthorizationServer) -> None:
         """Let a server that exists issue tokens of the store.
 
-        `authenticate_with`, and strings of the store for Authlib's own grants; the
-        server's settings for lifetimes and refresh tokens stay. Raises
+        It calls `authenticate_with`, and generates strings of the store for Authlib's
+        own grants. The server's settings for lifetimes and refresh tokens stay. Raises
         ConfigurationError.
         """
         self.authenticate_with(server)
@@ -96,7 +95,7 @@ class Issuer(ClientAuthentication):
             server.register_token_generator("default", generator)
 
     def end_user(self, cookie: str | None) -> EndUser | None:
-        """Return the person of a session's cookie, while the session lives."""
+        """Return the person of a live session's cookie, or None."""
         session = self.provider.session(cookie)
         return None if session is None or not cookie else EndUser(session, cookie)
 
@@ -105,8 +104,8 @@ class Issuer(ClientAuthentication):
     ) -> str | None:
         """Check a form with `username`, `password` and `code`. Return a new cookie.
 
-        None: something is wrong, came too often, or the user has a second factor and
-        the form has no code. Show one message for every reason.
+        Returns None if a value is wrong, after too many attempts, and if the user has a
+        second factor and the form has no code. Show one message for every reason.
         """
         sign_in, origin = self.provider.sign_in, ip_address(address or "")
         username, password = form.get("username", ""), form.get("password", "")
@@ -141,7 +140,7 @@ class Issuer(ClientAuthentication):
     ) -> VerifiedToken | None:
         """Return a live access token of this issuer, or None.
 
-        A `BearerTokenValidator` takes the issuer where it makes own strings.
+        Pass the issuer to `BearerTokenValidator` with `strings_of_application`.
         """
         if tenant_id not in {None, self.provider.tenant_id}:
             return None
@@ -195,13 +194,13 @@ class Issuer(ClientAuthentication):
         )
 
     def save_token(self, token: dict[str, JsonValue], request: OAuth2Request) -> None:
-        """Store what a grant of Authlib has generated, and decide about the grant.
+        """Decide about a grant, and store the tokens that Authlib has generated.
 
-        A code, a refresh token or a device code of the request is redeemed, by the one
-        statement that the grants of this package use. `token` then has what was issued.
-        For a grant of the application's own, which has decided, it stores an access
-        token, and a refresh token with a family. The user is a `User`, an `EndUser`, or
-        None. Raises OAuth2Error, ConfigurationError.
+        A code, a refresh token or a device code of the request is redeemed by the same
+        statement as in `contrib.oauth`. `token` then has the issued values. A grant of
+        the application's own has decided itself: its access token is stored, and its
+        refresh token with a family. The user is a `User`, an `EndUser`, or None. Raises
+        OAuth2Error, ConfigurationError.
         """
         with translated():
             presenter = self.present(request)

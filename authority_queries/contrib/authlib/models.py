@@ -159,7 +159,7 @@ class LiveToken(TokenMixin):
 class StoredToken(AuthorizationCodeMixin, TokenMixin):
     """A code or a token, dead or alive. Only the database decides about it.
 
-    `redemption` is its decision, after the code was redeemed.
+    `redemption` is the decision, once the code is redeemed.
     """
 
     record: TokenRecord

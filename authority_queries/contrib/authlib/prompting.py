@@ -1,4 +1,4 @@
-"""What a page must ask the person for, before a code is issued."""
+"""Finds out whether a page must ask for a sign-in or a consent."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ from authority_queries.records import Consent, LiveSession
 def find_prompt(
     provider: Provider, asked: AuthorizationRequest, user: EndUser | None
 ) -> Literal["login", "consent"] | None:
-    """Return what to ask for, or None. The database decides again about the code."""
+    """Return what to ask for, or None. The database decides again when it issues."""
     if user is None or not _is_signed_in(asked, user.session):
         return "login"
     with provider.unit() as store:

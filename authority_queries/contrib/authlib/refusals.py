@@ -1,4 +1,4 @@
-"""Refuses hooks of an application that nothing would call."""
+"""Refuses hooks of an application that are never called."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -7,8 +7,8 @@ from authority_queries.errors import ConfigurationError
 
 _KNOWN: Final = ("authlib.", "authority_queries.")
 _MODELS: Final = (
-    "subclass the grant of Authlib with StoredCodes, StoredRefreshTokens or "
-    "StoredDevices, which call it"
+    "inherit from StoredCodes, StoredRefreshTokens or StoredDevices, which call the "
+    "hooks of Authlib's grants"
 )
 # Names that a class of this package ignores, and what to do instead.
 _IGNORED: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
@@ -61,12 +61,12 @@ _IGNORED: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
 
 
 def refuse_ignored(kind: type) -> None:
-    """Raise ConfigurationError if a class overrides what would never be called."""
+    """Raise ConfigurationError if a class overrides a hook that is never called."""
     for base in kind.__mro__:
         if base.__module__.startswith(_KNOWN):
             names, advice = _IGNORED.get(base.__name__, ((), ""))
             for name in _overridden(kind, names):
-                message = f"{name} would never be called: {advice}"
+                message = f"{name} is never called: {advice}"
                 raise ConfigurationError(f"{kind.__name__}: {message}")
 
 

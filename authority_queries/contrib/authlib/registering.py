@@ -48,8 +48,8 @@ def register(server: AuthorizationServer, issuer: Issuer) -> None:
 
     Raises ConfigurationError if the server has a generator of the application.
 
-    For fewer, or for grants of your own: `issuer.authenticate_with(server)`, then
-    `server.register_grant(issuer.bind(RefreshTokenGrant))` and the like.
+    To register fewer, or grants of your own, call `issuer.authenticate_with(server)`,
+    then `server.register_grant(issuer.bind(RefreshTokenGrant))` and the like.
     """
     issuer.authenticate_with(server)
     if not issuer.strings_of_application:

@@ -1,4 +1,4 @@
-"""Stores what Authlib's own grants generate, by the statement that decides."""
+"""Stores the tokens of Authlib's own grants, by the statement that decides."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ _DEFAULT: Final = 3600  # seconds, of Authlib's generator
 
 
 class _Issuer(Protocol):
-    """What is used of an `Issuer`."""
+    """The parts of an `Issuer` that are used here."""
 
     strings_of_application: bool
 
@@ -43,7 +43,7 @@ class _Issuer(Protocol):
 
 @dataclass(slots=True)
 class Saving:
-    """A token that a grant of Authlib has generated, and where it goes."""
+    """A token that a grant of Authlib has generated, with its request and its store."""
 
     issuer: _Issuer
     provider: Provider
@@ -54,7 +54,7 @@ class Saving:
     parameters: Parameters
 
     def save(self) -> None:
-        """Redeem what the request presents, or store a token of another grant."""
+        """Redeem the code or token of the request, or store another grant's token."""
         request = self.request
         payload = request.payload
         if request.authorization_code is not None:
@@ -144,7 +144,10 @@ class Saving:
         refuse(CLIENT_CREDENTIALS[issuance.outcome], issuance.outcome)
 
     def _check_scopes(self, requested: Sequence[str]) -> None:
-        """Raise ProtocolError unless each exists, and the client may have it."""
+        """Check that each scope exists and the client may have it.
+
+        Raises ProtocolError.
+        """
         tenant_id = self.provider.tenant_id
         known = self.store.scopes.resolve(tenant_id=tenant_id, names=requested)
         allowed = client_of(self.request).get_allowed_scope(" ".join(requested))
@@ -186,7 +189,7 @@ class Saving:
     def _answer(
         self, redemption: Redemption, *, is_derived: bool = False
     ) -> RedemptionRedeemed:
-        """Have the token say what the database issued. Raises ProtocolError."""
+        """Write the issued values into the token. Raises ProtocolError."""
         if not (is_derived and redemption.outcome == "recently_redeemed"):
             refuse(REDEMPTION[redemption.outcome], redemption.outcome)
         assert isinstance(redemption, RedemptionRedeemed)  # noqa: S101 -- narrows
@@ -233,12 +236,12 @@ class Saving:
 
 
 def _ours(presented: object, kind: type[_Model]) -> _Model:
-    """Return a model of this package. A grant with models of its own would race."""
+    """Return a model of this package. A grant with other models would race."""
     if isinstance(presented, kind):
         return presented
     message = (
-        f"what the grant presents must be a {kind.__name__}, not "
-        f"{type(presented).__name__}: use StoredCodes, StoredRefreshTokens or "
-        "StoredDevices in the grant"
+        f"the grant's model must be a {kind.__name__}, not "
+        f"{type(presented).__name__}: let the grant inherit from StoredCodes, "
+        "StoredRefreshTokens or StoredDevices"
     )
     raise ConfigurationError(message)

@@ -33,7 +33,7 @@ class _Generator(Protocol):
 def read_strings(
     provider: Provider, string: str, kind: TokenKind, *, of_application: bool
 ) -> Iterator[TokenString]:
-    """Yield what a presented string may be: of this store, or of another one.
+    """Yield the tokens that a presented string may be: of this store or another.
 
     `of_application`: the application's generators make strings too.
     """
@@ -66,7 +66,7 @@ def own_string(provider: Provider, string: str, kind: TokenKind) -> TokenString:
 def generated_string(
     provider: Provider, string: str, kind: TokenKind, *, of_application: bool
 ) -> TokenString:
-    """Return a string to store. Raises ConfigurationError for one of a stranger."""
+    """Return a generated string to store. Raises ConfigurationError for another one."""
     try:
         found = parse_token(string, kind=kind)
     except InvalidTokenError:
@@ -94,7 +94,7 @@ def minting(provider: Callable[[], Provider], kind: TokenKind) -> Callable[..., 
 def adopted(
     server: AuthorizationServer, provider: Callable[[], Provider]
 ) -> BearerTokenGenerator:
-    """Return the generator that the server's settings ask for, with our strings.
+    """Return a generator with the server's settings and with strings of the store.
 
     It keeps OAUTH2_TOKEN_EXPIRES_IN and OAUTH2_REFRESH_TOKEN_GENERATOR. Raises
     ConfigurationError for a generator of the application.

@@ -41,8 +41,8 @@ class BearerTokenValidator(_BearerTokenValidator):
 
     - `resource`: the API's URI (RFC 8707). Tokens must name it. None accepts tokens for
       any resource.
-    - `tenant_id`: the only tenant whose tokens are accepted. None accepts those of all:
-      compare `current_token.record.tenant_id` with what the request is about.
+    - `tenant_id`: the only tenant whose tokens are accepted. None accepts the tokens of
+      all tenants: compare `current_token.record.tenant_id` with the request's tenant.
 
     A token that is bound to a key or a certificate is refused without its proof.
     """

@@ -9,7 +9,7 @@ from authority_queries.contrib.oauth import Refused
 
 
 class AuthorityBackend:
-    """Checks passwords by `provider.sign_in`: throttled, logged, old hashes replaced.
+    """Checks passwords by `provider.sign_in`, which throttles and logs each attempt.
 
     Set `AUTHENTICATION_BACKENDS`, then call `authenticate(request, username=…,
     password=…, code=…)` and `sign_in`. A user who has a second factor needs `code`, a

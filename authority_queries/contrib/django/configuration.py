@@ -24,7 +24,10 @@ def provider_for(request: HttpRequest) -> Provider:
     """
     path: object = getattr(settings, "AUTHORITY_PROVIDER", None)
     if not isinstance(path, str):
-        message = "AUTHORITY_PROVIDER must be the dotted path of a function"
+        message = (
+            "AUTHORITY_PROVIDER must be the dotted path of a function that returns the "
+            "Provider of a request"
+        )
         raise ImproperlyConfigured(message)
     find: Callable[[HttpRequest], Provider] = import_string(path)
     return find(request)
@@ -33,14 +36,14 @@ def provider_for(request: HttpRequest) -> Provider:
 def cookie_name(provider: Provider) -> str:
     """Return the setting AUTHORITY_COOKIE, or `__Host-session`.
 
-    A browser takes that name over TLS only. A plain http issuer has `session`.
+    Browsers accept that name over TLS only. For plain http it is `session`.
     """
     name = f"__Host-{_NAME}" if is_tls(provider) else _NAME
     return str(getattr(settings, "AUTHORITY_COOKIE", name))
 
 
 def is_tls(provider: Provider) -> bool:
-    """Whether the issuer's cookies must be `Secure`."""
+    """Return whether the issuer's cookies must be `Secure`."""
     return provider.settings.issuer.startswith("https:")
 
 
@@ -49,12 +52,12 @@ def address_of(request: HttpRequest) -> IPv4Address | IPv6Address:
     try:
         return ip_address(request.META["REMOTE_ADDR"])
     except ValueError:  # empty behind a Unix socket
-        message = "REMOTE_ADDR must be an address: set it in a middleware"
+        message = "REMOTE_ADDR must be the browser's address: set it in a middleware"
         raise ImproperlyConfigured(message) from None
 
 
 def read(request: HttpRequest, issuer: str) -> Request:
-    """Return a request with the scheme and host of an URL.
+    """Return a request with the scheme and host of the issuer.
 
     The setting AUTHORITY_CERTIFICATE_HEADER is the header in which the proxy passes the
     client's TLS certificate. The proxy must remove it from clients' own requests.

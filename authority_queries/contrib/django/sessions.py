@@ -17,7 +17,7 @@ from authority_queries.contrib.oauth import Provider
 
 
 class SessionMiddleware:
-    """Sets `request.user` by the cookie of a session, when it is first used."""
+    """Sets `request.user`. Its first use reads the session of the cookie."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
@@ -35,11 +35,11 @@ def sign_in(
     *,
     acr: str | None = None,
 ) -> bool:
-    """Start a session for what `authenticate` returned, and set its cookie: a new one.
+    """Start a session for the user of `authenticate`, and set its new cookie.
 
-    The browser's own session goes on, or ends if it is another user's.
-    Return False for None, for a user of another backend, and for one who became
-    inactive meanwhile. Django's `login` needs a table of users: call this instead.
+    Call it instead of Django's `login`, which needs a table of users. A session of the
+    same user in this browser goes on, and one of another user ends. Returns False if
+    `user` is None, is of another backend, or became inactive meanwhile.
     """
     if not isinstance(user, StoreUser) or user.passed is None:
         return False

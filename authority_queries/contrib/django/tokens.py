@@ -19,9 +19,9 @@ def token_required(
 ) -> Callable[[_View[_Arguments]], _View[_Arguments]]:
     """Require a live token with these scopes, for this resource (RFC 8707).
 
-    The view finds it in `request.token`, and its user in `request.user`. A bound token
-    must come with its DPoP proof or its certificate. Cookies do not count, so the view
-    needs no CSRF token.
+    `request.token` is the token, and `request.user` its user. A bound token must come
+    with its DPoP proof or its certificate. The view ignores cookies, so it needs no
+    CSRF token.
     """
 
     def decorate(view: _View[_Arguments]) -> _View[_Arguments]:

@@ -13,8 +13,8 @@ _MOST: Final = 1000
 class StoreUser:
     """A user of the store, as views and templates of Django expect one.
 
-    There is no table of users in Django's database. `passed` is what the person has
-    shown, right after a sign-in.
+    Django's database has no table of users. `authenticate` sets `passed`, for
+    `sign_in`.
     """
 
     is_authenticated: Final = True
@@ -77,7 +77,7 @@ class StoreUser:
         return all(self.has_perm(perm, obj) for perm in perm_list)
 
     def has_module_perms(self, module: str) -> bool:
-        """Return whether the user has a permission for a resource."""
+        """Return whether the user has a permission of this prefix (`users:…`)."""
         return any(name.startswith(f"{module}:") for name in self.permissions)
 
 

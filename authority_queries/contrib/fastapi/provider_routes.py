@@ -20,7 +20,7 @@ from authority_queries.contrib.oauth import Request as OAuthRequest
 ProviderOf: TypeAlias = Callable[[Request], Awaitable[AsyncProvider]]
 _Route: TypeAlias = Callable[[Request], Awaitable[Response]]
 _Endpoint: TypeAlias = Callable[[AsyncProvider, OAuthRequest], Awaitable[Answer]]
-# No endpoint of these reads a cookie, so that a page of any origin may call them.
+# These endpoints read no cookie, so pages of any origin may call them.
 _ANY_ORIGIN = {
     "access-control-allow-origin": "*",
     "access-control-expose-headers": "www-authenticate",
@@ -46,14 +46,16 @@ def provider_routes(
 ) -> APIRouter:
     """Return the routes for all endpoints that need no page.
 
-    The authorization endpoint, the page for devices and the end of a session show
-    pages: write them, and call `provider.authorization`, `provider.device_pages`
-    and `provider.logout`. `prefix` is the path of issuers that have one, as a path of
-    FastAPI: `/{tenant}`. Include the router without a prefix, because the metadata of
-    such an issuer are also outside its path. `certificate_header` is the header in
-    which the proxy passes the client's TLS certificate; the proxy must remove it from
-    clients' own requests. Applications in a browser may call all endpoints except
-    introspection, from any origin.
+    Write the pages for authorization, devices and the end of a session yourself, with
+    `provider.authorization`, `provider.device_pages` and `provider.logout`. Pages of
+    any origin may call all endpoints except introspection.
+
+    - `provider_of`: returns the issuer of a request, for example by its host.
+    - `prefix`: the path of issuers that have one, as a path of FastAPI: `/{tenant}`.
+      Include the router itself without a prefix, because the metadata of such an issuer
+      are also outside its path.
+    - `certificate_header`: the header in which the proxy passes the client's TLS
+      certificate. The proxy must remove it from clients' own requests.
     """
     paths = endpoints or Endpoints()
     router = APIRouter()
@@ -91,10 +93,10 @@ def provider_routes(
 
 
 def _metadata_paths(prefix: str) -> list[str]:
-    """Return where clients look for the metadata of an issuer with this path.
+    """Return the paths at which clients look for the metadata of an issuer.
 
-    RFC 8414 puts the well-known name before the path, and OpenID Connect Discovery
-    after it. Some clients use the one for the name of the other (RFC 8414 section 5).
+    RFC 8414 puts the well-known name before the issuer's path, OpenID Connect Discovery
+    after it. Some clients put the other name there (RFC 8414 section 5).
     """
     before = [name + prefix for name in _WELL_KNOWN]
     return before + [prefix + name for name in _WELL_KNOWN if prefix]

@@ -21,7 +21,7 @@ async def read_request(
 ) -> Request:
     """Return the request, with the scheme and host of the issuer.
 
-    Raises ProtocolError, also for a body of more than 256 KiB.
+    Raises ProtocolError, for example for a body of more than 256 KiB.
     """
     body = await _read_body(request) if request.method in {"POST", "PUT"} else b""
     if request.method == "POST":
@@ -56,7 +56,7 @@ def read_head(
 async def read_form(request: StarletteRequest) -> dict[str, str]:
     """Return the fields of a form, without files.
 
-    Raises ProtocolError, also for a body of more than 256 KiB, or a repeated field.
+    Raises ProtocolError for a repeated field, and for a body of more than 256 KiB.
     """
     pairs = _fields(request, await _read_body(request))
     fields = dict(pairs)
@@ -75,8 +75,8 @@ def address_of(request: StarletteRequest) -> IPv4Address | IPv6Address:
         return ip_address(host.partition("%")[0])
     except ValueError:
         message = (
-            f"the server names {host!r}, not the browser's address. A test uses "
-            "TestClient(app, client=('192.0.2.1', 50000))"
+            f"request.client must be the browser's address, not {host!r}. In a test, "
+            "use TestClient(app, client=('192.0.2.1', 50000))"
         )
         raise ConfigurationError(message) from None
 

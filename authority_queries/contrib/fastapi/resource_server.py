@@ -45,16 +45,15 @@ class ResourceServer:
 
     - `resource`: its URI (RFC 8707). Tokens must name it. None accepts tokens for any
       resource.
-    - `tenant_id`: the only tenant whose tokens it accepts. None accepts those of all:
-      compare `token.tenant_id` with what the request is about.
+    - `tenant_id`: the only tenant whose tokens it accepts. None accepts the tokens of
+      all tenants: compare `token.tenant_id` with the tenant of the request.
     - `origin`: its scheme and host, with which DPoP proofs are compared. By default
       those of `resource`.
-    - `max_age`: for how long an answer is kept while the feed is followed.
-    - `foreign`: whether it accepts strings of another store, from which the tenant was
+    - `max_age`: for how long an answer is cached while the feed is followed.
+    - `foreign`: whether it accepts strings of the store from which the tenant was
       imported. It needs a `tenant_id`.
-    - `issuers`: where clients get tokens for `resource`. Challenges then name the
-      metadata of `metadata_routes` (RFC 9728 section 5.1). `scopes` are what the
-      metadata lists.
+    - `issuers`: the issuers of tokens for `resource`. Challenges then name the metadata
+      of `metadata_routes` (RFC 9728 section 5.1), which list the `scopes`.
     """
 
     def __init__(
@@ -113,7 +112,7 @@ class ResourceServer:
         Clients that know only the API find its issuers there.
         """
         if self._resource is None:
-            message = "an API with metadata needs a resource"
+            message = "metadata_routes needs ResourceServer(resource=…)"
             raise ConfigurationError(message)
         router = APIRouter()
 
@@ -137,10 +136,10 @@ class ResourceServer:
         acr_values: Sequence[str] | None = None,
         max_age: timedelta | None = None,
     ) -> Callable[[Request], Awaitable[VerifiedToken]]:
-        """Return a dependency: the live token of the request, with these scopes.
+        """Return a dependency: the request's live token with these scopes.
 
-        `acr_values` and `max_age` require a sign-in (RFC 9470). Refusals are answered
-        with a challenge (RFC 6750 section 3). Raises InvalidArgumentError.
+        `acr_values` and `max_age` require a sign-in (RFC 9470). A refused request gets
+        a challenge (RFC 6750 section 3). Raises InvalidArgumentError.
         """
         _optional_names("acr_values", acr_values)
 
@@ -223,7 +222,7 @@ class ResourceServer:
         *,
         is_dpop: bool = False,
     ) -> HTTPException:
-        """Return a refusal with its challenge. None: there was no token."""
+        """Return a refusal with its challenge. `refused` is None without a token."""
         shown = dict(members)
         if self._issuers and self._resource is not None:
             parts = urlsplit(self._resource)
