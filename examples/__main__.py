@@ -27,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8000)
     port = parser.parse_args().port
-    # From now on a browser waits for an answer. A port in use changes nothing.
+    # Before anything is stored: a port in use must change nothing.
     sockets = [_listen(port), _listen(port + 1)]
     settings = Settings()
     if settings.database_url is None:
@@ -88,7 +88,7 @@ async def _serve(apps: Sequence[FastAPI], sockets: Sequence[socket.socket]) -> N
 
 
 def _secret(folder: Path) -> bytes:
-    """Return the secret beside this folder. In production a secret manager has it."""
+    """Return the secret beside this folder. In production, use a secret manager."""
     file = folder.with_name(f"{folder.name}.key")
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)

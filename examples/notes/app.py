@@ -36,7 +36,7 @@ def make_app(settings: Settings, issuers: Mapping[str, str], secret: str) -> Fas
         host: make_site(host, issuer, resource, secret, sessions)
         for host, issuer in issuers.items()
     }
-    # It has the id of the session, and what Authlib keeps during a sign-in.
+    # The cookie has the id of the session, and Authlib's state during a sign-in.
     app.add_middleware(
         SessionMiddleware,
         secret_key=secrets.token_urlsafe(32),

@@ -12,7 +12,7 @@ _SKEW = 30  # seconds
 
 
 class Issuer(Protocol):
-    """What is used of Authlib's StarletteOAuth2App."""
+    """The parts of Authlib's StarletteOAuth2App that are used here."""
 
     client_id: str
 
@@ -21,7 +21,7 @@ class Issuer(Protocol):
         ...
 
     async def fetch_jwk_set(self, *, force: bool = False) -> KeySetSerialization:
-        """Return the keys, with `force` new ones."""
+        """Return the keys. With `force`, fetch them again."""
         ...
 
 

@@ -17,7 +17,7 @@ router = APIRouter()
 
 @router.get("/")
 async def home(visit: AnyVisit) -> Response:
-    """Show the person's notes, or the way to sign in."""
+    """Show the person's notes, or a link to the sign-in."""
     if visit.session is None:
         return visit.page("welcome")
     notes = await _call_api(visit, "GET")
@@ -79,7 +79,7 @@ async def sign_out(visit: AnyVisit) -> Response:
 
 @router.get("/signed_out")
 async def signed_out(visit: AnyVisit) -> Response:
-    """Show that the issuer has signed the person out."""
+    """Confirm that the issuer has signed the person out."""
     try:
         await visit.site.client.validate_logout_response(visit.request)
     except OAuthError:

@@ -52,7 +52,7 @@ class Sessions:
     ) -> None:
         """Keep the tokens of a refresh. Authlib calls it, also with the client's name.
 
-        The answer to a refresh may have no ID token: the one of the sign-in stays.
+        If the answer to a refresh has no ID token, that of the sign-in stays.
         """
         for each in self.by_id.values():
             if each.tokens.get("refresh_token") == refresh_token:

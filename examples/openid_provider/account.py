@@ -16,7 +16,7 @@ router = APIRouter(prefix="/account")
 
 @router.get("")
 async def account(visit: SignedIn) -> Response:
-    """Show what the person has."""
+    """Show sessions, applications, devices and factors of the person."""
     browser, session = visit
     tenant_id, user_id = session.tenant_id, session.user_id
     async with browser.provider.unit() as store:
@@ -119,12 +119,12 @@ async def disconnect(visit: SignedIn) -> Response:
 
 
 def actor_of(session: LiveSession) -> Actor:
-    """Return whom audit events name."""
+    """Return the actor for audit events: the person."""
     return Actor(user_id=session.user_id)
 
 
 async def tell(visit: tuple[Browser, LiveSession], what: str) -> None:
-    """Mail a person what was changed in the account."""
+    """Mail a person a notice of a change in the account."""
     browser, session = visit
     async with browser.provider.unit() as store:
         user = await store.users.get_by_id(
@@ -135,7 +135,7 @@ async def tell(visit: tuple[Browser, LiveSession], what: str) -> None:
 
 
 async def mail_change(browser: Browser, address: str | None, what: str) -> None:
-    """Mail to an address what was changed in its account."""
+    """Mail a notice of a change in the account to its address."""
     if address is None:
         return
     subject = f"Your account of {browser.site.name} was changed"

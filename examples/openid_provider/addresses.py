@@ -25,7 +25,7 @@ async def send(visit: SignedIn) -> Response:
 
 @router.get("/verify_email")
 async def verify_page(browser: AnyBrowser) -> Response:
-    """Ask the person whose account it is to press a button."""
+    """Ask the person to confirm that the mail is of the own account."""
     token = browser.request.query_params.get("token", "")
     session = await browser.provider.session(browser.session)
     if session is None:

@@ -1,4 +1,4 @@
-"""What runs beside the requests: notices of sign-outs, and new signing keys."""
+"""Work beside the requests: notices of sign-outs, and new signing keys."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ _DAY = 24 * 60 * 60
 
 @asynccontextmanager
 async def working(issuers: Issuers) -> AsyncIterator[None]:
-    """Work during the block. In production one process of several is enough."""
+    """Work during the block. Of several processes, one is enough."""
     tasks = [
         asyncio.create_task(_deliver(issuers)),
         asyncio.create_task(_rotate(issuers)),

@@ -1,4 +1,4 @@
-"""Cookies, forms and headers: what protects the person's browser."""
+"""Cookies, forms and headers, which protect the person's browser."""
 
 import hmac
 import re
@@ -34,7 +34,7 @@ _HEADERS = {
 }
 _TLS_HEADERS = {"strict-transport-security": "max-age=31536000"}
 _SOURCE = re.compile(r"[\w.:\[\]-]*")
-# Changes of factors require a sign-in that is not older.
+# Changes of factors require a sign-in that is at most this old.
 _RECENT = timedelta(minutes=10)
 SHORTEST_PASSWORD = 12
 
@@ -56,7 +56,7 @@ class Browser:
         self._is_secure = self.provider.settings.issuer.startswith("https:")
         prefix = "__Host-" if self._is_secure else ""
         self._session_name, self._form_name = f"{prefix}session", f"{prefix}form"
-        # A secret of this browser: forms have it, and what they seal is bound to it.
+        # A secret of this browser: forms have it, and sealed texts are bound to it.
         self.token = request.cookies.get(self._form_name) or secrets.token_urlsafe(32)
 
     @property
@@ -72,7 +72,7 @@ class Browser:
 
     @property
     def user_agent(self) -> str | None:
-        """The name of the browser."""
+        """The User-Agent header."""
         return self.request.headers.get("user-agent")
 
     def page(
@@ -87,8 +87,8 @@ class Browser:
     ) -> Response:
         """Return a page whose forms have the token of this browser.
 
-        `target`: a URI to which the answer of a form may redirect. `frames`: URIs that
-        the page loads in frames. `script`: a file of static/ that the page runs.
+        `target`: a URI to which the answer to a form may redirect. `frames`: URIs that
+        the page loads in frames. `script`: a script in static/, without its suffix.
         """
         policy = _policy([target] if target else [], frames, script)
         response: HTMLResponse = _TEMPLATES.TemplateResponse(
@@ -143,11 +143,11 @@ class Browser:
         token = self.request.cookies.get(self._form_name, "").encode()
         given = fields.pop("form_token", "").encode()
         if not (is_own and token and hmac.compare_digest(token, given)):
-            raise HTTPException(403, "the form is not of this page, or too old")
+            raise HTTPException(403, "the form is of another site, or too old")
         return fields
 
     def unseal(self, sealed: str) -> AuthorizationRequest:
-        """Return the request that a form of this browser had."""
+        """Return the request that a form of this browser has."""
         return unseal(sealed, self.provider.settings, browser=self.token)
 
     @property
@@ -173,7 +173,7 @@ def _policy(targets: Sequence[str], frames: Sequence[str], script: str) -> str:
 def _place(uri: str) -> str:
     parts = urlsplit(uri)
     if not (uri.isascii() and _SOURCE.fullmatch(parts.netloc)):
-        return ""  # it would end the directive, or the header
+        return ""  # such a host could end the directive or the header
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
 
 
@@ -193,7 +193,7 @@ async def signed_in(request: Request) -> tuple[Browser, LiveSession]:
 
 
 async def signed_in_lately(request: Request) -> tuple[Browser, LiveSession]:
-    """Return what `signed_in` returns, if the person has signed in just now."""
+    """Return a browser and its session. Without a recent sign-in, redirect to one."""
     browser, session = await signed_in(request)
     if datetime.now(UTC) - session.authenticated_at > _RECENT:
         raise HTTPException(303, headers={"location": "/sign_in?again=1"})

@@ -22,7 +22,7 @@ async def device_page(browser: AnyBrowser) -> Response:
 
 @router.post("")
 async def device(visit: SignedIn) -> Response:
-    """Show what the device asks for. Never approve it in one step."""
+    """Show the device's request. Never approve it in one step."""
     browser, session = visit
     code, cookie = (await browser.form())["user_code"], browser.session or ""
     found = await browser.provider.device_pages.find(code, cookie, browser.address)

@@ -1,4 +1,4 @@
-"""What scopes mean to people."""
+"""The names and descriptions of scopes, for people."""
 
 from collections.abc import Sequence
 

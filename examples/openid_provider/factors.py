@@ -1,4 +1,4 @@
-"""The password and the second factor, which people change on their account."""
+"""The password, authenticators and recovery codes, which people change here."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -135,7 +135,7 @@ async def password(visit: SignedIn) -> Response:
 
 
 async def first_codes(browser: Browser, session: LiveSession) -> Sequence[str]:
-    """Return recovery codes for a person who has none yet, else nothing."""
+    """Create recovery codes for a person who has none. Else return none."""
     tenant_id, user_id = session.tenant_id, session.user_id
     async with browser.provider.unit(actor=actor_of(session)) as store:
         listed = await store.user_credentials.list_by_user(

@@ -1,4 +1,4 @@
-"""Which tenant a request is for: by its host name."""
+"""The issuer of each host name."""
 
 import secrets
 from collections.abc import Collection, Mapping
@@ -28,7 +28,7 @@ def mint_secret() -> bytes:
 
 @dataclass(frozen=True)
 class Site:
-    """An issuer, the name and the code of its tenant, and what sends its mail.
+    """An issuer, the name and the code of its tenant, and the function for its mail.
 
     `passkeys` is None at http://127.0.0.1, because they need a host name.
     """
@@ -43,8 +43,9 @@ class Site:
 class Issuers:
     """The issuer of each host.
 
-    `codes` has the code of its tenant. `secret` encrypts signing keys and second
-    factors: without it, those of an earlier run cannot be read. `mail` sends mails.
+    `codes` has the code of each host's tenant. `secret` encrypts signing keys and
+    second factors: without it, those of an earlier run cannot be read. `mail` sends
+    mails.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Issuers:
         for host, code in self._codes.items():
             tenant_id = await authority.find_tenant(code)
             if tenant_id is None:
-                message = f"no tenant {code}"
+                message = f"no tenant has the code {code}: create it first"
                 raise LookupError(message)
             provider = AsyncProvider(
                 authority, tenant_id, self._settings(host), sender=self._sender

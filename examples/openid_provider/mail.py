@@ -1,4 +1,4 @@
-"""Mail to people. Replace `Outbox` by a function that sends, such as `by_smtp`."""
+"""Mail to people. In production, replace `Outbox` by a sender such as `by_smtp`."""
 
 import asyncio
 import smtplib

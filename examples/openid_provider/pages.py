@@ -28,10 +28,10 @@ router = APIRouter()
 
 @dataclass(frozen=True)
 class Goal:
-    """What the person wanted when we asked for a sign-in.
+    """The goal of the person who is asked to sign in.
 
-    `sealed` is an authorization request, and `then` a path of this site. Both are for
-    forms, and empty if there is none.
+    `sealed` is an authorization request, and `then` a path of this site, both sealed
+    for a form. Empty: there is none.
     """
 
     sealed: str = ""
@@ -45,14 +45,14 @@ class Goal:
 
 
 def ask_to_sign_in(browser: Browser, path: str) -> Response:
-    """Return the page for the sign-in, which goes on to a path of this site."""
+    """Return the page for the sign-in, which then goes on to a path of this site."""
     then = seal({"path": path}, _THEN, browser.provider.settings)
     return show_sign_in(browser, Goal(then=then))
 
 
 @router.get("/")
 async def home(browser: AnyBrowser) -> Response:
-    """Show the account, or the way to it."""
+    """Show the account, or a link to the sign-in."""
     if await browser.provider.session(browser.session) is None:
         return browser.page("home")
     return browser.redirect("/account")
@@ -77,7 +77,7 @@ async def authorize_by_post(browser: AnyBrowser) -> Response:
 
 @router.get("/sign_in")
 async def sign_in_page(browser: AnyBrowser) -> Response:
-    """Ask for the password. With `again`, the last sign-in was too long ago."""
+    """Ask for the password. `why=again`: the last sign-in was too long ago."""
     return show_sign_in(
         browser, Goal(), why=browser.request.query_params.get("why", "")
     )
@@ -125,7 +125,7 @@ async def consent(browser: AnyBrowser) -> Response:
 
 
 async def start(browser: Browser, goal: Goal, passed: Passed) -> Response:
-    """Start the session, and go on to what the person wanted."""
+    """Start the session, and go on to the person's goal."""
     provider = browser.provider
     cookie = await provider.sign_in.start(
         passed,

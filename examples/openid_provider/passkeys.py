@@ -26,7 +26,7 @@ _Visit: TypeAlias = tuple[Browser, LiveSession]
 
 @router.post("/passkey")
 async def sign_in(browser: AnyBrowser) -> Response:
-    """Sign in whoever has the passkey."""
+    """Sign in the owner of the passkey."""
     form, passkeys = await browser.form(), _passkeys(browser)
     goal = Goal(form["sealed"], form["then"])
     checked = await passkeys.check(

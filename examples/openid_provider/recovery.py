@@ -1,4 +1,4 @@
-"""The way back from a forgotten password: a link in a mail."""
+"""A new password by a link in a mail, for a person who has forgotten the old one."""
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -13,13 +13,13 @@ router = APIRouter()
 
 @router.get("/forgot_password")
 async def forgot_page(browser: AnyBrowser) -> Response:
-    """Ask who has forgotten the password."""
+    """Ask for the username or the address."""
     return browser.page("forgot_password")
 
 
 @router.post("/forgot_password")
 async def forgot(browser: AnyBrowser) -> Response:
-    """Promise a mail. Only then look whether there is such a user."""
+    """Answer first. Look up the user and send the mail after the answer."""
     name = (await browser.form())["name"].strip()
     refused = await browser.provider.mailed_links.reserve_reset(name, browser.address)
     if refused is not None:
@@ -40,7 +40,7 @@ async def new_password_page(browser: AnyBrowser) -> Response:
 
 @router.post("/new_password")
 async def new_password(browser: AnyBrowser) -> Response:
-    """Set the new password. Nobody is signed in by it: a second factor may be due."""
+    """Set the new password. It signs nobody in, because a second factor may be due."""
     form = await browser.form()
     token, password = form["token"], form["new_password"]
     if len(password) < SHORTEST_PASSWORD:

@@ -1,4 +1,4 @@
-"""Two tenants with users, scopes and clients, made once."""
+"""Two sample tenants with users, scopes and clients, created once."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -23,7 +23,7 @@ SCOPES = {
 
 
 def load_sample(settings: Settings, apps: Mapping[str, str]) -> None:
-    """Create what is missing. `apps` has the origin of each tenant's application."""
+    """Create the missing rows. `apps` has the origin of each tenant's application."""
     with (
         Maintenance.open(settings) as maintenance,
         Authority.open(settings) as authority,
@@ -64,7 +64,7 @@ def _load_scopes(store: Store, tenant_id: UUID) -> None:
 
 
 def _load_clients(store: Store, tenant_id: UUID, app: str) -> None:
-    """Create the clients. One that had another port loses its consents."""
+    """Create the clients. A client with another port is replaced, without consents."""
     redirect_uris = [f"{app}/callback"]
     known = store.clients.get_by_client_id(tenant_id=tenant_id, client_id="notes")
     if known is not None and list(known.redirect_uris) == redirect_uris:

@@ -53,7 +53,7 @@ async def end_session(browser: AnyBrowser) -> Response:
 
 
 def _leave(browser: Browser, then: str, frames: Sequence[str]) -> Response:
-    """Forget the session, and go where the client wants, after its own sign-out."""
+    """Delete the cookie. Load the frames, if any, then redirect to the client."""
     if then and not frames:
         return browser.forget(browser.redirect(then))
     return browser.forget(browser.page("signed_out", then=then, frames=frames))
