@@ -186,7 +186,7 @@ def test_another_browser_is_signed_out_by_a_new_password(
     for each in (page, elsewhere):
         sign_in(each, sites.north, username)
     page.get_by_role("link", name="Change").click()
-    page.get_by_label("Present password").fill(PASSWORD)
+    page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_label("New password").fill("another long password")
     page.get_by_role("button", name="Change").click()
     expect(page.get_by_role("status")).to_contain_text("Your password is changed")
