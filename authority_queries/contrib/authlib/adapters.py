@@ -58,7 +58,8 @@ class StoredCodes(AuthorizationCodeGrant):
     """Authlib's AuthorizationCodeGrant with codes of the store.
 
     `grant_user` is an `EndUser`, whose session ends the tokens too, or a `User`. By
-    passing it, the application states that the person has consented.
+    passing it, the application states that the person has consented, unless the
+    request has prompt=none. The page decides about prompt=login.
     """
 
     TOKEN_ENDPOINT_AUTH_METHODS: Collection[str] = METHODS
@@ -90,7 +91,8 @@ class StoredCodes(AuthorizationCodeGrant):
         digest = self.issuer.generated(code, "authorization_code").hash
         with translated():
             issuance = self._issue(asked, digest)
-            if issuance.outcome == "consent_required":
+            # Nobody has seen a page after prompt=none.
+            if issuance.outcome == "consent_required" and "none" not in asked.prompts:
                 user_id = _user_id(request.user)
                 self.issuer.provider.authorization.consent(asked, user_id)
                 issuance = self._issue(asked, digest)
