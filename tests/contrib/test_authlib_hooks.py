@@ -1,11 +1,11 @@
 """An application that has grants and hooks of Authlib, on models of the store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import pytest
-from authlib.integrations.flask_oauth2 import AuthorizationServer
+from authlib.integrations.flask_oauth2 import AuthorizationServer, ResourceProtector
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import BaseGrant, TokenEndpointMixin, TokenMixin
 from authlib.oauth2.rfc7636 import CodeChallenge
@@ -18,8 +18,10 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from werkzeug.test import TestResponse
 
+from authority_queries import mint_token
 from authority_queries.contrib.authlib import (
     AuthorizationCodeGrant,
+    BearerTokenValidator,
     Client,
     DeviceAuthorizationEndpoint,
     IntrospectionEndpoint,
@@ -67,7 +69,7 @@ class PartnerGrant(BaseGrant, TokenEndpointMixin):
     """A grant of the application's own."""
 
     GRANT_TYPE = "urn:example:partner"
-    TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic", "none")
+    TOKEN_ENDPOINT_AUTH_METHODS: Collection[str] = ("client_secret_basic", "none")
 
     def validate_token_request(self) -> None:
         self.request.client = self.authenticate_token_endpoint_client()
@@ -76,6 +78,21 @@ class PartnerGrant(BaseGrant, TokenEndpointMixin):
         token = self.generate_token(scope="profile")
         self.save_token(token)  # type: ignore[no-untyped-call]  # of types-Authlib
         return 200, token, self.TOKEN_RESPONSE_HEADER
+
+
+class OwnClient(Client):
+    def get_allowed_scope(self, scope: Collection[str] | str | None) -> str:
+        return " ".join(each for each in str(scope or "").split() if each != "email")
+
+
+class OwnUser(User):
+    @property
+    def greeting(self) -> str:
+        return f"Hello {self.record.display_name}"
+
+
+class HeaderGrant(PartnerGrant):
+    TOKEN_ENDPOINT_AUTH_METHODS = ("header",)
 
 
 class Identity(OpenIDCode):
@@ -319,6 +336,73 @@ def test_a_grant_of_the_application_issues_a_family(
     assert tokens(ask("/introspection", token=first["access_token"])) == {
         "active": False
     }
+
+
+def code_of(provider: Provider, ann: UserRecord, *, scopes: list[str]) -> str:
+    """Issue a code to the client `app`, without Authlib."""
+    code = mint_token("authorization_code", provider.tenant_id)
+    tenant_id = provider.tenant_id
+    with provider.unit() as store:
+        store.consents.grant(
+            tenant_id=tenant_id, user_id=ann.id, client_id="app", scopes=scopes
+        )
+        issuance = store.grants.issue_code(
+            tenant_id=tenant_id,
+            token_hash=code.hash,
+            client_id="app",
+            user_id=ann.id,
+            authenticated_at=None,
+            scopes=scopes,
+            redirect_uri=CALLBACK,
+            code_challenge=CHALLENGE,
+        )
+    assert issuance.outcome == "issued"
+    return code.token
+
+
+def test_models_and_methods_of_the_application_are_used(
+    provider: Provider, app: ClientRecord, ann: UserRecord
+) -> None:
+    issuer = Issuer(provider, to_user=OwnUser, to_client=OwnClient)
+    flask = Flask(__name__)
+    flask.config["OAUTH2_ERROR_URIS"] = [("invalid_client", "https://a.example/help")]
+    server: Any = AuthorizationServer(flask, issuer.query_client, issuer.save_token)
+    issuer.adopt(server)
+    require: Any = ResourceProtector()
+    require.register_token_validator(BearerTokenValidator(issuer))
+    server.register_grant(issuer.bind(CodeGrant))
+    server.register_grant(HeaderGrant)
+    flask.post("/token")(server.create_token_response)
+
+    @flask.get("/greeting")
+    def greeting() -> str:
+        with require.acquire("profile") as token:
+            return f"{token.user.greeting}, {token.scope}, {token.get_client().scope}"
+
+    browser = client_of(flask)
+    code = code_of(provider, ann, scopes=["profile", "email"])
+    token = tokens(redeem(browser, code))
+    assert token["scope"] == "profile"
+    header = {"Authorization": f"Bearer {token['access_token']}"}
+    assert browser.get("/greeting", headers=header).text == "Hello Ann, profile, "
+
+    def by_header(query_client: Callable[[str], Client | None], given: Any) -> Any:
+        return query_client(given.headers.get("X-Client", ""))
+
+    server.register_client_auth_method("header", by_header)
+    asked = {"grant_type": PartnerGrant.GRANT_TYPE}
+    refused = browser.post("/token", data=asked, headers={"X-Client": "app"})
+    assert (refused.json or {})["error_uri"] == "https://a.example/help"
+    properties = {"token_endpoint_auth_method": "header"}
+    with provider.unit() as store:
+        store.clients.create(
+            tenant_id=provider.tenant_id,
+            client_id="by-header",
+            client_type="confidential",
+            properties=properties,
+        )
+    allowed = browser.post("/token", data=asked, headers={"X-Client": "by-header"})
+    assert tokens(allowed)["access_token"]
 
 
 def test_what_would_never_be_called_is_refused(issuer: Issuer) -> None:

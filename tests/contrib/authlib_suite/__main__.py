@@ -47,14 +47,17 @@ REASONS = {
         "test_implicit_grant::",
         "test_openid_implict_grant::",
         "test_openid_hybrid_grant::",
-        "test_code_challenge::",
+        "test_code_challenge::test_(missing|trusted_client_missing)_code_verifier",
+        "test_code_challenge::test_(plain_|not_implemented_)code_challenge",
         # A public client without PKCE.
         "test_authorization_code_grant::test_authorize_token_no_refresh_token",
         "test_authorization_code_grant::test_token_generator",
         # A token request without redirect_uri, of a client with one.
         "test_authorization_code_grant::test_invalid_redirect_uri",
         # HMAC under the client's secret, of which the store has a hash.
-        "test_jwt_bearer_client_auth::",
+        "test_jwt_bearer_client_auth::test_(client_secret_jwt|invalid_jwt|issuer_as)",
+        "test_jwt_bearer_client_auth::test_(iss_sub|missing_exp|missing_jti|not_)",
+        "test_jwt_bearer_client_auth::test_validate_jti_failed",
         # An answer without the issuer (RFC 9207).
         "test_authorization_code_iss_parameter::test_rfc9207_dis[a-z]+_.*_no_iss",
         # Telling a client that another one's token exists.
@@ -68,7 +71,9 @@ REASONS = {
         # These fail on Authlib's own models too: the suite is older than the release.
         "test_client_configuration_endpoint::test_[a-z]+_unauthorized_client",
         "test_jwt_authorization_request::test_request_uri_parameter_get",
-        "test_jwt_bearer_grant::",
+        "test_jwt_bearer_grant::test_(authorize_token|unauthorized_client)",
+        "test_jwt_bearer_grant::test_(token_generator|jwt_bearer_token_generator)$",
+        "test_jwt_bearer_grant::test_missing_assertion_claims",
     ],
 }
 EDITS = {
