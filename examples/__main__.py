@@ -30,6 +30,8 @@ def main() -> None:
     # From now on a browser waits for an answer. A port in use changes nothing.
     sockets = [_listen(port), _listen(port + 1)]
     settings = Settings()
+    if settings.database_url is None:
+        print(f"data: {settings.data_dir}", flush=True)
     with running_backend(settings) as conninfo:
         migrate(conninfo)
         apps = make_apps(settings, port, port + 1, _secret(settings.data_dir))

@@ -21,6 +21,12 @@ def wrong_type(name: str, allowed: str, value: object) -> InvalidArgumentError:
     return refusal(name, f"must be {allowed}, not {given}")
 
 
+def require_type(name: str, allowed: str, value: object, kind: type) -> None:
+    """Raise InvalidArgumentError unless an argument is of this class."""
+    if not isinstance(value, kind):
+        raise wrong_type(name, allowed, value)
+
+
 def out_of_range(name: str, type_name: str) -> InvalidArgumentError:
     """Return the error for a number outside the range of its type."""
     return refusal(name, f"must be within the range of {type_name}")

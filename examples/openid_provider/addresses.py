@@ -1,9 +1,12 @@
 """The e-mail address, which people verify on their account."""
 
+from uuid import UUID
+
 from fastapi import APIRouter
 from fastapi.responses import Response
+from starlette.background import BackgroundTask
 
-from examples.openid_provider.browser import AnyBrowser, SignedIn
+from examples.openid_provider.browser import AnyBrowser, Browser, SignedIn
 from examples.openid_provider.mail import compose
 from examples.openid_provider.pages import ask_to_sign_in
 
@@ -15,18 +18,9 @@ async def send(visit: SignedIn) -> Response:
     """Mail the link that verifies the address."""
     browser, session = visit
     await browser.form()
-    link = await browser.provider.mailed_links.mint_verification(session.user_id)
-    if link is not None:
-        await browser.site.mail(
-            compose(
-                link.email,
-                f"Your address at {browser.site.name}",
-                f"Confirm that this is the address of the account {link.username}:",
-                browser.link("verify_email", link.token),
-                "The link works once, for a day. If it is not yours, do nothing.",
-            )
-        )
-    return browser.redirect("/account?done=mailed")
+    response = browser.redirect("/account?done=mailed")
+    response.background = BackgroundTask(_send, browser, session.user_id)
+    return response
 
 
 @router.get("/verify_email")
@@ -48,3 +42,18 @@ async def verify(visit: SignedIn) -> Response:
     if not await links.verify_email(token, session.user_id):
         return browser.page("link_expired", 400)
     return browser.redirect("/account?done=verified")
+
+
+async def _send(browser: Browser, user_id: UUID) -> None:
+    link = await browser.provider.mailed_links.mint_verification(user_id)
+    if link is None:
+        return
+    await browser.site.mail(
+        compose(
+            link.email,
+            f"Your address at {browser.site.name}",
+            f"Confirm that this is the address of the account {link.username}:",
+            browser.link("verify_email", link.token),
+            "The link works once, for a day. If it is not yours, do nothing.",
+        )
+    )

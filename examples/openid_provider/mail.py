@@ -2,6 +2,7 @@
 
 import asyncio
 import smtplib
+import ssl
 import sys
 from collections.abc import Awaitable, Callable
 from email.message import EmailMessage
@@ -26,12 +27,15 @@ class Outbox:
         sys.stdout.flush()
 
 
-def by_smtp(host: str, sender: str, *, username: str, password: str) -> Mail:
+def by_smtp(
+    host: str, sender: str, *, username: str, password: str, port: int = 465
+) -> Mail:
     """Return a function that sends mails over TLS (RFC 8314)."""
+    context = ssl.create_default_context()
 
     def send(mail: EmailMessage) -> None:
         mail["From"] = sender
-        with smtplib.SMTP_SSL(host, timeout=30) as server:
+        with smtplib.SMTP_SSL(host, port, timeout=30, context=context) as server:
             server.login(username, password)
             server.send_message(mail)
 

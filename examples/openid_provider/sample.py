@@ -48,6 +48,7 @@ def _load_users(store: Store, tenant_id: UUID, code: str) -> None:
             username=username,
             display_name=display_name,
             email=f"{username}@{code}.example",
+            email_verified=username == "ann",
             password_hash=hash_password(PASSWORD),
         )
 

@@ -36,13 +36,12 @@ def device(page: Page) -> CDPSession:
     return session
 
 
-def add_passkey(page: Page, sites: Sites, shot: Shot) -> str:
+def add_passkey(page: Page, sites: Sites) -> str:
     """Create a user with a passkey, sign out, and return the username."""
     username = sites.user("south")
     sign_in(page, sites.south, username)
     page.get_by_role("button", name="Add a passkey").click()
     page.get_by_label("Its name").fill("Laptop")
-    shot(page, "passkey")
     page.get_by_role("button", name="Create the passkey").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your recovery codes")
     page.get_by_text("I have kept them").click()
@@ -54,7 +53,7 @@ def add_passkey(page: Page, sites: Sites, shot: Shot) -> str:
 def test_a_passkey_signs_in_until_it_is_removed(
     page: Page, device: CDPSession, sites: Sites, shot: Shot
 ) -> None:
-    username = add_passkey(page, sites, shot)
+    username = add_passkey(page, sites)
     page.goto(f"{sites.south}/sign_in")
     shot(page, "sign_in_passkey")
     page.get_by_role("button", name="Use a passkey").click()
@@ -72,9 +71,9 @@ def test_a_passkey_signs_in_until_it_is_removed(
 
 
 def test_an_answer_is_refused_again_and_at_another_tenant(
-    page: Page, device: CDPSession, sites: Sites, shot: Shot
+    page: Page, device: CDPSession, sites: Sites
 ) -> None:
-    add_passkey(page, sites, shot)
+    add_passkey(page, sites)
     page.goto(f"{sites.south}/sign_in")
     with page.expect_request("**/passkey") as sent:
         page.get_by_role("button", name="Use a passkey").click()
@@ -88,9 +87,9 @@ def test_an_answer_is_refused_again_and_at_another_tenant(
 
 
 def test_a_passkey_is_the_second_factor_of_a_password(
-    page: Page, device: CDPSession, sites: Sites, shot: Shot
+    page: Page, device: CDPSession, sites: Sites
 ) -> None:
-    username = add_passkey(page, sites, shot)
+    username = add_passkey(page, sites)
     page.goto(f"{sites.south}/sign_in")
     fill_in(page, username)
     expect(page.get_by_label("Code")).to_be_visible()  # or one of the recovery codes
@@ -136,7 +135,6 @@ def test_a_forgotten_password_is_replaced_by_a_mail(
     page.on("request", lambda sent: referrers.append(sent.all_headers().get("referer")))
     page.goto(sites.link_to("new_password", username))
     page.get_by_label("New password").fill("another long password")
-    shot(page, "new_password")
     page.get_by_role("button", name="Set the password").click()
     expect(page.get_by_role("status")).to_contain_text("signed out")
     page.get_by_role("link", name="Sign in").click()

@@ -25,9 +25,9 @@ def _authority_database(
         yield conninfo, Settings(backend="postgres", database_url=yoyo_url(conninfo))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def target(all_databases: Databases, template: str) -> Iterator[Target]:
-    """The example, served to attackers."""
+    """The example, served to attackers. Its background work ends with this package."""
     with (
         own_authority(all_databases, template) as (authority, settings),
         attacked(authority, settings) as target,

@@ -153,7 +153,10 @@ def test_mails_are_limited_for_everybody_alike(target: Target) -> None:
     assert len(target.outbox.mails) == count + 1
 
 
-def test_the_link_is_the_issuers_and_leaks_nowhere(target: Target) -> None:
+def test_the_link_is_the_issuers_and_leaks_nowhere(
+    target: Target, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
     ann, browser = target.user(has_email=True), target.browser()
     verify(target, ann)
     evil = {"x-forwarded-host": "evil.example", "forwarded": "host=evil.example"}
@@ -167,6 +170,11 @@ def test_the_link_is_the_issuers_and_leaks_nowhere(target: Target) -> None:
     assert '<meta name="referrer" content="strict-origin">' in page.text
     assert page.text.index('name="referrer"') < page.text.index("stylesheet")
     assert page.headers["cache-control"] == "no-store"
+    assert set_password(browser, link).status_code == 200
+    own = [each for each in caplog.records if not each.name.startswith("http")]
+    assert own  # httpx and httpcore are the attacker's
+    [token] = token_of(link).values()
+    assert not any(token in each.getMessage() for each in own)
 
 
 def test_a_link_is_nothing_elsewhere(target: Target) -> None:

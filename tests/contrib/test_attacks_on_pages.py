@@ -3,7 +3,18 @@
 from urllib.parse import urlencode
 
 import pytest
+from fastapi.routing import APIRoute
 
+from examples.openid_provider import (
+    account,
+    addresses,
+    devices,
+    factors,
+    pages,
+    passkeys,
+    recovery,
+    signing_out,
+)
 from tests.contrib.attacking import (
     APP,
     CALLBACK,
@@ -118,6 +129,18 @@ def test_a_form_of_another_site_is_refused(target: Target) -> None:
         )
         assert answer.status_code == 403
     assert browser.get("/account").status_code == 200
+
+
+def test_every_form_is_attacked() -> None:
+    routers = (pages, passkeys, recovery, devices, signing_out, account, factors)
+    paths = {
+        route.path
+        for part in (*routers, addresses)
+        for route in part.router.routes
+        if isinstance(route, APIRoute) and "POST" in (route.methods or ())
+    }
+    # Clients' pages may post to these two, which ask the person (OpenID Connect).
+    assert paths - {"/authorize", "/end_session"} == set(FORMS)
 
 
 def test_no_get_changes_anything(target: Target) -> None:

@@ -1,14 +1,16 @@
 """An application that has grants and hooks of Authlib, on models of the store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import pytest
-from authlib.integrations.flask_oauth2 import AuthorizationServer
+from authlib.integrations.flask_oauth2 import AuthorizationServer, ResourceProtector
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import BaseGrant, TokenEndpointMixin, TokenMixin
 from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator
+from authlib.oauth2.rfc9207 import IssuerParameter
 from authlib.oidc.core import UserInfo
 from flask import Flask, request
 from flask.testing import FlaskClient
@@ -16,8 +18,10 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from werkzeug.test import TestResponse
 
+from authority_queries import mint_token
 from authority_queries.contrib.authlib import (
     AuthorizationCodeGrant,
+    BearerTokenValidator,
     Client,
     DeviceAuthorizationEndpoint,
     IntrospectionEndpoint,
@@ -29,14 +33,15 @@ from authority_queries.contrib.authlib import (
     StoredRefreshTokens,
     StoredToken,
     User,
+    register,
 )
 from authority_queries.contrib.oauth import Provider
 from authority_queries.errors import ConfigurationError
 from authority_queries.records import Client as ClientRecord
 from authority_queries.records import User as UserRecord
 from authority_queries.testing import SampleTenant
-from tests.contrib.flows import CALLBACK, CHALLENGE, VERIFIER, basic
-from tests.contrib.test_authlib import client_of, error, query_of
+from tests.contrib.flows import CALLBACK, CHALLENGE, ISSUER, VERIFIER, basic
+from tests.contrib.test_authlib import CHANGE, client_of, error, query_of
 from tests.contrib.test_authlib import tokens as texts
 
 pytestmark = pytest.mark.one_version
@@ -64,7 +69,7 @@ class PartnerGrant(BaseGrant, TokenEndpointMixin):
     """A grant of the application's own."""
 
     GRANT_TYPE = "urn:example:partner"
-    TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic", "none")
+    TOKEN_ENDPOINT_AUTH_METHODS: Collection[str] = ("client_secret_basic", "none")
 
     def validate_token_request(self) -> None:
         self.request.client = self.authenticate_token_endpoint_client()
@@ -75,12 +80,28 @@ class PartnerGrant(BaseGrant, TokenEndpointMixin):
         return 200, token, self.TOKEN_RESPONSE_HEADER
 
 
+class OwnClient(Client):
+    def get_allowed_scope(self, scope: Collection[str] | str | None) -> str:
+        return " ".join(each for each in str(scope or "").split() if each != "email")
+
+
+class OwnUser(User):
+    @property
+    def greeting(self) -> str:
+        return f"Hello {self.record.display_name}"
+
+
+class HeaderGrant(PartnerGrant):
+    TOKEN_ENDPOINT_AUTH_METHODS = ("header",)
+
+
 class Identity(OpenIDCode):
     def generate_user_info(self, user: User, scope: str) -> UserInfo:
         return UserInfo(sub=user.get_user_id(), name=user.record.display_name)
 
 
 seen: list[str] = []
+adopted: list[Any] = []
 
 
 @pytest.fixture
@@ -96,6 +117,7 @@ def serve(issuer: Issuer, ann: UserRecord) -> Callable[..., FlaskClient]:
         flask.config.update(OAUTH2_REFRESH_TOKEN_GENERATOR=True, **config)
         server: Any = AuthorizationServer(flask, issuer.query_client, issuer.save_token)
         issuer.adopt(server)
+        adopted.append(server)
         extensions = [CodeChallenge(required=True), Identity(issuer)]
         server.register_grant(issuer.bind(CodeGrant), extensions)
         for grant in (*(refreshing or [RefreshGrant]), StoredDevices, PartnerGrant):
@@ -202,8 +224,41 @@ def test_of_eight_redemptions_at_once_one_succeeds(
     assert sorted(statuses) == [200] + [400] * 7
 
 
-def test_a_code_needs_pkce_and_a_user(serve: Callable[..., FlaskClient]) -> None:
+def test_the_page_changes_a_server(
+    issuer: Issuer, authority_tenant: SampleTenant
+) -> None:
+    names: dict[str, Any] = {"__name__": __name__}
+    exec(compile(CHANGE, "docs/authlib.md", "exec"), names)  # noqa: S102 -- our own page
+    flask = Flask(__name__)
+    server: Any = AuthorizationServer(flask, issuer.query_client, issuer.save_token)
+    names["change"](server, issuer)
+    flask.post("/token")(server.create_token_response)
+    users = {
+        name: authority_tenant.user(name, email=f"{name}@b.example", email_verified=ok)
+        for name, ok in (("eve", False), ("bob", True))
+    }
+
+    @flask.post("/authorize")
+    def authorize_page() -> Any:
+        user = User(users[request.form["user"]])
+        grant = server.get_consent_grant(end_user=user)
+        return server.create_authorization_response(grant=grant, grant_user=user)
+
+    browser = client_of(flask)
+    code = query_of(authorize(browser, user="eve"))["code"]
+    assert error(redeem(browser, code)) == "invalid_grant"
+    first = tokens(redeem(browser, query_of(authorize(browser, user="bob"))["code"]))
+    assert first["id_token"]
+    assert "refresh_token" not in first  # by the settings of the server
+
+
+def test_a_code_needs_pkce_a_user_and_a_consent(
+    serve: Callable[..., FlaskClient],
+) -> None:
     browser = serve()
+    assert query_of(authorize(browser, prompt="none"))["error"] == "consent_required"
+    assert query_of(authorize(browser))["code"]
+    assert query_of(authorize(browser, prompt="none"))["code"]
     plain = query_of(authorize(browser, code_challenge_method="plain"))
     assert plain["error"] == "invalid_request"
     assert query_of(authorize(browser, code_challenge=""))["error"] == "invalid_request"
@@ -276,10 +331,83 @@ def test_a_grant_of_the_application_issues_a_family(
         "web",
         "profile",
     )
+    authority_tenant.client("other", secret="s3cret")
+    other = dict([basic("other", "s3cret")])
+    theirs = {"token": first["refresh_token"]}
+    answer = browser.post("/introspection", data=theirs, headers=other)
+    assert tokens(answer) == {"active": False}  # nobody else needs it
+    assert tokens(ask("/introspection", **theirs))["active"]
     assert tokens(ask("/revocation", token=first["refresh_token"])) == {}
     assert tokens(ask("/introspection", token=first["access_token"])) == {
         "active": False
     }
+
+
+def code_of(provider: Provider, ann: UserRecord, *, scopes: list[str]) -> str:
+    """Issue a code to the client `app`, without Authlib."""
+    code = mint_token("authorization_code", provider.tenant_id)
+    tenant_id = provider.tenant_id
+    with provider.unit() as store:
+        store.consents.grant(
+            tenant_id=tenant_id, user_id=ann.id, client_id="app", scopes=scopes
+        )
+        issuance = store.grants.issue_code(
+            tenant_id=tenant_id,
+            token_hash=code.hash,
+            client_id="app",
+            user_id=ann.id,
+            authenticated_at=None,
+            scopes=scopes,
+            redirect_uri=CALLBACK,
+            code_challenge=CHALLENGE,
+        )
+    assert issuance.outcome == "issued"
+    return code.token
+
+
+def test_models_and_methods_of_the_application_are_used(
+    provider: Provider, app: ClientRecord, ann: UserRecord
+) -> None:
+    issuer = Issuer(provider, to_user=OwnUser, to_client=OwnClient)
+    flask = Flask(__name__)
+    flask.config["OAUTH2_ERROR_URIS"] = [("invalid_client", "https://a.example/help")]
+    server: Any = AuthorizationServer(flask, issuer.query_client, issuer.save_token)
+    issuer.adopt(server)
+    require: Any = ResourceProtector()
+    require.register_token_validator(BearerTokenValidator(issuer))
+    server.register_grant(issuer.bind(CodeGrant))
+    server.register_grant(HeaderGrant)
+    flask.post("/token")(server.create_token_response)
+
+    @flask.get("/greeting")
+    def greeting() -> str:
+        with require.acquire("profile") as token:
+            return f"{token.user.greeting}, {token.scope}, {token.get_client().scope}"
+
+    browser = client_of(flask)
+    code = code_of(provider, ann, scopes=["profile", "email"])
+    token = tokens(redeem(browser, code))
+    assert token["scope"] == "profile"
+    header = {"Authorization": f"Bearer {token['access_token']}"}
+    assert browser.get("/greeting", headers=header).text == "Hello Ann, profile, "
+
+    def by_header(query_client: Callable[[str], Client | None], given: Any) -> Any:
+        return query_client(given.headers.get("X-Client", ""))
+
+    server.register_client_auth_method("header", by_header)
+    asked = {"grant_type": PartnerGrant.GRANT_TYPE}
+    refused = browser.post("/token", data=asked, headers={"X-Client": "app"})
+    assert (refused.json or {})["error_uri"] == "https://a.example/help"
+    properties = {"token_endpoint_auth_method": "header"}
+    with provider.unit() as store:
+        store.clients.create(
+            tenant_id=provider.tenant_id,
+            client_id="by-header",
+            client_type="confidential",
+            properties=properties,
+        )
+    allowed = browser.post("/token", data=asked, headers={"X-Client": "by-header"})
+    assert tokens(allowed)["access_token"]
 
 
 def test_what_would_never_be_called_is_refused(issuer: Issuer) -> None:
@@ -300,6 +428,34 @@ def test_what_would_never_be_called_is_refused(issuer: Issuer) -> None:
     assert issuer.bind(CodeGrant) is not CodeGrant
 
 
+def test_answers_have_one_iss(
+    serve: Callable[..., FlaskClient], issuer: Issuer, ann: UserRecord
+) -> None:
+    browser = serve()
+    for more in ({}, {"user": ""}, {"scope": "nonsense"}, {"code_challenge": ""}):
+        assert query_of(authorize(browser, **more))["iss"] == ISSUER
+    extension: Any = IssuerParameter()
+    extension.get_issuer = lambda: ISSUER
+    server: Any = adopted[-1]
+    server.register_extension(extension)
+    for more in ({}, {"user": ""}):
+        assert query_of(authorize(browser, **more))["iss"] == ISSUER  # once
+
+
+def test_extensions_that_would_answer_twice_are_refused(
+    issuer: Issuer, provider: Provider
+) -> None:
+    flask = Flask(__name__)
+    server: Any = AuthorizationServer(flask, issuer.query_client, issuer.save_token)
+    request_: Any = object()
+    grant = issuer.bind(AuthorizationCodeGrant)(request_, server)
+    with pytest.raises(ConfigurationError, match="delete OpenIDCode"):
+        OpenIDCode(issuer)(grant)
+    server.register_extension(IssuerParameter())
+    with pytest.raises(ConfigurationError, match="delete IssuerParameter"):
+        grant.validate_authorization_request()
+
+
 def test_generators_of_the_application_are_refused_or_used(
     issuer: Issuer, serve: Callable[..., FlaskClient], app: ClientRecord
 ) -> None:
@@ -309,6 +465,16 @@ def test_generators_of_the_application_are_refused_or_used(
     config = {"OAUTH2_ACCESS_TOKEN_GENERATOR": generate}
     with pytest.raises(ConfigurationError, match="access_token_generator must not"):
         serve(**config)
+    flask = Flask(__name__)
+    server: Any = AuthorizationServer(flask, issuer.query_client, issuer.save_token)
+    register(server, issuer)  # with Authlib's own generator
+    server.register_token_generator(
+        "default", JWTBearerTokenGenerator("https://a.example")
+    )
+    with pytest.raises(ConfigurationError, match="the generator of default must not"):
+        register(server, issuer)
+    with pytest.raises(ConfigurationError, match="the generator of default must not"):
+        issuer.adopt(server)
     issuer.strings_of_application = True
     browser = serve(**config)
     token = tokens(post(browser, "/token", grant_type="urn:example:partner"))

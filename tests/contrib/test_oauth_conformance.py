@@ -5,7 +5,9 @@ import secrets
 import time
 from base64 import b64encode
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -361,6 +363,14 @@ METADATA: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         {"response_types": ["code", "code token"]},
         {"response_types": ["code"]},
     ),
+    "a loopback address": (
+        {"redirect_uris": ["http://127.0.0.1/callback"]},
+        {"application_type": "native"},
+    ),
+    "a loopback address of a web server": (
+        {"redirect_uris": ["http://[::1]/"], "application_type": "web"},
+        {"application_type": "web"},
+    ),
     "no redirects": (DEVICE_ONLY, {"response_types": [], "redirect_uris": []}),
     "null": ({"contacts": None, "jwks": None}, {"grant_types": ["authorization_code"]}),
     "the algorithm": (
@@ -444,6 +454,25 @@ def test_a_client_is_replaced_under_its_own_id(provider: Provider) -> None:
     asking = post("/introspect", token="x")
     known = replace(asking, headers=[basic(str(client_id), str(secret))])
     assert body(provider.introspection.answer(known)) == {"active": False}
+
+
+def test_replacements_at_once_are_told_so(provider: Provider) -> None:
+    made = body(registered(provider, {}), 201)
+    url, token = (
+        str(made["registration_client_uri"]),
+        str(made["registration_access_token"]),
+    )
+    start = Barrier(8)
+
+    def put(number: int) -> int:
+        start.wait()
+        named = {"client_id": made["client_id"], "client_name": str(number)}
+        return registered(provider, named, url, token).status
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = [*pool.map(put, range(8))]
+    assert 200 in statuses
+    assert {*statuses} <= {200, 409}
 
 
 def test_a_client_does_what_it_must(provider: Provider) -> None:

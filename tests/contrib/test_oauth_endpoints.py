@@ -4,9 +4,10 @@ import json
 import secrets
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import get_args
+from uuid import uuid4
 
 import pytest
 from joserfc import jwt
@@ -17,9 +18,11 @@ from authority_queries.contrib.oauth import (
     ErrorPage,
     Fetched,
     Outgoing,
+    ProtocolError,
     Provider,
     SignIn,
     outcomes,
+    seal,
     unseal,
 )
 from authority_queries.contrib.oauth.fetching import DOCUMENT_OCTETS
@@ -205,9 +208,26 @@ def test_a_request_without_pkce_or_with_an_unknown_scope_goes_back_to_the_client
 def test_a_sealed_request_of_another_issuer_is_refused(provider: Provider) -> None:
     sealed = asked(provider).seal(provider.settings)
     elsewhere = replace(provider.settings, issuer="https://other.example")
-    for text, settings in ((sealed, elsewhere), ("x" + sealed, provider.settings)):
+    newer = seal(
+        {"received_at": datetime.now(UTC).isoformat(), "unknown": 1},
+        "authorization_request",
+        provider.settings,
+    )
+    for text, settings in (
+        (sealed, elsewhere),
+        ("x" + sealed, provider.settings),
+        (newer, provider.settings),
+    ):
         with pytest.raises(Exception, match="not of this server"):
             unseal(text, settings)
+    told: dict[str, JsonValue] = {
+        "user_id": str(uuid4()),
+        "began_at": datetime.now(UTC).isoformat(),
+        "x": 1,
+    }
+    text = seal(told, "sign_in", provider.settings, browser="b")
+    with pytest.raises(ProtocolError, match="not of this server"):
+        provider.sign_in.unseal(text, browser="b")
 
 
 def test_a_pushed_request_is_used_once(

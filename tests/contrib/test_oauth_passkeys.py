@@ -172,6 +172,7 @@ def test_a_registration_serves_once_its_user_and_its_browser(
         {"origin": "http://auth.example"},
         {"origin": "https://auth.example:8443"},
         {"origin": "https://auth.example.evil.example"},
+        {"origin": "https://evil.auth.example"},
         {"rp_id": "example"},
         {"verifies_user": False},
         {"user_handle": b"another user"},

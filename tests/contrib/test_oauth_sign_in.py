@@ -1,13 +1,11 @@
 """Sessions that a sign-in begins or goes on with."""
 
-import asyncio
-import threading
 from ipaddress import ip_address
 
 import pytest
 
-from authority_queries import AsyncAuthority, Authority, Settings, verify_password
-from authority_queries.contrib.oauth import AsyncProvider, Passed, Provider
+from authority_queries import Authority
+from authority_queries.contrib.oauth import Passed, Provider
 from authority_queries.records import User
 from authority_queries.testing import SampleTenant
 
@@ -64,28 +62,3 @@ def test_a_cookie_that_an_attacker_planted_is_not_used(
     started = sign_in(provider, "bob", planted)
     assert started != planted
     assert authority.verify_session(started) is not None
-
-
-def test_a_password_is_hashed_outside_the_event_loop(
-    provider: Provider,
-    authority_settings: Settings,
-    bob: User,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    threads: set[int] = set()
-
-    def watched(*args: str, **more: str) -> bool:
-        threads.add(threading.get_ident())
-        return verify_password(*args, **more)
-
-    async def enter() -> object:
-        async with AsyncAuthority.open(authority_settings) as authority:
-            issuer = AsyncProvider(authority, provider.tenant_id, provider.settings)
-            return await issuer.sign_in.check_password("bob", PASSWORD, LOCAL)
-
-    monkeypatch.setattr(
-        "authority_queries.contrib.oauth._async.sign_in.verify_password", watched
-    )
-    assert isinstance(asyncio.run(enter()), Passed)
-    assert len(threads) == 1
-    assert threading.get_ident() not in threads

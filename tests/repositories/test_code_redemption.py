@@ -93,6 +93,24 @@ def test_only_the_requested_tokens_are_issued(
     assert count(dba, "tokens") == 2
 
 
+def test_fewer_scopes_restrict_the_access_token_only(store: Store) -> None:
+    party = make_party(store)
+    code = make_code(store, party)
+    access, refresh = party.mint("access"), party.mint("refresh")
+    assert redeem_code(store, party, code, scopes=["other"]).outcome == "invalid_scope"
+    redeemed = redeem_code(
+        store,
+        party,
+        code,
+        scopes=["email"],
+        access_token=new_token(access),
+        refresh_token=new_token(refresh, DAY),
+    )
+    assert (redeemed.outcome, redeemed.scopes) == ("redeemed", ["email"])
+    assert token_of(store, access).scopes == ["email"]
+    assert token_of(store, refresh).scopes == ["openid", "email"]
+
+
 def test_a_code_may_be_redeemed_without_new_tokens(store: Store, dba: Dba) -> None:
     party, request = make_party(store), uuid4()
     code = make_code(store, party)

@@ -73,8 +73,9 @@ def test_asynchronous(authority_settings, authority_tenant):
 def test_the_fixtures_work_outside_this_project(
     place: str, server: Server, tmp_path: Path
 ) -> None:
-    [code] = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.M | re.S)
-    (tmp_path / "test_page.py").write_text(code)
+    blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.M | re.S)
+    for number, code in enumerate(blocks):
+        (tmp_path / f"test_page_{number}.py").write_text(code)
     (tmp_path / "test_factories.py").write_text(FACTORIES)
     surroundings = dict(os.environ)
     if place == "existing":
@@ -87,7 +88,7 @@ def test_the_fixtures_work_outside_this_project(
         text=True,
         check=False,
     )
-    assert run.stdout.splitlines()[-1].startswith("6 passed"), run.stdout
+    assert run.stdout.splitlines()[-1].startswith("7 passed"), run.stdout
     with psycopg.connect(server.conninfo) as dba:
         left = "select from pg_database where datname like 'authority_throwaway_%%'"
         assert dba.execute(left).rowcount == 0

@@ -17,32 +17,26 @@ from typing import ClassVar
 from uuid import UUID
 
 from authlib.oauth2.rfc6749 import (
-    AccessDeniedError,
     ClientMixin,
     OAuth2Request,
     TokenMixin,
 )
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, RefreshTokenGrant
-from authlib.oauth2.rfc8628 import (
-    AuthorizationPendingError,
-    DeviceCodeGrant,
-    ExpiredTokenError,
-    SlowDownError,
-)
 
 from authority_queries.contrib.authlib.authenticating import METHODS
-from authority_queries.contrib.authlib.clients import Client
 from authority_queries.contrib.authlib.issuer import Issuer
+from authority_queries.contrib.authlib.issuer_parameter import (
+    errors_with_issuer,
+    with_issuer,
+)
 from authority_queries.contrib.authlib.models import (
     EndUser,
-    StoredDevice,
     StoredToken,
     User,
     user_id_of,
     words,
 )
-from authority_queries.contrib.authlib.requests import refused, translated
-from authority_queries.contrib.authlib.strings import read_strings
+from authority_queries.contrib.authlib.requests import Found, refused, translated
 from authority_queries.contrib.oauth import AuthorizationRequest, ErrorPage
 from authority_queries.contrib.oauth.outcomes import AUTHORIZATION, ERROR_PAGES
 from authority_queries.errors import ConfigurationError
@@ -54,11 +48,27 @@ class StoredCodes(AuthorizationCodeGrant):
     """Authlib's AuthorizationCodeGrant with codes of the store.
 
     `grant_user` is an `EndUser`, whose session ends the tokens too, or a `User`. By
-    passing it, the application states that the person has consented.
+    passing it, the application states that the person has consented, unless the
+    request has prompt=none. The page decides about prompt=login.
     """
 
     TOKEN_ENDPOINT_AUTH_METHODS: Collection[str] = METHODS
     issuer: ClassVar[Issuer]
+
+    def validate_authorization_request(self) -> str:
+        """Check the request. Errors name the issuer (RFC 9207)."""
+        with errors_with_issuer(self, self.issuer.provider.settings.issuer):
+            return super().validate_authorization_request()
+
+    def create_authorization_response(
+        self, redirect_uri: str, grant_user: object
+    ) -> Found:
+        """Redirect with a code and the issuer (RFC 9207)."""
+        name = self.issuer.provider.settings.issuer
+        with errors_with_issuer(self, name):
+            answer = super().create_authorization_response(redirect_uri, grant_user)
+        status, body, headers = answer
+        return status, body, [(k, with_issuer(self, v, name)) for k, v in headers]
 
     def generate_authorization_code(self) -> str:
         """Return a new code of the store."""
@@ -71,7 +81,8 @@ class StoredCodes(AuthorizationCodeGrant):
         digest = self.issuer.generated(code, "authorization_code").hash
         with translated():
             issuance = self._issue(asked, digest)
-            if issuance.outcome == "consent_required":
+            # Nobody has seen a page after prompt=none.
+            if issuance.outcome == "consent_required" and "none" not in asked.prompts:
                 user_id = _user_id(request.user)
                 self.issuer.provider.authorization.consent(asked, user_id)
                 issuance = self._issue(asked, digest)
@@ -149,67 +160,22 @@ class StoredRefreshTokens(RefreshTokenGrant):
         """Return a refresh token, dead or alive, or None. The database judges it."""
         return self.issuer.find_token(refresh_token, "refresh")
 
+    def issue_token(
+        self, user: User, refresh_token: TokenMixin
+    ) -> dict[str, str | int]:
+        """Generate the token, with a refresh token whatever the server's settings."""
+        token = super().issue_token(user, refresh_token)
+        if self.INCLUDE_NEW_REFRESH_TOKEN and "refresh_token" not in token:
+            minted = mint_token("refresh", self.issuer.provider.tenant_id)
+            token["refresh_token"] = minted.token
+        return token
+
     def authenticate_user(self, refresh_token: StoredToken) -> User | None:
         """Return the user of the token."""
         return self.issuer.find_user(refresh_token.record.user_id)
 
     def revoke_old_credential(self, refresh_token: TokenMixin) -> None:
         """Do nothing. `save_token` has used the token up."""
-
-
-class StoredDevices(DeviceCodeGrant):
-    """Authlib's DeviceCodeGrant with device codes of the store."""
-
-    TOKEN_ENDPOINT_AUTH_METHODS: Collection[str] = METHODS
-    issuer: ClassVar[Issuer]
-
-    def authenticate_token_endpoint_client(self) -> Client:
-        """Authenticate the client, which the database counts the poll for."""
-        client = super().authenticate_token_endpoint_client()
-        self.request.client = client
-        assert isinstance(client, Client)  # noqa: S101 -- of query_client
-        return client
-
-    def query_device_credential(self, device_code: str) -> StoredDevice | None:
-        """Count the poll, and return its answer. None: the code is not the client's."""
-        issuer, provider = self.issuer, self.issuer.provider
-        found = next(
-            read_strings(provider, device_code, "device_code", of_application=False),
-            None,
-        )
-        if found is None:
-            return None
-        with translated():
-            presenter = issuer.present(self.request)
-        client_id = presenter.client.client_id
-        with translated(), provider.unit() as store:
-            poll = store.device_authorizations.poll(
-                tenant_id=provider.tenant_id,
-                device_code_hash=found.hash,
-                client_id=client_id,
-                cnf_jkt=presenter.jkt,
-            )
-            if poll.outcome == "invalid":
-                return None
-            code = store.tokens.get_by_hash(
-                tenant_id=provider.tenant_id, token_hash=found.hash
-            )
-        return StoredDevice(found, client_id, poll.outcome, code)
-
-    def validate_device_credential(self, credential: StoredDevice) -> User | None:
-        """Return the user who approved. Raises OAuth2Error."""
-        match credential.outcome:
-            case "approved":
-                code = credential.code
-                return self.issuer.find_user(None if code is None else code.user_id)
-            case "access_denied":
-                raise AccessDeniedError
-            case "expired_token":
-                raise ExpiredTokenError
-            case "slow_down":
-                raise SlowDownError
-            case _:
-                raise AuthorizationPendingError
 
 
 def _user_id(user: object) -> UUID:

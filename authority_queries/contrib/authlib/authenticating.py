@@ -1,16 +1,20 @@
 """The clients of Authlib's requests, as contrib.oauth authenticates them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 from weakref import WeakKeyDictionary
 
 from authlib.oauth2 import AuthorizationServer
 from authlib.oauth2.rfc6749 import OAuth2Request
 
-from authority_queries.contrib.authlib.clients import Client, client_of
+from authority_queries.contrib.authlib.clients import Client, Unit, client_of
+from authority_queries.contrib.authlib.models import User
 from authority_queries.contrib.authlib.requests import read, translated, used_method
 from authority_queries.contrib.oauth import ProtocolError, Provider, Request
 from authority_queries.contrib.oauth.context import Presenter
+from authority_queries.records import Client as ClientRecord
+from authority_queries.records import User as UserRecord
 
 # How a client can authenticate. A client that has a certificate presents nothing else.
 CONFIDENTIAL: Final = (
@@ -31,8 +35,12 @@ class ClientAuthentication:
         *,
         certificate_header: str | None = None,
         strings_of_application: bool = False,
+        to_user: Callable[[UserRecord], User] = User,
+        to_client: Callable[[Unit, ClientRecord], Client] = Client,
     ) -> None:
         self._provider = provider
+        self.to_user = to_user
+        self.to_client = to_client
         self.strings_of_application = strings_of_application
         self.certificate_header = certificate_header
         self._presenters: WeakKeyDictionary[OAuth2Request, Presenter | None] = (
@@ -64,7 +72,7 @@ class ClientAuthentication:
             )
         if found is None or not found.enabled:
             return None
-        return Client(provider.unit, found)
+        return self.to_client(provider.unit, found)
 
     def read(self, request: OAuth2Request) -> Request:
         """Return a request of Authlib's as one of contrib.oauth."""
@@ -80,12 +88,14 @@ class ClientAuthentication:
         given = self.read(request)
         provider = self.provider
         with provider.unit() as store:
-            return Presenter(
+            presenter = Presenter(
                 client=client.record,
                 is_authenticated=request.auth_method != "none",
                 jkt=provider.authentication.prove(store, given),
                 x5t_s256=given.certificate_thumbprint,
             )
+        self._presenters[request] = presenter  # a proof is accepted once
+        return presenter
 
     def _authenticator(
         self, method: str
@@ -99,7 +109,10 @@ class ClientAuthentication:
                 or used_method(self.read(request), presenter) != method
             ):
                 return None
-            return Client(self.provider.unit, presenter.client, is_authenticated=True)
+            return replace(
+                self.to_client(self.provider.unit, presenter.client),
+                is_authenticated=True,
+            )
 
         return authenticate
 

@@ -15,6 +15,7 @@ from authlib.oauth2.rfc6749.grants.authorization_code import (
 from authlib.oauth2.rfc6749.hooks import hooked
 
 from authority_queries.contrib.authlib.grants import Redemption, StoreGrant
+from authority_queries.contrib.authlib.issuer_parameter import adds_issuer
 from authority_queries.contrib.authlib.models import EndUser, StoredToken
 from authority_queries.contrib.authlib.prompting import find_prompt
 from authority_queries.contrib.authlib.requests import (
@@ -31,6 +32,7 @@ from authority_queries.contrib.oauth import (
     unseal,
 )
 from authority_queries.contrib.oauth.outcomes import ErrorCode
+from authority_queries.errors import ConfigurationError
 
 # Authlib's checks and hooks. They ask for no more than this grant has.
 _check: Final[Callable[[StoreGrant], str]] = validate_code_authorization_request  # type: ignore[assignment]  # its annotation asks for a class of Authlib
@@ -53,6 +55,9 @@ class AuthorizationCodeGrant(StoreGrant, AuthorizationEndpointMixin):
 
     def validate_authorization_request(self) -> str:
         """Check the request, with Authlib's hooks. Return its redirect URI."""
+        if adds_issuer(self):
+            message = "delete IssuerParameter: every answer has the iss (RFC 9207)"
+            raise ConfigurationError(message)
         redirect_uri = _check(self)
         self.asked = self._continued(self.issuer.begin(self.request))
         self.ticket = self.asked.seal(self.issuer.provider.settings)

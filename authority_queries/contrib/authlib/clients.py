@@ -11,7 +11,7 @@ from authority_queries.contrib.oauth.authorization_requests import is_registered
 from authority_queries.contrib.oauth.registrations import metadata_of
 from authority_queries.contrib.oauth.scopes import permitted_scopes
 from authority_queries.credentials import verify_client_secret
-from authority_queries.engine.json_types import JsonObject
+from authority_queries.engine.json_types import JsonObject, JsonValue
 from authority_queries.errors import ConfigurationError
 from authority_queries.records import Client as ClientRecord
 from authority_queries.repositories._sync.store import Store
@@ -21,9 +21,9 @@ _SECRETS: Final = frozenset({"client_secret_basic", "client_secret_post"})
 Unit: TypeAlias = Callable[[], AbstractContextManager[Store]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Client(ClientMixin):
-    """A client. `record` is its row.
+    """A client. `record` is its row. An application may override methods.
 
     `is_authenticated`: contrib.oauth has compared its credentials and their method.
     """
@@ -44,8 +44,13 @@ class Client(ClientMixin):
 
     @property
     def client_metadata(self) -> JsonObject:
-        """The metadata (RFC 7591 section 2)."""
-        return metadata_of(self.record, None)
+        """The metadata (RFC 7591 section 2), and the client's `properties`."""
+        return {**self.record.properties, **metadata_of(self.record, None)}
+
+    @property
+    def id_token_signed_response_alg(self) -> JsonValue:
+        """What `properties` has under this name, or None."""
+        return self.client_metadata.get("id_token_signed_response_alg")
 
     @property
     def redirect_uris(self) -> Sequence[str]:
@@ -70,8 +75,12 @@ class Client(ClientMixin):
 
     @property
     def token_endpoint_auth_method(self) -> str | None:
-        """How it is registered to authenticate."""
-        return self.record.token_endpoint_auth_method
+        """How it is registered to authenticate.
+
+        A method of the application's own is in the `properties`, under this name.
+        """
+        method = self.client_metadata.get("token_endpoint_auth_method")
+        return None if method is None else str(method)
 
     @property
     def jwks(self) -> JsonObject | None:
@@ -118,7 +127,7 @@ class Client(ClientMixin):
         """Return whether the client may authenticate in this way."""
         if self.is_authenticated:
             return True
-        registered = self.record.token_endpoint_auth_method
+        registered = self.token_endpoint_auth_method
         if registered is not None:
             return method == registered
         if self.record.client_type == "public":

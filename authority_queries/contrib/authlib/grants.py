@@ -13,6 +13,7 @@ from authlib.oauth2.rfc6749 import (
     UnauthorizedClientError,
 )
 from authlib.oauth2.rfc6749.hooks import hooked
+from authlib.oidc.core.grants import OpenIDToken
 
 from authority_queries.contrib.authlib.authenticating import CONFIDENTIAL, METHODS
 from authority_queries.contrib.authlib.issuer import Issuer
@@ -20,6 +21,7 @@ from authority_queries.contrib.authlib.requests import Response, respond, transl
 from authority_queries.contrib.oauth import Answer
 from authority_queries.contrib.oauth.context import Presenter
 from authority_queries.contrib.oauth.requests import Parameters
+from authority_queries.errors import ConfigurationError
 from authority_queries.repositories._sync.store import Store
 
 Redemption: TypeAlias = Callable[[Store, Presenter, Parameters], Answer]
@@ -30,6 +32,16 @@ class StoreGrant(BaseGrant, TokenEndpointMixin):
 
     TOKEN_ENDPOINT_AUTH_METHODS: Collection[str] = METHODS
     issuer: ClassVar[Issuer]
+
+    def register_hook(self, hook_type: str, hook: Callable[..., None]) -> None:
+        """Register the hook of an extension, unless it is an OpenIDCode."""
+        if isinstance(getattr(hook, "__self__", None), OpenIDToken):
+            message = (
+                "delete OpenIDCode: the answers of this grant have ID tokens. To keep "
+                "its hooks, use StoredCodes"
+            )
+            raise ConfigurationError(message)
+        super().register_hook(hook_type, hook)
 
     @hooked
     def validate_token_request(self) -> None:
@@ -50,6 +62,7 @@ class StoreGrant(BaseGrant, TokenEndpointMixin):
         provider = self.issuer.provider
         with translated():
             presenter = self.issuer.present(self.request)
+            presenter.check_key()
             parameters = Parameters(self.issuer.read(self.request).parameters)
             with provider.unit() as store:
                 return respond(self.redemption()(store, presenter, parameters))

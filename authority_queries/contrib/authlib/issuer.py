@@ -54,6 +54,9 @@ class Issuer(ClientAuthentication):
     `strings_of_application`: generators of the application make the strings of tokens,
     for example JWTs (RFC 9068). Each must have 128 random bits or a signature. Only the
     endpoints of this issuer find them, by their SHA-256.
+
+    `to_user` and `to_client` make a `User` and a `Client` of a row: subclasses with
+    methods of the application.
     """
 
     @property
@@ -160,7 +163,7 @@ class Issuer(ClientAuthentication):
                         resource=resource,
                     )
                 if found is not None:
-                    return LiveToken(provider.unit, found, string)
+                    return LiveToken(provider.unit, found, string, self.to_user)
         return None
 
     def find_user(self, user_id: UUID | None) -> User | None:
@@ -170,7 +173,7 @@ class Issuer(ClientAuthentication):
         provider = self.provider
         with translated(), provider.unit() as store:
             found = store.users.get_by_id(tenant_id=provider.tenant_id, user_id=user_id)
-        return None if found is None else User(found)
+        return None if found is None else self.to_user(found)
 
     def token_generator(self) -> BearerTokenGenerator:
         """Return Authlib's generator, with strings and lifetimes of this issuer."""
@@ -202,6 +205,7 @@ class Issuer(ClientAuthentication):
         """
         with translated():
             presenter = self.present(request)
+            presenter.check_key()
             parameters = Parameters(self.read(request).parameters)
             provider = self.provider
             with provider.unit() as store:

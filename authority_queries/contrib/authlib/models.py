@@ -1,6 +1,6 @@
 """The store's users, codes and tokens as Authlib's models."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -22,9 +22,9 @@ from authority_queries.records import User as UserRecord
 from authority_queries.secrets import TokenString
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class User:
-    """A user. `record` is the row.
+    """A user. `record` is the row. An application may add its own methods.
 
     For an application with sessions of its own: `authenticated_at` is the time of the
     sign-in (None: now), `acr` and `amr` are how the user signed in (RFC 8176).
@@ -66,13 +66,14 @@ class EndUser:
 class LiveToken(TokenMixin):
     """A live token. `record` has its user, scopes, resources and sign-in.
 
-    `string` is for the check of a DPoP proof. `unit` is None if a `Verifier` has found
-    the token: it has no connection to read the user and the client by.
+    `string` is for the check of a DPoP proof, `to_user` for `get_user`. `unit` is None
+    if a `Verifier` has found the token: it has no connection to read users by.
     """
 
     unit: Unit | None = field(repr=False)
     record: VerifiedToken
     string: str = field(default="", repr=False)
+    to_user: Callable[[UserRecord], User] = field(default=User, repr=False)
 
     @property
     def scope(self) -> str:
@@ -88,6 +89,11 @@ class LiveToken(TokenMixin):
     def user_id(self) -> UUID | None:
         """The id of the user whom it represents."""
         return self.record.user_id
+
+    @property
+    def user(self) -> User | None:
+        """The user whom it represents. Each use reads the row."""
+        return self.get_user()
 
     @property
     def issued_at(self) -> int:
@@ -127,7 +133,7 @@ class LiveToken(TokenMixin):
             found = store.users.get_by_id(
                 tenant_id=self.record.tenant_id, user_id=self.record.user_id
             )
-        return None if found is None else User(found)
+        return None if found is None else self.to_user(found)
 
     def get_client(self) -> Client:
         """Return the client that the token was issued to."""

@@ -22,6 +22,7 @@ from authority_queries.contrib.authlib.grants import (
     TokenExchangeGrant,
 )
 from authority_queries.contrib.authlib.issuer import Issuer
+from authority_queries.contrib.authlib.strings import default_generator
 
 GRANTS: Final = (
     AuthorizationCodeGrant,
@@ -45,11 +46,15 @@ ENDPOINTS: Final = (
 def register(server: AuthorizationServer, issuer: Issuer) -> None:
     """Register client authentication, all grants and all endpoints.
 
+    Raises ConfigurationError if the server has a generator of the application.
+
     For fewer, or for grants of your own: `issuer.authenticate_with(server)`, then
     `server.register_grant(issuer.bind(RefreshTokenGrant))` and the like.
     """
     issuer.authenticate_with(server)
-    server.register_token_generator("default", issuer.token_generator())
+    if not issuer.strings_of_application:
+        default_generator(server)
+        server.register_token_generator("default", issuer.token_generator())
     for grant in GRANTS:
         server.register_grant(issuer.bind(grant))
     for endpoint in ENDPOINTS:

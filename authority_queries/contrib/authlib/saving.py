@@ -8,18 +8,18 @@ from uuid import uuid4
 
 from authlib.oauth2.rfc6749 import OAuth2Request
 
+from authority_queries.contrib.authlib.clients import client_of
 from authority_queries.contrib.authlib.models import (
     StoredDevice,
     StoredToken,
     user_id_of,
     words,
 )
-from authority_queries.contrib.oauth import Provider
+from authority_queries.contrib.oauth import ProtocolError, Provider
 from authority_queries.contrib.oauth._sync.endpoint import refuse
 from authority_queries.contrib.oauth.context import Presenter
 from authority_queries.contrib.oauth.outcomes import CLIENT_CREDENTIALS, REDEMPTION
 from authority_queries.contrib.oauth.requests import Parameters
-from authority_queries.contrib.oauth.scopes import check_scopes
 from authority_queries.contrib.oauth.tokens import seconds_until
 from authority_queries.engine.json_types import JsonValue
 from authority_queries.errors import ConfigurationError
@@ -129,19 +129,30 @@ class Saving:
     def _issue_to_client(self) -> None:
         requested = self._scopes()
         tenant_id, client = self.provider.tenant_id, self.presenter.client
-        known = self.store.scopes.resolve(tenant_id=tenant_id, names=requested)
+        self._check_scopes(requested)
         access = self._access()
         issuance = self.store.grants.issue_to_client(
             tenant_id=tenant_id,
             token_hash=access.hash,
             client_id=client.client_id,
             lifetime=access.lifetime,
-            scopes=check_scopes(client, requested, (each.name for each in known)),
+            scopes=requested,
             resources=self.parameters.all("resource") or [],
             cnf_jkt=self.presenter.jkt,
             cnf_x5t_s256=self.presenter.x5t_s256,
         )
         refuse(CLIENT_CREDENTIALS[issuance.outcome], issuance.outcome)
+
+    def _check_scopes(self, requested: Sequence[str]) -> None:
+        """Raise ProtocolError unless each exists, and the client may have it."""
+        tenant_id = self.provider.tenant_id
+        known = self.store.scopes.resolve(tenant_id=tenant_id, names=requested)
+        allowed = client_of(self.request).get_allowed_scope(" ".join(requested))
+        if not {each.name for each in known}.intersection(words(allowed)).issuperset(
+            requested
+        ):
+            message = "a scope does not exist, or is not the client's"
+            raise ProtocolError("invalid_scope", message)
 
     def _create(self) -> None:
         """Store the tokens of a grant of the application's own, which has decided."""

@@ -19,7 +19,7 @@ from authority_queries.secrets import (
 from authority_queries.secrets.token_strings import TokenKind
 
 _SHORTEST: Final = 22
-_AUTHLIB: Final = "authlib."
+_KNOWN: Final = ("authlib.", __name__)
 
 
 class _Generator(Protocol):
@@ -97,20 +97,34 @@ def adopted(
     """Return the generator that the server's settings ask for, with our strings.
 
     It keeps OAUTH2_TOKEN_EXPIRES_IN and OAUTH2_REFRESH_TOKEN_GENERATOR. Raises
-    ConfigurationError if the settings have generators of the application.
+    ConfigurationError for a generator of the application.
     """
-    known: _Generator = vars(server)["_token_generators"]["default"]
-    for name in ("access_token_generator", "refresh_token_generator"):
-        function = getattr(known, name, None)
-        if function is not None and not function.__module__.startswith(_AUTHLIB):
-            message = (
-                f"{name} must not be set: strings are those of the store. To keep it, "
-                "create Issuer(…, strings_of_application=True)"
-            )
-            raise ConfigurationError(message)
-    refresh = known.refresh_token_generator
+    known = default_generator(server)
+    has_refresh = known is not None and known.refresh_token_generator is not None
     return BearerTokenGenerator(
         minting(provider, "access"),
-        None if refresh is None else minting(provider, "refresh"),
-        known.expires_generator,
+        minting(provider, "refresh") if has_refresh else None,
+        None if known is None else known.expires_generator,
     )
+
+
+def default_generator(server: AuthorizationServer) -> _Generator | None:
+    """Return Authlib's own generator. Raises ConfigurationError for another one."""
+    generators = dict(vars(server)["_token_generators"])
+    known: _Generator | None = generators.pop("default", None)
+    if generators or type(known) not in {BearerTokenGenerator, type(None)}:
+        names = ", ".join(generators) or "default"
+        raise _refused(f"the generator of {names}")
+    for name in ("access_token_generator", "refresh_token_generator"):
+        function = getattr(known, name, None)
+        if function is not None and not function.__module__.startswith(_KNOWN):
+            raise _refused(f"the setting {name}")
+    return known
+
+
+def _refused(name: str) -> ConfigurationError:
+    message = (
+        f"{name} must not be set: strings are those of the store. To keep it, create "
+        "Issuer(…, strings_of_application=True)"
+    )
+    return ConfigurationError(message)

@@ -12,7 +12,7 @@ from authlib.oauth2.rfc6750 import InvalidTokenError
 
 from authority_queries.contrib.authlib.clients import Unit
 from authority_queries.contrib.authlib.issuer import Issuer
-from authority_queries.contrib.authlib.models import LiveToken
+from authority_queries.contrib.authlib.models import LiveToken, User
 from authority_queries.contrib.authlib.requests import read_document, translated
 from authority_queries.contrib.oauth._sync.authentication import prove_key
 from authority_queries.records import VerifiedToken
@@ -69,7 +69,9 @@ class BearerTokenValidator(_BearerTokenValidator):
         )
         if live is None:
             return None
-        return LiveToken(self._unit(live.tenant_id), live, token_string)
+        known = self._verifier
+        to_user = known.to_user if isinstance(known, Issuer) else User
+        return LiveToken(self._unit(live.tenant_id), live, token_string, to_user)
 
     def _unit(self, tenant_id: UUID) -> Unit | None:
         if isinstance(self._verifier, Authority):

@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 from authority_queries.contrib.oauth import Provider, Request
 from authority_queries.contrib.oauth.certificates import read_certificate
 
-_COOKIE: Final = "__Host-session"
+_NAME: Final = "session"
 
 
 def provider_for(request: HttpRequest) -> Provider:
@@ -30,9 +30,18 @@ def provider_for(request: HttpRequest) -> Provider:
     return find(request)
 
 
-def cookie_name() -> str:
-    """Return the setting AUTHORITY_COOKIE, or `__Host-session`."""
-    return str(getattr(settings, "AUTHORITY_COOKIE", _COOKIE))
+def cookie_name(provider: Provider) -> str:
+    """Return the setting AUTHORITY_COOKIE, or `__Host-session`.
+
+    A browser takes that name over TLS only. A plain http issuer has `session`.
+    """
+    name = f"__Host-{_NAME}" if is_tls(provider) else _NAME
+    return str(getattr(settings, "AUTHORITY_COOKIE", name))
+
+
+def is_tls(provider: Provider) -> bool:
+    """Whether the issuer's cookies must be `Secure`."""
+    return provider.settings.issuer.startswith("https:")
 
 
 def address_of(request: HttpRequest) -> IPv4Address | IPv6Address:

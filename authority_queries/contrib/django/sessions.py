@@ -9,9 +9,11 @@ from django.utils.functional import SimpleLazyObject
 from authority_queries.contrib.django.configuration import (
     address_of,
     cookie_name,
+    is_tls,
     provider_for,
 )
 from authority_queries.contrib.django.users import Anonymous, StoreUser
+from authority_queries.contrib.oauth import Provider
 
 
 class SessionMiddleware:
@@ -41,19 +43,18 @@ def sign_in(
     """
     if not isinstance(user, StoreUser) or user.passed is None:
         return False
-    cookie = provider_for(request).sign_in.start(
+    provider = provider_for(request)
+    cookie = provider.sign_in.start(
         user.passed,
         acr=acr,
         address=address_of(request),
         user_agent=request.headers.get("user-agent"),
-        cookie=request.COOKIES.get(cookie_name()),
+        cookie=request.COOKIES.get(cookie_name(provider)),
     )
     if cookie is None:
         return False
     rotate_token(request)
-    response.set_cookie(
-        cookie_name(), cookie, secure=True, httponly=True, samesite="Lax"
-    )
+    _set_cookie(provider, response, cookie)
     request.user = user  # type: ignore[assignment]  # no model
     return True
 
@@ -61,16 +62,32 @@ def sign_in(
 def sign_out(request: HttpRequest, response: HttpResponseBase) -> None:
     """End the session of the request, queue its notices, and delete the cookie."""
     provider = provider_for(request)
-    session = provider.session(request.COOKIES.get(cookie_name()))
+    session = provider.session(request.COOKIES.get(cookie_name(provider)))
     if session is not None:
         provider.logout.end_session(session)
-    response.set_cookie(cookie_name(), "", max_age=0, secure=True, httponly=True)
+    _set_cookie(provider, response, "", max_age=0)
     request.user = Anonymous()  # type: ignore[assignment]  # no model
+
+
+def _set_cookie(
+    provider: Provider,
+    response: HttpResponseBase,
+    value: str,
+    max_age: int | None = None,
+) -> None:
+    response.set_cookie(
+        cookie_name(provider),
+        value,
+        max_age=max_age,
+        secure=is_tls(provider),
+        httponly=True,
+        samesite="Lax",
+    )
 
 
 def _user_of(request: HttpRequest) -> StoreUser | Anonymous:
     provider = provider_for(request)
-    session = provider.session(request.COOKIES.get(cookie_name()))
+    session = provider.session(request.COOKIES.get(cookie_name(provider)))
     if session is None:
         return Anonymous()
     return StoreUser(provider, session.user_id, session.username)

@@ -92,7 +92,10 @@ def unseal(
     received_at = datetime.fromisoformat(str(members.pop("received_at")))
     if datetime.now(UTC) - received_at > _LIFETIME:
         raise refuse_form()
-    return AuthorizationRequest(received_at=received_at, **members)  # type: ignore[arg-type]  # seal wrote it
+    try:
+        return AuthorizationRequest(received_at=received_at, **members)  # type: ignore[arg-type]  # seal wrote it
+    except TypeError:  # the seal of another version, which has other members
+        raise refuse_form() from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ from authority_queries.contrib.oauth.metadata import discovery
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.contrib.oauth.settings import ProviderSettings
 from authority_queries.engine.calls import AsyncEntered
-from authority_queries.engine.refusals import wrong_type
+from authority_queries.engine.refusals import require_type
 from authority_queries.records import LiveSession
 from authority_queries.repositories._async.store import AsyncStore
 from authority_queries.repositories.actors import Actor
@@ -63,10 +63,9 @@ class AsyncProvider:
         *,
         sender: AsyncSender | None = None,
     ) -> None:
-        if not isinstance(authority, AsyncAuthority):
-            raise wrong_type("authority", "an open AsyncAuthority", authority)
-        if not isinstance(tenant_id, UUID):
-            raise wrong_type("tenant_id", "a UUID", tenant_id)
+        opened = "an open AsyncAuthority"
+        require_type("authority", opened, authority, AsyncAuthority)
+        require_type("tenant_id", "a UUID", tenant_id, UUID)
         self._authority = authority
         self._context = context = Context(tenant_id, settings)
         sender = AsyncOutgoing() if sender is None else sender

@@ -21,6 +21,7 @@ from authority_queries.contrib.oauth.requests import Request
 from authority_queries.credentials import hash_client_secret
 from authority_queries.engine.json_types import JsonValue
 from authority_queries.errors import (
+    ConcurrencyConflictError,
     InvalidArgumentError,
     InvalidTokenError,
     InvalidValueError,
@@ -51,6 +52,9 @@ class AsyncRegistration(AsyncEndpoint):
             if error.argument in _REDIRECTS:
                 raise ProtocolError("invalid_redirect_uri", message) from None
             raise ProtocolError("invalid_client_metadata", message) from None
+        except ConcurrencyConflictError:
+            message = "the client was changed meanwhile: read it again"
+            raise ProtocolError("invalid_request", message, status=409) from None
 
     async def _register(self, store: AsyncStore, request: Request) -> Answer:
         self._check_allowed(request)

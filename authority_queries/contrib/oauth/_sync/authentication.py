@@ -173,11 +173,7 @@ class Authentication:
         if secret is None:
             return False
         for each in live:
-            if is_minted_secret_hash(each.secret_hash):
-                is_right = verify_client_secret(each.secret_hash, secret)
-            else:
-                is_right = compute(verify_client_secret, each.secret_hash, secret)
-            if is_right:
+            if _matches(each.secret_hash, secret):
                 if not self._is_noted(each):
                     store.client_secrets.record_use(
                         tenant_id=self._tenant_id, secret_id=each.id
@@ -220,6 +216,12 @@ def prove_key(
         message = "the DPoP proof is not valid"
         raise ProtocolError("invalid_dpop_proof", message)
     return jkt
+
+
+def _matches(secret_hash: str, secret: str) -> bool:
+    if is_minted_secret_hash(secret_hash):
+        return verify_client_secret(secret_hash, secret)
+    return compute(verify_client_secret, secret_hash, secret)
 
 
 def _nothing() -> None:

@@ -35,7 +35,7 @@ from authority_queries.contrib.oauth.metadata import discovery
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.contrib.oauth.settings import ProviderSettings
 from authority_queries.engine.calls import Entered
-from authority_queries.engine.refusals import wrong_type
+from authority_queries.engine.refusals import require_type
 from authority_queries.records import LiveSession
 from authority_queries.repositories._sync.store import Store
 from authority_queries.repositories.actors import Actor
@@ -64,10 +64,9 @@ class Provider:
         *,
         sender: Sender | None = None,
     ) -> None:
-        if not isinstance(authority, Authority):
-            raise wrong_type("authority", "an open Authority", authority)
-        if not isinstance(tenant_id, UUID):
-            raise wrong_type("tenant_id", "a UUID", tenant_id)
+        opened = "an open Authority"
+        require_type("authority", opened, authority, Authority)
+        require_type("tenant_id", "a UUID", tenant_id, UUID)
         self._authority = authority
         self._context = context = Context(tenant_id, settings)
         sender = Outgoing() if sender is None else sender

@@ -1,0 +1,1 @@
+"""Authlib's own suites on contrib.authlib. They are run by hand, with a checkout."""
