@@ -12,6 +12,7 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from flask import Flask, Response
 from flask.testing import FlaskClient
 from jinja2 import DictLoader
+from joserfc.jwk import ECKey
 from werkzeug.test import TestResponse
 
 from authority_queries import Authority
@@ -22,6 +23,7 @@ from authority_queries.contrib.authlib import (
     TokenEndpoint,
 )
 from authority_queries.contrib.oauth import Provider
+from authority_queries.credentials import hash_client_secret
 from authority_queries.records import Client, User
 from authority_queries.testing import SampleTenant
 from tests.contrib.flows import (
@@ -31,6 +33,7 @@ from tests.contrib.flows import (
     VERIFIER,
     basic,
     enroll_totp,
+    proof,
 )
 
 pytestmark = pytest.mark.one_version
@@ -252,6 +255,35 @@ def test_a_confidential_client_authenticates_in_its_way(
     assert tokens(ask("/revoke", header, token=token)) == {}
     assert ask("/introspect", header, token=token).json == {"active": False}
     assert ask("/introspect", header, token="nonsense").json == {"active": False}
+
+
+def test_a_client_sends_the_proof_that_it_must(
+    browser: FlaskClient, authority_tenant: SampleTenant
+) -> None:
+    with authority_tenant.unit() as store:
+        client = store.clients.create(
+            tenant_id=authority_tenant.id,
+            client_id="job",
+            client_type="confidential",
+            requirements=["ft:dpop"],
+        )
+        store.client_secrets.add(
+            tenant_id=authority_tenant.id,
+            client_uuid=client.id,
+            secret_hash=hash_client_secret("s3cret"),
+        )
+
+    def ask(*headers: tuple[str, str]) -> TestResponse:
+        return browser.post(
+            "/token",
+            data={"grant_type": "client_credentials"},
+            headers=dict([basic("job", "s3cret"), *headers]),
+            base_url=ISSUER,
+        )
+
+    assert error(ask()) == "invalid_dpop_proof"
+    given = proof(ECKey.generate_key("P-256"), "POST", f"{ISSUER}/token")
+    assert tokens(ask(given))["token_type"] == "DPoP"
 
 
 def test_a_second_factor_is_required(

@@ -252,8 +252,13 @@ def test_the_page_changes_a_server(
     assert "refresh_token" not in first  # by the settings of the server
 
 
-def test_a_code_needs_pkce_and_a_user(serve: Callable[..., FlaskClient]) -> None:
+def test_a_code_needs_pkce_a_user_and_a_consent(
+    serve: Callable[..., FlaskClient],
+) -> None:
     browser = serve()
+    assert query_of(authorize(browser, prompt="none"))["error"] == "consent_required"
+    assert query_of(authorize(browser))["code"]
+    assert query_of(authorize(browser, prompt="none"))["code"]
     plain = query_of(authorize(browser, code_challenge_method="plain"))
     assert plain["error"] == "invalid_request"
     assert query_of(authorize(browser, code_challenge=""))["error"] == "invalid_request"

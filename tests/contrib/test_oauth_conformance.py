@@ -363,6 +363,14 @@ METADATA: dict[str, tuple[dict[str, object], dict[str, object]]] = {
         {"response_types": ["code", "code token"]},
         {"response_types": ["code"]},
     ),
+    "a loopback address": (
+        {"redirect_uris": ["http://127.0.0.1/callback"]},
+        {"application_type": "native"},
+    ),
+    "a loopback address of a web server": (
+        {"redirect_uris": ["http://[::1]/"], "application_type": "web"},
+        {"application_type": "web"},
+    ),
     "no redirects": (DEVICE_ONLY, {"response_types": [], "redirect_uris": []}),
     "null": ({"contacts": None, "jwks": None}, {"grant_types": ["authorization_code"]}),
     "the algorithm": (

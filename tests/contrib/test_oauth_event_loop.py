@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from ipaddress import ip_address
+from threading import Event
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from tests.contrib.flows import ISSUER, basic, post
 
 pytestmark = pytest.mark.one_version
 
+HERE = ip_address("192.0.2.1")
 PASSWORD = "correct horse battery staple"
 TOKEN = post("/token", grant_type="client_credentials")
 
@@ -58,9 +60,8 @@ def test_passwords_and_chosen_secrets_are_hashed_in_threads(
         asyncio.get_running_loop().set_default_executor(threads)
         async with AsyncAuthority.open(authority_settings) as authority:
             provider = AsyncProvider(authority, authority_tenant.id, settings())
-            here = ip_address("192.0.2.1")
             before = threads.calls
-            passed = await provider.sign_in.check_password("ann", PASSWORD, here)
+            passed = await provider.sign_in.check_password("ann", PASSWORD, HERE)
             assert isinstance(passed, Passed)
             assert threads.calls == before + 1
             for client_id, secret, calls in (
@@ -73,6 +74,52 @@ def test_passwords_and_chosen_secrets_are_hashed_in_threads(
                 assert threads.calls == before + calls
 
     asyncio.run(play())
+
+
+class Slow(ThreadPoolExecutor):
+    """Threads that begin when they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.let_go = Event()
+        self.let_go.set()
+
+    def submit(
+        self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> "Future[Any]":
+        def wait() -> object:
+            assert self.let_go.wait(timeout=30)
+            return fn(*args, **kwargs)
+
+        self.asked.set()
+        return super().submit(wait)
+
+
+def test_no_connection_waits_for_a_hash(
+    authority_settings: Settings, authority_tenant: SampleTenant
+) -> None:
+    authority_tenant.user("ann", password=PASSWORD)
+    narrow = authority_settings.model_copy(
+        update={"pool_min_size": 1, "pool_max_size": 1}
+    )
+
+    async def play() -> None:
+        threads = Slow()
+        asyncio.get_running_loop().set_default_executor(threads)
+        async with AsyncAuthority.open(narrow) as authority:
+            provider = AsyncProvider(authority, authority_tenant.id, settings())
+            threads.asked.clear()
+            threads.let_go.clear()
+            entering = asyncio.create_task(
+                provider.sign_in.check_password("ann", PASSWORD, HERE)
+            )
+            await threads.asked.wait()
+            assert (await provider.jwks()).status == 200
+            threads.let_go.set()
+            assert isinstance(await entering, Passed)
+
+    asyncio.run(asyncio.wait_for(play(), timeout=60))
 
 
 def settings() -> ProviderSettings:

@@ -2,11 +2,11 @@
 
 from authority_queries.contrib.authlib.adapters import (
     StoredCodes,
-    StoredDevices,
     StoredRefreshTokens,
 )
 from authority_queries.contrib.authlib.authorization import AuthorizationCodeGrant
 from authority_queries.contrib.authlib.clients import Client
+from authority_queries.contrib.authlib.devices import StoredDevices
 from authority_queries.contrib.authlib.endpoints import (
     ClientRegistrationEndpoint,
     DeviceAuthorizationEndpoint,

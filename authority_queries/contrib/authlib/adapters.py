@@ -17,21 +17,13 @@ from typing import ClassVar
 from uuid import UUID
 
 from authlib.oauth2.rfc6749 import (
-    AccessDeniedError,
     ClientMixin,
     OAuth2Request,
     TokenMixin,
 )
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, RefreshTokenGrant
-from authlib.oauth2.rfc8628 import (
-    AuthorizationPendingError,
-    DeviceCodeGrant,
-    ExpiredTokenError,
-    SlowDownError,
-)
 
 from authority_queries.contrib.authlib.authenticating import METHODS
-from authority_queries.contrib.authlib.clients import Client
 from authority_queries.contrib.authlib.issuer import Issuer
 from authority_queries.contrib.authlib.issuer_parameter import (
     errors_with_issuer,
@@ -39,14 +31,12 @@ from authority_queries.contrib.authlib.issuer_parameter import (
 )
 from authority_queries.contrib.authlib.models import (
     EndUser,
-    StoredDevice,
     StoredToken,
     User,
     user_id_of,
     words,
 )
 from authority_queries.contrib.authlib.requests import Found, refused, translated
-from authority_queries.contrib.authlib.strings import read_strings
 from authority_queries.contrib.oauth import AuthorizationRequest, ErrorPage
 from authority_queries.contrib.oauth.outcomes import AUTHORIZATION, ERROR_PAGES
 from authority_queries.errors import ConfigurationError
@@ -58,7 +48,8 @@ class StoredCodes(AuthorizationCodeGrant):
     """Authlib's AuthorizationCodeGrant with codes of the store.
 
     `grant_user` is a `User` or an `EndUser`, whose session ends the tokens too. Pass it
-    only if the person has consented: the consent is stored.
+    only if the person has consented: the consent is stored, except with prompt=none.
+    The page decides about prompt=login.
     """
 
     TOKEN_ENDPOINT_AUTH_METHODS: Collection[str] = METHODS
@@ -90,7 +81,8 @@ class StoredCodes(AuthorizationCodeGrant):
         digest = self.issuer.generated(code, "authorization_code").hash
         with translated():
             issuance = self._issue(asked, digest)
-            if issuance.outcome == "consent_required":
+            # Nobody has seen a page after prompt=none.
+            if issuance.outcome == "consent_required" and "none" not in asked.prompts:
                 user_id = _user_id(request.user)
                 self.issuer.provider.authorization.consent(asked, user_id)
                 issuance = self._issue(asked, digest)
@@ -184,61 +176,6 @@ class StoredRefreshTokens(RefreshTokenGrant):
 
     def revoke_old_credential(self, refresh_token: TokenMixin) -> None:
         """Do nothing. `save_token` has used the token up."""
-
-
-class StoredDevices(DeviceCodeGrant):
-    """Authlib's DeviceCodeGrant with device codes of the store."""
-
-    TOKEN_ENDPOINT_AUTH_METHODS: Collection[str] = METHODS
-    issuer: ClassVar[Issuer]
-
-    def authenticate_token_endpoint_client(self) -> Client:
-        """Authenticate the client, for which the database counts the poll."""
-        client = super().authenticate_token_endpoint_client()
-        self.request.client = client
-        assert isinstance(client, Client)  # noqa: S101 -- of query_client
-        return client
-
-    def query_device_credential(self, device_code: str) -> StoredDevice | None:
-        """Count the poll, and return its answer. None: the code is not the client's."""
-        issuer, provider = self.issuer, self.issuer.provider
-        found = next(
-            read_strings(provider, device_code, "device_code", of_application=False),
-            None,
-        )
-        if found is None:
-            return None
-        with translated():
-            presenter = issuer.present(self.request)
-        client_id = presenter.client.client_id
-        with translated(), provider.unit() as store:
-            poll = store.device_authorizations.poll(
-                tenant_id=provider.tenant_id,
-                device_code_hash=found.hash,
-                client_id=client_id,
-                cnf_jkt=presenter.jkt,
-            )
-            if poll.outcome == "invalid":
-                return None
-            code = store.tokens.get_by_hash(
-                tenant_id=provider.tenant_id, token_hash=found.hash
-            )
-        return StoredDevice(found, client_id, poll.outcome, code)
-
-    def validate_device_credential(self, credential: StoredDevice) -> User | None:
-        """Return the user who approved. Raises OAuth2Error."""
-        match credential.outcome:
-            case "approved":
-                code = credential.code
-                return self.issuer.find_user(None if code is None else code.user_id)
-            case "access_denied":
-                raise AccessDeniedError
-            case "expired_token":
-                raise ExpiredTokenError
-            case "slow_down":
-                raise SlowDownError
-            case _:
-                raise AuthorizationPendingError
 
 
 def _user_id(user: object) -> UUID:

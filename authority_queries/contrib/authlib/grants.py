@@ -62,6 +62,7 @@ class StoreGrant(BaseGrant, TokenEndpointMixin):
         provider = self.issuer.provider
         with translated():
             presenter = self.issuer.present(self.request)
+            presenter.check_key()
             parameters = Parameters(self.issuer.read(self.request).parameters)
             with provider.unit() as store:
                 return respond(self.redemption()(store, presenter, parameters))

@@ -204,6 +204,7 @@ class Issuer(ClientAuthentication):
         """
         with translated():
             presenter = self.present(request)
+            presenter.check_key()
             parameters = Parameters(self.read(request).parameters)
             provider = self.provider
             with provider.unit() as store:

@@ -6,6 +6,8 @@ from time import monotonic
 from typing import Final
 from uuid import UUID
 
+from authority_queries.contrib.oauth.answers import ProtocolError
+from authority_queries.contrib.oauth.registrations import DPOP
 from authority_queries.contrib.oauth.settings import ProviderSettings
 from authority_queries.records import Client
 from authority_queries.secrets.signing_keys import SigningKey
@@ -48,3 +50,12 @@ class Presenter:
     is_authenticated: bool
     jkt: str | None = None
     x5t_s256: str | None = None
+
+    def check_key(self) -> None:
+        """Refuse a token request without the proof that its client must send.
+
+        The client's metadata has dpop_bound_access_tokens (RFC 9449 section 5.2).
+        Raises ProtocolError.
+        """
+        if self.jkt is None and DPOP in self.client.requirements:
+            raise ProtocolError("invalid_dpop_proof", "a DPoP proof is missing")

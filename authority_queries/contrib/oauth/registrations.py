@@ -1,5 +1,6 @@
 """Client metadata (RFC 7591 section 2) as the store's fields, and back."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypedDict
@@ -48,6 +49,7 @@ _REQUIREMENTS: Final[Mapping[str, str]] = {
     PUSHED: "require_pushed_authorization_requests",
     DPOP: "dpop_bound_access_tokens",
 }
+_LOOPBACK: Final = re.compile(r"http://(127\.0\.0\.1|\[::1\])[:/]")
 _PREFIX: Final = "scp:"
 # Without ept:introspection: it may introspect only its own tokens.
 _ENDPOINTS: Final = (
@@ -127,7 +129,8 @@ def _client_fields(document: JsonObject, settings: ProviderSettings) -> ClientFi
     method = _METHODS.get(
         read_text(document, "token_endpoint_auth_method") or "client_secret_basic"
     )
-    application = _APPLICATIONS.get(read_text(document, "application_type") or "web")
+    kind = read_text(document, "application_type") or _kind_of(document)
+    application = _APPLICATIONS.get(kind)
     if method is None or application is None:
         raise invalid("token_endpoint_auth_method or application_type")
     jwks, jwks_uri = read_key_set(document), read_public_uri(document, "jwks_uri")
@@ -173,6 +176,16 @@ def _registration_fields(document: JsonObject) -> RegistrationFields:
         "software_id": read_text(document, "software_id"),
         "software_version": read_text(document, "software_version"),
     }
+
+
+def _kind_of(document: JsonObject) -> str:
+    """Return the type of a client that names none: native if it is on this machine.
+
+    RFC 7591 has no such member, and the port of a native client's loopback address is
+    not compared (RFC 8252 section 7.3).
+    """
+    uris = read_texts(document, "redirect_uris")
+    return "native" if any(map(_LOOPBACK.match, uris)) else "web"
 
 
 def _redirects(

@@ -89,11 +89,10 @@ class AsyncMailedLinks(AsyncPart):
         # Do not hash the password for a stranger's token.
         if token_hash is None or not await self.is_reset(token):
             return None
+        hashed = await compute_async(hash_password, password)
         async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
             redeemed = await store.one_time_tokens.reset_password(
-                tenant_id=self._tenant_id,
-                token_hash=token_hash,
-                password_hash=await compute_async(hash_password, password),
+                tenant_id=self._tenant_id, token_hash=token_hash, password_hash=hashed
             )
             if redeemed.outcome != "redeemed" or redeemed.user_id is None:
                 return None

@@ -42,8 +42,7 @@ class AsyncSignIn(AsyncPart):
         The check of an unknown user takes as long as that of a known one.
         """
         async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
-            attempts = store.login_attempts
-            reserved = await attempts.reserve(
+            reserved = await store.login_attempts.reserve(
                 tenant_id=self._tenant_id,
                 username=username,
                 address=address,
@@ -54,16 +53,15 @@ class AsyncSignIn(AsyncPart):
             user = await store.users.get_by_username(
                 tenant_id=self._tenant_id, username=username
             )
-            is_right = await compute_async(
-                verify_password,
-                None if user is None else user.password_hash,
-                password,
-                imported=self._settings.imported_password_hash,
-            )
-            if user is None or not is_right or user.status != "active":
+        # No connection of the pool waits for a slow hash.
+        is_right, renewed = await self._compare(user, password)
+        async with self._authority.tenant(self._tenant_id, autocommit=True) as store:
+            if user is None or not is_right:
                 await self._record(store, username, address, user)
                 return Refused()
-            return await self._succeed(store, user, password, address)
+            if renewed is not None:
+                await self._rehash(store, user, renewed)
+            return await self._succeed(store, user, address)
 
     async def check_code(
         self, passed: Passed, code: str, address: _Address
@@ -153,8 +151,25 @@ class AsyncSignIn(AsyncPart):
         )
         return session is not None
 
+    async def _compare(
+        self, user: User | None, password: str
+    ) -> tuple[bool, str | None]:
+        """Return whether an active user has this password, and a new hash or None."""
+        stored = None if user is None else user.password_hash
+        is_right = await compute_async(
+            verify_password,
+            stored,
+            password,
+            imported=self._settings.imported_password_hash,
+        )
+        if user is None or not is_right or user.status != "active":
+            return False, None
+        if stored is None or not password_needs_rehash(stored):
+            return True, None
+        return True, await compute_async(hash_password, password)
+
     async def _succeed(
-        self, store: AsyncStore, user: User, password: str, address: _Address
+        self, store: AsyncStore, user: User, address: _Address
     ) -> Passed:
         await store.login_attempts.succeed(
             tenant_id=self._tenant_id,
@@ -169,8 +184,6 @@ class AsyncSignIn(AsyncPart):
             outcome="succeeded",
             user_id=user.id,
         )
-        if user.password_hash and password_needs_rehash(user.password_hash):
-            await self._rehash(store, user, password)
         factors = await store.user_credentials.list_by_user(
             tenant_id=self._tenant_id, user_id=user.id
         )
@@ -206,13 +219,13 @@ class AsyncSignIn(AsyncPart):
             user_id=None if user is None else user.id,
         )
 
-    async def _rehash(self, store: AsyncStore, user: User, password: str) -> None:
+    async def _rehash(self, store: AsyncStore, user: User, renewed: str) -> None:
         try:
             await store.users.set_password_hash(
                 tenant_id=self._tenant_id,
                 user_id=user.id,
                 row_version=user.row_version,
-                password_hash=await compute_async(hash_password, password),
+                password_hash=renewed,
             )
         except ConcurrencyConflictError:
             return  # another change was faster: the next sign-in rehashes

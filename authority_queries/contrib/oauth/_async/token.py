@@ -2,7 +2,6 @@
 
 from authority_queries.contrib.oauth._async.grants import AsyncGrants
 from authority_queries.contrib.oauth.answers import Answer, ProtocolError
-from authority_queries.contrib.oauth.registrations import DPOP
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.repositories._async.store import AsyncStore
 
@@ -20,8 +19,7 @@ class AsyncTokenEndpoint(AsyncGrants):
         else:
             presenter = await self._authentication.present(store, request, parameters)
             known = ()
-        if presenter.jkt is None and DPOP in presenter.client.requirements:
-            raise ProtocolError("invalid_dpop_proof", "a DPoP proof is missing")
+        presenter.check_key()
         if is_for_itself:
             return await self.issue_to_client(store, presenter, parameters, known)
         match parameters.require("grant_type"):

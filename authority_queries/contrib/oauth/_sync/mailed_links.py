@@ -90,11 +90,10 @@ class MailedLinks(Part):
         # Do not hash the password for a stranger's token.
         if token_hash is None or not self.is_reset(token):
             return None
+        hashed = compute(hash_password, password)
         with self._authority.tenant(self._tenant_id, autocommit=True) as store:
             redeemed = store.one_time_tokens.reset_password(
-                tenant_id=self._tenant_id,
-                token_hash=token_hash,
-                password_hash=compute(hash_password, password),
+                tenant_id=self._tenant_id, token_hash=token_hash, password_hash=hashed
             )
             if redeemed.outcome != "redeemed" or redeemed.user_id is None:
                 return None

@@ -43,8 +43,7 @@ class SignIn(Part):
         The check of an unknown user takes as long as that of a known one.
         """
         with self._authority.tenant(self._tenant_id, autocommit=True) as store:
-            attempts = store.login_attempts
-            reserved = attempts.reserve(
+            reserved = store.login_attempts.reserve(
                 tenant_id=self._tenant_id,
                 username=username,
                 address=address,
@@ -55,16 +54,15 @@ class SignIn(Part):
             user = store.users.get_by_username(
                 tenant_id=self._tenant_id, username=username
             )
-            is_right = compute(
-                verify_password,
-                None if user is None else user.password_hash,
-                password,
-                imported=self._settings.imported_password_hash,
-            )
-            if user is None or not is_right or user.status != "active":
+        # No connection of the pool waits for a slow hash.
+        is_right, renewed = self._compare(user, password)
+        with self._authority.tenant(self._tenant_id, autocommit=True) as store:
+            if user is None or not is_right:
                 self._record(store, username, address, user)
                 return Refused()
-            return self._succeed(store, user, password, address)
+            if renewed is not None:
+                self._rehash(store, user, renewed)
+            return self._succeed(store, user, address)
 
     def check_code(
         self, passed: Passed, code: str, address: _Address
@@ -154,9 +152,22 @@ class SignIn(Part):
         )
         return session is not None
 
-    def _succeed(
-        self, store: Store, user: User, password: str, address: _Address
-    ) -> Passed:
+    def _compare(self, user: User | None, password: str) -> tuple[bool, str | None]:
+        """Return whether an active user has this password, and a new hash or None."""
+        stored = None if user is None else user.password_hash
+        is_right = compute(
+            verify_password,
+            stored,
+            password,
+            imported=self._settings.imported_password_hash,
+        )
+        if user is None or not is_right or user.status != "active":
+            return False, None
+        if stored is None or not password_needs_rehash(stored):
+            return True, None
+        return True, compute(hash_password, password)
+
+    def _succeed(self, store: Store, user: User, address: _Address) -> Passed:
         store.login_attempts.succeed(
             tenant_id=self._tenant_id,
             username=user.username,
@@ -170,8 +181,6 @@ class SignIn(Part):
             outcome="succeeded",
             user_id=user.id,
         )
-        if user.password_hash and password_needs_rehash(user.password_hash):
-            self._rehash(store, user, password)
         factors = store.user_credentials.list_by_user(
             tenant_id=self._tenant_id, user_id=user.id
         )
@@ -207,13 +216,13 @@ class SignIn(Part):
             user_id=None if user is None else user.id,
         )
 
-    def _rehash(self, store: Store, user: User, password: str) -> None:
+    def _rehash(self, store: Store, user: User, renewed: str) -> None:
         try:
             store.users.set_password_hash(
                 tenant_id=self._tenant_id,
                 user_id=user.id,
                 row_version=user.row_version,
-                password_hash=compute(hash_password, password),
+                password_hash=renewed,
             )
         except ConcurrencyConflictError:
             return  # another change was faster: the next sign-in rehashes

@@ -3,7 +3,6 @@
 
 from authority_queries.contrib.oauth._sync.grants import Grants
 from authority_queries.contrib.oauth.answers import Answer, ProtocolError
-from authority_queries.contrib.oauth.registrations import DPOP
 from authority_queries.contrib.oauth.requests import Parameters, Request
 from authority_queries.repositories._sync.store import Store
 
@@ -19,8 +18,7 @@ class TokenEndpoint(Grants):
         else:
             presenter = self._authentication.present(store, request, parameters)
             known = ()
-        if presenter.jkt is None and DPOP in presenter.client.requirements:
-            raise ProtocolError("invalid_dpop_proof", "a DPoP proof is missing")
+        presenter.check_key()
         if is_for_itself:
             return self.issue_to_client(store, presenter, parameters, known)
         match parameters.require("grant_type"):
