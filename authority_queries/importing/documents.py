@@ -1,4 +1,4 @@
-"""What a source yields: documents, converted or refused."""
+"""The documents of a source, converted or refused."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

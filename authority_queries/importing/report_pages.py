@@ -28,7 +28,7 @@ class ReportTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportPage:
-    """What a page shows. No value of it may be a secret.
+    """The contents of a page. No value may be a secret.
 
     - `verdict`: the result in one sentence. `is_good` colors it.
     - `summary`: facts as name and value, such as the source and the time.

@@ -52,7 +52,7 @@ class Presenter:
     x5t_s256: str | None = None
 
     def check_key(self) -> None:
-        """Refuse a token request without the proof that its client must send.
+        """Refuse a token request without a proof, if its client must send one.
 
         The client's metadata has dpop_bound_access_tokens (RFC 9449 section 5.2).
         Raises ProtocolError.

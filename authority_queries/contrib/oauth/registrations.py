@@ -179,7 +179,7 @@ def _registration_fields(document: JsonObject) -> RegistrationFields:
 
 
 def _kind_of(document: JsonObject) -> str:
-    """Return the type of a client that names none: native if it is on this machine.
+    """Return the type of a client that names none: native with a loopback address.
 
     RFC 7591 has no such member, and the port of a native client's loopback address is
     not compared (RFC 8252 section 7.3).

@@ -1,4 +1,4 @@
-"""What the journals of imports explain."""
+"""The differences that the journals of imports explain."""
 
 from collections.abc import Iterable
 from contextlib import closing

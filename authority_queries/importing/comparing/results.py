@@ -1,4 +1,4 @@
-"""What a comparison found."""
+"""The results of a comparison."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -21,7 +21,7 @@ _OWN: Final = frozenset({"tenant_id", "row_version"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """What is known of the rows of a kind.
+    """The layout of the rows of a kind.
 
     - `columns`: the column of each field.
     - `key_fields`: the fields of the key, in the order of its columns.

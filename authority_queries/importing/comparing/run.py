@@ -26,7 +26,7 @@ _PROGRESS: Final = 1000  # documents
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareOptions:
-    """What is compared.
+    """The extent of a comparison.
 
     - `tenant`: the code of a tenant. Documents of other tenants are skipped, and those
       that name none belong to it.

@@ -1,4 +1,4 @@
-"""What all conversions have in common."""
+"""The parts that all conversions share."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, NoReturn, TypeAlias

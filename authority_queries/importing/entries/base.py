@@ -1,4 +1,4 @@
-"""What all entries have in common."""
+"""The parts that all entries share."""
 
 from typing import Any, Final, TypeAlias
 from uuid import UUID

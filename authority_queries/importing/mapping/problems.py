@@ -1,4 +1,4 @@
-"""What is wrong with a mapping file, and on which line."""
+"""The problems of a mapping file, with their lines."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -22,14 +22,14 @@ _NAME: Final = re.compile(_BARE)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong, and the keys that lead there."""
+    """A problem, and the keys that lead to it."""
 
     location: Location
     reason: str
 
 
 class Problems(list[Problem]):
-    """What is wrong so far. `collections` are those with a section."""
+    """The problems so far. `collections` are those with a section."""
 
     def __init__(self, collections: Iterable[str] = ()) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ from authority_queries.secrets.encryption import Keyring
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceOptions:
-    """What a source needs besides its kind.
+    """The options of a source.
 
     - `location`: a file, a folder or a URL. It may have a password.
     - `mapping`: a mapping file.

@@ -1,4 +1,4 @@
-"""Which documents changed since a time."""
+"""Finds the documents that changed since a time."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What is kept of another system in an open object, under the name of the system."""
+"""Keeps fields of another system in an open object, under the system's name."""
 
 import json
 import re

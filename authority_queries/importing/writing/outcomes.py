@@ -1,4 +1,4 @@
-"""What became of the documents of a batch."""
+"""The outcomes of the documents of a batch."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What an importer must know of a table."""
+"""The shapes of tables, for the importer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What an import did: the sum of its journal."""
+"""The summary of an import: the sum of its journal."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ _MOST_REFUSED: Final = 1000
 
 @dataclass(slots=True, kw_only=True)
 class CollectionSummary:
-    """What became of the documents of a collection, and of their rows by kind.
+    """The outcomes of a collection's documents, and of their rows by kind.
 
     `refused` are the first 1000 refused documents, `refusals` is the number of all.
     `dropped` counts documents by field and reason. `rowless` documents became nothing,
@@ -63,7 +63,7 @@ class CollectionSummary:
 
 @dataclass(slots=True, kw_only=True)
 class ImportSummary:
-    """What an import did, resumed ones included.
+    """The summary of an import, with its resumed runs.
 
     `is_complete`: all documents were read. `resumed` has the times when it went on.
     """

@@ -1,4 +1,4 @@
-"""What users and roles of ASP.NET Core Identity become, in any of its stores."""
+"""Converts users and roles of ASP.NET Core Identity, from any of its stores."""
 
 from authority_queries.importing.sources.aspnet_identity.credentials import (
     Seal,

@@ -1,4 +1,4 @@
-"""What documents need of other ones: clients, families, consents and roles.
+"""Data of other documents: clients, families, consents and roles.
 
 A file has no index. Its documents are read once more, and what others need of them is
 kept in memory: of families, only those with tokens that can be imported.

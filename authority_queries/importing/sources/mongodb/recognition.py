@@ -1,4 +1,4 @@
-"""What the documents of a collection are."""
+"""Recognizes the kind of a collection's documents."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What rows and documents of OpenIddict become, in any of its stores.
+"""Converts rows and documents of OpenIddict, from any of its stores.
 
 A document may be of any version since 3.0: `Type` is the older name of `ClientType`.
 Lists and objects are JSON, or text with JSON.
