@@ -97,7 +97,9 @@ class AsyncAuthorization(AsyncPart):
 
     def deny(self, request: AuthorizationRequest) -> Redirect:
         """Return the redirect that sends access_denied to the client."""
-        return self._sent(request, ProtocolError("access_denied", "the person said no"))
+        return self._sent(
+            request, ProtocolError("access_denied", "the person has refused")
+        )
 
     async def _begin(
         self, store: AsyncStore, parameters: Parameters
@@ -156,7 +158,9 @@ class AsyncAuthorization(AsyncPart):
             tenant_id=self._tenant_id, client_id=request.client_id
         )
         if client is None:
-            return ErrorPage(error="invalid_client", description="not known")
+            return ErrorPage(
+                error="invalid_client", description="the client is unknown"
+            )
         if session is None:
             if "none" in request.prompts:
                 raise ProtocolError("login_required", "nobody has signed in")

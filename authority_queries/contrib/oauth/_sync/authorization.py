@@ -94,7 +94,9 @@ class Authorization(Part):
 
     def deny(self, request: AuthorizationRequest) -> Redirect:
         """Return the redirect that sends access_denied to the client."""
-        return self._sent(request, ProtocolError("access_denied", "the person said no"))
+        return self._sent(
+            request, ProtocolError("access_denied", "the person has refused")
+        )
 
     def _begin(
         self, store: Store, parameters: Parameters
@@ -153,7 +155,9 @@ class Authorization(Part):
             tenant_id=self._tenant_id, client_id=request.client_id
         )
         if client is None:
-            return ErrorPage(error="invalid_client", description="not known")
+            return ErrorPage(
+                error="invalid_client", description="the client is unknown"
+            )
         if session is None:
             if "none" in request.prompts:
                 raise ProtocolError("login_required", "nobody has signed in")
