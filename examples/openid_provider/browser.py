@@ -196,7 +196,7 @@ async def signed_in_lately(request: Request) -> tuple[Browser, LiveSession]:
     """Return a browser and its session. Without a recent sign-in, redirect to one."""
     browser, session = await signed_in(request)
     if datetime.now(UTC) - session.authenticated_at > _RECENT:
-        raise HTTPException(303, headers={"location": "/sign_in?again=1"})
+        raise HTTPException(303, headers={"location": "/sign_in?why=again"})
     return browser, session
 
 

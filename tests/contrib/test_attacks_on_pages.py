@@ -1,10 +1,12 @@
 """Attacks on people and their browsers, tried against the running example."""
 
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
 from fastapi.routing import APIRoute
 
+from authority_queries import mint_token
 from examples.openid_provider import (
     account,
     addresses,
@@ -247,3 +249,25 @@ def test_a_cookie_and_a_code_of_one_tenant_are_nothing_at_the_other(
         assert (head.status_code, head.content) == (200, b"")
         assert "access-control-allow-origin" in head.headers
     assert json_of(found)["issuer"] == target.url()
+
+
+def test_a_browser_left_open_may_not_change_factors(target: Target) -> None:
+    user = target.user()
+    minted = mint_token("session", user.tenant_id)
+    with target.unit() as store:
+        assert store.sessions.start(
+            tenant_id=user.tenant_id,
+            cookie_hash=minted.hash,
+            user_id=user.id,
+            authenticated_at=datetime.now(UTC) - timedelta(minutes=11),
+        )
+    browser = target.browser()
+    browser.cookies.set("session", minted.token)
+    assert browser.get("/account").status_code == 200
+    answer = browser.post("/account/add_totp", data={})
+    assert (answer.status_code, answer.headers["location"]) == (
+        303,
+        "/sign_in?why=again",
+    )
+    page = browser.get(answer.headers["location"])
+    assert "Sign in again to change how you sign in." in page.text
