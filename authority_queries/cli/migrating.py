@@ -114,7 +114,8 @@ def _print_progress(event: MigrationProgress) -> None:
 def _stopping() -> Iterator[None]:
     """Let SIGINT and SIGTERM raise _Stopped. A later signal ends the process.
 
-    `timeout` sends its signal twice, to the process and to its group.
+    `timeout` sends its signal twice, to the process and to its group. The second one
+    may arrive while the process ends, so the handlers stay after the first one.
     """
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.getsignal(number) for number in numbers}
@@ -134,5 +135,6 @@ def _stopping() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if stopped_at is None:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -43,6 +43,7 @@ def make_site(
             "scope": " ".join(["openid", "profile", *SCOPES]),
             "code_challenge_method": "S256",
             "trust_env": False,  # no proxy reaches an issuer on this machine
+            "timeout": 30,
         },
     )
     return Site(f"http://{host}", issuer, resource, client)

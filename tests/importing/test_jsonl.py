@@ -161,7 +161,7 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         opened(tmp_path / "absent.jsonl")
     with pytest.raises(SourceError, match="has no file"):
         opened(tmp_path)
-    with pytest.raises(ConfigurationError, match="unknown"):
+    with pytest.raises(ConfigurationError, match="is no kind of source"):
         open_source("hunter2", SourceOptions(location=SecretStr("")))
 
 
