@@ -210,7 +210,7 @@ def test_a_form_of_another_origin_is_refused(page: Page, sites: Sites) -> None:
             }""",
             f"{sites.north}/account/sign_out_everywhere",
         )
-    expect(page.get_by_role("alert")).to_contain_text("not of this page")
+    expect(page.get_by_role("alert")).to_contain_text("of another site")
     page.goto(f"{sites.north}/account")
     expect(page.get_by_role("heading", level=1)).to_have_text("Cat Carter")
 
