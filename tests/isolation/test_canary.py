@@ -36,6 +36,7 @@ def stage(logins: Logins, dba: "psycopg.Connection[Any]") -> Stage:
     return Stage.of(logins, dba)
 
 
+@pytest.mark.one_version
 def test_a_raw_secret_leaves_no_trace(service: SyncService, stage: Stage) -> None:
     settings = settings_for(stage.logins.app, statement_timeout=0.5)
     with stage.witness.watching(), service.open(settings) as authority:

@@ -123,7 +123,11 @@ def test_a_login_that_does_not_own_the_database_gets_instructions(bare: Bare) ->
 
 
 @pytest.mark.parametrize(
-    ("dba", "inherits"), [("superuser", ""), ("owner with createrole", "noinherit")]
+    ("dba", "inherits"),
+    [
+        pytest.param("superuser", "", marks=pytest.mark.one_version),
+        ("owner with createrole", "noinherit"),
+    ],
 )
 def test_a_login_without_any_privilege_migrates_after_bootstrap(
     bare: Bare, dba: str, inherits: str

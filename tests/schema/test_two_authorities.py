@@ -96,7 +96,9 @@ def documented(column: int) -> dict[str, bool]:
     return {row[0]: row[column] == "yes" for row in rows if row[0] in ATTEMPTS}
 
 
-@pytest.mark.parametrize("attributes", ["", "createrole"])
+@pytest.mark.parametrize(
+    "attributes", [pytest.param("", marks=pytest.mark.one_version), "createrole"]
+)
 def test_no_login_of_one_authority_reaches_the_other(
     bare: Bare, attributes: str
 ) -> None:
