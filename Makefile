@@ -90,7 +90,7 @@ crashes: $(VENV)/dev.stamp ## Stop each migration after each statement, run it a
 
 $(BENCHMARKS)/stamp: pyproject.toml benchmarks/requirements.txt
 	$(PYTHON) -m venv $(BENCHMARKS)
-	$(call install,$(BENCHMARKS)/bin) -e '.[fastapi,generate,passkeys]' -r benchmarks/requirements.txt
+	$(call install,$(BENCHMARKS)/bin) -e '.[fastapi,generate,mongodb,passkeys]' -r benchmarks/requirements.txt
 	@touch $@
 
 benchmark: $(BENCHMARKS)/stamp ## Measure calls beside peers, and as tables grow: minutes (BENCHMARK_ARGS="--short")
