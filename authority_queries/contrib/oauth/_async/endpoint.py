@@ -6,7 +6,6 @@ from typing import ClassVar, Final
 
 from authority_queries.contrib.oauth._async.authentication import AsyncAuthentication
 from authority_queries.contrib.oauth.answers import Answer, ProtocolError
-from authority_queries.contrib.oauth.client_keys import KeysMissingError
 from authority_queries.contrib.oauth.context import Context, Presenter
 from authority_queries.contrib.oauth.outcomes import ErrorCode
 from authority_queries.contrib.oauth.presented import read_tokens
@@ -89,11 +88,9 @@ class AsyncEndpoint(AsyncPart):
         if request.method not in self._methods:
             return Answer(status=405, headers={"allow": ", ".join(self._methods)})
         try:
-            try:
-                return await self._attempt(request)
-            except KeysMissingError as missing:
-                await self._authentication.keys.fetch(missing)
-                return await self._attempt(request)
+            return await self._authentication.keys.supply(
+                partial(self._attempt, request)
+            )
         except REFUSALS as error:
             return refusal_of(error).answer()
 

@@ -1,7 +1,7 @@
 """Fetches key sets from the jwks_uri of clients."""
 
 import logging
-from typing import Final
+from typing import Final, TypeVar
 
 from authority_queries.contrib.oauth.client_keys import (
     SET_OCTETS,
@@ -10,10 +10,11 @@ from authority_queries.contrib.oauth.client_keys import (
     usable_keys,
 )
 from authority_queries.contrib.oauth.fetching import AsyncSender
-from authority_queries.engine.calls import AsyncLock
+from authority_queries.engine.calls import AsyncCall, AsyncLock
 from authority_queries.engine.json_types import JsonObject
 from authority_queries.records import Client
 
+Result = TypeVar("Result")
 _logger: Final = logging.getLogger("authority_queries.oauth")
 
 
@@ -46,7 +47,15 @@ class AsyncClientKeys:
         if url is not None and self._kept.is_due(url):
             raise KeysMissingError(client.client_id, url)
 
-    async def fetch(self, missing: KeysMissingError) -> None:
+    async def supply(self, attempt: AsyncCall[Result]) -> Result:
+        """Return the result of an attempt. Fetch missing keys, and repeat it once."""
+        try:
+            return await attempt()
+        except KeysMissingError as missing:
+            await self._fetch_once(missing)
+        return await attempt()
+
+    async def _fetch_once(self, missing: KeysMissingError) -> None:
         """Fetch the keys. Callers that need the same keys wait for one request."""
         url = missing.url
         async with self._flights.setdefault(url, AsyncLock()):

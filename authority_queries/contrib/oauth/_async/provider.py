@@ -1,6 +1,7 @@
 """An issuer: all endpoints of one tenant."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -27,7 +28,6 @@ from authority_queries.contrib.oauth._async.tokens import (
     AsyncUserinfo,
 )
 from authority_queries.contrib.oauth.answers import Answer
-from authority_queries.contrib.oauth.client_keys import KeysMissingError
 from authority_queries.contrib.oauth.context import KEY_LIFETIME, Context, Presenter
 from authority_queries.contrib.oauth.fetching import AsyncSender
 from authority_queries.contrib.oauth.metadata import discovery
@@ -96,14 +96,13 @@ class AsyncProvider:
 
         Raises ProtocolError.
         """
-        authentication, parameters = self.authentication, Parameters(request.parameters)
-        try:
-            async with self.unit() as store:
-                return await authentication.present(store, request, parameters)
-        except KeysMissingError as missing:
-            await authentication.keys.fetch(missing)
+        return await self.authentication.keys.supply(partial(self._present, request))
+
+    async def _present(self, request: Request) -> Presenter:
         async with self.unit() as store:
-            return await authentication.present(store, request, parameters)
+            return await self.authentication.present(
+                store, request, Parameters(request.parameters)
+            )
 
     def unit(self, *, actor: Actor | None = None) -> AsyncEntered[AsyncStore]:
         """Open a unit of work of this tenant, in autocommit."""

@@ -55,7 +55,7 @@ class Authentication:
         """Return the client, authenticated if it is confidential. Raises ProtocolError.
 
         The jti of an assertion and of a proof is used up. KeysMissingError is raised
-        before anything is written: fetch the keys outside the unit, and try again.
+        before anything is written: call this by `keys.supply`, with a unit each time.
         """
         presenter, _ = self.present_and(store, request, parameters, _nothing)
         return presenter

@@ -7,7 +7,6 @@ from typing import ClassVar, Final
 
 from authority_queries.contrib.oauth._sync.authentication import Authentication
 from authority_queries.contrib.oauth.answers import Answer, ProtocolError
-from authority_queries.contrib.oauth.client_keys import KeysMissingError
 from authority_queries.contrib.oauth.context import Context, Presenter
 from authority_queries.contrib.oauth.outcomes import ErrorCode
 from authority_queries.contrib.oauth.presented import read_tokens
@@ -90,11 +89,7 @@ class Endpoint(Part):
         if request.method not in self._methods:
             return Answer(status=405, headers={"allow": ", ".join(self._methods)})
         try:
-            try:
-                return self._attempt(request)
-            except KeysMissingError as missing:
-                self._authentication.keys.fetch(missing)
-                return self._attempt(request)
+            return self._authentication.keys.supply(partial(self._attempt, request))
         except REFUSALS as error:
             return refusal_of(error).answer()
 

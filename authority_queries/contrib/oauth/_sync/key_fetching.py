@@ -2,7 +2,7 @@
 """Fetches key sets from the jwks_uri of clients."""
 
 import logging
-from typing import Final
+from typing import Final, TypeVar
 
 from authority_queries.contrib.oauth.client_keys import (
     SET_OCTETS,
@@ -11,10 +11,11 @@ from authority_queries.contrib.oauth.client_keys import (
     usable_keys,
 )
 from authority_queries.contrib.oauth.fetching import Sender
-from authority_queries.engine.calls import Lock
+from authority_queries.engine.calls import Call, Lock
 from authority_queries.engine.json_types import JsonObject
 from authority_queries.records import Client
 
+Result = TypeVar("Result")
 _logger: Final = logging.getLogger("authority_queries.oauth")
 
 
@@ -47,7 +48,15 @@ class ClientKeys:
         if url is not None and self._kept.is_due(url):
             raise KeysMissingError(client.client_id, url)
 
-    def fetch(self, missing: KeysMissingError) -> None:
+    def supply(self, attempt: Call[Result]) -> Result:
+        """Return the result of an attempt. Fetch missing keys, and repeat it once."""
+        try:
+            return attempt()
+        except KeysMissingError as missing:
+            self._fetch_once(missing)
+        return attempt()
+
+    def _fetch_once(self, missing: KeysMissingError) -> None:
         """Fetch the keys. Callers that need the same keys wait for one request."""
         url = missing.url
         with self._flights.setdefault(url, Lock()):

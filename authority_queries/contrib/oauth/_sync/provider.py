@@ -2,6 +2,7 @@
 """An issuer: all endpoints of one tenant."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -28,7 +29,6 @@ from authority_queries.contrib.oauth._sync.tokens import (
     Userinfo,
 )
 from authority_queries.contrib.oauth.answers import Answer
-from authority_queries.contrib.oauth.client_keys import KeysMissingError
 from authority_queries.contrib.oauth.context import KEY_LIFETIME, Context, Presenter
 from authority_queries.contrib.oauth.fetching import Sender
 from authority_queries.contrib.oauth.metadata import discovery
@@ -97,14 +97,13 @@ class Provider:
 
         Raises ProtocolError.
         """
-        authentication, parameters = self.authentication, Parameters(request.parameters)
-        try:
-            with self.unit() as store:
-                return authentication.present(store, request, parameters)
-        except KeysMissingError as missing:
-            authentication.keys.fetch(missing)
+        return self.authentication.keys.supply(partial(self._present, request))
+
+    def _present(self, request: Request) -> Presenter:
         with self.unit() as store:
-            return authentication.present(store, request, parameters)
+            return self.authentication.present(
+                store, request, Parameters(request.parameters)
+            )
 
     def unit(self, *, actor: Actor | None = None) -> Entered[Store]:
         """Open a unit of work of this tenant, in autocommit."""
