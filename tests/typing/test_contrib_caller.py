@@ -39,7 +39,7 @@ def _show(provider: Provider, request: Request) -> str:
             return sign_in.client.client_id
         case AskConsent(client=client):
             return assert_type(client, Client).client_id
-        case never:
+        case _ as never:
             assert_never(never)
 
 
